@@ -1,0 +1,30 @@
+"""Images in, deep features on disk out.
+
+>>> from featex import extract, load_features
+>>> extract("data/sample", "artifacts/features").load().X.shape  # doctest: +SKIP
+(640, 512)
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from featex.extract import extract
+    from featex.features import Features, load_features
+    from featex.transformer import FeatureExtractor
+
+__all__ = ["FeatureExtractor", "Features", "extract", "load_features"]
+
+_HOMES = {
+    "extract": "featex.extract",
+    "load_features": "featex.features",
+    "Features": "featex.features",
+    "FeatureExtractor": "featex.transformer",
+}
+
+
+def __getattr__(name: str):
+    """Import on first use: torch takes seconds, and `--help` needs none of it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'featex' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,134 @@
+"""FeatureCache: vectors by content key, whole or absent.
+
+A cache is a folder of parts. A part is one safetensors file with `keys` (n, 32) uint8, the sha256 of each image file,
+and `vectors` (n, n_features) float32; it is named by the sha256 of its own bytes, written beside and renamed, and
+never changed. So a part is whole or absent, damage can be found, and processes that write at once cannot collide.
+"""
+
+import hashlib
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from featex.disk import born_whole
+from featex.errors import StoreError
+
+FLUSH_ROWS = 4096
+FLUSH_SECONDS = 30.0
+
+
+def content_key(data: bytes) -> str:
+    """Return the sha256 of a file's bytes, 64 hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+class FeatureCache:
+    """Vectors of one extractor, by content key.
+
+    Parameters
+    ----------
+    directory : Path
+        Where the parts are; made when the first part is written.
+    n_features : int
+        Length of every vector.
+
+    Notes
+    -----
+    `add` keeps rows in memory and writes a part every `FLUSH_ROWS` rows or `FLUSH_SECONDS` seconds, which is what a
+    killed run can lose. Only keys are kept in memory (about 150 bytes each); vectors are read when asked for.
+    """
+
+    def __init__(self, directory: Path, n_features: int):
+        self.directory = Path(directory)
+        self.n_features = n_features
+        self._parts: list[Path] = sorted(self.directory.glob("*.safetensors"))
+        self._where: dict[bytes, tuple[int, int]] = {}
+        self._pending: dict[bytes, np.ndarray] = {}
+        self._flushed = time.monotonic()
+        for part, path in enumerate(self._parts):
+            self._index(part, self._read(path, "keys"))
+
+    def __len__(self) -> int:
+        return len(self._where) + len(self._pending)
+
+    def __contains__(self, key: str) -> bool:
+        raw = bytes.fromhex(key)
+        return raw in self._where or raw in self._pending
+
+    def add(self, keys: Sequence[str], vectors: np.ndarray) -> None:
+        """Keep `vectors` (n, n_features) float32 under `keys`; on disk after the next flush."""
+        if vectors.shape != (len(keys), self.n_features):
+            raise ValueError(f"expected {(len(keys), self.n_features)} vectors, got {vectors.shape}")
+        self._pending.update(zip(map(bytes.fromhex, keys), vectors, strict=True))
+        if len(self._pending) >= FLUSH_ROWS or time.monotonic() - self._flushed > FLUSH_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is pending as one more part."""
+        self._flushed = time.monotonic()
+        if not self._pending:
+            return
+        keys = np.frombuffer(b"".join(self._pending), dtype=np.uint8).reshape(-1, 32)
+        vectors = np.stack(list(self._pending.values())).astype(np.float32, copy=False)
+        data = save({"keys": keys, "vectors": vectors})
+        path = self.directory / f"{hashlib.sha256(data).hexdigest()[:32]}.safetensors"
+        with born_whole(path) as temporary:
+            temporary.write_bytes(data)
+        self._parts.append(path)
+        self._index(len(self._parts) - 1, keys)
+        self._pending.clear()
+
+    def get(self, keys: Sequence[str]) -> np.ndarray:
+        """Return the vectors of `keys`, (len(keys), n_features) float32, in their order.
+
+        Raises
+        ------
+        StoreError
+            If a key has no vector, or a part is damaged.
+        """
+        self.flush()
+        X = np.empty((len(keys), self.n_features), dtype=np.float32)
+        try:
+            places = np.array([self._where[bytes.fromhex(key)] for key in keys], dtype=np.int64).reshape(-1, 2)
+        except KeyError as missing:
+            raise StoreError(
+                f"no vector for content {missing.args[0].hex()} in {self.directory}; run featex extract again"
+            ) from None
+        for part in np.unique(places[:, 0]):
+            rows = np.flatnonzero(places[:, 0] == part)
+            X[rows] = self._read(self._parts[part], "vectors")[places[rows, 1]]
+        return X
+
+    def verify(self) -> list[str]:
+        """Return what is wrong with the parts on disk, a sentence each; an empty list when all is well."""
+        problems = []
+        for path in self._parts:
+            if hashlib.sha256(path.read_bytes()).hexdigest()[:32] != path.stem:
+                problems.append(f"{path}: its bytes are not those that were written")
+            elif not np.isfinite(self._read(path, "vectors")).all():
+                problems.append(f"{path}: holds values that are not finite")
+        return problems
+
+    def _index(self, part: int, keys: np.ndarray) -> None:
+        raw = keys.tobytes()
+        self._where.update((raw[32 * row : 32 * row + 32], (part, row)) for row in range(len(keys)))
+
+    def _read(self, path: Path, name: str) -> np.ndarray:
+        try:
+            with safe_open(path, framework="numpy") as part:
+                array = part.get_tensor(name)
+                n_rows, n_columns = part.get_slice("vectors").get_shape()
+        except (SafetensorError, OSError) as error:
+            raise StoreError(f"{path} is damaged ({error}); delete it and run featex extract again") from error
+        if n_columns != self.n_features or len(array) != n_rows:
+            raise StoreError(f"{path} holds {n_columns} features a row, expected {self.n_features}; delete it")
+        return array
+
+
+def parts_size(directories: Iterable[Path]) -> int:
+    """Return the bytes that the parts in `directories` take on disk."""
+    return sum(path.stat().st_size for directory in directories for path in directory.glob("*.safetensors"))

@@ -1,0 +1,155 @@
+"""featex ...: images -> features on disk."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from featex import layout
+from featex.errors import FeatexError, InputError
+
+FEATURES = click.option(
+    "--out",
+    default=str(layout.FEATURES),
+    show_default=True,
+    type=click.Path(),
+    help="Where features are kept.",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.version_option(package_name="featex")
+def cli() -> None:
+    """Turn folders of images into deep features on disk."""
+
+
+@cli.command()
+@click.argument("directory", metavar="[DIR]", default=str(layout.DATA), type=click.Path())
+@click.option("--backbone", default="resnet18", help="See `featex backbones`.")
+@click.option(
+    "--weights",
+    default="imagenet",
+    envvar="FEATEX_WEIGHTS",
+    show_envvar=True,
+    metavar="imagenet|random|auto|FILE",
+    help="ImageNet weights (torch's cache, else a download), untrained ones, the first that can be had, or a "
+    ".safetensors or .pth file.",
+)
+@click.option("--device", default="auto", type=click.Choice(["auto", "cpu", "cuda", "mps"]))
+@click.option("--batch-size", type=click.IntRange(1), show_default="8 on a CPU, 256 on a GPU")
+@click.option("--workers", type=click.IntRange(1), show_default="one a core", help="Threads that read and decode.")
+@FEATURES
+@click.option("--name", show_default="the folder's name", help="What to call the set.")
+@click.option("--labels", type=click.Path(), help="A CSV that names the images, instead of folders that do.")
+@click.option("--path-column", help="Column of the CSV that holds paths.")
+@click.option("--label-column", help="Column of the CSV that holds labels.")
+@click.option("--set-column", help="Column of the CSV that tells train, val, test and custom sets apart.")
+@click.option("--group-column", help="Column of the CSV whose equal values must never straddle a split.")
+@click.option(
+    "--group-rows",
+    type=click.IntRange(2),
+    help="Every N successive rows of the CSV are one group (pairs: 2).",
+)
+@click.option(
+    "--class",
+    "classes",
+    multiple=True,
+    metavar="NAME=PATTERN",
+    help="Call folders (or CSV labels) that match PATTERN by NAME; repeat it, the first match wins.",
+)
+def extract(directory: str, out: str, classes: tuple[str, ...], **options) -> None:
+    """Extract the features of all images in DIR.
+
+    DIR holds CLASS/... folders, or SET/CLASS/... folders (train, val, test; any other name is a custom test set), or
+    images alone, or a metadata.csv that names them.
+    """
+    from featex.extract import extract
+    from featex.progress import TerminalProgress
+
+    done = extract(directory, out, classes=[_class(text) for text in classes], progress=TerminalProgress(), **options)
+    click.echo(
+        f"{done.found:,} found: {done.cached:,} cached, {done.computed:,} computed, {done.failed:,} failed; "
+        f"{done.found / done.seconds:,.1f} images/s on {done.device}; {done.stored.path}"
+    )
+    if done.failed:
+        click.echo(f"The {done.failed:,} that cannot be used, and why: {done.stored.failed_path}")
+
+
+@cli.command()
+def backbones() -> None:
+    """List the backbones."""
+    from featex.backbones import BACKBONES
+
+    click.echo(f"{'name':<16} {'n_features':>10}  {'pixels':>6}  weights")
+    for backbone in BACKBONES.values():
+        click.echo(f"{backbone.name:<16} {backbone.n_features:>10}  {backbone.crop:>6}  {backbone.weights}")
+    click.echo("timm:NAME        any of timm's, with the timm extra: pip install 'featex[timm]'")
+
+
+@cli.command()
+@FEATURES
+def show(out: str) -> None:
+    """List the extractors and sets on disk."""
+    from featex.cache import parts_size
+    from featex.features import stored_sets
+
+    sets = stored_sets(Path(out))
+    if not sets:
+        click.echo(f"No features in {out} yet; make some with: featex extract DIR")
+    for directory in dict.fromkeys(stored.extractor_dir for stored in sets):
+        own = [stored for stored in sets if stored.extractor_dir == directory]
+        passport, cache = own[0].extractor(), own[0].cache()
+        size = parts_size([directory / "vectors"]) / 1e6
+        click.echo(
+            f"{directory.name}: {passport['backbone']}, weights {passport['weights']}, "
+            f"{len(cache):,} vectors of {passport['n_features']}, {size:,.1f} MB"
+        )
+        for stored in own:
+            rows, root = stored.read()
+            splits = ", ".join(
+                f"{split or 'images'} {n:,}" for split, n in rows["split"].value_counts(sort=False).items()
+            )
+            click.echo(f"  {stored.name}: {len(rows):,} rows ({splits}) from {root}")
+
+
+@cli.command()
+@FEATURES
+def verify(out: str) -> None:
+    """Check every part and every row on disk; exit 1 and list what is wrong."""
+    from featex.features import stored_sets, verify
+
+    problems = list(verify(Path(out)))
+    for problem in problems:
+        click.echo(problem)
+    if problems:
+        raise InputError(f"{len(problems):,} problems in {out}; delete what is named and run featex extract again")
+    click.echo(f"All well: {len(stored_sets(Path(out))):,} sets in {out}")
+
+
+@cli.command()
+@click.argument("name", metavar="[SET]", required=False)
+@click.option("--to", "path", type=click.Path(), show_default="SET.npz", help="A .npz, .csv or .parquet file.")
+@FEATURES
+def export(name: str | None, path: str | None, out: str) -> None:
+    """Write a set (the newest by default) with its vectors as one file."""
+    from featex.features import export, load_features
+
+    features = load_features(Path(out), name)
+    target = Path(path or f"{features.name}.npz")
+    export(features, target)
+    click.echo(f"{len(features.X):,} rows of {features.X.shape[1]} features: {target}")
+
+
+def _class(text: str) -> tuple[str, str]:
+    name, equals, pattern = text.partition("=")
+    if not (name and equals and pattern):
+        raise click.UsageError(f"--class takes NAME=PATTERN (such as --class ai='AI_*'), not {text!r}")
+    return name, pattern
+
+
+def main() -> None:
+    """Run the command line; an error that the user can mend is one line on stderr and exit code 1."""
+    try:
+        cli()
+    except FeatexError as error:
+        sys.exit(f"Error: {error}")

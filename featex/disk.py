@@ -1,0 +1,69 @@
+"""Files are born whole: written beside, flushed, renamed; a reader sees the old file or the new one, never half."""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from featex.errors import StoreError
+
+
+@contextmanager
+def born_whole(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`, and rename it to `path` when the block ends without an error.
+
+    The folder is made if need be. A block that raises leaves `path` as it was and nothing beside it.
+
+    Raises
+    ------
+    StoreError
+        If the folder or the file cannot be written.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)  # mkstemp makes files that no one else may read
+        temporary.replace(path)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write `value` as indented JSON, whole or not at all."""
+    with born_whole(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> dict:
+    """Return the JSON object in `path`.
+
+    Raises
+    ------
+    StoreError
+        If the file is absent or holds no JSON object.
+    """
+    try:
+        value = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StoreError(f"cannot read {path}: {error}; delete it and make it again") from error
+    if not isinstance(value, dict):
+        raise StoreError(f"{path} holds no JSON object; delete it and make it again")
+    return value
+
+
+def cannot_write(path: Path, error: OSError) -> StoreError:
+    """Return the error for a place that cannot be written."""
+    return StoreError(f"cannot write {path}: {error.strerror or error}; choose another place or free this one")

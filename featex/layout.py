@@ -1,0 +1,13 @@
+"""Every default path under data/ and artifacts/, by name. Only the command lines and pipelines read it."""
+
+from pathlib import Path
+
+DATA = Path("data")
+SAMPLE = DATA / "sample"
+
+ARTIFACTS = Path("artifacts")
+FEATURES = ARTIFACTS / "features"
+STUDIES = ARTIFACTS / "studies"
+MODELS = ARTIFACTS / "models"
+PREDICTIONS = ARTIFACTS / "predictions"
+REPORTS = ARTIFACTS / "reports"
