@@ -1,0 +1,212 @@
+"""Bytes of an image file to RGB pixels, alike for every format, and to the square a network looks at.
+
+Every class of images must come through the same door: a palette PNG, a CMYK JPEG and a plain photograph all end as
+8-bit sRGB over white, upright, so that a model cannot tell them apart by how they were stored.
+"""
+
+import logging
+import warnings
+from contextlib import suppress
+from functools import lru_cache
+from io import BytesIO
+
+import numpy as np
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageCms,
+    ImageOps,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    UnidentifiedImageError,
+    WebPImagePlugin,
+)
+
+from featex.errors import ImageError, unknown
+
+DECODER = "pillow-1"
+"""Name of what `decode` and `preprocess` do to pixels, a part of every fingerprint: raise it when pixels may change."""
+
+SUFFIXES = frozenset(
+    (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif")
+)
+"""Suffixes, in lower case, of the files that a folder is searched for."""
+
+# Everything else Pillow could open is left out on purpose: EPS runs Ghostscript. An MPO opens as the JPEG it is.
+_FORMATS = tuple(
+    plugin.format
+    for plugin in (
+        JpegImagePlugin.JpegImageFile,
+        PngImagePlugin.PngImageFile,
+        WebPImagePlugin.WebPImageFile,
+        BmpImagePlugin.BmpImageFile,
+        GifImagePlugin.GifImageFile,
+        TiffImagePlugin.TiffImageFile,
+        AvifImagePlugin.AvifImageFile,
+    )
+)
+_INTERPOLATIONS = ("bilinear", "bicubic")
+_NATIVE_MODES = {"1": "L", "L": "L", "LA": "L", "CMYK": "CMYK"}  # the rest is RGB or becomes so
+_PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
+_LONGEST_STRIP = 16
+
+# Set once for Pillow's modules, because `catch_warnings` around each call is not safe in threads. What matters in
+# these warnings is raised as an error or has no bearing on the pixels (a broken EXIF block).
+warnings.filterwarnings("ignore", module=r"PIL\.")
+logging.getLogger("PIL").addHandler(logging.NullHandler())
+
+
+def decode(data: bytes) -> np.ndarray:
+    """Return the first frame of an image file as upright sRGB pixels.
+
+    Transparency is laid over white; CMYK, LAB, grey and palette become RGB; an ICC profile other than sRGB is applied
+    and a broken one ignored; of 16 bits the high 8 are kept. Safe to call from several threads.
+
+    Parameters
+    ----------
+    data : bytes
+        A whole JPEG, MPO, PNG, WebP, BMP, GIF, TIFF or AVIF file.
+
+    Returns
+    -------
+    ndarray of shape (height, width, 3), uint8
+        C-contiguous and writable.
+
+    Raises
+    ------
+    ImageError
+        If the bytes are no image, are damaged or cut short, hold more pixels than Pillow's limit (twice
+        ``PIL.Image.MAX_IMAGE_PIXELS``, 179 million), or hold 32-bit or float pixels, whose range is anyone's guess.
+    """
+    if not data:
+        raise ImageError("empty file")
+    try:
+        with Image.open(BytesIO(data), formats=_FORMATS) as image:
+            return np.array(_rgb(image))
+    except ImageError:
+        raise
+    except Exception as error:  # on hostile bytes Pillow raises nearly anything: struct.error, TypeError, ...
+        raise ImageError(_reason(error, data)) from error
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    image.load()
+    profile = image.info.get("icc_profile")
+    with suppress(Exception):  # a broken EXIF block takes no pixel away
+        ImageOps.exif_transpose(image, in_place=True)
+    if image.mode.startswith("I;16"):
+        image = _high_bits(image)
+    if image.mode in ("I", "F"):
+        kind = "32-bit integer" if image.mode == "I" else "float"
+        raise ImageError(f"{kind} pixels have no agreed black and white; save it with 8 or 16 bits a channel")
+    alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
+    image = image.convert(_NATIVE_MODES.get(image.mode, "RGB"))
+    if profile:
+        image = _apply_profile(image, profile)
+    image = image.convert("RGB")
+    return Image.composite(image, Image.new("RGB", image.size, "white"), alpha) if alpha else image
+
+
+def _high_bits(image: Image.Image) -> Image.Image:
+    """Return the high 8 bits of grey pixels of 16 bits (of 12 in some TIFFs), the transparent grey as white."""
+    pixels = np.array(image)
+    tags = getattr(image, "tag_v2", {})
+    shift = tags.get(TiffImagePlugin.BITSPERSAMPLE, (16,))[0] - 8
+    grey = (pixels >> shift).astype(np.uint8)
+    if tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0:  # white is zero, which Pillow leaves so at 16 bits
+        grey = 255 - grey
+    if "transparency" in image.info:
+        grey[pixels == image.info["transparency"]] = 255
+    return Image.fromarray(grey)
+
+
+def _apply_profile(image: Image.Image, profile: bytes) -> Image.Image:
+    mode, transform = _transform_to_srgb(profile)
+    if transform is None or (image.mode != mode and (image.mode, mode) != ("L", "RGB")):
+        return image
+    return transform.apply(image.convert(mode))
+
+
+@lru_cache(maxsize=64)
+def _transform_to_srgb(profile: bytes) -> tuple[str, ImageCms.ImageCmsTransform | None]:
+    """Return the mode a profile speaks of and its way to sRGB; None where it is sRGB already, or broken.
+
+    Whether a profile is sRGB is measured, not read from its name: linear ones are called sRGB too. Most photographs
+    carry one of a few profiles, so the cache makes the question free.
+    """
+    try:
+        source = ImageCms.ImageCmsProfile(BytesIO(profile))
+        mode = _PROFILE_MODES[source.profile.xcolor_space.strip()]
+        transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
+    except (ImageCms.PyCMSError, OSError, KeyError, TypeError, ValueError):
+        return "", None
+    if mode != "CMYK":
+        levels = np.arange(0, 256, 17, dtype=np.uint8)
+        cube = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(16, 256, 3)
+        probe = Image.fromarray(cube if mode == "RGB" else levels[None])
+        moved = np.subtract(transform.apply(probe), probe.convert("RGB"), dtype=np.int16)
+        if np.abs(moved).max() <= 2:  # rounding inside the profiles that go by the name of sRGB
+            return mode, None
+    return mode, transform
+
+
+def _reason(error: Exception, data: bytes) -> str:
+    start = data[:16]
+    kind = next((name for name in _FORMATS if Image.OPEN[name][1](start) is True), None)
+    said = " ".join(str(error).split())[:200] or type(error).__name__
+    if isinstance(error, Image.DecompressionBombError):
+        return f"more than {2 * Image.MAX_IMAGE_PIXELS:,} pixels"
+    if isinstance(error, MemoryError):
+        return "not enough memory to decode it"
+    if kind is None:
+        return f"not an image that can be read (starts with {start!r})"
+    if isinstance(error, UnidentifiedImageError):
+        said = "its header cannot be read"
+    sort = "truncated" if "truncated" in said.lower() else "truncated or damaged"
+    return f"{sort} {kind} ({said})"
+
+
+def preprocess(image: np.ndarray, resize: int, crop: int, interpolation: str = "bilinear"):
+    """Return the centre square of an image, as torchvision's ``Resize`` and ``CenterCrop`` make it of a PIL image.
+
+    Parameters
+    ----------
+    image : ndarray of shape (height, width, 3), uint8
+        As `decode` gives it.
+    resize : int
+        Length of the shorter side after resizing, in pixels.
+    crop : int
+        Side of the square; where it is longer than the resized image, black is added as ``CenterCrop`` does.
+    interpolation : {"bilinear", "bicubic"}
+        Both with antialiasing.
+
+    Returns
+    -------
+    Tensor of shape (3, crop, crop), uint8
+        Contiguous.
+
+    Raises
+    ------
+    InputError
+        If `interpolation` is neither of the two.
+    """
+    import torch  # here, because decoding alone must not cost torch's memory
+    from torchvision.transforms import InterpolationMode
+    from torchvision.transforms.v2 import functional
+
+    if interpolation not in _INTERPOLATIONS:
+        raise unknown("interpolation", interpolation, _INTERPOLATIONS)
+    pixels = torch.from_numpy(_middle(image)).permute(2, 0, 1)
+    pixels = functional.resize(pixels, [resize], interpolation=InterpolationMode(interpolation), antialias=True)
+    return functional.center_crop(pixels, [crop, crop]).contiguous()
+
+
+def _middle(image: np.ndarray) -> np.ndarray:
+    """Return the middle of a long strip: resized whole, 1 x 100,000 pixels would fill gigabytes for one square."""
+    height, width, _ = image.shape
+    limit = _LONGEST_STRIP * min(height, width)
+    top, left = (max(0, (side - limit) // 2) for side in (height, width))
+    return image[top : height - top, left : width - left]
