@@ -5,7 +5,7 @@ weights of one it is the score, with the counts of a bootstrap it is the whole r
 of the cost of calling scikit-learn once a resample. The tests hold every score to scikit-learn's.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -250,30 +250,32 @@ def difference(a: tuple[float, float, float], b: tuple[float, float, float]) -> 
     return d, d - np.hypot(a[0] - a[1], b[2] - b[0]), d + np.hypot(a[2] - a[0], b[0] - b[1])
 
 
-def score_table(predictions: Predictions, positive: str | None = None, *, seed: int = 0) -> pd.DataFrame:
-    """Return a row for each model and unseen set with labels: every score, and its interval.
+def score_table(
+    predictions: Predictions, positive: str | None = None, *, names: Iterable[str] = tuple(SCORES), seed: int = 0
+) -> pd.DataFrame:
+    """Return a row for each model and unseen set with labels: the scores of `names`, each with its interval.
 
     The validation set is not here: its rows helped to choose the model. See `fold_scores`.
 
     Returns
     -------
     pandas.DataFrame
-        ``model, set, n``, ``n_<class>`` of every class, ``chance`` (share of the largest class), and for every
+        ``model, set, n``, ``n_<class>`` of every class, ``chance`` (share of the largest class), and for each
         score ``<score>, <score>_low, <score>_high``.
     """
     rows, labelled = [], predictions.labelled
     unseen = labelled[labelled["set"] != VALIDATION]
     for (model, name), part in unseen.groupby(["model", "set"], sort=False):
         sample = Sample.of(*_said(predictions, part), predictions.classes, positive)
-        intervals = _intervals(SCORES, sample, part["group"], seed)
+        intervals = _intervals(names, sample, part["group"], seed)
         counts = part["label"].value_counts().reindex(predictions.classes, fill_value=0)
         row = {"model": model, "set": name, "n": len(part)} | counts.add_prefix("n_").to_dict()
         row["chance"] = counts.max() / len(part)
-        for score in SCORES:
+        for score in names:
             value = float(SCORES[score].statistic(sample, np.ones((1, len(part))))[0])
             row |= {score: value, f"{score}_low": intervals[score][0], f"{score}_high": intervals[score][1]}
         rows.append(row)
-    return pd.DataFrame(rows, columns=None if rows else ["model", "set", "n", "chance", *SCORES])
+    return pd.DataFrame(rows, columns=None if rows else ["model", "set", "n", "chance", *names])
 
 
 def fold_scores(predictions: Predictions, scoring: str = "accuracy", positive: str | None = None) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from classify.errors import DataError
 from featex.disk import born_whole
 
 VALIDATION, HELD_OUT = "validation", "test"
+SET_TITLES = {HELD_OUT: "held-out"}  # a custom set goes by its own name
 TEXT = ("model", "set", "path", "label", "predicted", "split", "source", "group")
 COLUMNS = (*TEXT, "fold")
 PROB = "prob_"

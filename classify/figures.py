@@ -1,0 +1,236 @@
+"""Figures of a comparison: rows are computed first, then drawn; a figure without rows has nothing to show.
+
+Colours are those of Okabe and Ito (https://jfly.uni-koeln.de/color/), which most colour-blind readers tell apart.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from textwrap import fill
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from sklearn.metrics import roc_curve
+
+from classify.errors import DataError
+from classify.metrics import SCORES, fold_scores, positive_class, score_table
+from classify.predictions import SET_TITLES, VALIDATION, Predictions
+
+BLUE, ORANGE, GREEN, PURPLE, SKY, RED, BLACK = (
+    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000",
+)  # fmt: skip
+COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, RED, BLACK)
+DASHES = ("-", "--", "-.", ":")  # an eighth model repeats a colour, so its line differs
+GREY = "#767676"
+STYLE = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 10.5,
+    "figure.titlesize": 12,
+    "text.parse_math": False,  # a class may be called "$"
+}
+MAX_COLUMNS = 4
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One kind of figure.
+
+    `rows` computes what is shown from predictions and the positive class, `draw` puts such rows on a figure. Calling
+    the drawing does both, and raises `DataError` where there is nothing to show.
+    """
+
+    caption: str
+    rows: Callable[[Predictions, str | None], pd.DataFrame]
+    draw: Callable[[pd.DataFrame], Figure]
+
+    def __call__(self, predictions: Predictions, positive: str | None = None) -> Figure:
+        rows = self.rows(predictions, positive)
+        if rows.empty:
+            raise DataError("these predictions have nothing this figure could show; see what its caption asks for")
+        with matplotlib.rc_context(STYLE):
+            return self.draw(rows)
+
+
+def accuracy_rows(predictions: Predictions, positive: str | None = None) -> pd.DataFrame:
+    """Return ``set, model, n, value, low, high, chance``, a row a dot.
+
+    For validation the limits are the mean minus and plus the sample standard deviation over folds; for unseen sets
+    they are the 95 % interval.
+    """
+    folds = fold_scores(predictions, "accuracy", positive).rename(columns={"mean": "value"})
+    folds = folds.assign(set=VALIDATION, low=folds["value"] - folds["std"], high=folds["value"] + folds["std"])
+    unseen = score_table(predictions, positive, names=["accuracy"])
+    unseen = unseen.rename(columns={"accuracy": "value", "accuracy_low": "low", "accuracy_high": "high"})
+    columns = ["set", "model", "n", "value", "low", "high", "chance"]
+    rows = pd.concat([part.reindex(columns=columns) for part in (folds, unseen) if len(part)] or [pd.DataFrame()])
+    return _in_report_order(rows, predictions)
+
+
+def draw_accuracy(rows: pd.DataFrame) -> Figure:
+    """Draw a panel a set and a line a model."""
+    models, sets = list(rows["model"].unique()), list(rows["set"].unique())
+    figure, panels = _grid(len(sets), width=10, height=1.25 + 0.42 * len(models), sharey=True)
+    figure.suptitle("Accuracy: filled dots are results on images no model has seen; hollow ones chose the model")
+    for axes, name in zip(panels, sets, strict=True):
+        part = rows[rows["set"] == name]
+        seen = name == VALIDATION
+        colour = GREY if seen else BLUE
+        y = [models.index(model) for model in part["model"]]
+        value, low, high = (100 * part[column].to_numpy(float) for column in ("value", "low", "high"))
+        axes.hlines(y, np.clip(low, 0, 100), np.clip(high, 0, 100), color=colour, linewidth=1 if seen else 2.5)
+        axes.plot(value, y, "o", color=colour, markerfacecolor="white" if seen else colour, markersize=7)
+        for at, height in zip(value, y, strict=True):
+            axes.annotate(f"{at:.1f}", (at, height), (0, 6), textcoords="offset points", ha="center", color=colour)
+        sizes = sorted(set(part["n"]))
+        n = f"n = {sizes[0]}" if len(sizes) == 1 else f"n = {sizes[0]}–{sizes[-1]}"
+        if seen:
+            axes.set_title(f"validation, {n}\nselection score ± std over folds", color=GREY)
+        else:
+            chance = part["chance"].max()
+            if chance < 1:
+                axes.axvline(100 * chance, color=RED, linestyle="--", linewidth=1)
+            guess = f"dashed: guessing, {100 * chance:.1f} %" if chance < 1 else "one class only: nothing to guess"
+            axes.set_title(f"{_set_title(name)}, {n}\n{guess}")
+        axes.set(xlim=(0, 104), xticks=range(0, 101, 25), xlabel="accuracy (%)")
+        axes.set_yticks(range(len(models)), [fill(model, 24) for model in models])
+        axes.set_ylim(len(models) - 0.5, -0.7)
+        axes.grid(axis="x", color="#dddddd", linewidth=0.6)
+        axes.set_axisbelow(True)
+    return figure
+
+
+def confusion_rows(predictions: Predictions, positive: str | None = None) -> pd.DataFrame:
+    """Return ``set, model, truth, predicted, count, share`` of unseen sets; shares of a true class sum to 1."""
+    labelled = predictions.labelled
+    parts = []
+    for (name, model), part in labelled[labelled["set"] != VALIDATION].groupby(["set", "model"], sort=False):
+        count = pd.crosstab(part["label"], part["predicted"])
+        count = count.reindex(index=predictions.classes, columns=predictions.classes, fill_value=0)
+        long = count.stack().rename_axis(["truth", "predicted"]).rename("count").reset_index()
+        long["share"] = long["count"] / long.groupby("truth")["count"].transform("sum")
+        parts.append(long.assign(set=name, model=model))
+    columns = ["set", "model", "truth", "predicted", "count", "share"]
+    rows = pd.concat(parts)[columns] if parts else pd.DataFrame(columns=columns)
+    return _in_report_order(rows, predictions)
+
+
+def draw_confusion(rows: pd.DataFrame) -> Figure:
+    """Draw a matrix for each model (down) and set (across)."""
+    classes = list(rows["truth"].unique())
+    cases = list(rows.groupby(["model", "set"], sort=False))
+    columns = min(MAX_COLUMNS, rows["set"].nunique())
+    size = max(2.3, 0.5 * len(classes))
+    figure, panels = _grid(len(cases), width=max(5, columns * size), height=size + 0.2, columns=columns)
+    figure.suptitle("Which class is taken for which")
+    names = [fill(name, 14) for name in classes]
+    for axes, ((model, name), part) in zip(panels, cases, strict=True):
+        shape = (len(classes), len(classes))
+        count, share = (part[column].to_numpy().reshape(shape) for column in ("count", "share"))
+        axes.imshow(np.nan_to_num(share.astype(float)), cmap="Blues", vmin=0, vmax=1)
+        for (i, j), k in np.ndenumerate(count):
+            label = f"{k}\n{100 * share[i, j]:.1f} %" if count[i].sum() else "none"
+            axes.text(j, i, label, ha="center", va="center", color="white" if share[i, j] > 0.6 else "black",
+                      fontsize=10 if len(classes) < 5 else 7)  # fmt: skip
+        axes.set_title(f"{fill(model, 26)}\n{_set_title(name)}")
+        axes.set(xlabel="predicted", ylabel="true class")
+        axes.set_xticks(range(len(classes)), names, rotation=0 if len(classes) < 4 else 90)
+        axes.set_yticks(range(len(classes)), names)
+        axes.spines[:].set_visible(False)
+        axes.tick_params(length=0)
+    return figure
+
+
+def roc_rows(predictions: Predictions, positive: str | None = None) -> pd.DataFrame:
+    """Return ``set, model, positive, n, auc, false_alarms, found``, a row a point of a curve, of unseen sets.
+
+    Empty for more than two classes; sets that hold one class only are left out.
+    """
+    columns = ["set", "model", "positive", "n", "auc", "false_alarms", "found"]
+    classes, parts = predictions.classes, []
+    if len(classes) == 2:
+        positive = positive or positive_class(classes)
+        labelled = predictions.labelled
+        for (name, model), part in labelled[labelled["set"] != VALIDATION].groupby(["set", "model"], sort=False):
+            if part["label"].nunique() < 2:
+                continue
+            p = predictions.probabilities(part)
+            false_alarms, found, _ = roc_curve(part["label"] == positive, p[:, classes.index(positive)])
+            auc = SCORES["roc_auc"](part["label"], p, part["predicted"], classes, positive)
+            curve = pd.DataFrame({"false_alarms": false_alarms, "found": found})
+            parts.append(curve.assign(set=name, model=model, positive=positive, n=len(part), auc=auc))
+    rows = pd.concat(parts)[columns] if parts else pd.DataFrame(columns=columns)
+    return _in_report_order(rows, predictions)
+
+
+def draw_roc(rows: pd.DataFrame) -> Figure:
+    """Draw a panel a set and a curve a model."""
+    sets, models, positive = rows["set"].unique(), list(rows["model"].unique()), rows["positive"].iloc[0]
+    columns = min(3, len(sets))
+    figure, panels = _grid(len(sets), width=max(5, 3.6 * columns), height=4.2, columns=columns)
+    figure.suptitle(f"ROC: share of {fill(positive, 30)} found, against false alarms; the diagonal is guessing")
+    for axes, name in zip(panels, sets, strict=True):
+        part = rows[rows["set"] == name]
+        axes.plot([0, 100], [0, 100], color=GREY, linestyle=":", linewidth=1)
+        for model, curve in part.groupby("model", sort=False):
+            i = models.index(model)
+            axes.plot(
+                100 * curve["false_alarms"],
+                100 * curve["found"],
+                color=COLOURS[i % len(COLOURS)],
+                linestyle=DASHES[i // len(COLOURS) % len(DASHES)],
+                label=f"{100 * curve['auc'].iloc[0]:.1f} % {fill(model, 26)}",
+            )
+        axes.set(xlim=(-1, 101), ylim=(-1, 101), aspect="equal", title=f"{_set_title(name)}, n = {part['n'].max()}")
+        axes.set(xlabel="false alarms (% of the other class)", ylabel=f"found (% of {fill(positive, 24)})")
+        axes.legend(title="area under the curve", loc="lower right", fontsize=8, title_fontsize=8, frameon=False)
+    return figure
+
+
+FIGURES: dict[str, Drawing] = {
+    "accuracy": Drawing(
+        "Accuracy of every model on every labelled set. Bars on unseen sets are 95 % intervals; on validation they are "
+        "one sample standard deviation over folds, and the score there helped to choose the settings.",
+        accuracy_rows,
+        draw_accuracy,
+    ),
+    "confusion": Drawing(
+        "Confusion matrices on unseen sets: number of images, and share of the true class (each row sums to 100 %).",
+        confusion_rows,
+        draw_confusion,
+    ),
+    "roc": Drawing(
+        "ROC curves on unseen sets that hold both classes: what every threshold would find, and at what price.",
+        roc_rows,
+        draw_roc,
+    ),
+}
+
+
+def _in_report_order(rows: pd.DataFrame, predictions: Predictions) -> pd.DataFrame:
+    if rows.empty:
+        return rows
+    place = {"model": list(predictions.models), "set": list(predictions.sets)}
+    return rows.sort_values(
+        ["model", "set"], key=lambda names: names.map(place[names.name].index), kind="stable", ignore_index=True
+    )
+
+
+def _set_title(name: str) -> str:
+    return fill(SET_TITLES.get(name, name), 26)
+
+
+def _grid(
+    n: int, *, width: float, height: float, columns: int = MAX_COLUMNS, sharey=False
+) -> tuple[Figure, list[Axes]]:
+    """Return a figure of `width` inches with n panels of `height` inches, row by row."""
+    columns = min(columns, n)
+    rows = -(-n // columns)
+    figure = Figure(figsize=(width, 0.4 + rows * height), layout="constrained")
+    panels = list(figure.subplots(rows, columns, sharey=sharey, squeeze=False).flat)
+    for unused in panels[n:]:
+        unused.remove()
+    return figure, panels[:n]

@@ -1,0 +1,357 @@
+"""One page that says how well models do on images they have not seen, made from predictions and passports alone."""
+
+import base64
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+
+import jinja2
+import pandas as pd
+
+from classify.errors import DataError
+from classify.figures import FIGURES
+from classify.metrics import SCORES, against_chance, difference, fold_scores, positive_class, score_table
+from classify.predictions import HELD_OUT, SET_TITLES, VALIDATION, Predictions
+from featex.disk import cannot_write
+
+DPI = 160
+TABLES = ("scores.csv", "folds.csv", "predictions.csv")
+SELECTION = "a selection score, not a result"
+
+
+def write_report(
+    predictions: Predictions,
+    passports: Sequence[dict],
+    out: Path,
+    *,
+    title: str,
+    notices: Sequence[str] = (),
+    command: str = "",
+) -> Path:
+    """Write the folder `out`: a self-contained ``index.html``, its tables as CSV and its figures as PNG.
+
+    The folder appears whole or not at all, and takes the place of an older report.
+
+    Parameters
+    ----------
+    predictions : Predictions
+        Of all models, on the validation folds, the held-out set and custom sets; each may be absent.
+    passports : sequence of dict
+        How each model was made, as saved beside it; ``name`` is the model's name in `predictions`. A model may have
+        none, and any key may be absent.
+    notices : sequence of str
+        What a reader must know before any number, shown above them.
+    command : str
+        What makes this report again.
+
+    Returns
+    -------
+    pathlib.Path
+        The page.
+
+    Raises
+    ------
+    DataError
+        There are no predictions, or `out` holds what no report wrote.
+    featex.errors.StoreError
+        `out` cannot be written.
+    """
+    if predictions.table.empty:
+        raise DataError("no predictions to report on; predict with one model at least")
+    with _folder(Path(out)) as folder:
+        positive = _positive(predictions, passports)
+        scores = score_table(predictions, positive)
+        folds = pd.concat([fold_scores(predictions, name, positive) for name in SCORES], ignore_index=True)
+        scores.to_csv(folder / "scores.csv", index=False)
+        folds.to_csv(folder / "folds.csv", index=False)
+        predictions.write(folder / "predictions.csv")
+        page = {
+            "title": title,
+            "notices": [*notices, *differing_images(predictions), *differing_data(passports)],
+            **verdict(scores, folds, predictions, _scoring(passports)),
+            **tables(scores, folds, predictions, positive),
+            "figures": list(_figures(predictions, positive, folder)),
+            "models": [how_made(passport) for passport in passports],
+            "data": data_counts(predictions),
+            "unscored": unscored(predictions),
+            "command": command,
+            "files": TABLES,
+            "selection": SELECTION,
+        }
+        template = Path(__file__).with_name("report.html").read_text(encoding="utf-8")
+        environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+        html = environment.from_string(template).render(page)
+        (folder / "index.html").write_text(html, encoding="utf-8")
+    return Path(out) / "index.html"
+
+
+def verdict(scores: pd.DataFrame, folds: pd.DataFrame, predictions: Predictions, scoring: str) -> dict:
+    """Return ``chosen`` (a model or None), a ``headline`` and the ``sentences`` below it.
+
+    The model is the one with the best mean of `scoring` over validation folds, so that the unseen sets judge it and
+    do not choose it.
+    """
+    chosen, sentences = _choose(folds[folds["scoring"] == scoring], predictions, scoring)
+    if chosen is None:
+        return {"chosen": None, "headline": "No model is chosen: see all of them below.", "sentences": sentences}
+    rows = scores[scores["model"] == chosen].set_index("set")
+    order = [name for name in predictions.sets if name in rows.index]
+    sentences += [_on_unseen(name, rows.loc[name], predictions.classes) for name in order]
+    if HELD_OUT in order:
+        held_out = rows.loc[HELD_OUT]
+        mixed = [name for name in order if name != HELD_OUT and rows.loc[name, "chance"] < 1]
+        sentences += [_fall(held_out, rows.loc[name], name) for name in mixed]
+    else:
+        sentences.append(
+            "There is no held-out set: nothing here says how the model does on unseen images of the kind it was "
+            "trained on."
+        )
+    if VALIDATION in predictions.sets:
+        sentences.append(
+            f"The validation score is {SELECTION}: it helped to choose the model and its settings, so it tends to "
+            "be too high."
+        )
+    if not order:
+        headline = "No result yet: no model was tried on labelled images it had not seen."
+    else:
+        parts = [f"{percent(rows.loc[name, 'accuracy'])} of {_images(name, rows.loc[name, 'n'])}" for name in order]
+        headline = f"{chosen} is right on {_listed(parts)}."
+    return {"chosen": chosen, "headline": headline, "sentences": sentences}
+
+
+def _choose(folds, predictions, scoring) -> tuple[str | None, list[str]]:
+    folds = folds.dropna(subset="mean").sort_values("mean", ascending=False, kind="stable")
+    if len(folds):
+        said = [f"{row['model']}, {spread(row)}" for _, row in folds.head(2).iterrows()]
+        sentence = f"Chosen by cross-validation, by its mean {SCORES[scoring].title} over folds: {said[0]}"
+        if len(folds) > 1:
+            sentence += f"; next of {len(folds)} is {said[1]}"
+        return folds["model"].iloc[0], [sentence + "."]
+    if len(predictions.models) == 1:
+        return predictions.models[0], ["There is one model, and no validation score to choose it by."]
+    return None, ["No model brought validation scores, and the best on an unseen set would be chosen by hindsight."]
+
+
+def _on_unseen(name, row, classes) -> str:
+    said = f"On {_images(name, row['n'])}: {with_interval(row)} right"
+    if row["chance"] == 1:
+        only = next(label for label in classes if row[f"n_{label}"])
+        return f"{said}; all of them are {only}, and with one class there is no guessing to compare with."
+    told = against_chance(row["accuracy_low"], row["accuracy_high"], row["chance"])
+    words = {"better": "better than", "worse": "worse than", "unclear": "which cannot be told from"}[told]
+    return f"{said}, {words} guessing the largest class ({percent(row['chance'])})."
+
+
+def _fall(held_out, row, name) -> str:
+    columns = ["accuracy", "accuracy_low", "accuracy_high"]
+    fall, low, high = (100 * value for value in difference(tuple(held_out[columns]), tuple(row[columns])))
+    if low <= 0 <= high:
+        change = f"{-fall:+.1f} points ({-high:+.1f} to {-low:+.1f})"
+        return f"From held-out to {name} no change of accuracy can be told: {change}."
+    if fall < 0:
+        return f"From held-out to {name} accuracy rises by {-fall:.1f} points ({-high:.1f}–{-low:.1f})."
+    return f"From held-out to {name} accuracy falls by {fall:.1f} points ({low:.1f}–{high:.1f})."
+
+
+def tables(scores: pd.DataFrame, folds: pd.DataFrame, predictions: Predictions, positive: str | None) -> dict:
+    """Return the page's tables: ``accuracy`` and ``further`` (a ``header`` and ``rows``, best validation first)."""
+    accuracy = folds[folds["scoring"] == "accuracy"].set_index("model")
+    order = list(accuracy["mean"].sort_values(ascending=False, kind="stable").index)
+    models = [*order, *(model for model in predictions.models if model not in order)]
+    sets = [name for name in predictions.sets if name in set(scores["set"])]
+    found = scores.set_index(["model", "set"])
+    rows = []
+    for model in models:
+        validation = {"text": spread(accuracy.loc[model]), "n": accuracy.loc[model, "n"]} if model in order else None
+        cells = [_cell(found.loc[(model, name)]) if (model, name) in found.index else None for name in sets]
+        rows.append({"model": model, "validation": validation, "cells": cells})
+    further = [
+        {
+            "set": _set_title(name),
+            "model": model,
+            "n": found.loc[(model, name), "n"],
+            "cells": [with_interval(found.loc[(model, name)], score) for score in SCORES if score != "accuracy"],
+        }
+        for name in sets
+        for model in models
+        if (model, name) in found.index
+    ]
+    return {
+        "accuracy": {"header": [_set_title(name) for name in sets], "rows": rows},
+        "guessing": [percent(found.xs(name, level="set")["chance"].max()) for name in sets],
+        "further": {"header": [score.title for name, score in SCORES.items() if name != "accuracy"], "rows": further},
+        "positive": positive,
+    }
+
+
+def how_made(passport: dict) -> dict:
+    """Return the ``name`` of a model and its ``facts``, a list of (term, text); what is not known is left out."""
+    extractor, cv, data = (passport.get(key) or {} for key in ("extractor", "cv", "data"))
+    facts = {
+        "model": passport.get("model"),
+        "reads": passport.get("reads"),
+        "best parameters": _pairs(passport.get("params")),
+        "trials": passport.get("trials"),
+        "folds": cv.get("n_folds"),
+        "chosen by": cv.get("scoring"),
+        "time": duration(passport["seconds"]) if passport.get("seconds") is not None else None,
+        "seed": passport.get("seed"),
+        "positive class": passport.get("positive"),
+        "threshold": passport.get("threshold"),
+        "extractor": extractor.get("name"),
+        "backbone": extractor.get("backbone"),
+        "weights": extractor.get("weights"),
+        "weights trained": {True: "yes", False: "no, random"}.get(extractor.get("trained")),
+        "weights sha256": extractor.get("weights_sha256"),
+        "features": extractor.get("n_features"),
+        "trained on": data.get("root") or data.get("set"),
+        "training images": data.get("n_train"),
+        "data digest": data.get("digest"),
+        "device": passport.get("device"),
+        "made": passport.get("created"),
+        "versions": _pairs(passport.get("versions")),
+    }
+    known = [(term, _text(value)) for term, value in facts.items() if value not in (None, "", {})]
+    return {"name": passport.get("name", "unnamed"), "facts": known}
+
+
+def data_counts(predictions: Predictions) -> dict:
+    """Return ``header`` and ``rows``: how many images of each class each set and split holds."""
+    images = predictions.table.drop_duplicates(["set", "path"])
+    counts = pd.crosstab([images["set"], images["split"]], images["label"])
+    counts = counts.reindex(columns=[*predictions.classes, ""], fill_value=0)
+    counts = counts.sort_index(
+        level="set", key=lambda names: names.map(list(predictions.sets).index), sort_remaining=False
+    )
+    rows = [
+        [_set_title(name), split or "—", *map(int, row), int(row.sum())] for (name, split), row in counts.iterrows()
+    ]
+    return {"header": ["set", "split", *predictions.classes, "no label", "all"], "rows": rows}
+
+
+def unscored(predictions: Predictions) -> list[str]:
+    """Return the sets in which no image has a label."""
+    return [name for name in predictions.sets if name not in set(predictions.labelled["set"])]
+
+
+def differing_images(predictions: Predictions) -> list[str]:
+    """Return a notice for each set on which not all models judged the same images."""
+    notices = []
+    for name, part in predictions.labelled.groupby("set", sort=False):
+        times = part["path"].value_counts()
+        if (times < part["model"].nunique()).any():
+            notices.append(f"On {_set_title(name)} the models judged different images, so their scores do not compare.")
+    return notices
+
+
+def differing_data(passports: Sequence[dict]) -> list[str]:
+    """Return a notice if models were not trained on the same data."""
+    digests = {(passport.get("data") or {}).get("digest") for passport in passports} - {None}
+    return ["The models were not trained on the same data, so their scores do not compare."] if len(digests) > 1 else []
+
+
+def percent(value: float) -> str:
+    """Return 0.92 as "92.0 %", and NaN as a dash."""
+    return "—" if pd.isna(value) else f"{100 * value:.1f} %"
+
+
+def with_interval(row: pd.Series, score: str = "accuracy") -> str:
+    """Return "92.0 % (87.4–95.0)"; the value alone where it has no interval."""
+    low, high = row[f"{score}_low"], row[f"{score}_high"]
+    return percent(row[score]) + ("" if pd.isna(low) else f" ({100 * low:.1f}–{100 * high:.1f})")
+
+
+def spread(row: pd.Series) -> str:
+    """Return "91.4 ± 2.5 %": mean and sample standard deviation over folds."""
+    return percent(row["mean"]) if pd.isna(row["std"]) else f"{100 * row['mean']:.1f} ± {100 * row['std']:.1f} %"
+
+
+def duration(seconds: float) -> str:
+    """Return 200 as "3 min 20 s"."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
+
+
+def _cell(row):
+    return {"text": with_interval(row), "n": row["n"]}
+
+
+def _pairs(values: dict | None) -> str:
+    return ", ".join(f"{name} {_text(value)}" for name, value in (values or {}).items())
+
+
+def _text(value) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _set_title(name: str) -> str:
+    return SET_TITLES.get(name, name)
+
+
+def _images(name: str, n: int) -> str:
+    return f"{n} held-out images" if name == HELD_OUT else f"{n} images of {name}"
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+def _scoring(passports: Sequence[dict]) -> str:
+    """The score that all models were tuned for, or accuracy where they differ."""
+    found = {(passport.get("cv") or {}).get("scoring") for passport in passports} & set(SCORES)
+    return found.pop() if len(found) == 1 else "accuracy"
+
+
+def _positive(predictions: Predictions, passports: Sequence[dict]) -> str | None:
+    if len(predictions.classes) > 2:
+        return None
+    found = {passport.get("positive") for passport in passports} & set(predictions.classes)
+    return found.pop() if len(found) == 1 else positive_class(predictions.classes)
+
+
+def _figures(predictions: Predictions, positive: str | None, folder: Path) -> Iterator[dict]:
+    """Write each figure that has something to show as PNG, and yield it for the page."""
+    for name, drawing in FIGURES.items():
+        if drawing.rows(predictions, positive).empty:
+            continue
+        figure, png = drawing(predictions, positive), BytesIO()
+        figure.savefig(png, format="png", dpi=DPI)
+        (folder / f"{name}.png").write_bytes(png.getvalue())
+        yield {
+            "name": name,
+            "caption": drawing.caption,
+            "width": round(96 * figure.get_figwidth()),  # CSS pixels: text has the size it has on the page
+            "data": base64.b64encode(png.getvalue()).decode(),
+        }
+
+
+@contextmanager
+def _folder(out: Path) -> Iterator[Path]:
+    """Yield an empty folder that takes the place of `out` when the block ends without an error."""
+    out = out.absolute()
+    ours = {"index.html", ".DS_Store", *TABLES, *(f"{name}.png" for name in FIGURES)}
+    held = {path.name for path in out.iterdir()} if out.is_dir() else {out.name} if out.exists() else set()
+    if foreign := sorted(held - ours):
+        raise DataError(f"{out} is in the way: {foreign[0]!r} is no part of a report; name a new or empty folder")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        holder = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
+    except OSError as error:
+        raise cannot_write(out, error) from error
+    try:
+        new = holder / "new"
+        new.mkdir()
+        yield new
+        if out.exists():
+            out.rename(holder / "old")
+        new.rename(out)
+    except OSError as error:
+        raise cannot_write(out, error) from error
+    finally:
+        shutil.rmtree(holder, ignore_errors=True)
