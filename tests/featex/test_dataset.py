@@ -1,0 +1,362 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from featex.dataset import find_images, parse_class
+from featex.errors import InputError
+
+
+def plant(root, *paths):
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(b"1234")
+    return root
+
+
+def facts(dataset, *columns):
+    return {row[0]: row[1:] for row in dataset.table[["path", *columns]].itertuples(index=False, name=None)}
+
+
+def write(root, text, name="labels.csv"):
+    (root / name).write_text(text, encoding="utf-8")
+    return root / name
+
+
+# Layouts of published sets
+
+
+def test_cifake(tmp_path):
+    plant(tmp_path, "train/REAL/0000 (2).jpg", "train/FAKE/a.jpg", "test/REAL/b.jpg", "test/FAKE/c.jpg")
+    found = find_images(tmp_path)
+    assert facts(found, "label", "split", "source", "group") == {
+        "test/FAKE/c.jpg": ("FAKE", "test", "FAKE", ""),
+        "test/REAL/b.jpg": ("REAL", "test", "REAL", ""),
+        "train/FAKE/a.jpg": ("FAKE", "train", "FAKE", ""),
+        "train/REAL/0000 (2).jpg": ("REAL", "train", "REAL", ""),
+    }
+    assert found.layout == "train, test; classes FAKE, REAL; 4 images"
+
+
+def test_ai_artbench_styles_become_two_classes_and_stay_as_sources(tmp_path):
+    styles = ("baroque", "AI_LD_baroque", "AI_SD_baroque")
+    plant(tmp_path, *(f"Real_AI_SD_LD/{split}/{style}/1.jpg" for split in ("train", "test") for style in styles))
+    found = find_images(tmp_path, classes=[("ai", "AI_*"), ("human", "*")])
+    assert facts(found, "label", "split", "source")["Real_AI_SD_LD/train/AI_LD_baroque/1.jpg"] == (
+        "ai",
+        "train",
+        "AI_LD_baroque",
+    )
+    assert facts(found, "label")["Real_AI_SD_LD/test/baroque/1.jpg"] == ("human",)
+    assert found.layout == "train, test; classes ai, human; 6 images"
+
+
+def test_kaggle_ai_against_human_pairs(tmp_path):
+    plant(tmp_path, *(f"train_data/{name}.jpg" for name in "abcd"), "test_data_v2/x.jpg")
+    table = write(
+        tmp_path, ",file_name,label\n" + "".join(f"{i},train_data/{n}.jpg,{i % 2}\n" for i, n in enumerate("dcba"))
+    )
+    found = find_images(tmp_path, labels=table, group_rows=2)
+    assert facts(found, "label", "split", "source", "group") == {
+        "train_data/a.jpg": ("1", "", "train_data", "1"),
+        "train_data/b.jpg": ("0", "", "train_data", "1"),
+        "train_data/c.jpg": ("1", "", "train_data", "0"),
+        "train_data/d.jpg": ("0", "", "train_data", "0"),
+    }
+    assert found.layout == "labels.csv: no sets; classes 0, 1; 4 images"
+
+
+def test_kaggle_ai_generated_against_real_nested_zips(tmp_path):
+    plant(tmp_path, "AiArtData/AiArtData/1.jpg", "RealArt/RealArt/2.jpg", "RealArt/RealArt/3.webp")
+    found = find_images(tmp_path)
+    assert facts(found, "label", "split", "source") == {
+        "AiArtData/AiArtData/1.jpg": ("AiArtData", "", "AiArtData/AiArtData"),
+        "RealArt/RealArt/2.jpg": ("RealArt", "", "RealArt/RealArt"),
+        "RealArt/RealArt/3.webp": ("RealArt", "", "RealArt/RealArt"),
+    }
+
+
+# Folders
+
+
+def test_folders_at_the_top_are_classes_and_all_below_is_source(tmp_path):
+    plant(tmp_path, "real/coco/1.jpg", "real/2.png", "ai/3.WEBP")
+    assert facts(find_images(tmp_path), "label", "split", "source") == {
+        "ai/3.WEBP": ("ai", "", "ai"),
+        "real/2.png": ("real", "", "real"),
+        "real/coco/1.jpg": ("real", "", "real/coco"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("spelling", "split"),
+    [
+        ("TRAIN", "train"),
+        ("training_set", "train"),
+        ("valid", "val"),
+        ("Validation", "val"),
+        ("dev", "val"),
+        ("testing", "test"),
+        ("eval", "test"),
+        ("test-images", "test"),
+        ("wild", "wild"),
+        ("test_v2", "test_v2"),
+    ],
+)
+def test_usual_spellings_are_sets_and_others_custom_sets(tmp_path, spelling, split):
+    plant(tmp_path, "train/a/1.jpg", f"{spelling}/a/2.jpg")
+    assert facts(find_images(tmp_path), "split")[f"{spelling}/a/2.jpg"] == (split,)
+
+
+def test_custom_sets_may_lack_labels_and_are_named_in_the_layout(tmp_path):
+    plant(tmp_path, "train/a/1.jpg", "test/a/2.jpg", "wild/b/deep/3.jpg", "inbox/4.jpg", "5.jpg")
+    found = find_images(tmp_path)
+    assert facts(found, "label", "split", "source") == {
+        "5.jpg": ("", "", ""),
+        "inbox/4.jpg": ("", "inbox", ""),
+        "test/a/2.jpg": ("a", "test", "a"),
+        "train/a/1.jpg": ("a", "train", "a"),
+        "wild/b/deep/3.jpg": ("b", "wild", "b/deep"),
+    }
+    assert found.layout == (
+        "train, test + custom sets inbox, wild; classes a, b; 5 images; 2 without a label; 1 in no set"
+    )
+
+
+def test_a_folder_of_images_alone_has_no_labels(tmp_path):
+    found = find_images(plant(tmp_path, "1.jpg", "2.jpg"))
+    assert facts(found, "label", "split", "source") == {"1.jpg": ("", "", ""), "2.jpg": ("", "", "")}
+    assert found.layout == "no sets; no labels; 2 images"
+
+
+def test_sets_inside_classes_are_sets(tmp_path):
+    plant(tmp_path, "real/train/1.jpg", "real/test/2.jpg", "fake/train/3.jpg")
+    assert facts(find_images(tmp_path), "label", "split", "source") == {
+        "fake/train/3.jpg": ("fake", "train", "fake"),
+        "real/test/2.jpg": ("real", "test", "real"),
+        "real/train/1.jpg": ("real", "train", "real"),
+    }
+
+
+def test_lone_folders_around_the_others_are_stepped_into(tmp_path):
+    plant(tmp_path, "archive/faces/train/a/1.jpg", "archive/faces/test/b/2.jpg", "archive/readme.txt")
+    found = find_images(tmp_path)
+    assert found.root == tmp_path.resolve()
+    assert facts(found, "label", "split", "source")["archive/faces/test/b/2.jpg"] == ("b", "test", "b")
+
+
+@pytest.mark.parametrize("only", ["train/a/1.jpg", "cats/1.jpg"])
+def test_a_lone_set_or_class_is_not_stepped_into(tmp_path, only):
+    plant(tmp_path, only)
+    label, split, _ = facts(find_images(tmp_path), "label", "split", "source")[only]
+    assert (label, split) == {"train/a/1.jpg": ("a", "train"), "cats/1.jpg": ("cats", "")}[only]
+
+
+def test_several_data_sets_are_refused_by_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    plant(tmp_path, "data/b/train/x/1.jpg", "data/a/train/x/2.jpg", "data/a/test/x/3.jpg", "data/loose/4.jpg")
+    with pytest.raises(InputError, match=r"^'data' holds whole data sets \(a, b\); name one: featex extract data/a$"):
+        find_images("data")
+
+
+def test_hidden_and_mac_files_are_skipped_and_others_counted(tmp_path):
+    plant(tmp_path, "a/1.jpg", "a/.2.jpg", ".cache/3.jpg", "__MACOSX/a/._1.jpg", "a/notes.txt", "a/clip.mp4")
+    found = find_images(tmp_path)
+    assert list(found.table["path"]) == ["a/1.jpg"]
+    assert found.layout.endswith("1 image; 2 other files ignored")
+
+
+def test_linked_folders_are_followed_without_loops(tmp_path):
+    plant(tmp_path, "data/real/1.jpg", "elsewhere/2.jpg")
+    (tmp_path / "data/ai").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "data/more").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "data/real/up").symlink_to(tmp_path / "data")
+    (tmp_path / "data/real/self").symlink_to("self")
+    assert list(find_images(tmp_path / "data").table["path"]) == ["ai/2.jpg", "more/2.jpg", "real/1.jpg"]
+
+
+def test_a_link_to_nothing_is_kept_as_missing_and_a_pipe_left_out(tmp_path):
+    plant(tmp_path, "a/1.jpg")
+    (tmp_path / "a/2.jpg").symlink_to("gone.jpg")
+    os.mkfifo(tmp_path / "a/3.jpg")
+    found = find_images(tmp_path)
+    assert facts(found, "size", "mtime_ns")["a/2.jpg"] == (-1, -1)
+    assert found.layout == "no sets; classes a; 2 images; 1 missing; 1 other file ignored"
+
+
+def test_odd_names_are_kept_and_undecodable_ones_listed_as_missing(tmp_path):
+    odd = ['a/ü , "q".jpg', "a/new\nline.jpg", "a/日本.png"]
+    plant(tmp_path, *odd)
+    with open(os.fsencode(tmp_path) + b"/a/caf\xe9.jpg", "wb"):
+        pass
+    found = find_images(tmp_path)
+    assert facts(found, "size") == {**dict.fromkeys(odd, (4,)), "a/caf\\xe9.jpg": (-1,)}
+
+
+def test_rows_are_sorted_and_typed_and_carry_size_and_time(tmp_path):
+    plant(tmp_path, "b/1.jpg", "a/2.jpg", "B/3.jpg")
+    os.utime(tmp_path / "b/1.jpg", ns=(5, 1_234_567_890_123_456_789))
+    table = find_images(tmp_path).table
+    assert list(table["path"]) == ["B/3.jpg", "a/2.jpg", "b/1.jpg"]
+    assert list(table.index) == [0, 1, 2]
+    assert list(table.columns) == ["path", "size", "mtime_ns", "label", "split", "source", "group"]
+    assert table["size"].dtype == table["mtime_ns"].dtype == "int64"
+    assert table["mtime_ns"].iloc[2] == 1_234_567_890_123_456_789
+    assert all(isinstance(value, str) for name in ("path", "label", "split", "group") for value in table[name])
+
+
+# Tables
+
+
+def test_table_paths_are_relative_to_the_root_or_to_itself_or_absolute(tmp_path):
+    root = plant(tmp_path / "images", "1.jpg", "sub/2.jpg", "meta/3.jpg")
+    plant(tmp_path, "outside/4.jpg")
+    table = write(root / "meta", f"path,label\n./1.jpg,a\n3.jpg,b\n{root}/sub/2.jpg,a\n{tmp_path}/outside/4.jpg,b\n")
+    found = find_images(root, labels=table)
+    assert facts(found, "label", "source", "size") == {
+        "../outside/4.jpg": ("b", "../outside", 4),
+        "1.jpg": ("a", "", 4),
+        "meta/3.jpg": ("b", "meta", 4),
+        "sub/2.jpg": ("a", "sub", 4),
+    }
+
+
+def test_columns_can_be_named_or_are_found_by_their_usual_names(tmp_path):
+    plant(tmp_path, "1.jpg", "2.jpg")
+    text = "image,class,split,group,source,kind,who,part\n1.jpg,x,Training,g,flux,k,w,p\n2.jpg,y,wild,h,,k,w,valid\n"
+    table = write(tmp_path, text)
+    assert facts(find_images(tmp_path, labels=table), "label", "split", "group", "source") == {
+        "1.jpg": ("x", "train", "g", "flux"),
+        "2.jpg": ("y", "wild", "h", ""),
+    }
+    named = find_images(tmp_path, labels=table, label_column="kind", set_column="part", group_column="who")
+    assert facts(named, "label", "split", "group")["2.jpg"] == ("k", "val", "w")
+
+
+def test_labels_stay_as_they_are_written(tmp_path):
+    plant(tmp_path, *(f"{n}.jpg" for n in range(5)))
+    text = "id,label\n0.jpg,0\n1.jpg,1.0\n2.jpg,NA\n3.jpg,\n4.jpg,007\n"
+    labels = facts(find_images(tmp_path, labels=write(tmp_path, text)), "label")
+    assert list(labels.values()) == [("0",), ("1.0",), ("NA",), ("",), ("007",)]
+
+
+def test_table_of_paths_alone_has_no_labels(tmp_path):
+    plant(tmp_path, "1.jpg", "2.jpg")
+    assert set(facts(find_images(tmp_path, labels=write(tmp_path, "id\n1.jpg\n2.jpg\n")), "label").values()) == {("",)}
+
+
+def test_metadata_csv_is_found_by_itself_only_if_it_has_labels(tmp_path):
+    plant(tmp_path, "a/1.jpg", "b/2.jpg")
+    write(tmp_path, "file_name,text\na/1.jpg,a caption\n", "metadata.csv")
+    assert facts(find_images(tmp_path), "label") == {"a/1.jpg": ("a",), "b/2.jpg": ("b",)}
+    write(tmp_path, "\ufefffile_name,label\na/1.jpg,cat\n", "metadata.csv")
+    found = find_images(tmp_path)
+    assert facts(found, "label") == {"a/1.jpg": ("cat",)}
+    assert found.layout.startswith("metadata.csv: ")
+    write(tmp_path, "file_name,text\na/1.jpg,a caption\n", "metadata.csv")
+    assert facts(find_images(tmp_path, label_column="text"), "label") == {"a/1.jpg": ("a caption",)}
+
+
+def test_listed_file_that_is_not_there_keeps_its_row(tmp_path):
+    plant(tmp_path, "1.jpg")
+    table = write(tmp_path, "path,label\n1.jpg,a\ngone.jpg,b\nnul\0.jpg,b\n")
+    found = find_images(tmp_path, labels=table)
+    assert facts(found, "label", "size", "mtime_ns")["gone.jpg"] == ("b", -1, -1)
+    assert found.layout.endswith("3 images; 2 missing")
+
+
+def test_rows_of_one_file_count_once_unless_they_disagree(tmp_path):
+    plant(tmp_path, "1.jpg", "2.jpg")
+    table = write(tmp_path, "path,label,split\n1.jpg,a,train\n./1.jpg,a,train\n2.jpg,b,test\n")
+    assert facts(find_images(tmp_path, labels=table), "label") == {"1.jpg": ("a",), "2.jpg": ("b",)}
+    table = write(tmp_path, "path,label\n1.jpg,a\n1.jpg,b\n")
+    with pytest.raises(InputError, match=r"'1.jpg' is listed as 'a' and as 'b'; keep one"):
+        find_images(tmp_path, labels=table)
+    assert len(find_images(tmp_path, labels=table, classes=[("any", "*")]).table) == 1
+    table = write(tmp_path, "path,label,split\n1.jpg,a,train\n1.jpg,a,test\n")
+    with pytest.raises(InputError, match=r"listed as 'a train' and as 'a test'"):
+        find_images(tmp_path, labels=table)
+
+
+# What cannot be used
+
+
+def test_folders_that_cannot_be_used_are_refused(tmp_path):
+    with pytest.raises(InputError, match=r"/none' does not exist$"):
+        find_images(tmp_path / "none")
+    with pytest.raises(InputError, match=r"1.jpg' is a file; give the folder"):
+        find_images(plant(tmp_path, "1.jpg") / "1.jpg")
+    plant(tmp_path, "texts/notes.txt")
+    with pytest.raises(InputError, match=r"texts' holds no images \(looked for .avif .bmp"):
+        find_images(tmp_path / "texts")
+
+
+def test_unreadable_folder_is_refused_not_skipped(tmp_path, monkeypatch):
+    plant(tmp_path, "a/1.jpg", "b/2.jpg")
+    scan = os.scandir
+
+    def refusing(folder):
+        if str(folder).endswith("b"):
+            raise PermissionError(13, "Permission denied")
+        return scan(folder)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    with pytest.raises(InputError, match=r"cannot read the folder .*/b': Permission denied"):
+        find_images(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        (
+            "path,label\n1.jpg,a\n",
+            {"label_column": "kind"},
+            "has no column 'kind'; name one of its columns: path, label$",
+        ),
+        (
+            "picture,label\n1.jpg,a\n",
+            {},
+            r"no column of paths \(looked for file_name, .*; name one .*: picture, label$",
+        ),
+        ("path,label\nx.jpg,a\ny.jpg,a\n", {}, "none of the 2 images .* is there; the first was looked for as .*x.jpg"),
+        ("path,label\n", {}, "lists no images$"),
+        ("", {}, "cannot read .* as comma-separated values: No columns"),
+        ("path\n1.jpg,a,b\n2.jpg,a,b,c,d\n", {}, "cannot read .* as comma-separated values"),
+        ("path,who\n1.jpg,a\n", {"group_rows": 2, "group_column": "who"}, "without a group column"),
+        ("path\n1.jpg\n", {"group_rows": 0}, "group_rows must be 1 or more"),
+    ],
+)
+def test_table_that_cannot_be_used_is_refused(tmp_path, text, options, message):
+    plant(tmp_path, "1.jpg")
+    with pytest.raises(InputError, match=message):
+        find_images(tmp_path, labels=write(tmp_path, text), **options)
+
+
+def test_absent_table_and_options_without_one_are_refused(tmp_path):
+    plant(tmp_path, "1.jpg")
+    with pytest.raises(InputError, match=r"there is no table of labels 'none.csv'"):
+        find_images(tmp_path, labels="none.csv")
+    for options in ({"group_rows": 2}, {"label_column": "label"}):
+        with pytest.raises(InputError, match=r"has none; name it as labels"):
+            find_images(tmp_path, **options)
+
+
+def test_first_class_pattern_wins_and_an_unmatched_label_is_refused(tmp_path):
+    plant(tmp_path, "AI_x/1.jpg", "cubism/2.jpg", "3.jpg")
+    first = find_images(tmp_path, classes=[("ai", "AI_*"), ("human", "*")])
+    assert facts(first, "label") == {"3.jpg": ("",), "AI_x/1.jpg": ("ai",), "cubism/2.jpg": ("human",)}
+    with pytest.raises(InputError, match=r"no class pattern matches 'cubism'; .*--class other='\*'"):
+        find_images(tmp_path, classes=[("ai", "AI_*")])
+
+
+def test_class_option_is_a_name_and_a_pattern():
+    assert parse_class("ai=AI_*=x") == ("ai", "AI_*=x")
+    for text in ("ai", "=x", "ai="):
+        with pytest.raises(InputError, match=r"write NAME=PATTERN"):
+            parse_class(text)
+
+
+def test_finding_images_needs_no_torch():
+    script = "import sys, featex.dataset; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
