@@ -103,11 +103,15 @@ def _rgb(image: Image.Image) -> Image.Image:
         kind = "32-bit integer" if image.mode == "I" else "float"
         raise ImageError(f"{kind} pixels have no agreed black and white; save it with 8 or 16 bits a channel")
     alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
-    image = image.convert(_NATIVE_MODES.get(image.mode, "RGB"))
+    image = _in_mode(image, _NATIVE_MODES.get(image.mode, "RGB"))
     if profile:
         image = _apply_profile(image, profile)
-    image = image.convert("RGB")
+    image = _in_mode(image, "RGB")
     return Image.composite(image, Image.new("RGB", image.size, "white"), alpha) if alpha else image
+
+
+def _in_mode(image: Image.Image, mode: str) -> Image.Image:
+    return image if image.mode == mode else image.convert(mode)  # convert would copy, an eighth of the whole time
 
 
 def _high_bits(image: Image.Image) -> Image.Image:
@@ -127,7 +131,7 @@ def _apply_profile(image: Image.Image, profile: bytes) -> Image.Image:
     mode, transform = _transform_to_srgb(profile)
     if transform is None or (image.mode != mode and (image.mode, mode) != ("L", "RGB")):
         return image
-    return transform.apply(image.convert(mode))
+    return transform.apply(_in_mode(image, mode))
 
 
 @lru_cache(maxsize=64)
