@@ -63,13 +63,17 @@ def extract(directory: str, out: str, classes: tuple[str, ...], **options) -> No
     DIR holds CLASS/... folders, or SET/CLASS/... folders (train, val, test; any other name is a custom test set), or
     images alone, or a metadata.csv that names them.
     """
+    from featex.dataset import parse_class
     from featex.extract import extract
     from featex.progress import TerminalProgress
 
-    done = extract(directory, out, classes=[_class(text) for text in classes], progress=TerminalProgress(), **options)
+    done = extract(
+        directory, out, classes=[parse_class(text) for text in classes], progress=TerminalProgress(), **options
+    )
+    rate = f" ({done.computed / done.seconds:,.1f} images/s on {done.device})" if done.computed else ""
     click.echo(
-        f"{done.found:,} found: {done.cached:,} cached, {done.computed:,} computed, {done.failed:,} failed; "
-        f"{done.found / done.seconds:,.1f} images/s on {done.device}; {done.stored.path}"
+        f"{done.found:,} found: {done.cached:,} cached, {done.computed:,} computed{rate}, {done.failed:,} failed; "
+        f"{done.seconds:,.1f} s; {done.stored.path}"
     )
     if done.failed:
         click.echo(f"The {done.failed:,} that cannot be used, and why: {done.stored.failed_path}")
@@ -138,13 +142,6 @@ def export(name: str | None, path: str | None, out: str) -> None:
     target = Path(path or f"{features.name}.npz")
     export(features, target)
     click.echo(f"{len(features.X):,} rows of {features.X.shape[1]} features: {target}")
-
-
-def _class(text: str) -> tuple[str, str]:
-    name, equals, pattern = text.partition("=")
-    if not (name and equals and pattern):
-        raise click.UsageError(f"--class takes NAME=PATTERN (such as --class ai='AI_*'), not {text!r}")
-    return name, pattern
 
 
 def main() -> None:

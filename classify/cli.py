@@ -1,0 +1,179 @@
+"""classify ...: features or pixels -> models -> predictions -> report."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from featex import layout
+from featex.errors import FeatexError
+
+FEATURES = click.option(
+    "--features-dir", default=str(layout.FEATURES), type=click.Path(), help="Where featex keeps features."
+)
+MODELS = click.option("--models-dir", default=str(layout.MODELS), type=click.Path(), help="Where models are kept.")
+PREDICTIONS = click.option(
+    "--predictions-dir", default=str(layout.PREDICTIONS), type=click.Path(), help="Where predictions are kept."
+)
+DEVICE = click.option("--device", default="auto", type=click.Choice(["auto", "cpu", "cuda", "mps"]))
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.version_option(package_name="featex")
+def cli() -> None:
+    """Tune models on features or pixels, and say honestly how good they are."""
+
+
+@cli.command()
+@click.option("--model", required=True, help="svm, logreg, forest, lenet5 or cnn; see `classify models`.")
+@click.option("--features", "set_name", metavar="SET", show_default="the newest", help="See `featex show`.")
+@click.option("--trials", type=click.IntRange(1), show_default="the model's own", help="Trials of the whole study.")
+@click.option("--timeout", type=click.FloatRange(0), help="Seconds after which no further trial begins.")
+@click.option("--folds", "n_folds", default=5, type=click.IntRange(2))
+@click.option("--scoring", default="accuracy", help="The score whose mean over folds is maximised.")
+@click.option("--seed", default=0)
+@click.option("--storage", show_default=f"a journal in {layout.STUDIES}", help="A journal file, or a URL for Optuna.")
+@click.option("--name", show_default="MODEL-SET", help="What to call the trained model.")
+@click.option("--image-size", type=click.IntRange(1), help="Pixels a side, for models that read pixels.")
+@click.option("--epochs", "max_epochs", type=click.IntRange(1), help="At most, for models that read pixels.")
+@DEVICE
+@FEATURES
+@MODELS
+@PREDICTIONS
+def tune(
+    model: str,
+    set_name: str | None,
+    timeout: float | None,
+    storage: str | None,
+    features_dir: str,
+    models_dir: str,
+    predictions_dir: str,
+    **choices,
+) -> None:
+    """Tune a model by cross-validation, keep it, and judge it on every set it was not trained on."""
+    from classify.plan import plan
+    from classify.results import keep
+    from classify.tuning import tune
+    from featex.features import load_features
+    from featex.progress import TerminalProgress
+
+    progress = TerminalProgress()
+    job = plan(model, load_features(Path(features_dir), set_name), **choices)
+    progress.say(
+        f"{job.spec.name} on {job.features.name}: {len(job.parts.train):,} training images, {job.n_folds} folds, "
+        f"{job.trials} trials"
+    )
+    tuned = tune(job, timeout=timeout, storage=storage or layout.STUDIES / f"{job.name}.journal", progress=progress)
+    path = keep(tuned, Path(models_dir), Path(predictions_dir))
+    click.echo(_summary(tuned))
+    click.echo(f"Saved: {path}")
+
+
+def _summary(tuned) -> str:
+    from classify.metrics import score_table
+    from classify.predictions import VALIDATION
+
+    passport = tuned.model.passport
+    params = ", ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in passport["params"].items())
+    cv = passport["cv"]
+    values = ", ".join(f"{value:.3f}" for value in cv["scores"])
+    lines = [
+        f"Best of {passport['trials']} trials in {passport['seconds']:.0f} s: {params}",
+        f"Selection score, not a result: {cv['scoring']} {cv['mean']:.3f} ± {cv['std']:.3f} over folds ({values})",
+        "Results, on images the model has never seen:",
+    ]
+    table = score_table(tuned.predictions)
+    for row in table[table["set"] != VALIDATION].itertuples():
+        name = "held-out set" if row.set == "test" else f"custom set {row.set!r}"
+        lines.append(
+            f"  {name}: accuracy {row.accuracy:.3f}, 95 % interval {row.accuracy_low:.3f}-{row.accuracy_high:.3f}, "
+            f"n = {row.n:,}"
+        )
+    return "\n".join(lines)
+
+
+@cli.command()
+@click.argument("model")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("--format", "as_", default="csv", type=click.Choice(["csv", "json"]))
+@click.option("--out", type=click.Path(), show_default="the terminal", help="File to write.")
+@click.option("--weights", metavar="FILE", help="The extractor's weights, if they are not where they were.")
+@DEVICE
+@FEATURES
+@MODELS
+def predict(
+    model: str,
+    paths: tuple[str, ...],
+    as_: str,
+    out: str | None,
+    weights: str | None,
+    device: str,
+    features_dir: str,
+    models_dir: str,
+) -> None:
+    """Write what MODEL says of images, folders of images, or a feature set."""
+    from classify import persist
+    from classify.predict import predict_images, predict_set
+    from featex.disk import born_whole
+    from featex.features import load_features, stored_sets
+    from featex.progress import TerminalProgress
+
+    progress = TerminalProgress()
+    trained = persist.load(persist.find_model(Path(models_dir), model), device)
+    is_set = len(paths) == 1 and not Path(paths[0]).exists()
+    if is_set and paths[0] in {stored.name for stored in stored_sets(Path(features_dir))}:
+        table = predict_set(trained, load_features(Path(features_dir), paths[0]), progress)
+    else:
+        table, failed = predict_images(
+            trained, paths, cache=features_dir, weights=weights, device=device, progress=progress
+        )
+        for row in failed.itertuples():
+            progress.say(f"Left out: {row.path}: {row.reason}")
+    text = table.to_csv(index=False) if as_ == "csv" else table.to_json(orient="records", indent=2) + "\n"
+    if out:
+        with born_whole(Path(out)) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+        click.echo(f"{len(table):,} rows: {out}")
+    else:
+        click.echo(text, nl=False)
+
+
+@cli.command()
+@MODELS
+def models(models_dir: str) -> None:
+    """List what can be trained, and what has been."""
+    from classify.models import MODELS
+    from classify.persist import passports
+
+    click.echo("Can be trained (classify tune --model NAME):")
+    for spec in MODELS.values():
+        click.echo(f"  {spec.name:<8} reads {spec.reads:<9} {spec.about}")
+    trained = passports(Path(models_dir))
+    click.echo(f"Trained, in {models_dir}:" if trained else f"None trained yet in {models_dir}.")
+    for passport in trained:
+        cv = passport["cv"]
+        click.echo(
+            f"  {passport['name']}: {passport['model']} on {passport['data']['n_train']:,} images of "
+            f"{passport['data']['set']}; selection score {cv['mean']:.3f} ± {cv['std']:.3f} ({cv['scoring']})"
+        )
+
+
+@cli.command()
+@click.argument("set_name", metavar="[SET]", required=False)
+@click.option("--reports-dir", default=str(layout.REPORTS), type=click.Path(), help="Where reports are kept.")
+@MODELS
+@PREDICTIONS
+def report(set_name: str | None, reports_dir: str, models_dir: str, predictions_dir: str) -> None:
+    """Write the report on all models trained on SET (that of the newest model by default)."""
+    from classify.results import write_report_on
+
+    path = write_report_on(set_name, Path(models_dir), Path(predictions_dir), Path(reports_dir))
+    click.echo(f"Report: {path}")
+
+
+def main() -> None:
+    """Run the command line; an error that the user can mend is one line on stderr and exit code 1."""
+    try:
+        cli()
+    except FeatexError as error:
+        sys.exit(f"Error: {error}")

@@ -1,0 +1,200 @@
+"""What can be trained: a row a model in MODELS, with its search space and what it reads."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from classify import svm
+from featex.errors import unknown
+
+if TYPE_CHECKING:
+    from optuna import Trial
+
+
+def unchanged(train, validation):
+    """Return both sides of a fold as they are."""
+    return train, validation
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A kind of model that `classify.tuning.tune` can tune.
+
+    Parameters
+    ----------
+    name : str
+    about : str
+        One line for people.
+    reads : {"features", "pixels"}
+        Rows of `Features.X`, or uint8 images (n_samples, 3, size, size).
+    build : callable
+        ``build(**params, **settings)`` returns an unfitted scikit-learn classifier.
+    suggest : callable
+        ``suggest(trial, n_features)`` returns the parameters of one trial.
+    first : callable
+        ``first(n_features)`` returns the settings known to be good, which are tried before any other.
+    trials : int
+        How many trials are enough by default.
+    prepare : callable
+        ``prepare(train, validation)`` turns the two sides of a fold into what is fitted and judged.
+    parallel_folds : bool
+        Whether folds run in threads; False for what uses all cores by itself.
+    settle : callable
+        ``settle(seed, **wishes)`` returns the settings that `build` takes beside the parameters and no trial varies;
+        wishes are what the user asked for (`image_size`, `max_epochs`, `device`), None where nothing.
+    fit_options : callable
+        ``fit_options(units, told)`` returns keyword arguments of `fit`: `units` are independent groups of the rows,
+        `told` takes lines for the user.
+    """
+
+    name: str
+    about: str
+    reads: str
+    build: Callable[..., Any]
+    suggest: Callable[["Trial", int], dict]
+    first: Callable[[int], list[dict]]
+    trials: int
+    prepare: Callable = unchanged
+    parallel_folds: bool = False
+    settle: Callable[..., dict] = lambda seed, **wishes: {}
+    fit_options: Callable[..., dict] = lambda units, told: {}
+
+
+def _class_weight(trial: "Trial") -> str | None:
+    return trial.suggest_categorical("class_weight", [None, "balanced"])
+
+
+def _suggest_svm(trial: "Trial", n_features: int) -> dict:
+    return {
+        "C": trial.suggest_float("C", 0.1, 100, log=True),
+        "gamma": trial.suggest_float("gamma", 0.02 / n_features, 20 / n_features, log=True),
+        "class_weight": _class_weight(trial),
+    }
+
+
+def _build_logreg(C: float, class_weight: str | None):
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    return make_pipeline(StandardScaler(), LogisticRegression(C=C, class_weight=class_weight, max_iter=2000))
+
+
+def _suggest_logreg(trial: "Trial", n_features: int) -> dict:
+    return {"C": trial.suggest_float("C", 1e-5, 10, log=True), "class_weight": _class_weight(trial)}
+
+
+def _build_forest(random_state: int = 0, **params):
+    from sklearn.ensemble import RandomForestClassifier
+
+    return RandomForestClassifier(n_estimators=300, n_jobs=-1, random_state=random_state, **params)
+
+
+def _suggest_forest(trial: "Trial", n_features: int) -> dict:
+    return {
+        "max_features": trial.suggest_float("max_features", 0.01, 0.3, log=True),
+        "min_samples_leaf": trial.suggest_int("min_samples_leaf", 1, 20, log=True),
+        "class_weight": _class_weight(trial),
+    }
+
+
+def _net(name: str, about: str, on_cpu: dict | None = None) -> ModelSpec:
+    def build(**params):
+        from classify.cnn import NetClassifier
+
+        return NetClassifier(net=name, **params)
+
+    def settle(seed: int, image_size: int | None = None, max_epochs: int | None = None, device: str = "auto") -> dict:
+        from classify.nets import NETS
+        from featex.extractor import choose_device
+
+        device = choose_device(device).type
+        recipe = {"image_size": NETS[name].image_size, "max_epochs": NETS[name].max_epochs}
+        if device == "cpu":
+            recipe |= on_cpu or {}
+        return {
+            "image_size": image_size or recipe["image_size"],
+            "max_epochs": max_epochs or recipe["max_epochs"],
+            "device": device,
+            "random_state": seed,
+        }
+
+    return ModelSpec(
+        name,
+        about,
+        "pixels",
+        build,
+        _suggest_net,
+        lambda n_features: [{"lr": 1e-3, "weight_decay": 0.0, "class_weight": None}],
+        trials=1,
+        settle=settle,
+        fit_options=lambda units, told: {"groups": units, "progress": lambda row: told(_epoch_line(row))},
+    )
+
+
+def _epoch_line(row: dict) -> str:
+    line = f"epoch {row['epoch']} of at most {row['max_epochs']}: train loss {row['train_loss']:.3f}"
+    if row["valid_loss"] is not None:
+        line += f", validation loss {row['valid_loss']:.3f}, accuracy {row['valid_acc']:.3f}"
+    return f"{line}, {row['seconds']:.1f} s"
+
+
+def _suggest_net(trial: "Trial", n_features: int) -> dict:
+    return {
+        "lr": trial.suggest_float("lr", 1e-4, 1e-2, log=True),
+        "weight_decay": trial.suggest_categorical("weight_decay", [0.0, 1e-4, 1e-3]),
+        "class_weight": _class_weight(trial),
+    }
+
+
+MODELS = {
+    spec.name: spec
+    for spec in (
+        ModelSpec(
+            "svm",
+            "RBF support vector machine on standardised features",
+            "features",
+            svm.RBFSVC,
+            _suggest_svm,
+            # C and gamma of the ResNet-18 + SVM study this tool grew from; gamma there was 0.002, about 1/512.
+            lambda n_features: [{"C": 1.7, "gamma": 1 / n_features, "class_weight": None}],
+            trials=30,
+            prepare=svm.prepare,
+            parallel_folds=True,
+        ),
+        ModelSpec(
+            "logreg",
+            "logistic regression (L2) on standardised features",
+            "features",
+            _build_logreg,
+            _suggest_logreg,
+            lambda n_features: [{"C": 1.0, "class_weight": None}],
+            trials=20,
+            parallel_folds=True,
+        ),
+        ModelSpec(
+            "forest",
+            "random forest of 300 trees on features",
+            "features",
+            _build_forest,
+            _suggest_forest,
+            lambda n_features: [{"max_features": n_features**-0.5, "min_samples_leaf": 1, "class_weight": None}],
+            trials=15,
+            settle=lambda seed, **wishes: {"random_state": seed},
+        ),
+        _net("lenet5", "LeNet-5 with BatchNorm, trained end to end on 32-pixel images"),
+        # At 256 pixels an epoch of 1,000 images takes a quarter of an hour on two cores; at 64 pixels a minute.
+        _net(
+            "cnn",
+            "8-layer CNN, trained end to end on 256-pixel images (64 without a GPU)",
+            on_cpu={"image_size": 64, "max_epochs": 30},
+        ),
+    )
+}
+
+
+def get_model(name: str) -> ModelSpec:
+    """Return the row of `MODELS` called `name`; raises InputError with the nearest name where there is none."""
+    if name not in MODELS:
+        raise unknown("model", name, MODELS)
+    return MODELS[name]

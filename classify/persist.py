@@ -1,0 +1,114 @@
+"""A model on disk: skops or safetensors for what was learnt, and its passport (JSON). Loading runs no code from it."""
+
+import shutil
+import tempfile
+from pathlib import Path
+from zipfile import BadZipFile
+
+import safetensors.numpy
+import skops.io
+from safetensors import SafetensorError
+from skops.io.exceptions import UntrustedTypesFoundException
+
+from classify.calibration import Calibration
+from classify.errors import ModelError
+from classify.trained import TrainedModel
+from featex.disk import cannot_write, read_json, write_json
+from featex.errors import InputError, StoreError
+
+FORMAT = 1
+PASSPORT = "passport.json"
+SKOPS = "estimator.skops"
+WEIGHTS = "weights.safetensors"
+TRUSTED = ["classify.svm.RBFSVC"]  # all that we write and skops does not know by itself
+
+
+def save(model: TrainedModel, directory: Path) -> Path:
+    """Write `model` into ``directory/NAME``, whole or not at all, in place of an older one; return that folder."""
+    target = Path(directory) / model.name
+    passport = {
+        "format": FORMAT,
+        **model.passport,
+        "calibration": {"slope": model.calibration.slope, "intercept": model.calibration.intercept},
+    }
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    except OSError as error:
+        raise cannot_write(target, error) from error
+    try:
+        if passport["reads"] == "pixels":
+            safetensors.numpy.save_file(model.estimator.to_arrays(), temporary / WEIGHTS)
+            passport["estimator"] = model.estimator.get_params()
+        else:
+            skops.io.dump(model.estimator, temporary / SKOPS)
+        write_json(temporary / PASSPORT, passport)
+        if target.exists():
+            shutil.rmtree(target)
+        temporary.chmod(0o755)
+        temporary.rename(target)
+    except OSError as error:
+        raise cannot_write(target, error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return target
+
+
+def load(directory: Path, device: str = "auto") -> TrainedModel:
+    """Return the model in `directory`; a net is put on `device`.
+
+    Raises
+    ------
+    InputError
+        If there is no model.
+    StoreError
+        If a file is damaged, of a newer format, or holds a type that we never write.
+    """
+    directory = Path(directory)
+    if not (directory / PASSPORT).is_file():
+        raise InputError(f"no model in {directory}; make one with: classify tune --model svm")
+    passport = read_json(directory / PASSPORT)
+    if passport.get("format") != FORMAT:
+        raise StoreError(f"{directory} has format {passport.get('format')}, this version reads {FORMAT}; tune it again")
+    try:
+        if passport["reads"] == "pixels":
+            from classify.cnn import NetClassifier
+
+            arrays = safetensors.numpy.load_file(directory / WEIGHTS)
+            params = {**passport.pop("estimator"), "device": device}
+            estimator = NetClassifier.from_arrays(params, passport["classes"], arrays)
+        else:
+            estimator = skops.io.load(directory / SKOPS, trusted=TRUSTED)
+        calibration = Calibration(**passport.pop("calibration"))
+    except (
+        OSError,
+        BadZipFile,
+        KeyError,
+        TypeError,
+        SafetensorError,
+        UntrustedTypesFoundException,
+        ModelError,
+    ) as error:
+        raise StoreError(f"{directory} is damaged ({error}); delete it and tune it again") from error
+    return TrainedModel(estimator, calibration, passport)
+
+
+def passports(directory: Path) -> list[dict]:
+    """Return the passports of the models below `directory`, oldest first."""
+    found = [read_json(path) for path in Path(directory).glob(f"*/{PASSPORT}")]
+    return sorted(found, key=lambda passport: passport["created"])
+
+
+def find_model(directory: Path, name: str) -> Path:
+    """Return the folder of the model called `name` below `directory`, or `name` itself where it is such a folder.
+
+    Raises
+    ------
+    InputError
+        If there is none, naming those there are.
+    """
+    for path in (Path(directory) / name, Path(name)):
+        if (path / PASSPORT).is_file():
+            return path
+    names = ", ".join(passport["name"] for passport in passports(directory)) or "none yet"
+    raise InputError(f"no model {name!r} in {directory}; there are: {names}")

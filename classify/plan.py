@@ -1,0 +1,120 @@
+"""Plan: one tuning job, decided and checked before any work is done."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import numpy as np
+import pandas as pd
+
+from classify.errors import ModelError
+from classify.metrics import SCORES
+from classify.models import ModelSpec, get_model
+from classify.splits import Partition, partition
+from featex.errors import InputError, unknown
+from featex.features import Features
+
+N_FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A model to tune on a set of images, with every choice made; equal digests mean equal studies."""
+
+    spec: ModelSpec
+    features: Features
+    parts: Partition
+    trials: int
+    n_folds: int
+    scoring: str
+    seed: int
+    settings: dict
+    name: str
+
+    @property
+    def y(self) -> np.ndarray:
+        """Labels of the training rows."""
+        return self.features.y[self.parts.train]
+
+    @property
+    def data_digest(self) -> str:
+        """Sha256 of what is trained and judged on: content, label, use and group of each row."""
+        rows = self.features.rows
+        use = pd.Series("", index=rows.index)
+        use.iloc[self.parts.train] = "train"
+        for name, index in self.parts.tests.items():
+            use.iloc[index] = f"set {name}"
+        lines = sorted("\t".join(row) for row in zip(rows["key"], rows["label"], use, rows["group"], strict=True))
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+    @property
+    def digest(self) -> str:
+        """Sha256 of all that the study depends on, but for the number of trials."""
+        facts = {
+            "model": self.spec.name,
+            "data": self.data_digest,
+            "extractor": self.features.extractor["fingerprint"] if self.spec.reads == "features" else None,
+            "folds": self.n_folds,
+            "scoring": self.scoring,
+            "seed": self.seed,
+            "settings": self.settings,
+            "versions": versions(),
+        }
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def plan(
+    model: str,
+    features: Features,
+    *,
+    trials: int | None = None,
+    n_folds: int = N_FOLDS,
+    scoring: str = "accuracy",
+    seed: int = 0,
+    name: str | None = None,
+    **wishes,
+) -> Plan:
+    """Return the tuning job that these choices make; all is checked that can be before work begins.
+
+    Parameters
+    ----------
+    model : str
+        A name in `classify.models.MODELS`.
+    features : Features
+        The set of images; models that read pixels open the files it names.
+    trials : int, optional
+        Of the whole study; the model's own number by default.
+    n_folds : int
+    scoring : str
+        A name in `classify.metrics.SCORES`; the mean over folds is maximised.
+    seed : int
+        Of folds, search and training.
+    name : str, optional
+        The trained model's; by default ``MODEL-SET``.
+    **wishes
+        `image_size`, `max_epochs` and `device` for models that read pixels; None leaves the model's own.
+
+    Raises
+    ------
+    InputError, DataError, ModelError
+        If a name is unknown, a number is out of range, or the data cannot be trained on.
+    """
+    spec = get_model(model)
+    if scoring not in SCORES:
+        raise unknown("scoring", scoring, SCORES)
+    if n_folds < 2:
+        raise ModelError(f"cross-validation needs two folds or more, not {n_folds}")
+    wishes = {key: value for key, value in wishes.items() if value is not None}
+    if spec.reads == "features" and wishes.keys() - {"device"}:
+        raise ModelError(f"{model} reads features; {', '.join(sorted(wishes))} are for models that read pixels")
+    parts = partition(features.rows)
+    name = name or f"{model}-{features.name}"
+    if name.startswith(".") or "/" in name or "\\" in name:
+        raise InputError(f"a model cannot be called {name!r}; choose a plain word with --name")
+    return Plan(spec, features, parts, trials or spec.trials, n_folds, scoring, seed, spec.settle(seed, **wishes), name)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the packages that results depend on."""
+    return {name: version(name) for name in ("featex", "numpy", "scikit-learn", "optuna", "torch", "torchvision")}

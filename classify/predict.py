@@ -1,0 +1,127 @@
+"""Images, or a feature set, through a trained model."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from classify.errors import ModelError
+from classify.inputs import read_inputs
+from classify.trained import TrainedModel
+from featex.dataset import find_images
+from featex.errors import InputError
+from featex.features import Features
+from featex.progress import Progress
+
+
+def predict_set(model: TrainedModel, features: Features, progress: Progress | None = None) -> pd.DataFrame:
+    """Return a row an image of a feature set: path, label (the decision), and `prob_<class>` for each class.
+
+    Raises
+    ------
+    ModelError
+        If the features are not those of the extractor that the model was trained on.
+    """
+    trained_on = model.passport["extractor"]
+    if trained_on and trained_on["fingerprint"] != features.extractor["fingerprint"]:
+        raise ModelError(
+            f"{model.name} was trained on features of {trained_on['name']}, and {features.name!r} holds those of "
+            f"{features.extractor['name']}; give images instead, or extract the set with the same backbone and weights"
+        )
+    X = read_inputs(model.passport["reads"], features, model.passport["settings"], progress or Progress())
+    return _table(model, [str(path) for path in features.paths], X)
+
+
+def predict_images(
+    model: TrainedModel,
+    paths: Sequence[str | Path],
+    *,
+    cache: str | Path,
+    weights: str | None = None,
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return what the model says of image files and folders of them, and which cannot be used.
+
+    Parameters
+    ----------
+    model : TrainedModel
+    paths : sequence of path
+        Files, and folders that are searched.
+    cache : path
+        Where vectors are looked up first and kept, such as artifacts/features.
+    weights : str, optional
+        Where the extractor's weights are now, if not where the model's passport says.
+
+    Returns
+    -------
+    predicted : DataFrame
+        A row an image: path, label (the decision), and `prob_<class>` for each class.
+    failed : DataFrame
+        path and reason.
+
+    Raises
+    ------
+    InputError
+        If a path is not there, or no image can be used.
+    ModelError
+        If the weights are not those that the model was trained with.
+    """
+    files = _files(paths)
+    read = _features_of if model.passport["reads"] == "features" else _pixels_of
+    X, reasons = read(model, files, cache=cache, weights=weights, device=device, progress=progress or Progress())
+    failed = pd.DataFrame(
+        [(str(files[i]), reason) for i, reason in sorted(reasons.items())], columns=["path", "reason"]
+    )
+    if len(failed) == len(files):
+        row = failed.iloc[0]
+        raise InputError(f"none of the {len(files):,} images can be used ({row.path}: {row.reason})")
+    return _table(model, [str(path) for i, path in enumerate(files) if i not in reasons], X), failed
+
+
+def _files(paths: Sequence[str | Path]) -> list[Path]:
+    files = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            dataset = find_images(path)
+            files += [path / name for name in dataset.table["path"]]
+        elif path.exists():
+            files.append(path)
+        else:
+            raise InputError(f"no image, folder or feature set {str(path)!r}")
+    return files
+
+
+def _features_of(model: TrainedModel, files: list[Path], *, cache, weights, device, progress):
+    from featex.extract import embed, open_cache
+    from featex.extractor import Extractor
+
+    passport = model.passport["extractor"]
+    extractor = Extractor(passport["backbone"], weights or passport["weights"], device, progress=progress)
+    if extractor.fingerprint != passport["fingerprint"]:
+        raise ModelError(
+            f"{model.name} was trained on features of {passport['name']} (weights sha256 "
+            f"{passport['weights_sha256'][:12]}), and these make {extractor.name}; name the right file with --weights"
+        )
+    vectors = open_cache(extractor, cache)
+    embedding = embed(files, extractor, vectors, progress=progress)
+    return vectors.get([key for i, key in enumerate(embedding.keys) if i not in embedding.reasons]), embedding.reasons
+
+
+def _pixels_of(model: TrainedModel, files: list[Path], *, cache, weights, device, progress):
+    from classify.cnn import load_pixels
+
+    images, reasons = [], {}
+    for i, path in enumerate(files):
+        try:
+            images.append(load_pixels([path], model.passport["settings"]["image_size"]))
+        except InputError as error:
+            reasons[i] = str(error)
+    return np.concatenate(images) if images else np.empty(0), reasons
+
+
+def _table(model: TrainedModel, paths: list[str], X: np.ndarray) -> pd.DataFrame:
+    probabilities, decided = model.predict(X)
+    columns = {f"prob_{name}": probabilities[:, i] for i, name in enumerate(model.classes)}
+    return pd.DataFrame({"path": paths, "label": decided, **columns})

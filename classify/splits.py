@@ -1,0 +1,145 @@
+"""Who may stand where: training rows, test sets and folds, with no image or group on two sides."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+from classify.errors import DataError
+
+HELD_OUT = "test"
+HELD_OUT_FRACTION = 0.2
+TRAINING = ("train", "val")
+
+
+@dataclass(frozen=True)
+class Partition:
+    """Row numbers of a set of images, by what they are for.
+
+    Parameters
+    ----------
+    train : ndarray of int
+        What models are fitted and cross-validated on: the labelled rows of train and val.
+    tests : dict of str to ndarray of int
+        Rows models never see in fitting, by set: "test" is the held-out set, others are custom ones. May hold rows
+        without a label, which are predicted and not scored.
+    units : ndarray of int, one a row
+        Rows with the same number share a group or are equal files, and belong on one side of every split.
+    notes : tuple of str
+        What was decided on the way, a sentence each.
+    """
+
+    train: np.ndarray
+    tests: dict[str, np.ndarray]
+    units: np.ndarray
+    notes: tuple[str, ...]
+
+
+def partition(rows: pd.DataFrame) -> Partition:
+    """Return which rows train and which are tested on.
+
+    val joins train, since validation is by folds. Where no set is called test, a fifth of the units is held out by a
+    hash of what they are (their group's name, else their content): images that are added later move none. A training
+    row that is also in a test set (an equal file, or the same group) is left out of training.
+
+    Raises
+    ------
+    DataError
+        If there is nothing to train on, fewer than two classes, or a test set has a class that train lacks.
+    """
+    notes = []
+    units = independent_units(rows)
+    split, labelled = rows["split"].to_numpy(dtype=str), (rows["label"] != "").to_numpy()
+    train = labelled & (np.isin(split, TRAINING) if (split != "").any() else split == "")
+    if not train.any():
+        there = ", ".join(sorted({name or "no set" for name in split}))
+        raise DataError(f"no labelled images to train on (there are: {there}); give folders a class, and a train set")
+    test = split == HELD_OUT
+    if not test.any():
+        test = train & _chosen(rows, units)
+        train &= ~test
+        notes.append(
+            f"There is no test set, so {test.sum():,} of {(train | test).sum():,} images are held out by a hash of "
+            "their content (adding images moves none)."
+        )
+    tests = {HELD_OUT: np.flatnonzero(test)} if test.any() else {}
+    for name in sorted(set(split) - {"", HELD_OUT, *TRAINING}):
+        tests[name] = np.flatnonzero(split == name)
+    seen = np.isin(units, units[np.concatenate([*tests.values(), np.array([], dtype=int)]).astype(int)])
+    if (train & seen).any():
+        notes.append(
+            f"{(train & seen).sum():,} training images are also in a test set (equal files or the same group) and are "
+            "left out of training."
+        )
+        train &= ~seen
+    _check(rows["label"].to_numpy(dtype=str), train, tests)
+    return Partition(np.flatnonzero(train), tests, units, tuple(notes))
+
+
+def independent_units(rows: pd.DataFrame) -> np.ndarray:
+    """Return a number for each row; rows that share a `group` or a content `key` have the same, also by a chain."""
+    n = len(rows)
+    groups, _ = pd.factorize(rows["group"].where(rows["group"] != "", rows["key"].radd("key ")))
+    keys, _ = pd.factorize(rows["key"])
+    # A graph of rows, groups and contents: what is connected belongs together.
+    ends = np.concatenate([n + groups, n + groups.max(initial=-1) + 1 + keys])
+    size = ends.max(initial=-1) + 1
+    graph = coo_array((np.ones(2 * n, dtype=bool), (np.tile(np.arange(n), 2), ends)), shape=(size, size))
+    return connected_components(graph, directed=False)[1][:n]
+
+
+def folds(y: np.ndarray, units: np.ndarray, n_folds: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return `n_folds` pairs of (training, validation) row numbers, stratified by `y`, whole `units` on one side.
+
+    Raises
+    ------
+    DataError
+        If a class has fewer images, or independent units, than folds.
+    """
+    for label in np.unique(y):
+        n_images, n_units = (y == label).sum(), len(np.unique(units[y == label]))
+        if n_units < n_folds:
+            what = f"{n_images:,} images" if n_units == n_images else f"{n_units:,} independent groups of images"
+            raise DataError(
+                f"class {label!r} has {what}, fewer than the {n_folds} folds; add images, or take --folds "
+                f"{max(2, n_units)}" + ("" if n_units >= 2 else " once there are two")
+            )
+    options = {"n_splits": n_folds, "shuffle": True, "random_state": seed}
+    if len(np.unique(units)) < len(units):
+        pairs = list(StratifiedGroupKFold(**options).split(y, y, units))
+    else:
+        pairs = list(StratifiedKFold(**options).split(y, y))
+    for train, validation in pairs:
+        lacking = set(y) - set(y[train])
+        if lacking or not len(validation):
+            raise DataError(f"groups are too few and large for {n_folds} folds; take fewer with --folds")
+    return pairs
+
+
+def _chosen(rows: pd.DataFrame, units: np.ndarray) -> np.ndarray:
+    """Return which rows are held out: those whose unit's hash, as a fraction of 1, is below a fifth.
+
+    Equal chances within every class make the split stratified in expectation; exact strata would depend on the other
+    images, and adding one could move another.
+    """
+    names = rows["group"].where(rows["group"] != "", rows["key"]).groupby(units).transform("min")
+    fraction = {name: int(hashlib.sha256(name.encode()).hexdigest()[:12], 16) / 16**12 for name in names.unique()}
+    return names.map(fraction).to_numpy() < HELD_OUT_FRACTION
+
+
+def _check(labels: np.ndarray, train: np.ndarray, tests: dict[str, np.ndarray]) -> None:
+    classes = sorted(set(labels[train]))
+    if len(classes) < 2:
+        found = f"one class only ({classes[0]!r})" if classes else "no class at all"
+        raise DataError(f"the training images have {found}; a classifier needs two or more, a folder each")
+    for name, index in tests.items():
+        for surplus in sorted(set(labels[index]) - set(classes) - {""}):
+            n = (labels[index] == surplus).sum()
+            raise DataError(
+                f"set {name!r} has {n:,} images of class {surplus!r}, which train lacks (it has {', '.join(classes)}); "
+                "rename the folder, or map it with featex extract --class NAME=PATTERN"
+            )

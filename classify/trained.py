@@ -1,0 +1,64 @@
+"""TrainedModel: a fitted estimator, its calibration, and its passport."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from classify.calibration import Calibration, class_scores
+from classify.predictions import Predictions
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """What `tune` makes and `classify.persist` keeps.
+
+    Parameters
+    ----------
+    estimator : fitted scikit-learn classifier
+    calibration : Calibration
+        Learnt on out-of-fold scores.
+    passport : dict
+        As JSON can hold it: name, model, reads, classes, positive, threshold, params, settings, extractor, data, cv,
+        trials, seconds, seed, versions, created.
+    """
+
+    estimator: object
+    calibration: Calibration
+    passport: dict
+
+    @property
+    def name(self) -> str:
+        return self.passport["name"]
+
+    @property
+    def classes(self) -> list[str]:
+        return self.passport["classes"]
+
+    def predict(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return calibrated probabilities (n_samples, n_classes) and decided classes (n_samples,) of str.
+
+        The decision is the estimator's own; for two classes that is where the probability of the positive class
+        passes the passport's threshold.
+        """
+        scores = class_scores(self.estimator, X)
+        return self.calibration(scores), np.array(self.classes)[scores.argmax(axis=1)]
+
+    def predictions(self, rows: pd.DataFrame, X: np.ndarray, set_name: str) -> Predictions:
+        """Return the predictions of `X`, whose facts are in `rows`, as rows of set `set_name`."""
+        return predictions_table(self.name, self.classes, rows, set_name, *self.predict(X))
+
+
+def predictions_table(
+    model: str,
+    classes: list[str],
+    rows: pd.DataFrame,
+    set_name: str,
+    probabilities: np.ndarray,
+    predicted: np.ndarray,
+    fold: np.ndarray | int = -1,
+) -> Predictions:
+    """Return `Predictions` of one model on one set: the facts of `rows` beside what the model said."""
+    facts = rows[["path", "label", "split", "source", "group"]].reset_index(drop=True)
+    table = facts.assign(model=model, set=set_name, predicted=predicted, fold=fold)
+    return Predictions(pd.concat([table, pd.DataFrame(probabilities, columns=[f"prob_{c}" for c in classes])], axis=1))

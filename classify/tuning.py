@@ -1,0 +1,186 @@
+"""tune(): k folds, an Optuna study, refit, out-of-fold calibration."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import optuna
+from optuna.storages import BaseStorage, JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import TrialState
+
+from classify.calibration import Calibration
+from classify.inputs import read_inputs
+from classify.metrics import positive_class
+from classify.plan import Plan, versions
+from classify.predictions import VALIDATION, Predictions
+from classify.trained import TrainedModel, predictions_table
+from classify.validation import CrossValidation, Folded
+from featex.disk import cannot_write
+from featex.progress import Progress
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What `tune` gives: the model, and its predictions of every set (validation, held-out, custom)."""
+
+    model: TrainedModel
+    predictions: Predictions
+
+
+def tune(
+    job: Plan,
+    *,
+    timeout: float | None = None,
+    storage: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Tuned:
+    """Tune a model by cross-validation, fit it on all training rows, and predict every set.
+
+    Parameters
+    ----------
+    job : Plan
+        From `classify.plan.plan`.
+    timeout : float, optional
+        Seconds after which no further trial is begun; one is always finished.
+    storage : str or Path, optional
+        A journal file, or a URL that Optuna knows; a study that is there goes on where it stopped. None keeps it in
+        memory.
+    progress : Progress, optional
+
+    Raises
+    ------
+    DataError, ModelError
+        If there are fewer images than folds, an image has gone, and so on.
+    """
+    progress = progress or Progress()
+    started = time.monotonic()
+    for note in job.parts.notes:
+        progress.say(note)
+    X = read_inputs(job.spec.reads, job.features, job.settings, progress)
+    validation = CrossValidation(job, X[job.parts.train])
+    study = _study(job, storage)
+    with progress.task(f"tune {job.spec.name}", job.trials, "trial") as tick:
+        best = _optimise(study, job, validation, timeout, started, tick, progress)
+    if best is None or best.params != study.best_trial.params:
+        best = validation.run(study.best_trial.params, progress)  # its trial was run by an earlier session
+    estimator = validation.refit(best.params, progress)
+    classes = [str(label) for label in estimator.classes_]
+    calibration = Calibration.fit(best.oof, np.searchsorted(classes, job.y))
+    complete = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
+    model = TrainedModel(
+        estimator, calibration, _passport(job, best, calibration, classes, len(complete), time.monotonic() - started)
+    )
+    return Tuned(model, _predict_all(job, model, best, X))
+
+
+def _study(job: Plan, storage: str | Path | None) -> optuna.Study:
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # `progress` says what a user needs
+    try:
+        return optuna.create_study(
+            study_name=f"{job.name}-{job.digest[:12]}",
+            storage=_backend(storage),
+            direction="maximize",
+            load_if_exists=True,
+        )
+    finally:
+        optuna.logging.set_verbosity(verbosity)
+
+
+def _backend(storage: str | Path | None) -> BaseStorage | str | None:
+    if storage is None or "://" in str(storage):
+        return storage
+    path = Path(storage)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return JournalStorage(JournalFileBackend(str(path)))
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def _optimise(
+    study: optuna.Study,
+    job: Plan,
+    validation: CrossValidation,
+    timeout: float | None,
+    started: float,
+    tick: Callable[[int], None],
+    progress: Progress,
+) -> Folded | None:
+    """Run the trials that are missing, and return the best of those run here."""
+    n_features = job.features.X.shape[1]
+    first = job.spec.first(n_features)
+    best = None
+    before = len(study.get_trials(deepcopy=False, states=[TrialState.COMPLETE]))
+    tick(min(before, job.trials))
+    for number in range(before, job.trials):
+        if timeout is not None and number and time.monotonic() - started > timeout:
+            progress.say(f"{timeout:.0f} s are over after {number} of {job.trials} trials")
+            break
+        if number < len(first) and not study.get_trials(deepcopy=False, states=[TrialState.WAITING]):
+            study.enqueue_trial(first[number])
+        # A seed for each trial, so that a study that was stopped goes on as it would have.
+        study.sampler = optuna.samplers.TPESampler(seed=job.seed + number)
+        trial = study.ask()
+        folded = validation.run(job.spec.suggest(trial, n_features), progress)
+        study.tell(trial, folded.mean)
+        if best is None or folded.mean > best.mean:
+            best = folded
+        tick(1)
+    return best
+
+
+def _passport(
+    job: Plan, best: Folded, calibration: Calibration, classes: list[str], n_trials: int, seconds: float
+) -> dict:
+    rows = job.features.rows
+    used = {"train": job.parts.train, **job.parts.tests}
+    positive = positive_class(classes) if len(classes) == 2 else None
+    return {
+        "name": job.name,
+        "model": job.spec.name,
+        "about": job.spec.about,
+        "reads": job.spec.reads,
+        "classes": classes,
+        "positive": positive,
+        "threshold": calibration.threshold(classes.index(positive)) if positive else None,
+        "params": best.params,
+        "settings": job.settings,
+        "extractor": job.features.extractor if job.spec.reads == "features" else None,
+        "data": {
+            "set": job.features.name,
+            "root": str(job.features.root),
+            "digest": job.data_digest,
+            "n_train": len(job.parts.train),
+            "counts": {name: rows["label"].iloc[index].value_counts().to_dict() for name, index in used.items()},
+            "notes": list(job.parts.notes),
+        },
+        "cv": {
+            "scoring": job.scoring,
+            "n_folds": job.n_folds,
+            "scores": best.scores,
+            "mean": best.mean,
+            "std": float(np.std(best.scores, ddof=1)),
+        },
+        "trials": n_trials,
+        "digest": job.digest,
+        "seconds": seconds,
+        "seed": job.seed,
+        "device": job.settings.get("device", "cpu"),
+        "versions": versions(),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _predict_all(job: Plan, model: TrainedModel, best: Folded, X: np.ndarray) -> Predictions:
+    rows, train = job.features.rows, job.parts.train
+    decided = np.array(model.classes)[best.oof.argmax(axis=1)]
+    out_of_fold = predictions_table(
+        model.name, model.classes, rows.iloc[train], VALIDATION, model.calibration(best.oof), decided, best.fold
+    )
+    tests = [model.predictions(rows.iloc[index], X[index], name) for name, index in job.parts.tests.items()]
+    return Predictions.concat([out_of_fold, *tests])

@@ -1,0 +1,87 @@
+"""pipelines ...: whole flows, from a folder of images to a report."""
+
+import shlex
+import sys
+from pathlib import Path
+
+import click
+
+from featex import layout
+from featex.errors import FeatexError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.version_option(package_name="featex")
+def cli() -> None:
+    """Run whole flows, from a folder of images to a report."""
+
+
+@cli.command()
+@click.argument("directory", metavar="[DIR]", default=str(layout.DATA), type=click.Path())
+@click.option("--only", metavar="MODEL,...", show_default="all", help="Models to compare; see `classify models`.")
+@click.option("--quick", is_flag=True, help="Fewer folds, trials and epochs: a first look in minutes.")
+@click.option("--backbone", default="resnet18", help="See `featex backbones`.")
+@click.option(
+    "--weights",
+    default="auto",
+    envvar="FEATEX_WEIGHTS",
+    show_envvar=True,
+    metavar="auto|imagenet|random|FILE",
+    help="auto takes ImageNet's, or where they cannot be had untrained ones; the report says which.",
+)
+@click.option("--device", default="auto", type=click.Choice(["auto", "cpu", "cuda", "mps"]))
+@click.option("--trials", type=click.IntRange(1), show_default="each model's own")
+@click.option("--folds", "n_folds", type=click.IntRange(2), show_default="5; 3 if quick")
+@click.option("--scoring", default="accuracy", help="The score whose mean over folds is maximised.")
+@click.option("--seed", default=0)
+@click.option("--image-size", type=click.IntRange(1), show_default="each net's own", help="Pixels a side, for nets.")
+@click.option(
+    "--epochs", "max_epochs", type=click.IntRange(1), show_default="each net's own", help="At most, for nets."
+)
+@click.option("--name", show_default="the folder's name", help="What to call the set and its report.")
+@click.option("--labels", type=click.Path(), help="A CSV that names the images; for its columns see featex extract.")
+@click.option("--path-column")
+@click.option("--label-column")
+@click.option("--set-column")
+@click.option("--group-column")
+@click.option("--group-rows", type=click.IntRange(2))
+@click.option("--class", "classes", multiple=True, metavar="NAME=PATTERN", help="As featex extract takes it.")
+def compare(directory: str, only: str | None, classes: tuple[str, ...], **options) -> None:
+    """Compare models on the images in DIR: extract, tune, predict every set, write the report.
+
+    What was done before is skipped, so a run that was stopped goes on where it was.
+    """
+    from featex.dataset import parse_class
+    from featex.progress import TerminalProgress
+    from pipelines.compare import compare
+
+    path = compare(
+        directory,
+        only=only.split(",") if only else (),
+        classes=[parse_class(text) for text in classes],
+        command=shlex.join(["pipelines", *sys.argv[1:]]),
+        progress=TerminalProgress(),
+        **options,
+    )
+    click.echo(f"Report: {path}")
+
+
+@cli.command()
+@click.argument("directory", metavar="[DIR]", default=str(layout.SAMPLE), type=click.Path())
+@click.option("--seed", default=0)
+def sample(directory: str, seed: int) -> None:
+    """Make a small set of real and generated images in DIR, to try everything on, with no download."""
+    from featex.progress import TerminalProgress
+    from pipelines.sample import make_sample
+
+    table = make_sample(Path(directory), seed=seed, progress=TerminalProgress().say)
+    counts = ", ".join(f"{split} {n:,}" for split, n in table["split"].value_counts(sort=False).items())
+    click.echo(f"{len(table):,} images ({counts}): {directory}")
+
+
+def main() -> None:
+    """Run the command line; an error that the user can mend is one line on stderr and exit code 1."""
+    try:
+        cli()
+    except FeatexError as error:
+        sys.exit(f"Error: {error}")

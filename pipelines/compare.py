@@ -1,0 +1,119 @@
+"""compare: extract -> tune each -> predict -> report; what is done is skipped."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from classify.models import MODELS, get_model
+from classify.plan import N_FOLDS, Plan, plan
+from classify.results import is_kept, keep, write_report_on
+from classify.tuning import tune
+from featex.extract import extract
+from featex.layout import FEATURES, PREDICTIONS, REPORTS, STUDIES
+from featex.layout import MODELS as MODELS_DIR
+from featex.progress import Progress
+
+QUICK_FOLDS = 3
+QUICK = {  # for a first look in minutes on two cores
+    "svm": {"trials": 8},
+    "logreg": {"trials": 6},
+    "forest": {"trials": 3},
+    "lenet5": {"max_epochs": 12},
+    "cnn": {"image_size": 32, "max_epochs": 8},
+}
+
+
+def compare(
+    root: str | Path,
+    *,
+    only: Sequence[str] = (),
+    quick: bool = False,
+    weights: str = "auto",
+    backbone: str = "resnet18",
+    device: str = "auto",
+    trials: int | None = None,
+    n_folds: int | None = None,
+    scoring: str = "accuracy",
+    seed: int = 0,
+    image_size: int | None = None,
+    max_epochs: int | None = None,
+    name: str | None = None,
+    project: Path = Path("."),
+    command: str = "",
+    progress: Progress | None = None,
+    **dataset_options,
+) -> Path:
+    """Compare models on a folder of images, from the images to the report, and return the report's path.
+
+    Parameters
+    ----------
+    root : path
+        A folder in one of the layouts that `featex.dataset.find_images` knows.
+    only : sequence of str
+        Names in `classify.models.MODELS`; none stands for all.
+    quick : bool
+        Fewer folds, trials and epochs: a first look.
+    weights : str
+        As `featex.weights.find_weights` takes it. "auto" goes on with untrained ones where ImageNet's cannot be had,
+        and the report's first screen says so.
+    backbone, device, name, **dataset_options
+        As `featex.extract.extract` takes them.
+    trials, n_folds, scoring, seed, image_size, max_epochs
+        As `classify.plan.plan` takes them; given, they go before `quick`.
+    project : Path
+        The folder that artifacts/ is in.
+    command : str
+        What makes the report again; printed on it.
+    """
+    progress = progress or Progress()
+    specs = [get_model(model) for model in (only or MODELS)]
+    extraction = extract(
+        root,
+        project / FEATURES,
+        backbone=backbone,
+        weights=weights,
+        device=device,
+        name=name,
+        progress=progress,
+        **dataset_options,
+    )
+    progress.say(
+        f"features: {extraction.computed:,} computed, {extraction.cached:,} cached, {extraction.failed:,} failed"
+    )
+    features = extraction.load()
+    notices = []
+    if quick:
+        notices.append("This is a quick look: fewer folds, trials and epochs than a full run (leave out --quick).")
+    if extraction.failed:
+        notices.append(f"{extraction.failed:,} files cannot be used; see {extraction.stored.failed_path}.")
+    jobs = []
+    for spec in specs:
+        wishes = dict(QUICK[spec.name]) if quick else {}
+        wishes |= {"trials": trials} if trials else {}
+        if spec.reads == "pixels":
+            given = {"image_size": image_size, "max_epochs": max_epochs, "device": device}
+            wishes |= {key: value for key, value in given.items() if value}
+        folds = n_folds or (QUICK_FOLDS if quick else N_FOLDS)
+        jobs.append(plan(spec.name, features, n_folds=folds, scoring=scoring, seed=seed, **wishes))
+    for job in jobs:
+        _run(job, project, progress)
+    return write_report_on(
+        features.name,
+        project / MODELS_DIR,
+        project / PREDICTIONS,
+        project / REPORTS,
+        names=[job.name for job in jobs],
+        notices=notices,
+        command=command,
+    )
+
+
+def _run(job: Plan, project: Path, progress: Progress) -> None:
+    models, predictions = project / MODELS_DIR, project / PREDICTIONS
+    if is_kept(job, models, predictions):
+        progress.say(f"{job.name}: done before")
+        return
+    progress.say(f"{job.name}: {job.trials} trials of {job.n_folds} folds on {len(job.parts.train):,} images")
+    tuned = tune(job, storage=project / STUDIES / f"{job.name}.journal", progress=progress)
+    keep(tuned, models, predictions)
+    cv = tuned.model.passport["cv"]
+    progress.say(f"{job.name}: {cv['scoring']} {cv['mean']:.3f} ± {cv['std']:.3f} over folds (a selection score)")

@@ -1,0 +1,64 @@
+"""What tests share: small folders of images, and real data and weights where the environment names them."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from featex.backbones import BACKBONES
+from featex.weights import find_weights, load_weights
+
+torch.set_num_threads(2)
+
+
+def write_images(folder: Path, n: int, *, tint: int = 0, size: int = 48, seed: int = 0) -> list[Path]:
+    """Write `n` JPEGs of coloured noise; classes of different `tint` can be told apart."""
+    rng = np.random.default_rng([seed, tint, n])
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for i in range(n):
+        pixels = rng.integers(0, 120, (size, size, 3)) + np.array([tint, 60, 120 - tint])
+        paths.append(folder / f"{i:03}.jpg")
+        Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(paths[-1], quality=95)
+    return paths
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A folder with sets: train 2 x 12, test 2 x 4, wild 2 x 3."""
+    root = tmp_path / "images"
+    for number, (split, n) in enumerate({"train": 12, "test": 4, "wild": 3}.items()):
+        for tint, label in ((0, "ai"), (120, "real")):
+            write_images(root / split / label, n, tint=tint, seed=number)
+    return root
+
+
+@pytest.fixture(scope="session")
+def weights_file(tmp_path_factory) -> str:
+    """ResNet-18 weights in a file: seeded random ones, which take a few seconds to make, made once."""
+    path = tmp_path_factory.mktemp("weights") / "resnet18.safetensors"
+    backbone = BACKBONES["resnet18"]
+    save_file(load_weights(backbone, find_weights(backbone, "random")).state_dict(), path)
+    return str(path)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder that FEATEX_TEST_DATA names, with ai-vs-real/ in it."""
+    folder = os.environ.get("FEATEX_TEST_DATA")
+    if not folder:
+        pytest.skip("FEATEX_TEST_DATA names no folder of real images")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def real_weights() -> str:
+    """The ImageNet ResNet-18 file that FEATEX_WEIGHTS names."""
+    path = os.environ.get("FEATEX_WEIGHTS")
+    if not path or not Path(path).exists():
+        pytest.skip("FEATEX_WEIGHTS names no file of ImageNet weights")
+    return path

@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+
+from featex import cache as cache_module
+from featex.cache import FeatureCache, content_key
+from featex.errors import StoreError
+
+KEYS = [content_key(bytes([i])) for i in range(10)]
+X = np.arange(40, dtype=np.float32).reshape(10, 4)
+
+
+@pytest.fixture
+def cache(tmp_path):
+    filled = FeatureCache(tmp_path / "vectors", 4)
+    filled.add(KEYS, X)
+    filled.flush()
+    return filled
+
+
+def test_vectors_come_back_in_the_order_asked_for(cache, tmp_path):
+    order = [7, 0, 3, 3, 9]
+    np.testing.assert_array_equal(FeatureCache(tmp_path / "vectors", 4).get([KEYS[i] for i in order]), X[order])
+
+
+def test_vectors_of_several_parts_come_back_in_order(cache, tmp_path):
+    more = [content_key(bytes([100 + i])) for i in range(3)]
+    cache.add(more, X[:3] + 100)
+    cache.flush()
+    again = FeatureCache(tmp_path / "vectors", 4)
+    assert len(again) == 13
+    np.testing.assert_array_equal(again.get([more[1], KEYS[5], more[0]]), [X[1] + 100, X[5], X[0] + 100])
+
+
+def test_what_is_added_is_known_before_it_is_written(tmp_path):
+    cache = FeatureCache(tmp_path / "vectors", 4)
+    cache.add(KEYS[:1], X[:1])
+    assert KEYS[0] in cache
+    assert KEYS[1] not in cache
+    assert not (tmp_path / "vectors").exists()
+
+
+def test_a_full_buffer_is_written_without_being_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(cache_module, "FLUSH_ROWS", 10)
+    FeatureCache(tmp_path, 4).add(KEYS, X)
+    assert len(FeatureCache(tmp_path, 4)) == 10
+
+
+def test_a_part_is_whole_or_absent(tmp_path, monkeypatch):
+    cache = FeatureCache(tmp_path, 4)
+    cache.add(KEYS, X)
+    monkeypatch.setattr("pathlib.Path.replace", lambda self, target: (_ for _ in ()).throw(OSError(28, "disk full")))
+    with pytest.raises(StoreError, match="disk full"):
+        cache.flush()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_absent_keys_are_refused_with_the_way_out(cache):
+    with pytest.raises(StoreError, match="run featex extract again"):
+        cache.get([content_key(b"unknown")])
+
+
+def test_vectors_of_another_length_are_refused(cache, tmp_path):
+    with pytest.raises(StoreError, match="4 features a row, expected 5"):
+        FeatureCache(tmp_path / "vectors", 5)
+    with pytest.raises(ValueError, match="expected"):
+        cache.add(KEYS, X[:, :3])
+
+
+def test_a_flipped_bit_is_found(cache, tmp_path):
+    assert cache.verify() == []
+    part = next((tmp_path / "vectors").iterdir())
+    data = bytearray(part.read_bytes())
+    data[-1] ^= 1
+    part.write_bytes(data)
+    assert "not those that were written" in FeatureCache(tmp_path / "vectors", 4).verify()[0]
+
+
+def test_a_cut_part_is_refused_by_name(cache, tmp_path):
+    part = next((tmp_path / "vectors").iterdir())
+    part.write_bytes(part.read_bytes()[:-7])
+    with pytest.raises(StoreError, match="damaged"):
+        FeatureCache(tmp_path / "vectors", 4)

@@ -1,0 +1,34 @@
+import io
+
+from featex import progress as progress_module
+from featex.progress import Progress, TerminalProgress
+
+
+def test_silence_is_the_default():
+    with Progress().task("extract", 3, "image") as tick:
+        tick(3)
+
+
+def test_lines_are_sparse_where_there_is_no_terminal(monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(progress_module.time, "monotonic", lambda: clock[0])
+    stream = io.StringIO()
+    with TerminalProgress(stream).task("extract", 1000, "image") as tick:
+        for _ in range(100):
+            clock[0] += 1.0
+            tick(10)
+    lines = stream.getvalue().splitlines()
+    assert lines[0] == "extract: 300 of 1,000 images, 10 images/s, 70 s left"
+    assert len(lines) == 3
+
+
+def test_a_terminal_gets_a_bar():
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    stream = Terminal()
+    with TerminalProgress(stream).task("extract", 2, "image") as tick:
+        tick(2)
+    assert "extract" in stream.getvalue()
+    assert "%" in stream.getvalue()
