@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import get_font_names
 from sklearn.metrics import roc_curve
 
 from classify.errors import DataError
@@ -24,6 +25,15 @@ BLUE, ORANGE, GREEN, PURPLE, SKY, RED, BLACK = (
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, RED, BLACK)
 DASHES = ("-", "--", "-.", ":")  # an eighth model repeats a colour, so its line differs
 GREY = "#767676"
+# matplotlib's own font has no Chinese, Japanese or Korean, which names may be written in
+CJK = (
+    "Noto Sans CJK JP",
+    "Noto Sans CJK SC",
+    "WenQuanYi Zen Hei",
+    "Hiragino Sans",
+    "Microsoft YaHei",
+    "Arial Unicode MS",
+)
 STYLE = {
     "font.size": 10,
     "axes.spines.top": False,
@@ -32,7 +42,7 @@ STYLE = {
     "figure.titlesize": 12,
     "text.parse_math": False,  # a class may be called "$"
 }
-MAX_COLUMNS = 4
+WIDTH = 10  # inches, the width of the page
 
 
 @dataclass(frozen=True)
@@ -51,7 +61,8 @@ class Drawing:
         rows = self.rows(predictions, positive)
         if rows.empty:
             raise DataError("these predictions have nothing this figure could show; see what its caption asks for")
-        with matplotlib.rc_context(STYLE):
+        fonts = ["DejaVu Sans", *(name for name in CJK if name in get_font_names())]
+        with matplotlib.rc_context({**STYLE, "font.family": fonts}):
             return self.draw(rows)
 
 
@@ -73,7 +84,8 @@ def accuracy_rows(predictions: Predictions, positive: str | None = None) -> pd.D
 def draw_accuracy(rows: pd.DataFrame) -> Figure:
     """Draw a panel a set and a line a model."""
     models, sets = list(rows["model"].unique()), list(rows["set"].unique())
-    figure, panels = _grid(len(sets), width=10, height=1.25 + 0.42 * len(models), sharey=True)
+    columns = min(4, len(sets))
+    figure, panels = _grid(len(sets), columns, WIDTH / columns, 1.25 + 0.42 * len(models), sharey=True)
     figure.suptitle("Accuracy: filled dots are results on images no model has seen; hollow ones chose the model")
     for axes, name in zip(panels, sets, strict=True):
         part = rows[rows["set"] == name]
@@ -84,7 +96,10 @@ def draw_accuracy(rows: pd.DataFrame) -> Figure:
         axes.hlines(y, np.clip(low, 0, 100), np.clip(high, 0, 100), color=colour, linewidth=1 if seen else 2.5)
         axes.plot(value, y, "o", color=colour, markerfacecolor="white" if seen else colour, markersize=7)
         for at, height in zip(value, y, strict=True):
-            axes.annotate(f"{at:.1f}", (at, height), (0, 6), textcoords="offset points", ha="center", color=colour)
+            label = axes.annotate(
+                f"{at:.1f}", (at, height), (0, 7), textcoords="offset points", ha="center", color=colour
+            )
+            label.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.5})
         sizes = sorted(set(part["n"]))
         n = f"n = {sizes[0]}" if len(sizes) == 1 else f"n = {sizes[0]}–{sizes[-1]}"
         if seen:
@@ -119,26 +134,30 @@ def confusion_rows(predictions: Predictions, positive: str | None = None) -> pd.
 
 
 def draw_confusion(rows: pd.DataFrame) -> Figure:
-    """Draw a matrix for each model (down) and set (across)."""
+    """Draw a matrix for each model and set."""
     classes = list(rows["truth"].unique())
     cases = list(rows.groupby(["model", "set"], sort=False))
-    columns = min(MAX_COLUMNS, rows["set"].nunique())
-    size = max(2.3, 0.5 * len(classes))
-    figure, panels = _grid(len(cases), width=max(5, columns * size), height=size + 0.2, columns=columns)
-    figure.suptitle("Which class is taken for which")
     names = [fill(name, 14) for name in classes]
+    k, longest = len(classes), max(len(line) for name in names for line in name.split("\n"))
+    cell = 0.72 if k < 6 else 0.45
+    width, height = 0.6 + 0.08 * longest + cell * k, 1.1 + cell * k
+    upright = 0.09 * longest > cell
+    height += 0.08 * longest if upright else 0
+    fitting, sets = max(1, int(WIDTH / width)), rows["set"].nunique()
+    columns = min(len(cases), max(1, fitting // sets) * min(sets, fitting))  # a model's sets on one line
+    figure, panels = _grid(len(cases), columns, width, height)
+    figure.suptitle("Which class is taken for which")
     for axes, ((model, name), part) in zip(panels, cases, strict=True):
-        shape = (len(classes), len(classes))
-        count, share = (part[column].to_numpy().reshape(shape) for column in ("count", "share"))
+        count, share = (part[column].to_numpy().reshape(k, k) for column in ("count", "share"))
         axes.imshow(np.nan_to_num(share.astype(float)), cmap="Blues", vmin=0, vmax=1)
-        for (i, j), k in np.ndenumerate(count):
-            label = f"{k}\n{100 * share[i, j]:.1f} %" if count[i].sum() else "none"
-            axes.text(j, i, label, ha="center", va="center", color="white" if share[i, j] > 0.6 else "black",
-                      fontsize=10 if len(classes) < 5 else 7)  # fmt: skip
-        axes.set_title(f"{fill(model, 26)}\n{_set_title(name)}")
+        for (i, j), images in np.ndenumerate(count):
+            label = f"{images}\n{100 * share[i, j]:.1f} %" if k < 6 else f"{images}"
+            colour = "white" if share[i, j] > 0.6 else "black"
+            axes.text(j, i, label if count[i].sum() else "none", ha="center", va="center", color=colour)
+        axes.set_title(f"{fill(model, round(11 * width))}\n{fill(_set_title(name), round(11 * width))}")
         axes.set(xlabel="predicted", ylabel="true class")
-        axes.set_xticks(range(len(classes)), names, rotation=0 if len(classes) < 4 else 90)
-        axes.set_yticks(range(len(classes)), names)
+        axes.set_xticks(range(k), names, rotation=90 if upright else 0)
+        axes.set_yticks(range(k), names)
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0)
     return figure
@@ -170,7 +189,7 @@ def draw_roc(rows: pd.DataFrame) -> Figure:
     """Draw a panel a set and a curve a model."""
     sets, models, positive = rows["set"].unique(), list(rows["model"].unique()), rows["positive"].iloc[0]
     columns = min(3, len(sets))
-    figure, panels = _grid(len(sets), width=max(5, 3.6 * columns), height=4.2, columns=columns)
+    figure, panels = _grid(len(sets), columns, WIDTH / 3, 3.7)
     figure.suptitle(f"ROC: share of {fill(positive, 30)} found, against false alarms; the diagonal is guessing")
     for axes, name in zip(panels, sets, strict=True):
         part = rows[rows["set"] == name]
@@ -223,13 +242,11 @@ def _set_title(name: str) -> str:
     return fill(SET_TITLES.get(name, name), 26)
 
 
-def _grid(
-    n: int, *, width: float, height: float, columns: int = MAX_COLUMNS, sharey=False
-) -> tuple[Figure, list[Axes]]:
-    """Return a figure of `width` inches with n panels of `height` inches, row by row."""
-    columns = min(columns, n)
+def _grid(n: int, columns: int, width: float, height: float, *, sharey=False) -> tuple[Figure, list[Axes]]:
+    """Return a figure with n panels of `width` by `height` inches, row by row."""
     rows = -(-n // columns)
-    figure = Figure(figsize=(width, 0.4 + rows * height), layout="constrained")
+    figure = Figure(figsize=(columns * width, 0.3 + rows * height), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.08)
     panels = list(figure.subplots(rows, columns, sharey=sharey, squeeze=False).flat)
     for unused in panels[n:]:
         unused.remove()

@@ -152,22 +152,22 @@ class Predictions:
             raise DataError(f"cannot read predictions from {str(path)!r}: {error}") from error
         return cls(table)
 
+    @classmethod
+    def concat(cls, parts: Iterable["Predictions"]) -> "Predictions":
+        """Return the rows of all `parts` as one table, classes in the order of the first.
 
-def concat(parts: Iterable[Predictions]) -> Predictions:
-    """Return the rows of all `parts` as one table, classes in the order of the first.
-
-    Raises
-    ------
-    DataError
-        There is nothing to join, the classes differ, or a row comes twice.
-    """
-    parts = list(parts)
-    if not parts:
-        raise DataError("no predictions to join; predict with one model at least")
-    for part in parts:
-        if set(part.classes) != set(parts[0].classes):
-            raise DataError(
-                f"the classes of {', '.join(part.models)} are {list(part.classes)}, those of "
-                f"{', '.join(parts[0].models)} {list(parts[0].classes)}; compare models of the same classes"
-            )
-    return Predictions(pd.concat([part.table for part in parts], ignore_index=True))
+        Raises
+        ------
+        DataError
+            There is nothing to join, the classes differ, or a row comes twice.
+        """
+        parts = list(parts)
+        if not parts:
+            raise DataError("no predictions to join; predict with one model at least")
+        for part in parts:
+            if set(part.classes) != set(parts[0].classes):
+                raise DataError(
+                    f"the classes of {', '.join(part.models)} are {list(part.classes)}, those of "
+                    f"{', '.join(parts[0].models)} {list(parts[0].classes)}; compare models of the same classes"
+                )
+        return cls(pd.concat([part.table for part in parts], ignore_index=True))

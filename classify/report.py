@@ -1,6 +1,7 @@
 """One page that says how well models do on images they have not seen, made from predictions and passports alone."""
 
 import base64
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -10,11 +11,12 @@ from pathlib import Path
 
 import jinja2
 import pandas as pd
+from markupsafe import Markup, escape
 
 from classify.errors import DataError
 from classify.figures import FIGURES
 from classify.metrics import SCORES, against_chance, difference, fold_scores, positive_class, score_table
-from classify.predictions import HELD_OUT, SET_TITLES, VALIDATION, Predictions
+from classify.predictions import HELD_OUT, SET_TITLES, Predictions
 from featex.disk import cannot_write
 
 DPI = 160
@@ -61,6 +63,7 @@ def write_report(
     """
     if predictions.table.empty:
         raise DataError("no predictions to report on; predict with one model at least")
+    predictions = best_first(predictions)
     with _folder(Path(out)) as folder:
         positive = _positive(predictions, passports)
         scores = score_table(predictions, positive)
@@ -83,9 +86,17 @@ def write_report(
         }
         template = Path(__file__).with_name("report.html").read_text(encoding="utf-8")
         environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+        environment.filters["numbers"] = numbers
         html = environment.from_string(template).render(page)
         (folder / "index.html").write_text(html, encoding="utf-8")
     return Path(out) / "index.html"
+
+
+def best_first(predictions: Predictions) -> Predictions:
+    """Return the same predictions, models ordered by mean accuracy over folds; those without folds come last."""
+    folds = fold_scores(predictions).sort_values("mean", ascending=False, kind="stable")
+    place = {model: i for i, model in enumerate(dict.fromkeys([*folds["model"], *predictions.models]))}
+    return Predictions(predictions.table.sort_values("model", key=lambda names: names.map(place), kind="stable"))
 
 
 def verdict(scores: pd.DataFrame, folds: pd.DataFrame, predictions: Predictions, scoring: str) -> dict:
@@ -94,49 +105,55 @@ def verdict(scores: pd.DataFrame, folds: pd.DataFrame, predictions: Predictions,
     The model is the one with the best mean of `scoring` over validation folds, so that the unseen sets judge it and
     do not choose it.
     """
-    chosen, sentences = _choose(folds[folds["scoring"] == scoring], predictions, scoring)
+    chosen, why = _choose(folds[folds["scoring"] == scoring], predictions, scoring)
     if chosen is None:
-        return {"chosen": None, "headline": "No model is chosen: see all of them below.", "sentences": sentences}
+        return {"chosen": None, "headline": "No model is chosen: see all of them below.", "sentences": [why]}
     rows = scores[scores["model"] == chosen].set_index("set")
     order = [name for name in predictions.sets if name in rows.index]
-    sentences += [_on_unseen(name, rows.loc[name], predictions.classes) for name in order]
+    custom = [name for name in order if name != HELD_OUT]
+    sentences = [_on_unseen(name, rows.loc[name], predictions.classes) for name in order]
     if HELD_OUT in order:
-        held_out = rows.loc[HELD_OUT]
-        mixed = [name for name in order if name != HELD_OUT and rows.loc[name, "chance"] < 1]
-        sentences += [_fall(held_out, rows.loc[name], name) for name in mixed]
+        mixed = [name for name in custom if rows.loc[name, "chance"] < 1]
+        sentences += [_fall(rows.loc[HELD_OUT], rows.loc[name], name) for name in mixed]
     else:
         sentences.append(
             "There is no held-out set: nothing here says how the model does on unseen images of the kind it was "
             "trained on."
         )
-    if VALIDATION in predictions.sets:
-        sentences.append(
-            f"The validation score is {SELECTION}: it helped to choose the model and its settings, so it tends to "
-            "be too high."
-        )
+    parts = [f"{percent(rows.loc[name, 'accuracy'])} of {_images(name, rows.loc[name])}" for name in order]
+    if len(custom) > 2:
+        low, high = (percent(limit(rows.loc[custom, "accuracy"])) for limit in (min, max))
+        parts = [
+            *parts[: len(order) - len(custom)],
+            f"between {low} and {high} of the images of {len(custom)} custom sets",
+        ]
+    headline = f"{chosen} is right on {_listed(parts)}."
     if not order:
         headline = "No result yet: no model was tried on labelled images it had not seen."
-    else:
-        parts = [f"{percent(rows.loc[name, 'accuracy'])} of {_images(name, rows.loc[name, 'n'])}" for name in order]
-        headline = f"{chosen} is right on {_listed(parts)}."
-    return {"chosen": chosen, "headline": headline, "sentences": sentences}
+    return {"chosen": chosen, "headline": headline, "sentences": [*sentences, why]}
 
 
-def _choose(folds, predictions, scoring) -> tuple[str | None, list[str]]:
+def _choose(folds, predictions, scoring) -> tuple[str | None, str]:
+    """Return the model that cross-validation chose, or None, and why."""
     folds = folds.dropna(subset="mean").sort_values("mean", ascending=False, kind="stable")
-    if len(folds):
-        said = [f"{row['model']}, {spread(row)}" for _, row in folds.head(2).iterrows()]
-        sentence = f"Chosen by cross-validation, by its mean {SCORES[scoring].title} over folds: {said[0]}"
-        if len(folds) > 1:
-            sentence += f"; next of {len(folds)} is {said[1]}"
-        return folds["model"].iloc[0], [sentence + "."]
-    if len(predictions.models) == 1:
-        return predictions.models[0], ["There is one model, and no validation score to choose it by."]
-    return None, ["No model brought validation scores, and the best on an unseen set would be chosen by hindsight."]
+    if folds.empty and len(predictions.models) > 1:
+        return None, "No model has validation scores, and choosing by an unseen set would be choosing by hindsight."
+    if folds.empty:
+        return predictions.models[0], "There is one model, and no validation score."
+    best = folds["model"].iloc[0]
+    title, mean = SCORES[scoring].title, spread(folds.iloc[0])
+    why = f"{best} has a mean {title} of {mean} over the folds of cross-validation"
+    if len(folds) > 1:
+        second = f"{folds['model'].iloc[1]} with {spread(folds.iloc[1])}"
+        why = (
+            f"{best} was chosen from {len(folds)} models by cross-validation, for its mean {title} over folds: {mean}, "
+            f"before {second}"
+        )
+    return best, f"{why}. That is {SELECTION}: it helped to choose, so it tends to be too high."
 
 
 def _on_unseen(name, row, classes) -> str:
-    said = f"On {_images(name, row['n'])}: {with_interval(row)} right"
+    said = f"On {_images(name, row)}: {with_interval(row)} right"
     if row["chance"] == 1:
         only = next(label for label in classes if row[f"n_{label}"])
         return f"{said}; all of them are {only}, and with one class there is no guessing to compare with."
@@ -150,39 +167,42 @@ def _fall(held_out, row, name) -> str:
     fall, low, high = (100 * value for value in difference(tuple(held_out[columns]), tuple(row[columns])))
     if low <= 0 <= high:
         change = f"{-fall:+.1f} points ({-high:+.1f} to {-low:+.1f})"
-        return f"From held-out to {name} no change of accuracy can be told: {change}."
+        return f"From held-out to “{name}” no change of accuracy can be told: {change}."
     if fall < 0:
-        return f"From held-out to {name} accuracy rises by {-fall:.1f} points ({-high:.1f}–{-low:.1f})."
-    return f"From held-out to {name} accuracy falls by {fall:.1f} points ({low:.1f}–{high:.1f})."
+        return f"From held-out to “{name}” accuracy rises by {-fall:.1f} points ({-high:.1f}–{-low:.1f})."
+    return f"From held-out to “{name}” accuracy falls by {fall:.1f} points ({low:.1f}–{high:.1f})."
 
 
 def tables(scores: pd.DataFrame, folds: pd.DataFrame, predictions: Predictions, positive: str | None) -> dict:
-    """Return the page's tables: ``accuracy`` and ``further`` (a ``header`` and ``rows``, best validation first)."""
+    """Return the page's tables: ``accuracy`` and ``further`` (a ``header`` and ``rows``)."""
     accuracy = folds[folds["scoring"] == "accuracy"].set_index("model")
-    order = list(accuracy["mean"].sort_values(ascending=False, kind="stable").index)
-    models = [*order, *(model for model in predictions.models if model not in order)]
     sets = [name for name in predictions.sets if name in set(scores["set"])]
     found = scores.set_index(["model", "set"])
     rows = []
-    for model in models:
-        validation = {"text": spread(accuracy.loc[model]), "n": accuracy.loc[model, "n"]} if model in order else None
-        cells = [_cell(found.loc[(model, name)]) if (model, name) in found.index else None for name in sets]
-        rows.append({"model": model, "validation": validation, "cells": cells})
-    further = [
-        {
-            "set": _set_title(name),
-            "model": model,
-            "n": found.loc[(model, name), "n"],
-            "cells": [with_interval(found.loc[(model, name)], score) for score in SCORES if score != "accuracy"],
-        }
-        for name in sets
-        for model in models
-        if (model, name) in found.index
-    ]
+    for model in predictions.models:
+        validation = accuracy.loc[model] if model in accuracy.index else None
+        cells = [found.loc[(model, name)] if (model, name) in found.index else None for name in sets]
+        rows.append(
+            {
+                "model": model,
+                "validation": None if validation is None else {"text": spread(validation), "n": count(validation)},
+                "cells": [None if row is None else {"text": with_interval(row), "n": count(row)} for row in cells],
+            }
+        )
+    others = [score for score in SCORES if score != "accuracy"]
+    further = []
+    for name in sets:
+        part = found.xs(name, level="set")
+        lines = [
+            {"model": model, "n": count(row), "cells": [with_interval(row, score) for score in others]}
+            for model, row in part.iterrows()
+        ]
+        further.append({"set": _set_title(name), "rows": lines})
+    chances = [found.xs(name, level="set")["chance"].max() for name in sets]
     return {
         "accuracy": {"header": [_set_title(name) for name in sets], "rows": rows},
-        "guessing": [percent(found.xs(name, level="set")["chance"].max()) for name in sets],
-        "further": {"header": [score.title for name, score in SCORES.items() if name != "accuracy"], "rows": further},
+        "guessing": [percent(chance) if chance < 1 else "one class only" for chance in chances],
+        "further": {"header": [SCORES[score].title for score in others], "sets": further},
         "positive": positive,
     }
 
@@ -253,6 +273,11 @@ def differing_data(passports: Sequence[dict]) -> list[str]:
     return ["The models were not trained on the same data, so their scores do not compare."] if len(digests) > 1 else []
 
 
+def numbers(text: str) -> Markup:
+    """Return the text escaped, with no line break inside a percentage and its interval."""
+    return Markup(re.sub(r"\d[\d.± ]*%( \([\d.–]+\))?", r'<span class="number">\g<0></span>', str(escape(text))))
+
+
 def percent(value: float) -> str:
     """Return 0.92 as "92.0 %", and NaN as a dash."""
     return "—" if pd.isna(value) else f"{100 * value:.1f} %"
@@ -262,6 +287,11 @@ def with_interval(row: pd.Series, score: str = "accuracy") -> str:
     """Return "92.0 % (87.4–95.0)"; the value alone where it has no interval."""
     low, high = row[f"{score}_low"], row[f"{score}_high"]
     return percent(row[score]) + ("" if pd.isna(low) else f" ({100 * low:.1f}–{100 * high:.1f})")
+
+
+def count(row: pd.Series) -> str:
+    """Return the number of images of a row, "1,169"."""
+    return f"{int(row['n']):,}"
 
 
 def spread(row: pd.Series) -> str:
@@ -278,10 +308,6 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
 
 
-def _cell(row):
-    return {"text": with_interval(row), "n": row["n"]}
-
-
 def _pairs(values: dict | None) -> str:
     return ", ".join(f"{name} {_text(value)}" for name, value in (values or {}).items())
 
@@ -294,8 +320,8 @@ def _set_title(name: str) -> str:
     return SET_TITLES.get(name, name)
 
 
-def _images(name: str, n: int) -> str:
-    return f"{n} held-out images" if name == HELD_OUT else f"{n} images of {name}"
+def _images(name: str, row: pd.Series) -> str:
+    return f"{count(row)} held-out images" if name == HELD_OUT else f"{count(row)} images of “{name}”"
 
 
 def _listed(parts: Sequence[str]) -> str:
@@ -321,12 +347,12 @@ def _figures(predictions: Predictions, positive: str | None, folder: Path) -> It
         if drawing.rows(predictions, positive).empty:
             continue
         figure, png = drawing(predictions, positive), BytesIO()
-        figure.savefig(png, format="png", dpi=DPI)
+        figure.savefig(png, format="png", dpi=DPI, bbox_inches="tight", pad_inches=0.05)
         (folder / f"{name}.png").write_bytes(png.getvalue())
         yield {
             "name": name,
             "caption": drawing.caption,
-            "width": round(96 * figure.get_figwidth()),  # CSS pixels: text has the size it has on the page
+            "width": round(96 / DPI * int.from_bytes(png.getvalue()[16:20])),  # CSS pixels: its text fits the page's
             "data": base64.b64encode(png.getvalue()).decode(),
         }
 

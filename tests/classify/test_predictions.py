@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from classify.errors import DataError
-from classify.predictions import COLUMNS, Predictions, concat
+from classify.predictions import COLUMNS, Predictions
 from featex.errors import StoreError
 
 HOSTILE = ["a\rb.jpg", "c\nd.jpg", 'q"uote.jpg', "é,ñ/日本.jpg", "NA", " space ", "<b>%s.jpg", "100%.jpg"]
@@ -99,7 +99,7 @@ def test_sets_come_in_the_order_a_report_shows_them():
 
 def test_joining_lines_up_classes_by_name():
     one, other = Predictions(table()), Predictions(table(classes=("real", "ai"), model="logreg"))
-    joined = concat([one, other])
+    joined = Predictions.concat([one, other])
     assert joined.models == ("svm", "logreg")
     part = joined.table[joined.table["model"] == "logreg"]
     np.testing.assert_array_equal(part["prob_ai"], other.table["prob_ai"])
@@ -107,12 +107,12 @@ def test_joining_lines_up_classes_by_name():
 
 def test_models_of_other_classes_cannot_be_joined():
     with pytest.raises(DataError, match="compare models of the same classes"):
-        concat([Predictions(table()), Predictions(table(classes=("cat", "dog"), model="m"))])
+        Predictions.concat([Predictions(table()), Predictions(table(classes=("cat", "dog"), model="m"))])
 
 
 def test_nothing_to_join_is_refused():
     with pytest.raises(DataError, match="no predictions"):
-        concat([])
+        Predictions.concat([])
 
 
 def test_a_file_that_is_no_table_is_refused_by_name(tmp_path):

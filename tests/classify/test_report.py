@@ -1,0 +1,292 @@
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from classify import report
+from classify.errors import DataError
+from classify.metrics import score_table
+from classify.predictions import VALIDATION, Predictions
+from classify.report import write_report
+from featex.errors import StoreError
+
+PASSPORT = {
+    "name": "svm",
+    "model": "svm",
+    "reads": "features",
+    "classes": ["ai", "real"],
+    "positive": "ai",
+    "params": {"C": 1.7, "gamma": 0.001953125},
+    "extractor": {"name": "resnet18-x", "weights": "imagenet", "weights_sha256": "f37072fd", "trained": True},
+    "data": {"set": "photos", "root": "data/photos", "digest": "a1", "n_train": 100},
+    "cv": {"scoring": "accuracy", "n_folds": 5, "mean": 0.9, "std": 0.02},
+    "trials": 40,
+    "seconds": 83.2,
+    "seed": 0,
+    "versions": {"scikit-learn": "1.9.0"},
+}
+
+
+def said(right, classes=("ai", "real"), only=None):
+    """right: {model: {set: (n, share right)}}; `only` names a set whose images are all of the first class."""
+    parts = []
+    for model, sets in right.items():
+        for name, (n, share) in sets.items():
+            order = np.random.default_rng(n).permutation(n)
+            truth = np.zeros(n, int) if name == only else np.arange(n) % len(classes)
+            decided = np.where(order < round(share * n), truth, (truth + 1) % len(classes))
+            part = pd.DataFrame({"label": np.array(classes)[truth], "predicted": np.array(classes)[decided]})
+            part = part.assign(
+                model=model, set=name, path=[f"{i}.jpg" for i in range(n)], split=name, source="", group=""
+            )
+            part["fold"] = order % 5 if name == VALIDATION else -1
+            p = np.full((n, len(classes)), 0.2 / (len(classes) - 1))
+            p[np.arange(n), decided] = 0.8
+            parts.append(part.assign(**{f"prob_{c}": p[:, i] for i, c in enumerate(classes)}))
+    return Predictions(pd.concat(parts, ignore_index=True))
+
+
+USUAL = said(
+    {
+        "logreg": {VALIDATION: (100, 0.88), "test": (200, 0.95), "custom": (100, 0.55)},
+        "svm": {VALIDATION: (100, 0.9), "test": (200, 0.92), "custom": (100, 0.48)},
+        "forest": {VALIDATION: (100, 0.8), "test": (200, 0.9), "custom": (100, 0.3)},
+    }
+)
+
+
+@pytest.fixture(autouse=True)
+def _coarse_pictures(monkeypatch):
+    monkeypatch.setattr(report, "DPI", 30)
+
+
+class Page(HTMLParser):
+    """The words of a page, and the tags and links in it."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.words, self.tags, self.links, self._style = [], set(), [], False
+        self.feed(html)
+        self.text = re.sub(r"\s+", " ", "".join(self.words))
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self._style = tag == "style"
+        self.links += [value for name, value in attrs if name in ("src", "href", "action", "data")]
+
+    def handle_data(self, data):
+        if not self._style:
+            self.words.append(data)
+
+    def handle_endtag(self, tag):
+        self._style = False
+
+
+def page(predictions, tmp_path, passports=(), **given):
+    path = write_report(predictions, list(passports), tmp_path / "report", **{"title": "A title", **given})
+    return Page(path.read_text(encoding="utf-8"))
+
+
+def verdict(predictions, scoring="accuracy"):
+    scores = score_table(predictions)
+    folds = report.fold_scores(predictions, scoring)
+    found = report.verdict(scores, folds, predictions, scoring)
+    return found["chosen"], " ".join([found["headline"], *found["sentences"]])
+
+
+def test_verdict_judges_the_model_that_cross_validation_chose():
+    chosen, words = verdict(USUAL)
+    assert chosen == "svm"  # logreg is better on the held-out set
+    assert "svm is right on 92.0 % of 200 held-out images and 48.0 % of 100 images of “custom”." in words
+    assert "On 200 held-out images: 92.0 % (87.4–95.0) right, better than guessing" in words
+    assert "48.0 % (38.5–57.7) right, which cannot be told from guessing the largest class (50.0 %)" in words
+    assert "From held-out to “custom” accuracy falls by 44.0 points (33.3–54.0)." in words
+    assert "chosen from 3 models by cross-validation, for its mean accuracy over folds: 90.0 ±" in words
+    assert "before logreg with 88.0 ±" in words
+    assert "That is a selection score, not a result" in words
+
+
+def test_verdict_says_worse_than_guessing():
+    words = verdict(said({"m": {"test": (100, 0.2)}}))[1]
+    assert "20.0 % (13.3–28.9) right, worse than guessing" in words
+
+
+def test_verdict_tells_no_fall_where_there_is_none():
+    words = verdict(said({"m": {"test": (100, 0.8), "custom": (50, 0.82)}}))[1]
+    assert "no change of accuracy can be told: +2.0 points (-12" in words
+    assert "rises by" in verdict(said({"m": {"test": (100, 0.5), "custom": (100, 0.9)}}))[1]
+
+
+def test_verdict_compares_no_set_of_one_class_with_guessing_or_with_held_out():
+    words = verdict(said({"m": {"test": (100, 0.9), "fakes": (50, 0.6)}}, only="fakes"))[1]
+    assert "60.0 % (46.2–72.4) right; all of them are ai, and with one class there is no guessing" in words
+    assert "From held-out" not in words
+
+
+def test_verdict_says_that_there_is_no_held_out_set():
+    assert "There is no held-out set" in verdict(said({"m": {VALIDATION: (50, 0.9), "custom": (50, 0.6)}}))[1]
+
+
+def test_verdict_of_validation_alone_is_no_result():
+    chosen, words = verdict(said({"m": {VALIDATION: (50, 0.9)}}))
+    assert (chosen, words.startswith("No result yet")) == ("m", True)
+    assert "selection score, not a result" in words
+
+
+def test_no_model_is_chosen_by_hindsight():
+    chosen, words = verdict(said({"a": {"test": (50, 0.9)}, "b": {"test": (50, 0.6)}}))
+    assert chosen is None
+    assert "hindsight" in words
+
+
+def test_many_custom_sets_fit_a_headline():
+    sets = {"test": (50, 0.9), **{f"c{i}": (20, 0.4 + i / 10) for i in range(4)}}
+    words = verdict(said({"m": sets}))[1]
+    assert "50 held-out images and between 40.0 % and 70.0 % of the images of 4 custom sets." in words
+
+
+def test_choice_follows_the_score_that_models_were_tuned_for(tmp_path):
+    table = USUAL.table.copy()
+    forest = (table["model"] == "forest") & (table["set"] == VALIDATION)
+    table.loc[forest, "prob_ai"] = np.where(table.loc[forest, "label"] == "ai", 0.9, 0.1)
+    table["prob_real"] = 1 - table["prob_ai"]
+    passports = [{"name": name, "cv": {"scoring": "roc_auc"}} for name in USUAL.models]
+    assert "forest was chosen from 3 models" in page(Predictions(table), tmp_path, passports).text
+
+
+def test_page_says_all_that_an_analyst_asks(tmp_path):
+    text = page(USUAL, tmp_path, [PASSPORT], notices=["Beware."], command="pipelines compare x").text
+    assert text.index("A title") < text.index("Beware.") < text.index("svm is right on")
+    for words in (
+        "92.0 % (87.4–95.0)n = 200",
+        "48.0 % (38.5–57.7)n = 100",
+        "validationa selection score, not a result",
+        "guessing the largest class",
+        "C 1.7, gamma 0.001953",
+        "1 min 23 s",
+        "f37072fd",
+        "scikit-learn 1.9.0",
+        "data/photos",
+        "pipelines compare x",
+    ):
+        assert words in text
+
+
+def test_validation_is_never_shown_without_its_warning_or_with_an_interval(tmp_path):
+    text = page(said({"m": {VALIDATION: (50, 0.9), "test": (50, 0.6)}}), tmp_path).text
+    assert "90.0 ±" in text
+    assert "90.0 % (" not in text
+
+
+def test_page_fetches_nothing_and_links_only_to_its_own_files(tmp_path):
+    found = page(USUAL, tmp_path, [PASSPORT])
+    outside = [link for link in found.links if not link.startswith("data:image/png;base64,")]
+    assert outside
+    assert all((tmp_path / "report" / link).is_file() for link in outside)
+    assert not found.tags & {"script", "link", "iframe", "object"}
+
+
+def test_folder_holds_the_tables_and_figures_and_nothing_else(tmp_path):
+    page(USUAL, tmp_path)
+    folder = tmp_path / "report"
+    assert {path.name for path in folder.iterdir()} == {
+        "index.html", "scores.csv", "folds.csv", "predictions.csv", "accuracy.png", "confusion.png", "roc.png",
+    }  # fmt: skip
+    assert list(tmp_path.iterdir()) == [folder]
+    scores = pd.read_csv(folder / "scores.csv").set_index(["model", "set"])
+    assert scores.loc[("svm", "test"), ["n", "accuracy"]].tolist() == [200, 0.92]
+    assert len(Predictions.read(folder / "predictions.csv").table) == len(USUAL.table)
+    assert set(pd.read_csv(folder / "folds.csv")["scoring"]) >= {"accuracy", "roc_auc"}
+
+
+def test_same_input_gives_the_same_bytes(tmp_path):
+    one, other = (write_report(USUAL, [PASSPORT], tmp_path / name, title="t") for name in "ab")
+    assert one.read_bytes() == other.read_bytes()
+
+
+@pytest.mark.filterwarnings("ignore:Glyph")
+def test_hostile_names_stay_text(tmp_path):
+    classes = ("<b>bold</b>", "100% $x^$, y", "日本")
+    predictions = said({"<i>m</i>": {VALIDATION: (60, 0.9), "<script>1</script>": (30, 0.7)}}, classes)
+    passport = {"name": "<i>m</i>", "params": {"<u>": "{{ 7 * 7 }}"}}
+    found = page(predictions, tmp_path, [passport], title="<h6>", notices=["<s>"], command="<q>")
+    assert not found.tags & {"b", "i", "script", "u", "h6", "s", "q"}
+    for words in (*classes, "<i>m</i>", "<script>1</script>", "{{ 7 * 7 }}", "<h6>", "<s>", "<q>"):
+        assert words in found.text
+
+
+def test_three_classes_have_no_roc_and_no_positive_class(tmp_path):
+    found = page(said({"m": {"test": (60, 0.7)}}, ("a", "b", "c")), tmp_path)
+    assert "each class against the rest" in found.text
+    assert not (tmp_path / "report" / "roc.png").exists()
+
+
+def test_a_set_without_labels_is_listed_and_not_scored(tmp_path):
+    table = said({"m": {"test": (40, 0.9), "wild": (10, 0.5)}}).table
+    table.loc[table["set"] == "wild", "label"] = ""
+    found = page(Predictions(table), tmp_path)
+    assert "not scored: wild." in found.text
+    assert pd.read_csv(tmp_path / "report" / "scores.csv")["set"].tolist() == ["test"]
+
+
+def test_models_judged_on_different_images_are_called_out(tmp_path):
+    found = page(said({"a": {"test": (40, 0.9)}, "b": {"test": (30, 0.9)}}), tmp_path)
+    assert "On held-out the models judged different images" in found.text
+    assert "different images" not in page(USUAL, tmp_path).text
+
+
+def test_models_trained_on_different_data_are_called_out(tmp_path):
+    passports = [{"name": name, "data": {"digest": name}} for name in ("svm", "logreg")]
+    assert "not trained on the same data" in page(USUAL, tmp_path, passports).text
+
+
+def test_a_passport_may_lack_everything(tmp_path):
+    page(USUAL, tmp_path, [{}, {"name": "svm", "extractor": None, "cv": None, "data": None, "versions": None}])
+
+
+def test_a_new_report_takes_the_place_of_the_old(tmp_path):
+    page(USUAL, tmp_path, title="first")
+    found = page(said({"m": {"test": (30, 0.5)}}, ("a", "b", "c")), tmp_path, title="second")
+    assert "second" in found.text
+    assert not (tmp_path / "report" / "roc.png").exists()
+
+
+def test_a_failure_leaves_the_old_report_as_it_was(tmp_path, monkeypatch):
+    page(USUAL, tmp_path, title="first")
+    monkeypatch.setattr(report, "how_made", lambda passport: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        page(USUAL, tmp_path, [PASSPORT], title="second")
+    assert "first" in (tmp_path / "report" / "index.html").read_text()
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_what_no_report_wrote_is_never_swept_away(tmp_path):
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report" / "thesis.docx").write_text("years")
+    with pytest.raises(DataError, match=r"thesis\.docx"):
+        page(USUAL, tmp_path)
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(DataError, match="file"):
+        write_report(USUAL, [], tmp_path / "file", title="t")
+    assert (tmp_path / "report" / "thesis.docx").exists()
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot write"):
+        write_report(USUAL, [], tmp_path / "file" / "report", title="t")
+
+
+def test_no_predictions_are_refused(tmp_path):
+    with pytest.raises(DataError, match="no predictions"):
+        page(Predictions(USUAL.table.head(0)), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.4, "0.4 s"), (59.7, "1 min 0 s"), (83.2, "1 min 23 s"), (7260, "2 h 1 min")]
+)
+def test_durations_are_said_as_people_say_them(seconds, text):
+    assert report.duration(seconds) == text
