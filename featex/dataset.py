@@ -200,11 +200,13 @@ def _describes_images(file: Path, label_column: str | None) -> bool:
 
 def _from_csv(home: Path, file: Path, options: dict[str, str | None], group_rows: int | None) -> pd.DataFrame:
     try:
-        rows = pd.read_csv(file, dtype=str, na_filter=False, index_col=False, encoding="utf-8-sig").fillna("")
+        rows = pd.read_csv(file, dtype=str, na_filter=False, encoding="utf-8-sig").fillna("")
     except FileNotFoundError as error:
         raise InputError(f"there is no table of labels {str(file)!r}") from error
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read {str(file)!r} as comma-separated values: {str(error).strip()}") from error
+    if not isinstance(rows.index, pd.RangeIndex):  # pandas would take the first column for an index and shift the rest
+        raise InputError(f"{str(file)!r} has rows with more cells than its header has columns; mend its first line")
     usual = {"path": PATH_COLUMNS, "label": LABEL_COLUMNS, "set": SET_COLUMNS, "group": ("group",)}
     columns = {kind: _column(file, rows, kind, options[kind], names) for kind, names in usual.items()}
     if group_rows is not None and (group_rows < 1 or options["group"]):

@@ -146,11 +146,17 @@ def test_lone_folders_around_the_others_are_stepped_into(tmp_path):
     assert facts(found, "label", "split", "source")["archive/faces/test/b/2.jpg"] == ("b", "test", "b")
 
 
-@pytest.mark.parametrize("only", ["train/a/1.jpg", "cats/1.jpg"])
-def test_a_lone_set_or_class_is_not_stepped_into(tmp_path, only):
-    plant(tmp_path, only)
-    label, split, _ = facts(find_images(tmp_path), "label", "split", "source")[only]
-    assert (label, split) == {"train/a/1.jpg": ("a", "train"), "cats/1.jpg": ("cats", "")}[only]
+@pytest.mark.parametrize(
+    ("paths", "label", "split"),
+    [
+        (["train/a/1.jpg"], "a", "train"),
+        (["cats/1.jpg"], "cats", ""),
+        (["more/deep/1.jpg", "loose.jpg"], "more", ""),
+    ],
+)
+def test_a_lone_set_or_class_or_one_beside_images_is_not_stepped_into(tmp_path, paths, label, split):
+    found = find_images(plant(tmp_path, *paths))
+    assert facts(found, "label", "split")[paths[0]] == (label, split)
 
 
 def test_several_data_sets_are_refused_by_name(tmp_path, monkeypatch):
@@ -161,7 +167,7 @@ def test_several_data_sets_are_refused_by_name(tmp_path, monkeypatch):
 
 
 def test_hidden_and_mac_files_are_skipped_and_others_counted(tmp_path):
-    plant(tmp_path, "a/1.jpg", "a/.2.jpg", ".cache/3.jpg", "__MACOSX/a/._1.jpg", "a/notes.txt", "a/clip.mp4")
+    plant(tmp_path, "a/1.jpg", "a/.2.jpg", ".cache/3.jpg", "__MACOSX/a/1.jpg", "a/notes.txt", "a/clip.mp4")
     found = find_images(tmp_path)
     assert list(found.table["path"]) == ["a/1.jpg"]
     assert found.layout.endswith("1 image; 2 other files ignored")
@@ -234,11 +240,11 @@ def test_columns_can_be_named_or_are_found_by_their_usual_names(tmp_path):
     assert facts(named, "label", "split", "group")["2.jpg"] == ("k", "val", "w")
 
 
-def test_labels_stay_as_they_are_written(tmp_path):
-    plant(tmp_path, *(f"{n}.jpg" for n in range(5)))
-    text = "id,label\n0.jpg,0\n1.jpg,1.0\n2.jpg,NA\n3.jpg,\n4.jpg,007\n"
-    labels = facts(find_images(tmp_path, labels=write(tmp_path, text)), "label")
-    assert list(labels.values()) == [("0",), ("1.0",), ("NA",), ("",), ("007",)]
+@pytest.mark.parametrize("labels", [["0", "1", "007"], ["1.0", "2"], ["NA", "", "null"]])
+def test_labels_stay_as_they_are_written(tmp_path, labels):
+    plant(tmp_path, *(f"{n}.jpg" for n in range(len(labels))))
+    table = write(tmp_path, "id,label\n" + "".join(f"{n}.jpg,{label}\n" for n, label in enumerate(labels)))
+    assert list(find_images(tmp_path, labels=table).table["label"]) == labels
 
 
 def test_table_of_paths_alone_has_no_labels(tmp_path):
@@ -322,6 +328,7 @@ def test_unreadable_folder_is_refused_not_skipped(tmp_path, monkeypatch):
         ("path,label\nx.jpg,a\ny.jpg,a\n", {}, "none of the 2 images .* is there; the first was looked for as .*x.jpg"),
         ("path,label\n", {}, "lists no images$"),
         ("", {}, "cannot read .* as comma-separated values: No columns"),
+        ("path,label\n1.jpg,a,\n2.jpg,b,\n", {}, "rows with more cells than its header has columns"),
         ("path\n1.jpg,a,b\n2.jpg,a,b,c,d\n", {}, "cannot read .* as comma-separated values"),
         ("path,who\n1.jpg,a\n", {"group_rows": 2, "group_column": "who"}, "without a group column"),
         ("path\n1.jpg\n", {"group_rows": 0}, "group_rows must be 1 or more"),

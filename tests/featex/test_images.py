@@ -116,9 +116,11 @@ def test_exif_orientation_is_applied(orientation, kind):
     np.testing.assert_array_equal(decode(encoded(stored, kind, exif=exif)), np.array(upright))
 
 
-def test_broken_exif_takes_no_pixel_away():
-    whole = encoded(patches(), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff" + b"\xff" * 40)
-    np.testing.assert_array_equal(decode(whole), decode(encoded(patches(), "JPEG")))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("block", [b"II*\0" + b"\xff" * 40, b"no TIFF header"])
+def test_broken_exif_takes_no_pixel_away(kind, block):
+    whole = encoded(patches(), kind, exif=b"Exif\0\0" + block)
+    np.testing.assert_array_equal(decode(whole), decode(encoded(patches(), kind)))
 
 
 def see_through():
@@ -204,12 +206,32 @@ def test_profile_reaches_grey_palette_and_transparent_pixels():
     assert decode(encoded(Image.new("RGB", (4, 4), RED).quantize(2), icc_profile=foreign))[0, 0] == pytest.approx(
         BLUE, abs=2
     )
-    linear = profile(
-        b"GRAY",
-        {b"wtpt": b"XYZ " + bytes(4) + struct.pack(">3i", 0xF6D6, 0x10000, 0xD32D), b"kTRC": b"curv" + bytes(8)},
+
+
+def linear(space):
+    """A profile of linear light; the primaries are sRGB's, adapted to D50."""
+    white, curve = (0xF6D6, 0x10000, 0xD32D), b"curv" + bytes(8)
+    points = {b"wtpt": white}
+    if space == b"RGB ":
+        points |= {
+            b"rXYZ": (0x6FA2, 0x38F5, 0x0390),
+            b"gXYZ": (0x6299, 0xB785, 0x18DA),
+            b"bXYZ": (0x24A0, 0x0F84, 0xB6CF),
+        }
+    curves = dict.fromkeys([b"rTRC", b"gTRC", b"bTRC"] if space == b"RGB " else [b"kTRC"], curve)
+    return profile(
+        space, {name: b"XYZ " + bytes(4) + struct.pack(">3i", *xyz) for name, xyz in points.items()} | curves
     )
-    grey = decode(encoded(Image.new("L", (4, 4), 55), "JPEG", icc_profile=linear))[0, 0]
+
+
+@pytest.mark.parametrize("space", [b"GRAY", b"RGB "])
+def test_grey_picture_is_read_through_a_grey_or_an_rgb_profile(space):
+    grey = decode(encoded(Image.new("L", (4, 4), 55), "JPEG", icc_profile=linear(space)))[0, 0]
     assert grey == pytest.approx([128] * 3, abs=2)  # 0.216 of the light is sRGB 128
+
+
+def test_profile_for_grey_leaves_a_colour_picture_alone():
+    assert tuple(decode(encoded(Image.new("RGB", (4, 4), RED), icc_profile=linear(b"GRAY")))[0, 0]) == RED
 
 
 def test_cmyk_is_read_through_its_profile():
@@ -240,9 +262,16 @@ def test_text_file_is_refused_with_its_first_bytes():
         decode(b"<html><body>")
 
 
-def test_postscript_is_never_opened():
+@pytest.mark.parametrize("kind", ["EPS", "PPM", "TGA"])
+def test_other_formats_are_never_opened(kind):
     with pytest.raises(ImageError, match="not an image"):
-        decode(encoded(patches(), "EPS"))
+        decode(encoded(patches(), kind))
+
+
+@pytest.mark.parametrize(("name", "kind"), [("jpeg", "JPEG"), ("png", "PNG"), ("tiff", "TIFF"), ("avif", "AVIF")])
+def test_file_without_its_end_is_called_truncated(name, kind):
+    with pytest.raises(ImageError, match=rf"^truncated {kind} \("):
+        decode(FORMATS[name][:-40])
 
 
 @pytest.mark.parametrize("name", FORMATS)
