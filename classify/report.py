@@ -77,7 +77,7 @@ def write_report(
             **verdict(scores, folds, predictions, _scoring(passports)),
             **tables(scores, folds, predictions, positive),
             "figures": list(_figures(predictions, positive, folder)),
-            "models": [how_made(passport) for passport in passports],
+            "cards": how_made(passports),
             "data": data_counts(predictions),
             "unscored": unscored(predictions),
             "command": command,
@@ -207,35 +207,60 @@ def tables(scores: pd.DataFrame, folds: pd.DataFrame, predictions: Predictions, 
     }
 
 
-def how_made(passport: dict) -> dict:
-    """Return the ``name`` of a model and its ``facts``, a list of (term, text); what is not known is left out."""
-    extractor, cv, data = (passport.get(key) or {} for key in ("extractor", "cv", "data"))
-    facts = {
+def how_made(passports: Sequence[dict]) -> list[dict]:
+    """Return cards, each with a ``title`` and its ``facts``, a list of (term, text).
+
+    A card a model, then what models share: the features they read, and how they were trained. Models of which the
+    same is known stand on one card; what is not known is left out.
+    """
+    cards: dict[tuple, list[str]] = {}
+    for about in (_own_facts, _extractor_facts, _training_facts):
+        for passport in passports:
+            known = [(term, _text(value)) for term, value in about(passport).items() if value not in (None, "", {})]
+            if known:
+                cards.setdefault((about, *known), []).append(passport.get("name", "unnamed"))
+    lead = {_own_facts: "", _extractor_facts: "features of ", _training_facts: "training of "}
+    return [{"title": lead[about] + _listed(names), "facts": facts} for (about, *facts), names in cards.items()]
+
+
+def _own_facts(passport: dict) -> dict:
+    return {
         "model": passport.get("model"),
         "reads": passport.get("reads"),
         "best parameters": _pairs(passport.get("params")),
         "trials": passport.get("trials"),
-        "folds": cv.get("n_folds"),
-        "chosen by": cv.get("scoring"),
         "time": duration(passport["seconds"]) if passport.get("seconds") is not None else None,
-        "seed": passport.get("seed"),
         "positive class": passport.get("positive"),
         "threshold": passport.get("threshold"),
+        "made": passport.get("created"),
+    }
+
+
+def _extractor_facts(passport: dict) -> dict:
+    extractor = passport.get("extractor") or {}
+    return {
         "extractor": extractor.get("name"),
         "backbone": extractor.get("backbone"),
         "weights": extractor.get("weights"),
-        "weights trained": {True: "yes", False: "no, random"}.get(extractor.get("trained")),
+        "trained": {True: "yes", False: "no, random"}.get(extractor.get("trained")),
         "weights sha256": extractor.get("weights_sha256"),
         "features": extractor.get("n_features"),
-        "trained on": data.get("root") or data.get("set"),
+        "fingerprint": extractor.get("fingerprint"),
+    }
+
+
+def _training_facts(passport: dict) -> dict:
+    data, cv = passport.get("data") or {}, passport.get("cv") or {}
+    return {
+        "data": data.get("root") or data.get("set"),
         "training images": data.get("n_train"),
         "data digest": data.get("digest"),
+        "folds": cv.get("n_folds"),
+        "scoring": cv.get("scoring"),
+        "seed": passport.get("seed"),
         "device": passport.get("device"),
-        "made": passport.get("created"),
         "versions": _pairs(passport.get("versions")),
     }
-    known = [(term, _text(value)) for term, value in facts.items() if value not in (None, "", {})]
-    return {"name": passport.get("name", "unnamed"), "facts": known}
 
 
 def data_counts(predictions: Predictions) -> dict:

@@ -7,6 +7,7 @@ import pytest
 
 from classify import report
 from classify.errors import DataError
+from classify.figures import FIGURES
 from classify.metrics import score_table
 from classify.predictions import VALIDATION, Predictions
 from classify.report import write_report
@@ -58,8 +59,13 @@ USUAL = said(
 
 
 @pytest.fixture(autouse=True)
-def _coarse_pictures(monkeypatch):
-    monkeypatch.setattr(report, "DPI", 30)
+def _few_pictures(monkeypatch):
+    monkeypatch.setattr(report, "FIGURES", {"roc": FIGURES["roc"]})
+
+
+@pytest.fixture
+def every_figure(monkeypatch):
+    monkeypatch.setattr(report, "FIGURES", FIGURES)
 
 
 class Page(HTMLParser):
@@ -180,7 +186,7 @@ def test_validation_is_never_shown_without_its_warning_or_with_an_interval(tmp_p
     assert "90.0 % (" not in text
 
 
-def test_page_fetches_nothing_and_links_only_to_its_own_files(tmp_path):
+def test_page_fetches_nothing_and_links_only_to_its_own_files(tmp_path, every_figure):
     found = page(USUAL, tmp_path, [PASSPORT])
     outside = [link for link in found.links if not link.startswith("data:image/png;base64,")]
     assert outside
@@ -188,7 +194,7 @@ def test_page_fetches_nothing_and_links_only_to_its_own_files(tmp_path):
     assert not found.tags & {"script", "link", "iframe", "object"}
 
 
-def test_folder_holds_the_tables_and_figures_and_nothing_else(tmp_path):
+def test_folder_holds_the_tables_and_figures_and_nothing_else(tmp_path, every_figure):
     page(USUAL, tmp_path)
     folder = tmp_path / "report"
     assert {path.name for path in folder.iterdir()} == {
@@ -207,7 +213,7 @@ def test_same_input_gives_the_same_bytes(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:Glyph")
-def test_hostile_names_stay_text(tmp_path):
+def test_hostile_names_stay_text(tmp_path, every_figure):
     classes = ("<b>bold</b>", "100% $x^$, y", "日本")
     predictions = said({"<i>m</i>": {VALIDATION: (60, 0.9), "<script>1</script>": (30, 0.7)}}, classes)
     passport = {"name": "<i>m</i>", "params": {"<u>": "{{ 7 * 7 }}"}}
@@ -255,7 +261,7 @@ def test_a_new_report_takes_the_place_of_the_old(tmp_path):
 
 def test_a_failure_leaves_the_old_report_as_it_was(tmp_path, monkeypatch):
     page(USUAL, tmp_path, title="first")
-    monkeypatch.setattr(report, "how_made", lambda passport: 1 / 0)
+    monkeypatch.setattr(report, "how_made", lambda passports: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         page(USUAL, tmp_path, [PASSPORT], title="second")
     assert "first" in (tmp_path / "report" / "index.html").read_text()
@@ -283,6 +289,12 @@ def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path):
 def test_no_predictions_are_refused(tmp_path):
     with pytest.raises(DataError, match="no predictions"):
         page(Predictions(USUAL.table.head(0)), tmp_path)
+
+
+def test_what_models_share_is_said_once():
+    cards = report.how_made([PASSPORT, PASSPORT | {"name": "logreg", "model": "logreg"}, {"name": "cnn", "seed": 0}])
+    titles = [card["title"] for card in cards]
+    assert titles == ["svm", "logreg", "features of svm and logreg", "training of svm and logreg", "training of cnn"]
 
 
 @pytest.mark.parametrize(
