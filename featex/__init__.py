@@ -9,14 +9,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from featex.extract import extract
+    from featex.extraction import extract
     from featex.features import Features, load_features
     from featex.transformer import FeatureExtractor
 
 __all__ = ["FeatureExtractor", "Features", "extract", "load_features"]
 
 _HOMES = {
-    "extract": "featex.extract",
+    "extract": "featex.extraction",
     "load_features": "featex.features",
     "Features": "featex.features",
     "FeatureExtractor": "featex.transformer",

@@ -64,7 +64,7 @@ def extract(directory: str, out: str, classes: tuple[str, ...], **options) -> No
     images alone, or a metadata.csv that names them.
     """
     from featex.dataset import parse_class
-    from featex.extract import extract
+    from featex.extraction import extract
     from featex.progress import TerminalProgress
 
     done = extract(

@@ -15,7 +15,7 @@ from featex.weights import find_weights, load_weights
 torch.set_num_threads(2)
 
 
-def write_images(folder: Path, n: int, *, tint: int = 0, size: int = 48, seed: int = 0) -> list[Path]:
+def _write_images(folder: Path, n: int, *, tint: int = 0, size: int = 48, seed: int = 0) -> list[Path]:
     """Write `n` JPEGs of coloured noise; classes of different `tint` can be told apart."""
     rng = np.random.default_rng([seed, tint, n])
     folder.mkdir(parents=True, exist_ok=True)
@@ -27,13 +27,19 @@ def write_images(folder: Path, n: int, *, tint: int = 0, size: int = 48, seed: i
     return paths
 
 
+@pytest.fixture(scope="session")
+def write_images():
+    """The function `_write_images`."""
+    return _write_images
+
+
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     """A folder with sets: train 2 x 12, test 2 x 4, wild 2 x 3."""
     root = tmp_path / "images"
     for number, (split, n) in enumerate({"train": 12, "test": 4, "wild": 3}.items()):
         for tint, label in ((0, "ai"), (120, "real")):
-            write_images(root / split / label, n, tint=tint, seed=number)
+            _write_images(root / split / label, n, tint=tint, seed=number)
     return root
 
 

@@ -1,0 +1,214 @@
+import os
+import shutil
+import sys
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+from featex import extract, load_features
+from featex import extract as extract_function
+from featex.errors import InputError, StoreError
+from featex.features import find_set, verify
+
+module = sys.modules["featex.extraction"]
+
+
+class FakeExtractor:
+    """The mean colour of an image; counts the images it decodes and computes."""
+
+    name, fingerprint, batch_size = "fake-1", "1", 4
+    device = torch.device("cpu")
+    passport: ClassVar = {"name": "fake-1", "fingerprint": "1", "n_features": 3, "backbone": "fake", "weights": "none"}
+
+    class backbone:  # noqa: N801
+        n_features = 3
+
+    def __init__(self, *args):
+        FakeExtractor.decoded = FakeExtractor.computed = 0
+
+    def preprocess(self, image):
+        FakeExtractor.decoded += 1
+        return torch.from_numpy(image.mean(axis=(0, 1)))
+
+    def __call__(self, batch):
+        FakeExtractor.computed += len(batch)
+        return torch.stack(batch).numpy().astype(np.float32)
+
+
+@pytest.fixture(autouse=True)
+def fake(monkeypatch):
+    monkeypatch.setattr(module, "Extractor", FakeExtractor)
+    return FakeExtractor
+
+
+def run(root, tmp_path, **options):
+    return extract(root, tmp_path / "features", **options)
+
+
+def means(features):
+    return np.array([np.asarray(Image.open(path)).mean(axis=(0, 1)) for path in features.paths])
+
+
+def test_row_i_of_x_is_the_image_of_row_i(data, tmp_path):
+    done = run(data, tmp_path)
+    features = done.load()
+    assert (done.found, done.cached, done.computed, done.failed) == (38, 0, 38, 0)
+    np.testing.assert_allclose(features.X, means(features), rtol=1e-6)
+    assert set(features.y) == {"ai", "real"}
+    assert features.rows["split"].value_counts().to_dict() == {"train": 24, "test": 8, "wild": 6}
+
+
+def test_rows_do_not_slip_where_files_cannot_be_used(data, tmp_path):
+    bad = {
+        "train/ai/000.jpg": b"I am no image",
+        "train/real/005.jpg": (data / "train/real/005.jpg").read_bytes()[:-400],
+        "wild/real/002.jpg": b"",
+    }
+    for name, content in bad.items():
+        (data / name).write_bytes(content)
+    done = run(data, tmp_path)
+    features = done.load()
+    assert (done.computed, done.failed) == (35, 3)
+    np.testing.assert_allclose(features.X, means(features), rtol=1e-6)
+    failed = pd.read_csv(done.stored.failed_path)
+    assert list(failed["path"]) == sorted(bad)
+    assert failed["reason"].str.len().gt(5).all()
+
+
+def test_same_image_twice_is_computed_once(data, tmp_path, fake):
+    for name in ("copy.jpg", "test.jpg"):
+        shutil.copy(data / "train/ai/003.jpg", data / "train/real" / name)
+    done = run(data, tmp_path)
+    assert fake.decoded == fake.computed == done.computed == 38
+    features = done.load()
+    np.testing.assert_allclose(features.X, means(features), rtol=1e-6)
+    assert len(features.X) == 40
+
+
+def test_an_unchanged_second_run_reads_no_image(data, tmp_path, monkeypatch):
+    (data / "train/ai/000.jpg").write_bytes(b"I am no image")
+    run(data, tmp_path)
+    monkeypatch.setattr("pathlib.Path.read_bytes", lambda path: pytest.fail(f"{path} was read"))
+    done = run(data, tmp_path)
+    assert (done.found, done.cached, done.computed, done.failed) == (38, 37, 0, 1)
+    assert done.stored.failed_path.exists()
+
+
+def test_a_renamed_copy_of_the_folder_is_not_computed(data, tmp_path, fake):
+    run(data, tmp_path)
+    shutil.copytree(data, tmp_path / "other")
+    done = run(tmp_path / "other", tmp_path)
+    assert (done.cached, done.computed) == (38, 0)
+    assert fake.decoded == 0
+    assert done.stored.name == "other"
+
+
+def test_a_changed_file_is_read_again_and_a_mended_one_comes_in(data, tmp_path):
+    path = data / "train/ai/000.jpg"
+    good = path.read_bytes()
+    path.write_bytes(b"I am no image")
+    assert run(data, tmp_path).failed == 1
+    path.write_bytes(good)
+    done = run(data, tmp_path)
+    assert (done.cached, done.computed, done.failed) == (37, 1, 0)
+    assert not done.stored.failed_path.exists()
+
+
+def test_what_was_computed_before_a_stop_is_not_computed_again(data, tmp_path, monkeypatch, fake):
+    def stop_after_8(self, batch):
+        if fake.computed >= 8:
+            raise KeyboardInterrupt
+        return original(self, batch)
+
+    original = FakeExtractor.__call__
+    monkeypatch.setattr(FakeExtractor, "__call__", stop_after_8)
+    with pytest.raises(KeyboardInterrupt):
+        run(data, tmp_path)
+    monkeypatch.setattr(FakeExtractor, "__call__", original)
+    assert run(data, tmp_path).computed == 30
+
+
+def test_deleted_vectors_are_made_again(data, tmp_path):
+    done = run(data, tmp_path)
+    shutil.rmtree(done.stored.extractor_dir / "vectors")
+    assert run(data, tmp_path).computed == 38
+
+
+def test_features_that_are_not_finite_are_a_failure_of_their_row(data, tmp_path, monkeypatch):
+    original = FakeExtractor.__call__
+
+    def spoil_one(self, batch):
+        vectors = original(self, batch)
+        vectors[0] = np.nan if fake_batches.pop() else vectors[0]
+        return vectors
+
+    fake_batches = [False] * 20 + [True]
+    monkeypatch.setattr(FakeExtractor, "__call__", spoil_one)
+    done = run(data, tmp_path)
+    assert (done.computed, done.failed) == (37, 1)
+    assert np.isfinite(done.load().X).all()
+    assert "not finite" in pd.read_csv(done.stored.failed_path)["reason"][0]
+
+
+def test_copies_of_a_refused_file_are_all_listed(data, tmp_path):
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        (data / "test/ai" / name).write_bytes(b"I am no image")
+    assert run(data, tmp_path).failed == 3
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read any file")
+def test_a_file_that_may_not_be_read_is_listed_and_tried_again(data, tmp_path):
+    (data / "test/ai/000.jpg").chmod(0)
+    assert run(data, tmp_path).failed == 1
+    (data / "test/ai/000.jpg").chmod(0o644)
+    assert run(data, tmp_path).failed == 0
+
+
+def test_all_failing_is_an_error_and_leaves_no_set(tmp_path):
+    (tmp_path / "images" / "a").mkdir(parents=True)
+    for i in range(3):
+        (tmp_path / "images" / "a" / f"{i}.jpg").write_bytes(b"nothing")
+    with pytest.raises(InputError, match=r"none of the 3 images below .* can be used \(a/0\.jpg: "):
+        run(tmp_path / "images", tmp_path)
+    assert not list(tmp_path.glob("features/*/sets/*"))
+
+
+def test_a_set_of_the_same_name_from_another_folder_is_not_overwritten(data, tmp_path, write_images):
+    run(data, tmp_path)
+    other = tmp_path / "elsewhere" / "images"
+    write_images(other / "a", 2)
+    with pytest.raises(StoreError, match="choose another name with --name"):
+        run(other, tmp_path)
+    assert run(other, tmp_path, name="mine").stored.name == "mine"
+
+
+def test_a_place_that_cannot_be_written_is_said_before_work_begins(data, tmp_path, fake):
+    (tmp_path / "features").write_text("a file is in the way")
+    with pytest.raises(StoreError, match="cannot write"):
+        run(data, tmp_path)
+    assert fake.decoded == 0
+
+
+def test_a_row_without_a_vector_is_found_by_verify(data, tmp_path):
+    done = run(data, tmp_path)
+    assert list(verify(tmp_path / "features")) == []
+    shutil.rmtree(done.stored.extractor_dir / "vectors")
+    assert len(list(verify(tmp_path / "features"))) == 38
+
+
+def test_the_newest_set_is_the_default(data, tmp_path):
+    run(data, tmp_path, name="first")
+    run(data, tmp_path, name="second")
+    os.utime(find_set(tmp_path / "features", "first").path, ns=(0, 0))
+    assert load_features(tmp_path / "features").name == "second"
+    assert load_features(tmp_path / "features", "fake-1/first").name == "first"
+    with pytest.raises(InputError, match=r"no set 'third' in .*; there are: first, second"):
+        load_features(tmp_path / "features", "third")
+
+
+def test_it_is_the_function_that_the_package_exports():
+    assert extract_function is module.extract
