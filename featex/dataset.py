@@ -200,7 +200,7 @@ def _describes_images(file: Path, label_column: str | None) -> bool:
 
 def _from_csv(home: Path, file: Path, options: dict[str, str | None], group_rows: int | None) -> pd.DataFrame:
     try:
-        rows = pd.read_csv(file, dtype=str, na_filter=False, encoding="utf-8-sig").fillna("")
+        rows = pd.read_csv(file, dtype=str, na_filter=False, encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise InputError(f"there is no table of labels {str(file)!r}") from error
     except (OSError, ValueError) as error:
