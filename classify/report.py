@@ -15,13 +15,13 @@ from markupsafe import Markup, escape
 
 from classify.errors import DataError
 from classify.figures import FIGURES
-from classify.metrics import SCORES, against_chance, difference, fold_scores, positive_class, score_table
-from classify.predictions import HELD_OUT, SET_TITLES, Predictions
+from classify.metrics import SCORES, fold_scores, positive_class, score_table
+from classify.predictions import SET_TITLES, Predictions
+from classify.verdict import SELECTION, count, listed, percent, spread, verdict, with_interval
 from featex.disk import cannot_write
 
 DPI = 160
 TABLES = ("scores.csv", "folds.csv", "predictions.csv")
-SELECTION = "a selection score, not a result"
 
 
 def write_report(
@@ -99,80 +99,6 @@ def best_first(predictions: Predictions) -> Predictions:
     return Predictions(predictions.table.sort_values("model", key=lambda names: names.map(place), kind="stable"))
 
 
-def verdict(scores: pd.DataFrame, folds: pd.DataFrame, predictions: Predictions, scoring: str) -> dict:
-    """Return ``chosen`` (a model or None), a ``headline`` and the ``sentences`` below it.
-
-    The model is the one with the best mean of `scoring` over validation folds, so that the unseen sets judge it and
-    do not choose it.
-    """
-    chosen, why = _choose(folds[folds["scoring"] == scoring], predictions, scoring)
-    if chosen is None:
-        return {"chosen": None, "headline": "No model is chosen: see all of them below.", "sentences": [why]}
-    rows = scores[scores["model"] == chosen].set_index("set")
-    order = [name for name in predictions.sets if name in rows.index]
-    custom = [name for name in order if name != HELD_OUT]
-    sentences = [_on_unseen(name, rows.loc[name], predictions.classes) for name in order]
-    if HELD_OUT in order:
-        mixed = [name for name in custom if rows.loc[name, "chance"] < 1]
-        sentences += [_fall(rows.loc[HELD_OUT], rows.loc[name], name) for name in mixed]
-    else:
-        sentences.append(
-            "There is no held-out set: nothing here says how the model does on unseen images of the kind it was "
-            "trained on."
-        )
-    parts = [f"{percent(rows.loc[name, 'accuracy'])} of {_images(name, rows.loc[name])}" for name in order]
-    if len(custom) > 2:
-        low, high = (percent(limit(rows.loc[custom, "accuracy"])) for limit in (min, max))
-        parts = [
-            *parts[: len(order) - len(custom)],
-            f"between {low} and {high} of the images of {len(custom)} custom sets",
-        ]
-    headline = f"{chosen} is right on {_listed(parts)}."
-    if not order:
-        headline = "No result yet: no model was tried on labelled images it had not seen."
-    return {"chosen": chosen, "headline": headline, "sentences": [*sentences, why]}
-
-
-def _choose(folds, predictions, scoring) -> tuple[str | None, str]:
-    """Return the model that cross-validation chose, or None, and why."""
-    folds = folds.dropna(subset="mean").sort_values("mean", ascending=False, kind="stable")
-    if folds.empty and len(predictions.models) > 1:
-        return None, "No model has validation scores, and choosing by an unseen set would be choosing by hindsight."
-    if folds.empty:
-        return predictions.models[0], "There is one model, and no validation score."
-    best = folds["model"].iloc[0]
-    title, mean = SCORES[scoring].title, spread(folds.iloc[0])
-    why = f"{best} has a mean {title} of {mean} over the folds of cross-validation"
-    if len(folds) > 1:
-        second = f"{folds['model'].iloc[1]} with {spread(folds.iloc[1])}"
-        why = (
-            f"{best} was chosen from {len(folds)} models by cross-validation, for its mean {title} over folds: {mean}, "
-            f"before {second}"
-        )
-    return best, f"{why}. That is {SELECTION}: it helped to choose, so it tends to be too high."
-
-
-def _on_unseen(name, row, classes) -> str:
-    said = f"On {_images(name, row)}: {with_interval(row)} right"
-    if row["chance"] == 1:
-        only = next(label for label in classes if row[f"n_{label}"])
-        return f"{said}; all of them are {only}, and with one class there is no guessing to compare with."
-    told = against_chance(row["accuracy_low"], row["accuracy_high"], row["chance"])
-    words = {"better": "better than", "worse": "worse than", "unclear": "which cannot be told from"}[told]
-    return f"{said}, {words} guessing the largest class ({percent(row['chance'])})."
-
-
-def _fall(held_out, row, name) -> str:
-    columns = ["accuracy", "accuracy_low", "accuracy_high"]
-    fall, low, high = (100 * value for value in difference(tuple(held_out[columns]), tuple(row[columns])))
-    if low <= 0 <= high:
-        change = f"{-fall:+.1f} points ({-high:+.1f} to {-low:+.1f})"
-        return f"From held-out to “{name}” no change of accuracy can be told: {change}."
-    if fall < 0:
-        return f"From held-out to “{name}” accuracy rises by {-fall:.1f} points ({-high:.1f}–{-low:.1f})."
-    return f"From held-out to “{name}” accuracy falls by {fall:.1f} points ({low:.1f}–{high:.1f})."
-
-
 def tables(scores: pd.DataFrame, folds: pd.DataFrame, predictions: Predictions, positive: str | None) -> dict:
     """Return the page's tables: ``accuracy`` and ``further`` (a ``header`` and ``rows``)."""
     accuracy = folds[folds["scoring"] == "accuracy"].set_index("model")
@@ -220,7 +146,7 @@ def how_made(passports: Sequence[dict]) -> list[dict]:
             if known:
                 cards.setdefault((about, *known), []).append(passport.get("name", "unnamed"))
     lead = {_own_facts: "", _extractor_facts: "features of ", _training_facts: "training of "}
-    return [{"title": lead[about] + _listed(names), "facts": facts} for (about, *facts), names in cards.items()]
+    return [{"title": lead[about] + listed(names), "facts": facts} for (about, *facts), names in cards.items()]
 
 
 def _own_facts(passport: dict) -> dict:
@@ -303,27 +229,6 @@ def numbers(text: str) -> Markup:
     return Markup(re.sub(r"\d[\d.± ]*%( \([\d.–]+\))?", r'<span class="number">\g<0></span>', str(escape(text))))
 
 
-def percent(value: float) -> str:
-    """Return 0.92 as "92.0 %", and NaN as a dash."""
-    return "—" if pd.isna(value) else f"{100 * value:.1f} %"
-
-
-def with_interval(row: pd.Series, score: str = "accuracy") -> str:
-    """Return "92.0 % (87.4–95.0)"; the value alone where it has no interval."""
-    low, high = row[f"{score}_low"], row[f"{score}_high"]
-    return percent(row[score]) + ("" if pd.isna(low) else f" ({100 * low:.1f}–{100 * high:.1f})")
-
-
-def count(row: pd.Series) -> str:
-    """Return the number of images of a row, "1,169"."""
-    return f"{int(row['n']):,}"
-
-
-def spread(row: pd.Series) -> str:
-    """Return "91.4 ± 2.5 %": mean and sample standard deviation over folds."""
-    return percent(row["mean"]) if pd.isna(row["std"]) else f"{100 * row['mean']:.1f} ± {100 * row['std']:.1f} %"
-
-
 def duration(seconds: float) -> str:
     """Return 200 as "3 min 20 s"."""
     minutes, rest = divmod(round(seconds), 60)
@@ -343,14 +248,6 @@ def _text(value) -> str:
 
 def _set_title(name: str) -> str:
     return SET_TITLES.get(name, name)
-
-
-def _images(name: str, row: pd.Series) -> str:
-    return f"{count(row)} held-out images" if name == HELD_OUT else f"{count(row)} images of “{name}”"
-
-
-def _listed(parts: Sequence[str]) -> str:
-    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
 def _scoring(passports: Sequence[dict]) -> str:
@@ -387,10 +284,10 @@ def _folder(out: Path) -> Iterator[Path]:
     """Yield an empty folder that takes the place of `out` when the block ends without an error."""
     out = out.absolute()
     ours = {"index.html", ".DS_Store", *TABLES, *(f"{name}.png" for name in FIGURES)}
-    held = {path.name for path in out.iterdir()} if out.is_dir() else {out.name} if out.exists() else set()
-    if foreign := sorted(held - ours):
-        raise DataError(f"{out} is in the way: {foreign[0]!r} is no part of a report; name a new or empty folder")
     try:
+        held = {path.name for path in out.iterdir()} if out.exists() else set()
+        if foreign := sorted(held - ours):
+            raise DataError(f"{out} is in the way: {foreign[0]!r} is no part of a report; name a new or empty folder")
         out.parent.mkdir(parents=True, exist_ok=True)
         holder = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
     except OSError as error:

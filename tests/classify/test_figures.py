@@ -34,7 +34,7 @@ CASES = {
     "custom of one class": said({VALIDATION: 40, "test": 24, "fakes": 16}, only="fakes"),
     "four classes": said({"test": 24}, classes=("a", "b", "c", "d")),
     "many sets and models": said({"test": 24, **{f"set {i}": 8 for i in range(6)}}, models=[f"m{i}" for i in range(9)]),
-    "hostile names": said({"$x": 16}, models=["_m^$", "100%\n<b>"], classes=("$a_{", "b" * 60, "日")),
+    "hostile names": said({"$x_{$": 16}, models=["_m^$", "100%\n<b>"], classes=("$a_{$", "b" * 60, "日")),
 }
 
 

@@ -172,6 +172,12 @@ def test_ten_copies_in_a_group_are_no_more_evidence_than_one(name):
     assert np.ptp(together) == pytest.approx(width, rel=0.15)
 
 
+def test_resamples_keep_the_size_of_every_class():
+    # with equal scores average precision is the share of the positive class, which then never varies
+    y, flat = np.array(["ai"] * 5 + ["real"] * 25), np.full((30, 2), 0.5)
+    assert np.isnan(interval("average_precision", y, flat, y, ["ai", "real"])).all()
+
+
 def test_rows_without_a_group_stand_alone():
     y, p, said, classes = drawn()
     for name in SCORES:
@@ -244,11 +250,12 @@ def test_groups_widen_what_the_table_shows():
 
 
 def test_fold_scores_are_the_mean_and_sample_spread_over_folds():
-    folds = fold_scores(table({"validation": (50, 0.9), "test": (10, 0.1)}))
+    folds = fold_scores(table({"validation": (50, 0.86), "test": (10, 0.1)}))
     assert folds["model"].tolist() == ["svm", "logreg"]
     values = folds.iloc[0][[f"fold_{i}" for i in range(5)]].to_numpy(float)
-    assert (folds["n"][0], folds["mean"][0]) == (50, pytest.approx(0.9))
-    assert folds["std"][0] == np.std(values, ddof=1)
+    assert (folds["n"][0], folds["mean"][0]) == (50, pytest.approx(0.86))
+    assert sorted(values) == pytest.approx([0.8, 0.8, 0.9, 0.9, 0.9])
+    assert folds["std"][0] == pytest.approx(np.std(values, ddof=1))
 
 
 def test_fold_scores_without_validation_are_empty():

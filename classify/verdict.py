@@ -1,0 +1,114 @@
+"""What the numbers say, in words: which model was chosen, and how it does on images it has not seen."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from classify.metrics import SCORES, against_chance, difference
+from classify.predictions import HELD_OUT, Predictions
+
+SELECTION = "a selection score, not a result"
+
+
+def verdict(scores: pd.DataFrame, folds: pd.DataFrame, predictions: Predictions, scoring: str) -> dict:
+    """Return ``chosen`` (a model or None), a ``headline`` and the ``sentences`` below it.
+
+    The model is the one with the best mean of `scoring` over validation folds, so that the unseen sets judge it and
+    do not choose it.
+    """
+    chosen, why = _choose(folds[folds["scoring"] == scoring], predictions, scoring)
+    if chosen is None:
+        return {"chosen": None, "headline": "No model is chosen: see all of them below.", "sentences": [why]}
+    rows = scores[scores["model"] == chosen].set_index("set")
+    order = [name for name in predictions.sets if name in rows.index]
+    custom = [name for name in order if name != HELD_OUT]
+    sentences = [_on_unseen(name, rows.loc[name], predictions.classes) for name in order]
+    if HELD_OUT in order:
+        mixed = [name for name in custom if rows.loc[name, "chance"] < 1]
+        sentences += [_fall(rows.loc[HELD_OUT], rows.loc[name], name) for name in mixed]
+    else:
+        sentences.append(
+            "There is no held-out set: nothing here says how the model does on unseen images of the kind it was "
+            "trained on."
+        )
+    parts = [f"{percent(rows.loc[name, 'accuracy'])} of {_images(name, rows.loc[name])}" for name in order]
+    if len(custom) > 2:
+        low, high = (percent(limit(rows.loc[custom, "accuracy"])) for limit in (min, max))
+        parts = [
+            *parts[: len(order) - len(custom)],
+            f"between {low} and {high} of the images of {len(custom)} custom sets",
+        ]
+    headline = f"{chosen} is right on {listed(parts)}."
+    if not order:
+        headline = "No result yet: no model was tried on labelled images it had not seen."
+    return {"chosen": chosen, "headline": headline, "sentences": [*sentences, why]}
+
+
+def _choose(folds, predictions, scoring) -> tuple[str | None, str]:
+    """Return the model that cross-validation chose, or None, and why."""
+    folds = folds.dropna(subset="mean").sort_values("mean", ascending=False, kind="stable")
+    if folds.empty and len(predictions.models) > 1:
+        return None, "No model has validation scores, and choosing by an unseen set would be choosing by hindsight."
+    if folds.empty:
+        return predictions.models[0], "There is one model, and no validation score."
+    best = folds["model"].iloc[0]
+    title, mean = SCORES[scoring].title, spread(folds.iloc[0])
+    why = f"{best} has a mean {title} of {mean} over the folds of cross-validation"
+    if len(folds) > 1:
+        second = f"{folds['model'].iloc[1]} with {spread(folds.iloc[1])}"
+        why = (
+            f"{best} was chosen from {len(folds)} models by cross-validation, for its mean {title} over folds: {mean}, "
+            f"before {second}"
+        )
+    return best, f"{why}. That is {SELECTION}: it helped to choose, so it tends to be too high."
+
+
+def _on_unseen(name, row, classes) -> str:
+    said = f"On {_images(name, row)}: {with_interval(row)} right"
+    if row["chance"] == 1:
+        only = next(label for label in classes if row[f"n_{label}"])
+        return f"{said}; all of them are {only}, and with one class there is no guessing to compare with."
+    told = against_chance(row["accuracy_low"], row["accuracy_high"], row["chance"])
+    words = {"better": "better than", "worse": "worse than", "unclear": "which cannot be told from"}[told]
+    return f"{said}, {words} guessing the largest class ({percent(row['chance'])})."
+
+
+def _fall(held_out, row, name) -> str:
+    columns = ["accuracy", "accuracy_low", "accuracy_high"]
+    fall, low, high = (100 * value for value in difference(tuple(held_out[columns]), tuple(row[columns])))
+    if low <= 0 <= high:
+        change = f"{-fall:+.1f} points ({-high:+.1f} to {-low:+.1f})"
+        return f"From held-out to “{name}” no change of accuracy can be told: {change}."
+    if fall < 0:
+        return f"From held-out to “{name}” accuracy rises by {-fall:.1f} points ({-high:.1f}–{-low:.1f})."
+    return f"From held-out to “{name}” accuracy falls by {fall:.1f} points ({low:.1f}–{high:.1f})."
+
+
+def percent(value: float) -> str:
+    """Return 0.92 as "92.0 %", and NaN as a dash."""
+    return "—" if pd.isna(value) else f"{100 * value:.1f} %"
+
+
+def with_interval(row: pd.Series, score: str = "accuracy") -> str:
+    """Return "92.0 % (87.4–95.0)"; the value alone where it has no interval."""
+    low, high = row[f"{score}_low"], row[f"{score}_high"]
+    return percent(row[score]) + ("" if pd.isna(low) else f" ({100 * low:.1f}–{100 * high:.1f})")
+
+
+def count(row: pd.Series) -> str:
+    """Return the number of images of a row, "1,169"."""
+    return f"{int(row['n']):,}"
+
+
+def spread(row: pd.Series) -> str:
+    """Return "91.4 ± 2.5 %": mean and sample standard deviation over folds."""
+    return percent(row["mean"]) if pd.isna(row["std"]) else f"{100 * row['mean']:.1f} ± {100 * row['std']:.1f} %"
+
+
+def _images(name: str, row: pd.Series) -> str:
+    return f"{count(row)} held-out images" if name == HELD_OUT else f"{count(row)} images of “{name}”"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """Return "a, b and c"."""
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
