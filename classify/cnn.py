@@ -152,7 +152,9 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         DataError
             Pixels or labels that the net cannot be trained on.
         ModelError
-            Settings out of range, a size the net cannot have, an absent device, or a loss that is no number.
+            Settings out of range, a size the net cannot have, or a loss that is no number.
+        InputError
+            No such net, or no such device on this machine.
         """
         recipe = self._recipe()
         _check_pixels(X, recipe)
@@ -170,7 +172,7 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
                 codes,
                 recipe=recipe,
                 split=inner_split(codes, groups, self.validation_fraction, seed),
-                class_weight=compute_class_weight(self.class_weight, classes=np.unique(codes), y=codes),
+                class_weight=compute_class_weight(self.class_weight, classes=self.classes_, y=np.asarray(y)),
                 weight_decay=self.weight_decay,
                 augmented=self.augment,
                 device=device,

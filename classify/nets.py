@@ -83,7 +83,7 @@ class LeNet5(nn.Module):
 class CustomCNN(nn.Module):
     """The custom CNN of the study: eight convolutions that narrow from 7 x 7 to 1 x 1, and three dense layers.
 
-    At 256 pixels 190 of its 196 million parameters are the first dense layer's; they fall with the square of
+    At 256 pixels 190 of its 193 million parameters are the first dense layer's; they fall with the square of
     the image size.
 
     Parameters

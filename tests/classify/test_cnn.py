@@ -1,4 +1,4 @@
-import io
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -59,6 +59,7 @@ def test_an_image_is_judged_alike_whatever_its_neighbours(fitted):
 
 def test_same_seed_gives_the_same_net(fitted):
     model, X, y = fitted
+    torch.rand(1)  # whatever the global state
     again = clone(model).fit(X, y)
     assert (again.predict_proba(X) == model.predict_proba(X)).all()
     other = clone(model).set_params(random_state=1).fit(X, y)
@@ -117,6 +118,14 @@ def test_a_net_on_too_few_images_to_validate_trains_without():
     model = _classifier().fit(X, y)
     assert model.best_epoch_ == 2
     assert model.history_[-1]["valid_acc"] is None
+
+
+def test_class_weight_is_given_by_class_name():
+    X, y = _images(24)
+    X[:] = 0
+    model = _classifier(class_weight={"ai": 20, "real": 1}, max_epochs=10, batch_size=4).fit(X, y)
+    assert (model.predict(X) == "ai").all()
+    assert model.predict_proba(X)[:, 0].min() > 0.8
 
 
 def test_groups_reach_the_inner_split():
@@ -205,15 +214,13 @@ def test_an_unreadable_file_is_named_with_the_way_out(tmp_path, content):
 
 
 def test_progress_hears_of_every_image(tmp_path):
-    buffer = io.BytesIO()
-    Image.new("RGB", (8, 8)).save(buffer, "PNG")
-    (tmp_path / "a.png").write_bytes(buffer.getvalue())
     heard = []
 
-    class Counting(Progress):
+    class Listener(Progress):
+        @contextmanager
         def task(self, label, total, unit):
             heard.append(total)
-            return super().task(label, total, unit)
+            yield heard.append
 
-    load_pixels([tmp_path / "a.png"] * 5, 16, progress=Counting())
-    assert heard == [5]
+    load_pixels([_write(tmp_path / "a.png", np.zeros((8, 8, 3), np.uint8))] * 3, 16, progress=Listener())
+    assert heard == [3, 1, 1, 1]

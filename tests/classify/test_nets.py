@@ -36,8 +36,8 @@ def test_a_size_that_does_not_fit_is_refused_with_one_that_does(name):
 
 
 def test_cnn_refuses_a_size_that_is_no_multiple_of_16_and_names_the_nearest():
-    with pytest.raises(ModelError, match="image size 100 does not fit cnn; take a multiple of 16, such as 96"):
-        NETS["cnn"].build(2, 100)
+    with pytest.raises(ModelError, match="image size 104 does not fit cnn; take a multiple of 16, such as 96"):
+        NETS["cnn"].build(2, 104)
 
 
 def test_lenet5_is_the_studys():

@@ -68,7 +68,7 @@ class _Scripted(torch.nn.Module):
 
 def _opposed():
     """Return training rows of class 1 and validation rows of class 0: each epoch makes validation worse."""
-    X = np.zeros((8, 3, 16, 16), np.uint8)
+    X = np.full((8, 3, 16, 16), 255, np.uint8)
     return X, np.array([1] * 6 + [0] * 2), (np.arange(6), np.arange(6, 8))
 
 
@@ -123,7 +123,7 @@ def test_only_training_images_are_augmented():
     X, codes, split = _opposed()
     _train(Watcher(), X, codes, replace(RECIPE, max_epochs=1), split=split, augmented=True)
     assert all(len(values) > 1 for values in seen[True])  # the noise
-    assert all(values.tolist() == [0] for values in seen[False])
+    assert all(values.tolist() == [1] for values in seen[False])
 
 
 def test_an_interruption_is_not_taken_for_the_end_of_training():
