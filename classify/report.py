@@ -64,6 +64,8 @@ def write_report(
     if predictions.table.empty:
         raise DataError("no predictions to report on; predict with one model at least")
     predictions = best_first(predictions)
+    place = {model: i for i, model in enumerate(predictions.models)}
+    passports = sorted(passports, key=lambda passport: place.get(passport.get("name"), len(place)))
     with _folder(Path(out)) as folder:
         positive = _positive(predictions, passports)
         scores = score_table(predictions, positive)
@@ -154,6 +156,7 @@ def _own_facts(passport: dict) -> dict:
         "model": passport.get("model"),
         "reads": passport.get("reads"),
         "best parameters": _pairs(passport.get("params")),
+        "settings": _pairs(passport.get("settings")),
         "trials": passport.get("trials"),
         "time": duration(passport["seconds"]) if passport.get("seconds") is not None else None,
         "positive class": passport.get("positive"),

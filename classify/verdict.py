@@ -24,7 +24,7 @@ def verdict(scores: pd.DataFrame, folds: pd.DataFrame, predictions: Predictions,
     custom = [name for name in order if name != HELD_OUT]
     sentences = [_on_unseen(name, rows.loc[name], predictions.classes) for name in order]
     if HELD_OUT in order:
-        mixed = [name for name in custom if rows.loc[name, "chance"] < 1]
+        mixed = [name for name in custom if rows.loc[[name, HELD_OUT], "chance"].max() < 1]
         sentences += [_fall(rows.loc[HELD_OUT], rows.loc[name], name) for name in mixed]
     else:
         sentences.append(
