@@ -13,11 +13,12 @@ SLOPES = (1e-3, 1e3)
 def class_scores(estimator, X) -> np.ndarray:
     """Return scores (n_samples, n_classes) whose largest column is the estimator's decision.
 
-    Decision values where the estimator has them (for two classes 0 beside the value), else log probabilities.
+    Decision values where the estimator has them (for two classes half of it, against it and for it), else log
+    probabilities.
     """
     if hasattr(estimator, "decision_function"):
         values = estimator.decision_function(X)
-        return values if values.ndim == 2 else np.column_stack([np.zeros_like(values), values])
+        return values if values.ndim == 2 else np.column_stack([-values / 2, values / 2])
     return np.log(np.clip(estimator.predict_proba(X), SMALLEST, 1))
 
 

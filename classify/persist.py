@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 from zipfile import BadZipFile
 
+import numpy as np
 import safetensors.numpy
 import skops.io
 from safetensors import SafetensorError
@@ -20,7 +21,8 @@ FORMAT = 1
 PASSPORT = "passport.json"
 SKOPS = "estimator.skops"
 WEIGHTS = "weights.safetensors"
-TRUSTED = ["classify.svm.RBFSVC"]  # all that we write and skops does not know by itself
+# All that we write and skops does not trust by itself: our own, and trees, whose nodes `_check_trees` looks at.
+TRUSTED = ["classify.svm.RBFSVC", "sklearn.tree._tree.Tree"]
 
 
 def save(model: TrainedModel, directory: Path) -> Path:
@@ -79,6 +81,7 @@ def load(directory: Path, device: str = "auto") -> TrainedModel:
             estimator = NetClassifier.from_arrays(params, passport["classes"], arrays)
         else:
             estimator = skops.io.load(directory / SKOPS, trusted=TRUSTED)
+            _check_trees(estimator)
         calibration = Calibration(**passport.pop("calibration"))
     except (
         OSError,
@@ -88,9 +91,19 @@ def load(directory: Path, device: str = "auto") -> TrainedModel:
         SafetensorError,
         UntrustedTypesFoundException,
         ModelError,
+        StoreError,
     ) as error:
         raise StoreError(f"{directory} is damaged ({error}); delete it and tune it again") from error
     return TrainedModel(estimator, calibration, passport)
+
+
+def _check_trees(estimator) -> None:
+    """Refuse trees with nodes that point outside of them: scikit-learn follows them unchecked, and would crash."""
+    for member in getattr(estimator, "estimators_", []):
+        tree = member.tree_
+        children = np.concatenate([tree.children_left, tree.children_right])
+        if children.max() >= tree.node_count or children.min() < -1 or tree.feature.max() >= tree.n_features:
+            raise StoreError("a tree has nodes that point outside of it")
 
 
 def passports(directory: Path) -> list[dict]:

@@ -10,8 +10,8 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from classify.errors import DataError
+from classify.predictions import HELD_OUT
 
-HELD_OUT = "test"
 HELD_OUT_FRACTION = 0.2
 TRAINING = ("train", "val")
 
@@ -67,7 +67,7 @@ def partition(rows: pd.DataFrame) -> Partition:
             "their content (adding images moves none)."
         )
     tests = {HELD_OUT: np.flatnonzero(test)} if test.any() else {}
-    for name in sorted(set(split) - {"", HELD_OUT, *TRAINING}):
+    for name in sorted(set(split.tolist()) - {"", HELD_OUT, *TRAINING}):
         tests[name] = np.flatnonzero(split == name)
     seen = np.isin(units, units[np.concatenate([*tests.values(), np.array([], dtype=int)]).astype(int)])
     if (train & seen).any():
@@ -100,7 +100,7 @@ def folds(y: np.ndarray, units: np.ndarray, n_folds: int, seed: int) -> list[tup
     DataError
         If a class has fewer images, or independent units, than folds.
     """
-    for label in np.unique(y):
+    for label in np.unique(y).tolist():
         n_images, n_units = (y == label).sum(), len(np.unique(units[y == label]))
         if n_units < n_folds:
             what = f"{n_images:,} images" if n_units == n_images else f"{n_units:,} independent groups of images"
@@ -132,12 +132,12 @@ def _chosen(rows: pd.DataFrame, units: np.ndarray) -> np.ndarray:
 
 
 def _check(labels: np.ndarray, train: np.ndarray, tests: dict[str, np.ndarray]) -> None:
-    classes = sorted(set(labels[train]))
+    classes = np.unique(labels[train]).tolist()
     if len(classes) < 2:
         found = f"one class only ({classes[0]!r})" if classes else "no class at all"
         raise DataError(f"the training images have {found}; a classifier needs two or more, a folder each")
     for name, index in tests.items():
-        for surplus in sorted(set(labels[index]) - set(classes) - {""}):
+        for surplus in sorted(set(labels[index].tolist()) - {*classes, ""}):
             n = (labels[index] == surplus).sum()
             raise DataError(
                 f"set {name!r} has {n:,} images of class {surplus!r}, which train lacks (it has {', '.join(classes)}); "

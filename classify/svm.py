@@ -36,9 +36,8 @@ def prepare(train: np.ndarray, validation: np.ndarray):
     """
     if len(train) > MAX_PRECOMPUTED:
         return train, validation
-    scaler = StandardScaler().fit(train)
-    rows = scaler.transform(train).astype(np.float64)
-    others = scaler.transform(validation).astype(np.float64)
+    scaler = StandardScaler().fit(train.astype(np.float64))
+    rows, others = scaler.transform(train.astype(np.float64)), scaler.transform(validation.astype(np.float64))
     return Distances(euclidean_distances(rows, squared=True)), Distances(
         euclidean_distances(others, rows, squared=True)
     )
@@ -76,8 +75,9 @@ class RBFSVC(ClassifierMixin, BaseEstimator):
         if isinstance(X, Distances):
             squared = X.squared
         else:
+            X = np.asarray(X, dtype=np.float64)
             self.scaler_ = StandardScaler().fit(X)
-            rows = self.scaler_.transform(X).astype(np.float64)
+            rows = self.scaler_.transform(X)
             if len(rows) > MAX_PRECOMPUTED:
                 self.svc_ = SVC(kernel="rbf", gamma=self.gamma, **options).fit(rows, y)
                 self.classes_ = self.svc_.classes_
@@ -85,7 +85,7 @@ class RBFSVC(ClassifierMixin, BaseEstimator):
             squared = euclidean_distances(rows, squared=True)
         self.svc_ = SVC(kernel="precomputed", **options).fit(self._kernel(squared), y)
         self.classes_ = self.svc_.classes_
-        if not isinstance(X, Distances):
+        if not isinstance(X, Distances):  # which stand in for rows in folds, and are of no use later
             self.support_vectors_ = rows[self.svc_.support_]
         return self
 
@@ -94,7 +94,7 @@ class RBFSVC(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         if isinstance(X, Distances):
             return self.svc_.decision_function(self._kernel(X.squared))
-        rows = self.scaler_.transform(X).astype(np.float64)
+        rows = self.scaler_.transform(np.asarray(X, dtype=np.float64))
         blocks = np.array_split(rows, max(1, -(-len(rows) // BLOCK_ROWS)))
         return np.concatenate([self._decide(block) for block in blocks])
 

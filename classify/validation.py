@@ -82,7 +82,7 @@ class CrossValidation:
         spec, settings = self.job.spec, self.job.settings
 
         def told(line: str) -> None:
-            progress.say(f"{spec.name}, {label}: {line}")
+            progress.remark(f"{spec.name}, {label}: {line}")
 
         return spec.build(**params, **settings).fit(X, y, **spec.fit_options(units, told))
 

@@ -114,7 +114,7 @@ def extract(
 
     table = dataset.table
     stamps = zip(table["path"], table["size"], table["mtime_ns"], strict=True)
-    before = [known.get(stamp, ("", "")) for stamp in stamps]
+    before = [known.get(stamp, ("", "") if stamp[1] >= 0 else ("", "no such file")) for stamp in stamps]
     embedding = embed(
         [dataset.root / path for path in table["path"]],
         extractor,
@@ -164,12 +164,13 @@ def embed(
     Parameters
     ----------
     known : sequence of (key, reason), one a path, optional
-        What an earlier run learnt of the unchanged file; ("", "") where nothing is known. A file whose key is in the
-        cache, or that was refused for a reason, is not read again.
+        What is known of the file: its content key, and why it cannot be used; "" for what is not known. A file whose
+        key is in the cache, or that cannot be used, is not read.
     """
-    embedding = Embedding([key for key, _ in known] or [""] * len(paths))
-    refused = {key: reason for key, reason in known if reason}
-    todo = [i for i, key in enumerate(embedding.keys) if not key or (key not in cache and key not in refused)]
+    known = known or [("", "")] * len(paths)
+    embedding = Embedding([key for key, _ in known], {i: reason for i, (_, reason) in enumerate(known) if reason})
+    refused = {key: reason for key, reason in known if key and reason}
+    todo = [i for i, (key, reason) in enumerate(known) if not reason and (not key or key not in cache)]
     reader = _Reader(extractor, cache, refused)
     workers = workers or min(16, os.cpu_count() or 1)
     batch: list[tuple[str, torch.Tensor]] = []

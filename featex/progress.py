@@ -17,6 +17,9 @@ class Progress:
     def say(self, line: str) -> None:
         """Take one finished sentence."""
 
+    def remark(self, line: str) -> None:
+        """Take a line of which many come, and any may be left out."""
+
     @contextmanager
     def task(self, label: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
         """Yield a function that is told how many of `total` units were done since it was last called."""
@@ -28,10 +31,17 @@ class TerminalProgress(Progress):
 
     def __init__(self, stream: TextIO | None = None):
         self.stream = stream or sys.stderr
+        self._remarked = -SPARSE_SECONDS
 
     def say(self, line: str) -> None:
-        self.stream.write(f"{line}\n")
+        tqdm.write(line, file=self.stream)  # above the bar, if there is one
         self.stream.flush()
+
+    def remark(self, line: str) -> None:
+        now = time.monotonic()
+        if self.stream.isatty() or now - self._remarked >= SPARSE_SECONDS:
+            self._remarked = now
+            self.say(line)
 
     @contextmanager
     def task(self, label: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:

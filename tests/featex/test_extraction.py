@@ -154,6 +154,13 @@ def test_features_that_are_not_finite_are_a_failure_of_their_row(data, tmp_path,
     assert "not finite" in pd.read_csv(done.stored.failed_path)["reason"][0]
 
 
+def test_a_file_that_a_table_names_and_is_not_there_is_listed(data, tmp_path):
+    (tmp_path / "images.csv").write_text("path,label\ntrain/ai/000.jpg,ai\ntrain/ai/gone.jpg,ai\n")
+    done = run(data, tmp_path, labels=tmp_path / "images.csv")
+    assert (done.computed, done.failed) == (1, 1)
+    assert pd.read_csv(done.stored.failed_path)["reason"].tolist() == ["no such file"]
+
+
 def test_copies_of_a_refused_file_are_all_listed(data, tmp_path):
     for name in ("a.jpg", "b.jpg", "c.jpg"):
         (data / "test/ai" / name).write_bytes(b"I am no image")

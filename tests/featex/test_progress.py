@@ -22,11 +22,20 @@ def test_lines_are_sparse_where_there_is_no_terminal(monkeypatch):
     assert len(lines) == 3
 
 
-def test_a_terminal_gets_a_bar():
-    class Terminal(io.StringIO):
-        def isatty(self):
-            return True
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
 
+
+def test_remarks_are_sparse_where_there_is_no_terminal():
+    for stream, n in ((io.StringIO(), 1), (Terminal(), 3)):
+        progress = TerminalProgress(stream)
+        for epoch in range(3):
+            progress.remark(f"epoch {epoch}")
+        assert len(stream.getvalue().splitlines()) == n
+
+
+def test_a_terminal_gets_a_bar():
     stream = Terminal()
     with TerminalProgress(stream).task("extract", 2, "image") as tick:
         tick(2)

@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
+
+from classify.calibration import Calibration, class_scores
+from classify.svm import RBFSVC
+
+
+def two_class(margin):
+    return np.column_stack([np.zeros_like(margin), margin])
+
+
+def test_probabilities_that_made_the_labels_are_found_again():
+    rng = np.random.default_rng(0)
+    margin = rng.normal(size=20_000)
+    y = (rng.random(20_000) < expit(2.5 * margin - 0.7)).astype(int)
+    calibration = Calibration.fit(two_class(margin), y)
+    assert calibration.slope == pytest.approx(2.5, abs=0.1)
+    assert calibration.intercept == pytest.approx(-0.7, abs=0.1)
+
+
+def test_the_sigmoid_is_scikit_learns():
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.frozen import FrozenEstimator
+
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(300, 3))
+    y = (X[:, 0] + rng.normal(size=300) > 0).astype(int)
+    model = LogisticRegression().fit(X, y)
+    theirs = CalibratedClassifierCV(FrozenEstimator(model), method="sigmoid", cv=2, ensemble=False).fit(X, y)
+    scores = class_scores(model, X)
+    ours = Calibration.fit(scores, y)(scores)
+    np.testing.assert_allclose(ours, theirs.predict_proba(X), atol=1e-3)
+
+
+def test_temperature_of_many_classes_is_found_and_keeps_every_decision():
+    rng = np.random.default_rng(2)
+    scores = rng.normal(size=(20_000, 4))
+    sharp = np.exp(3 * scores)
+    y = (rng.random((20_000, 1)) > np.cumsum(sharp / sharp.sum(1, keepdims=True), axis=1)).sum(1)
+    calibration = Calibration.fit(scores, y)
+    assert calibration.slope == pytest.approx(3, abs=0.15)
+    assert calibration.intercept == 0
+    assert (calibration(scores).argmax(1) == scores.argmax(1)).all()
+
+
+def test_a_model_worse_than_chance_is_not_turned_round():
+    margin = np.linspace(-1, 1, 100)
+    probabilities = Calibration.fit(two_class(margin), (margin < 0).astype(int))(two_class(margin))
+    assert (np.diff(probabilities[:, 1]) > 0).all()
+    assert probabilities[:, 1].max() < 0.6
+
+
+def test_perfect_scores_give_no_certainty():
+    margin = np.array([-1.0] * 50 + [1.0] * 50)
+    probabilities = Calibration.fit(two_class(margin), (margin > 0).astype(int))(two_class(margin))
+    assert 0.95 < probabilities[-1, 1] < 1
+
+
+def test_the_threshold_is_where_the_decision_turns():
+    calibration = Calibration(2.0, -1.0)
+    threshold = calibration.threshold(1)
+    probabilities = calibration(two_class(np.array([-1e-6, 1e-6])))[:, 1]
+    assert probabilities[0] < threshold < probabilities[1]
+    assert calibration.threshold(0) == pytest.approx(1 - threshold)
+
+
+def test_scores_decide_as_the_estimator_does():
+    rng = np.random.default_rng(3)
+    X, y = rng.normal(size=(60, 4)), rng.integers(0, 3, 60)
+    for labels in (y, np.minimum(y, 1)):
+        for model in (RBFSVC(gamma=0.1), LogisticRegression()):
+            scores = class_scores(model.fit(X, labels), X)
+            assert (model.classes_[scores.argmax(1)] == model.predict(X)).all()

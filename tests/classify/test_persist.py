@@ -1,0 +1,105 @@
+import json
+import zipfile
+
+import numpy as np
+import pytest
+
+from classify import persist
+from classify.models import MODELS
+from classify.plan import plan
+from classify.tuning import tune
+from featex.errors import InputError, StoreError
+
+
+@pytest.fixture
+def model(make_features):
+    return tune(plan("svm", make_features(), trials=1, n_folds=3)).model
+
+
+@pytest.mark.parametrize("name", [name for name, spec in MODELS.items() if spec.reads == "features"])
+def test_a_model_read_back_says_the_same_to_the_last_digit(make_features, tmp_path, name):
+    features = make_features()
+    model = tune(plan(name, features, trials=1, n_folds=3)).model
+    again = persist.load(persist.save(model, tmp_path))
+    for ours, theirs in zip(model.predict(features.X), again.predict(features.X), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert again.passport == {"format": persist.FORMAT, **json.loads(json.dumps(model.passport))}
+    assert again.calibration == model.calibration
+
+
+@pytest.mark.parametrize("name", [name for name, spec in MODELS.items() if spec.reads == "pixels"])
+def test_a_net_read_back_says_the_same(make_features, data, tmp_path, name):
+    from dataclasses import replace
+
+    from classify.inputs import read_inputs
+    from featex.dataset import find_images
+    from featex.progress import Progress
+
+    table = find_images(data).table.assign(key=lambda table: table["path"])
+    features = replace(make_features(), rows=table, root=data, X=np.zeros((len(table), 1), np.float32))
+    job = plan(name, features, n_folds=2, image_size=16, max_epochs=1, device="cpu")
+    model = tune(job).model
+    again = persist.load(persist.save(model, tmp_path / "models"), device="cpu")
+    X = read_inputs("pixels", features, job.settings, Progress())
+    np.testing.assert_allclose(again.predict(X)[0], model.predict(X)[0], atol=1e-6)
+
+
+def test_a_model_takes_the_place_of_an_older_one_whole(model, tmp_path):
+    first = persist.save(model, tmp_path)
+    (first / "left-over").write_text("")
+    assert sorted(path.name for path in persist.save(model, tmp_path).iterdir()) == ["estimator.skops", "passport.json"]
+    assert [path.name for path in tmp_path.iterdir()] == [model.name]
+
+
+def test_a_file_with_another_type_in_it_is_refused(model, tmp_path):
+    path = persist.save(model, tmp_path)
+    with zipfile.ZipFile(path / "estimator.skops") as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    schema = json.loads(files["schema.json"])
+    schema["__class__"], schema["__module__"] = "Popen", "subprocess"
+    with zipfile.ZipFile(path / "estimator.skops", "w") as archive:
+        for name, content in {**files, "schema.json": json.dumps(schema)}.items():
+            archive.writestr(name, content)
+    with pytest.raises(StoreError, match="is damaged"):
+        persist.load(path)
+
+
+def test_a_forest_whose_nodes_point_outside_of_it_is_refused(make_features, tmp_path):
+    model = tune(plan("forest", make_features(), trials=1, n_folds=3)).model
+    tree = model.estimator.estimators_[7].tree_
+    state = tree.__getstate__()
+    state["nodes"]["left_child"][0] = 10**6
+    tree.__setstate__(state)
+    with pytest.raises(StoreError, match="is damaged"):
+        persist.load(persist.save(model, tmp_path))
+
+
+@pytest.mark.parametrize("name", ["estimator.skops", "passport.json"])
+def test_a_cut_file_is_refused(model, tmp_path, name):
+    path = persist.save(model, tmp_path)
+    (path / name).write_bytes((path / name).read_bytes()[:50])
+    with pytest.raises(StoreError):
+        persist.load(path)
+
+
+def test_a_newer_format_is_refused(model, tmp_path):
+    path = persist.save(model, tmp_path)
+    passport = json.loads((path / "passport.json").read_text())
+    (path / "passport.json").write_text(json.dumps({**passport, "format": 99}))
+    with pytest.raises(StoreError, match="has format 99, this version reads 1"):
+        persist.load(path)
+
+
+def test_an_absent_model_names_those_there_are(model, tmp_path):
+    with pytest.raises(InputError, match="there are: none yet"):
+        persist.find_model(tmp_path, "svm")
+    persist.save(model, tmp_path)
+    with pytest.raises(InputError, match=r"no model 'svm' in .*there are: svm-toy"):
+        persist.find_model(tmp_path, "svm")
+    assert persist.find_model(tmp_path, "svm-toy") == persist.find_model(tmp_path, str(tmp_path / "svm-toy"))
+
+
+def test_a_place_that_cannot_be_written_is_a_sentence(model, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot write"):
+        persist.save(model, tmp_path / "file")

@@ -1,0 +1,128 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from classify.errors import DataError
+from classify.splits import folds, independent_units, partition
+
+
+def rows_of(**columns):
+    n = len(next(iter(columns.values())))
+    defaults = {
+        "label": ["a", "b"] * (n // 2),
+        "split": [""] * n,
+        "group": [""] * n,
+        "key": [f"k{i}" for i in range(n)],
+    }
+    return pd.DataFrame({**defaults, **columns})
+
+
+def many(n=400, **columns):
+    return rows_of(key=[f"key {i}" for i in range(n)], **columns)
+
+
+def test_rows_that_share_a_group_or_a_content_also_by_a_chain_are_one_unit():
+    rows = rows_of(group=["g", "g", "", "", "h", ""], key=["1", "2", "2", "3", "3", "4"])
+    units = independent_units(rows)
+    assert units[0] == units[1] == units[2]  # g, and the copy of its second image
+    assert units[3] == units[4]
+    assert len(set(units)) == 3
+
+
+def test_a_group_called_as_a_key_is_no_copy_of_it():
+    assert len(set(independent_units(rows_of(group=["k1", ""], key=["k0", "k1"])))) == 2
+
+
+def test_sets_are_taken_as_they_are_and_val_joins_train():
+    rows = rows_of(split=["train", "train", "val", "val", "test", "test", "wild", "wild"])
+    parts = partition(rows)
+    assert parts.train.tolist() == [0, 1, 2, 3]
+    assert {name: index.tolist() for name, index in parts.tests.items()} == {"test": [4, 5], "wild": [6, 7]}
+    assert parts.notes == ()
+
+
+def test_without_a_test_set_about_a_fifth_of_each_class_is_held_out():
+    rows = many()
+    parts = partition(rows)
+    assert 55 <= len(parts.tests["test"]) <= 105
+    assert abs((rows["label"].iloc[parts.tests["test"]] == "a").mean() - 0.5) < 0.12
+    assert sorted([*parts.train, *parts.tests["test"]]) == list(range(400))
+    assert "no test set" in parts.notes[0]
+
+
+def test_adding_images_moves_none_between_train_and_held_out():
+    few, more = partition(many(200)), partition(many(400))
+    assert [i for i in more.tests["test"] if i < 200] == few.tests["test"].tolist()
+
+
+def test_groups_and_copies_are_held_out_whole():
+    rows = many(group=[f"g{i // 4}" for i in range(400)])
+    units = independent_units(rows)
+    parts = partition(rows)
+    assert not set(units[parts.train]) & set(units[parts.tests["test"]])
+
+
+def test_custom_sets_do_not_make_a_held_out_set():
+    parts = partition(many(split=["train"] * 300 + ["wild"] * 100))
+    assert set(parts.tests) == {"test", "wild"}
+    assert parts.tests["wild"].tolist() == list(range(300, 400))
+
+
+def test_training_rows_that_are_also_in_a_test_set_are_left_out_and_said():
+    split = ["train"] * 6 + ["test"] * 2 + ["wild"] * 2
+    rows = rows_of(
+        split=split, key=["0", "1", "2", "3", "4", "5", "0", "7", "8", "9"], group=["", "g"] + [""] * 7 + ["g"]
+    )
+    parts = partition(rows)
+    assert parts.train.tolist() == [2, 3, 4, 5]
+    assert "2 training images are also in a test set" in parts.notes[0]
+
+
+def test_rows_without_a_label_are_predicted_and_never_trained_on():
+    rows = rows_of(label=["a", "b", "", "a", "b", ""], split=["train"] * 3 + ["wild"] * 3)
+    rows = pd.concat([rows, rows_of(label=["a", "b"], split=["test"] * 2, key=["x", "y"])], ignore_index=True)
+    parts = partition(rows)
+    assert parts.train.tolist() == [0, 1]
+    assert parts.tests["wild"].tolist() == [3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("columns", "sentence"),
+    [
+        ({"label": ["a"] * 4, "split": ["train"] * 3 + ["test"]}, r"one class only \('a'\)"),
+        ({"label": [""] * 4}, "no labelled images to train on"),
+        ({"label": ["a", "b", "a", "b"], "split": ["test"] * 2 + ["wild"] * 2}, "no labelled images to train on"),
+        (
+            {"label": ["a", "b", "a", "c"], "split": ["train"] * 2 + ["test"] * 2},
+            r"set 'test' has 1 images of class 'c', which train lacks \(it has a, b\)",
+        ),
+    ],
+)
+def test_data_that_cannot_be_trained_on_is_refused_in_a_sentence(columns, sentence):
+    with pytest.raises(DataError, match=sentence):
+        partition(rows_of(**columns))
+
+
+def test_folds_cover_every_row_once_and_never_part_a_unit():
+    y = np.array(["a", "b"] * 50)
+    units = np.arange(100) // 4
+    pairs = folds(y, units, 5, seed=0)
+    assert sorted(np.concatenate([validation for _, validation in pairs])) == list(range(100))
+    for train, validation in pairs:
+        assert not set(units[train]) & set(units[validation])
+        assert not set(train) & set(validation)
+
+
+def test_folds_are_stratified_and_a_function_of_the_seed():
+    y = np.array(["a"] * 80 + ["b"] * 20)
+    first, again, other = (folds(y, np.arange(100), 5, seed) for seed in (0, 0, 1))
+    assert all((y[validation] == "b").sum() == 4 for _, validation in first)
+    assert all(np.array_equal(a[1], b[1]) for a, b in zip(first, again, strict=True))
+    assert not all(np.array_equal(a[1], b[1]) for a, b in zip(first, other, strict=True))
+
+
+def test_fewer_images_than_folds_are_refused_with_the_number_that_would_do():
+    with pytest.raises(DataError, match=r"class 'b' has 3 images, fewer than the 5 folds; .* --folds 3"):
+        folds(np.array(["a"] * 9 + ["b"] * 3), np.arange(12), 5, 0)
+    with pytest.raises(DataError, match="class 'b' has 2 independent groups of images"):
+        folds(np.array(["a"] * 9 + ["b"] * 6), np.array([*range(9), 9, 9, 9, 10, 10, 10]), 5, 0)

@@ -1,0 +1,186 @@
+import numpy as np
+import pytest
+from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from classify import tuning
+from classify.errors import DataError, ModelError
+from classify.plan import plan
+from classify.tuning import tune
+from classify.validation import CrossValidation
+from featex.errors import InputError
+from featex.progress import Progress
+
+
+def tuned(features, model="svm", trials=4, storage=None, **choices):
+    return tune(plan(model, features, trials=trials, n_folds=3, **choices), storage=storage)
+
+
+def test_fold_scores_are_those_of_cross_val_score(make_features):
+    features = make_features()
+    job = plan("svm", features, n_folds=4, seed=3)
+    params = {"C": 1.7, "gamma": 0.1, "class_weight": None}
+    ours = CrossValidation(job, features.X[job.parts.train]).run(params, Progress()).scores
+    theirs = cross_val_score(
+        make_pipeline(StandardScaler(), SVC(C=1.7, gamma=0.1)),
+        features.X[job.parts.train],
+        job.y,
+        cv=StratifiedKFold(4, shuffle=True, random_state=3),
+    )
+    np.testing.assert_allclose(ours, theirs)
+
+
+def test_out_of_fold_scores_come_from_models_that_never_saw_the_row(make_features):
+    features = make_features()
+    job = plan("forest", features, n_folds=3)
+    X = features.X[job.parts.train]
+    params = job.spec.first(8)[0] | {"min_samples_leaf": 1, "max_features": 0.3}
+    before = CrossValidation(job, X).run(params, Progress())
+    rows = np.flatnonzero(before.fold == 1)
+    spoilt = X.copy()
+    spoilt[rows] = 1e6  # a validation fold may change as it likes: the model that judges it must not
+    validation = CrossValidation(job, spoilt)
+    train, _ = validation.pairs[1]
+    assert not set(train) & set(rows)
+    again = CrossValidation(job, X).run(params, Progress())
+    np.testing.assert_array_equal(before.oof, again.oof)
+
+
+def test_labels_that_are_noise_score_as_chance(make_features):
+    features = make_features(n=200, shift=0.0)
+    result = tuned(features, trials=2)
+    assert result.model.passport["cv"]["mean"] == pytest.approx(0.5, abs=0.12)
+
+
+def test_a_shift_that_can_be_seen_is_found_in_every_set(make_features):
+    result = tuned(make_features(shift=6.0))
+    table = result.predictions.table
+    assert ((table["predicted"] == table["label"]).groupby(table["set"]).mean() > 0.95).all()
+    assert set(table["set"]) == {"validation", "test", "wild"}
+    assert (table["fold"] >= 0).equals(table["set"] == "validation")
+
+
+@pytest.mark.parametrize("model", ["svm", "logreg", "forest"])
+def test_many_classes_by_name(make_features, model):
+    result = tuned(make_features(classes=("cat", "dog", "newt"), shift=6.0), model, trials=2)
+    assert result.model.classes == ["cat", "dog", "newt"]
+    assert result.model.passport["threshold"] is None
+    table = result.predictions.table
+    assert (table["predicted"] == table["label"]).mean() > 0.85
+    np.testing.assert_allclose(table[["prob_cat", "prob_dog", "prob_newt"]].sum(axis=1), 1)
+
+
+def test_the_passport_tells_the_decision_and_its_threshold(make_features):
+    features = make_features(shift=1.0)
+    result = tuned(features)
+    passport = result.model.passport
+    assert passport["positive"] == "ai"
+    unseen = result.predictions.table.query("set != 'validation'")
+    assert ((unseen["prob_ai"] > passport["threshold"]) == (unseen["predicted"] == "ai")).all()
+    assert passport["data"]["counts"]["train"] == {"ai": 25, "real": 25}
+    assert passport["cv"]["mean"] == pytest.approx(np.mean(passport["cv"]["scores"]))
+
+
+def test_same_seed_same_numbers_and_another_seed_others(make_features):
+    first, again, other = (tuned(make_features(), trials=12, seed=seed) for seed in (1, 1, 2))
+    assert first.predictions.table.equals(again.predictions.table)
+    assert first.model.passport["params"] == again.model.passport["params"]
+    assert first.model.passport["cv"]["scores"] != other.model.passport["cv"]["scores"]
+
+
+def test_a_study_that_was_stopped_goes_on_as_it_would_have(make_features, tmp_path, monkeypatch):
+    features = make_features(shift=0.8)
+    whole = tuned(features, trials=14)
+    journal = tmp_path / "studies" / "toy.journal"
+    tuned(features, trials=11, storage=journal)
+    runs = []
+    original = CrossValidation.run
+    monkeypatch.setattr(CrossValidation, "run", lambda self, *args: runs.append(args) or original(self, *args))
+    resumed = tuned(features, trials=14, storage=journal)
+    assert len(runs) in (3, 4)  # the missing trials, and the best once more if an earlier session ran it
+    assert resumed.model.passport["params"] == whole.model.passport["params"]
+    assert resumed.predictions.table.equals(whole.predictions.table)
+    assert resumed.model.passport["trials"] == 14
+
+
+def test_a_kill_in_the_middle_of_a_trial_loses_that_trial_alone(make_features, tmp_path, monkeypatch):
+    features = make_features()
+    original = CrossValidation.run
+
+    def die(self, params, progress):
+        if len(ran) == 2:
+            raise KeyboardInterrupt
+        ran.append(params)
+        return original(self, params, progress)
+
+    ran = []
+    monkeypatch.setattr(CrossValidation, "run", die)
+    with pytest.raises(KeyboardInterrupt):
+        tuned(features, trials=4, storage=tmp_path / "j")
+    monkeypatch.setattr(CrossValidation, "run", original)
+    assert tuned(features, trials=4, storage=tmp_path / "j").model.passport["trials"] == 4
+
+
+def test_known_good_settings_are_tried_first(make_features, monkeypatch):
+    ran = []
+    original = CrossValidation.run
+    monkeypatch.setattr(CrossValidation, "run", lambda self, p, progress: ran.append(p) or original(self, p, progress))
+    tuned(make_features(), trials=1)
+    assert ran[0] == {"C": 1.7, "gamma": 1 / 8, "class_weight": None}
+
+
+def test_a_timeout_finishes_one_trial(make_features, monkeypatch):
+    job = plan("svm", make_features(), trials=50, n_folds=3)
+    assert tune(job, timeout=0).model.passport["trials"] == 1
+
+
+def test_a_change_of_data_labels_or_choices_makes_another_digest(make_features):
+    features = make_features()
+    digest = plan("svm", features).digest
+    assert plan("svm", make_features()).digest == digest
+    assert plan("svm", features, trials=99).digest == digest  # more trials are the same study
+    assert plan("svm", features, seed=1).digest != digest
+    assert plan("svm", features, scoring="roc_auc").digest != digest
+    assert plan("logreg", features).digest != digest
+    features.rows.loc[0, "label"] = "real"
+    assert plan("svm", features).digest != digest
+
+
+@pytest.mark.parametrize("scoring", ["accuracy", "balanced_accuracy", "f1_macro", "roc_auc", "average_precision"])
+def test_every_score_can_be_maximised(make_features, scoring):
+    assert 0.5 < tuned(make_features(shift=3.0), trials=2, scoring=scoring).model.passport["cv"]["mean"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("choices", "error", "sentence"),
+    [
+        ({"model": "smv"}, InputError, "unknown model 'smv'"),
+        ({"scoring": "accurcy"}, InputError, "unknown scoring 'accurcy'; did you mean 'accuracy'"),
+        ({"n_folds": 1}, ModelError, "two folds or more"),
+        ({"image_size": 64}, ModelError, "svm reads features; image_size"),
+        ({"name": "../evil"}, InputError, "cannot be called"),
+    ],
+)
+def test_choices_that_cannot_be_are_refused_before_work_begins(make_features, choices, error, sentence):
+    with pytest.raises(error, match=sentence):
+        plan(**{"model": "svm", "features": make_features(), **choices})
+
+
+def test_fewer_images_than_folds_are_refused(make_features):
+    with pytest.raises(DataError, match="fewer than the 9 folds"):
+        tune(plan("svm", make_features(n=8), n_folds=9))
+
+
+def test_a_journal_that_cannot_be_written_is_a_sentence(make_features, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RuntimeError, match="cannot write"):
+        tuned(make_features(), storage=tmp_path / "file" / "j")
+
+
+def test_optuna_is_left_as_talkative_as_it_was(make_features, capfd):
+    before = tuning.optuna.logging.get_verbosity()
+    tuned(make_features(), trials=1)
+    assert tuning.optuna.logging.get_verbosity() == before
+    assert "study" not in capfd.readouterr().err
