@@ -1,15 +1,14 @@
 """A model on disk: skops or safetensors for what was learnt, and its passport (JSON). Loading runs no code from it."""
 
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
 import safetensors.numpy
-import skops.io
 from safetensors import SafetensorError
-from skops.io.exceptions import UntrustedTypesFoundException
 
 from classify.calibration import Calibration
 from classify.errors import ModelError
@@ -43,7 +42,7 @@ def save(model: TrainedModel, directory: Path) -> Path:
             safetensors.numpy.save_file(model.estimator.to_arrays(), temporary / WEIGHTS)
             passport["estimator"] = model.estimator.get_params()
         else:
-            skops.io.dump(model.estimator, temporary / SKOPS)
+            _skops().dump(model.estimator, temporary / SKOPS)
         write_json(temporary / PASSPORT, passport)
         if target.exists():
             shutil.rmtree(target)
@@ -80,21 +79,43 @@ def load(directory: Path, device: str = "auto") -> TrainedModel:
             params = {**passport.pop("estimator"), "device": device}
             estimator = NetClassifier.from_arrays(params, passport["classes"], arrays)
         else:
-            estimator = skops.io.load(directory / SKOPS, trusted=TRUSTED)
+            estimator = _skops().load(directory / SKOPS, trusted=TRUSTED)
             _check_trees(estimator)
         calibration = Calibration(**passport.pop("calibration"))
     except (
         OSError,
         BadZipFile,
         KeyError,
-        TypeError,
+        TypeError,  # also skops' UntrustedTypesFoundException
         SafetensorError,
-        UntrustedTypesFoundException,
         ModelError,
         StoreError,
     ) as error:
         raise StoreError(f"{directory} is damaged ({error}); delete it and tune it again") from error
     return TrainedModel(estimator, calibration, passport)
+
+
+class _NoTorch:
+    """An import hook that finds no torch."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name == "torch":
+            raise ModuleNotFoundError(name)
+
+
+def _skops():
+    """Return skops.io, imported without torch.
+
+    skops walks through all of scikit-learn when it is imported, and scikit-learn's array-API shims import torch: two
+    seconds and a gigabyte that a model on features has no use for. The walk passes over what cannot be imported.
+    """
+    sys.meta_path.insert(0, _NoTorch)
+    try:
+        import skops.io
+    finally:
+        sys.meta_path.remove(_NoTorch)
+    return skops.io
 
 
 def _check_trees(estimator) -> None:

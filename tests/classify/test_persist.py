@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -103,3 +105,8 @@ def test_a_place_that_cannot_be_written_is_a_sentence(model, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot write"):
         persist.save(model, tmp_path / "file")
+
+
+def test_keeping_a_model_on_features_imports_no_torch():
+    code = "import sys; from classify import persist; persist._skops(); sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,77 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from classify.errors import ModelError
+from classify.plan import plan
+from classify.predict import predict_images, predict_set
+from classify.tuning import tune
+from featex import extract
+from featex.errors import InputError
+
+
+@pytest.fixture
+def features(data, tmp_path, weights_file):
+    return extract(data, tmp_path / "features", weights=weights_file, device="cpu").load()
+
+
+@pytest.fixture
+def model(features):
+    return tune(plan("logreg", features, trials=1, n_folds=3)).model
+
+
+def test_images_are_seen_as_their_feature_rows_are(model, features, data, tmp_path):
+    by_set = predict_set(model, features).set_index("path")
+    by_image, failed = predict_images(model, [data / "wild", data / "test/ai/000.jpg"], cache=tmp_path / "features")
+    assert len(by_image) == 7
+    assert failed.empty
+    for row in by_image.itertuples():
+        assert row.prob_ai == by_set.loc[row.path, "prob_ai"]
+        assert row.label == by_set.loc[row.path, "label"]
+
+
+def test_images_that_were_never_extracted_are(model, features, data, tmp_path):
+    table, _ = predict_images(model, [data / "wild"], cache=tmp_path / "elsewhere")
+    by_set = predict_set(model, features).set_index("path").loc[table["path"]]
+    np.testing.assert_allclose(table["prob_ai"], by_set["prob_ai"], atol=1e-6)
+
+
+def test_a_file_that_cannot_be_used_is_listed_and_the_others_are_predicted(model, data, tmp_path):
+    (data / "wild/ai/000.jpg").write_bytes(b"no image")
+    table, failed = predict_images(model, [data / "wild"], cache=tmp_path / "features")
+    assert len(table) == 5
+    assert failed["path"].tolist() == [str(data / "wild/ai/000.jpg")]
+    assert "not an image" in failed["reason"][0]
+
+
+def test_when_none_can_be_used_it_is_an_error(model, tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"no image")
+    with pytest.raises(InputError, match=r"none of the 1 images can be used \(.*a\.jpg: not an image"):
+        predict_images(model, [tmp_path / "a.jpg"], cache=tmp_path / "features")
+
+
+def test_a_path_that_is_not_there_is_an_error(model, tmp_path):
+    with pytest.raises(InputError, match="no image, folder or feature set"):
+        predict_images(model, [tmp_path / "a.jpg"], cache=tmp_path / "features")
+
+
+def test_features_of_another_extractor_are_refused(model, features):
+    other = replace(features, extractor={**features.extractor, "fingerprint": "other", "name": "resnet18-other"})
+    with pytest.raises(ModelError, match=r"was trained on features of resnet18-.* holds those of resnet18-other"):
+        predict_set(model, other)
+
+
+def test_weights_other_than_the_models_are_refused(model, data, tmp_path):
+    with pytest.raises(ModelError, match="name the right file with --weights"):
+        predict_images(model, [data / "wild"], cache=tmp_path / "features", weights="random")
+
+
+def test_a_net_predicts_images_and_sets_alike_and_lists_what_it_cannot_read(features, data, tmp_path):
+    net = tune(plan("lenet5", features, n_folds=2, max_epochs=1, device="cpu")).model
+    (data / "wild/ai/zzz.jpg").write_bytes(b"no image")
+    table, failed = predict_images(net, [data / "wild"], cache=tmp_path / "features")
+    by_set = predict_set(net, features).set_index("path").loc[table["path"]]
+    np.testing.assert_allclose(table["prob_ai"], by_set["prob_ai"], atol=1e-6)
+    assert len(table) == 6
+    assert failed["path"].tolist() == [str(data / "wild/ai/zzz.jpg")]

@@ -1,0 +1,90 @@
+"""The house rules that no other test would notice broken: who imports whom, and what lives where."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("featex", "classify", "pipelines")
+FILES = sorted(path for package in PACKAGES for path in (ROOT / package).glob("*.py"))
+MAY_IMPORT = {"featex": {"featex"}, "classify": {"featex", "classify"}, "pipelines": set(PACKAGES)}
+ONLY_IN = {
+    "torch": {
+        *(
+            "featex/backbones.py",
+            "featex/weights.py",
+            "featex/images.py",
+            "featex/extractor.py",
+            "featex/extraction.py",
+        ),
+        *("classify/nets.py", "classify/augment.py", "classify/training.py", "classify/cnn.py", "pipelines/sample.py"),
+    },
+    "torchvision": {"featex/backbones.py", "featex/weights.py", "featex/images.py", "classify/nets.py"},
+    "matplotlib": {"classify/figures.py"},
+    "click": {f"{package}/cli.py" for package in PACKAGES},
+}
+LAYOUT_READERS = {"featex/layout.py", *(f"{package}/cli.py" for package in PACKAGES)}
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def imports(path: Path, *, at_import: bool = False) -> set[str]:
+    """Dotted names that a file imports: anywhere in it, or only when it is itself imported."""
+    tree = ast.parse(path.read_text())
+    nodes = list(ast.walk(tree))
+    if at_import:
+        lazy = {
+            inner
+            for node in nodes
+            if isinstance(node, ast.FunctionDef)
+            or (isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING")
+            for inner in ast.walk(node)
+        }
+        nodes = [node for node in nodes if node not in lazy]
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return names | {
+        f"{node.module}.{alias.name}" for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_imports_go_one_way_and_nobody_imports_a_cli(path):
+    package = path.parent.name
+    for name in imports(path):
+        top = name.split(".")[0]
+        assert top not in PACKAGES or top in MAY_IMPORT[package], name
+        assert not name.startswith(tuple(f"{package}.cli" for package in PACKAGES)), name
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_heavy_libraries_stay_in_their_rooms(path):
+    for name in imports(path):
+        assert name_of(path) in ONLY_IN.get(name.split(".")[0], {name_of(path)}), name
+        if name.startswith("featex.layout"):
+            assert name_of(path) in LAYOUT_READERS or path.parent.name == "pipelines", name
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_only_command_lines_print_and_read_the_environment(path):
+    if path.name == "cli.py":
+        return
+    for node in ast.walk(ast.parse(path.read_text())):
+        assert not (isinstance(node, ast.Name) and node.id == "print"), f"line {node.lineno}"
+        assert not (isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv")), f"line {node.lineno}"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_help_needs_nothing_but_click(package):
+    light = {"click", "featex", "pathlib", "shlex", "sys"}
+    assert {name.split(".")[0] for name in imports(ROOT / package / "cli.py", at_import=True)} <= light
+
+
+def test_every_room_has_its_test_file():
+    tests = {path.relative_to(ROOT / "tests").as_posix() for path in (ROOT / "tests").rglob("test_*.py")}
+    trivial = {"__init__", "errors", "layout", "inputs", "plan", "validation", "trained"}  # held by their users' tests
+    for path in FILES:
+        if path.stem not in trivial:
+            assert f"{path.parent.name}/test_{path.stem}.py" in tests, path.name
