@@ -178,7 +178,9 @@ MODELS = {
             "features",
             _build_forest,
             _suggest_forest,
-            lambda n_features: [{"max_features": min(0.3, n_features**-0.5), "min_samples_leaf": 1, "class_weight": None}],
+            lambda n_features: [
+                {"max_features": min(0.3, n_features**-0.5), "min_samples_leaf": 1, "class_weight": None}
+            ],
             trials=15,
             settle=lambda seed, **wishes: {"random_state": seed},
         ),

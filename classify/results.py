@@ -84,7 +84,7 @@ def _notices(passports: list[dict]) -> list[str]:
         if not extractor["trained"]:
             notices.append(
                 f"The features come from an UNTRAINED {extractor['backbone']} (random weights): ImageNet weights could "
-                "not be had, or were not asked for. A trained backbone scores far better."
+                "not be had, or were not asked for. Judge no deep features by these scores."
             )
     for note in dict.fromkeys(note for p in passports for note in p["data"]["notes"]):
         notices.append(note)

@@ -62,10 +62,9 @@ def partition(rows: pd.DataFrame) -> Partition:
     if not test.any():
         test = train & _chosen(rows, units)
         train &= ~test
-        notes.append(
-            f"There is no test set, so {test.sum():,} of {(train | test).sum():,} images are held out by a hash of "
-            "their content (adding images moves none)."
-        )
+        n, of = test.sum(), (train | test).sum()
+        held_out = f"{n:,} of {of:,} images are held out by a hash of their content (adding images moves none)"
+        notes.append(f"There is no test set, so {held_out}." if n else f"None of so few images ({of}) can be held out.")
     tests = {HELD_OUT: np.flatnonzero(test)} if test.any() else {}
     for name in sorted(set(split.tolist()) - {"", HELD_OUT, *TRAINING}):
         tests[name] = np.flatnonzero(split == name)

@@ -146,6 +146,7 @@ def open_cache(extractor: Extractor, out: str | Path) -> FeatureCache:
     """Return the cache of `extractor` below `out`, with its passport beside it."""
     directory = Path(out) / extractor.name
     if not (directory / "extractor.json").exists():
+        extractor.build()  # weights that do not fit must leave nothing behind
         write_json(directory / "extractor.json", extractor.passport)
     return FeatureCache(directory / "vectors", extractor.backbone.n_features)
 

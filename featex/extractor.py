@@ -77,6 +77,10 @@ class Extractor:
             "versions": {name: version(name) for name in ("torch", "torchvision", "pillow")},
         }
 
+    def build(self) -> None:
+        """Build the model now rather than at the first batch; raises WeightsError if the weights do not fit."""
+        self._model  # noqa: B018
+
     def preprocess(self, image: np.ndarray) -> torch.Tensor:
         """Return an image (height, width, 3) uint8 as the backbone takes it: (3, crop, crop) uint8."""
         return preprocess(image, self.backbone.resize, self.backbone.crop, self.backbone.interpolation)

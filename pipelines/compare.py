@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from classify.models import MODELS, get_model
+from classify.models import MODELS, ModelSpec, get_model
 from classify.plan import N_FOLDS, Plan, plan
 from classify.results import is_kept, keep, write_report_on
 from classify.tuning import tune
-from featex.extract import extract
+from featex.extraction import extract
 from featex.layout import FEATURES, PREDICTIONS, REPORTS, STUDIES
 from featex.layout import MODELS as MODELS_DIR
 from featex.progress import Progress
@@ -56,7 +56,7 @@ def compare(
         As `featex.weights.find_weights` takes it. "auto" goes on with untrained ones where ImageNet's cannot be had,
         and the report's first screen says so.
     backbone, device, name, **dataset_options
-        As `featex.extract.extract` takes them.
+        As `featex.extract` takes them.
     trials, n_folds, scoring, seed, image_size, max_epochs
         As `classify.plan.plan` takes them; given, they go before `quick`.
     project : Path
@@ -84,16 +84,16 @@ def compare(
     if quick:
         notices.append("This is a quick look: fewer folds, trials and epochs than a full run (leave out --quick).")
     if extraction.failed:
-        notices.append(f"{extraction.failed:,} files cannot be used; see {extraction.stored.failed_path}.")
-    jobs = []
-    for spec in specs:
-        wishes = dict(QUICK[spec.name]) if quick else {}
-        wishes |= {"trials": trials} if trials else {}
-        if spec.reads == "pixels":
-            given = {"image_size": image_size, "max_epochs": max_epochs, "device": device}
-            wishes |= {key: value for key, value in given.items() if value}
-        folds = n_folds or (QUICK_FOLDS if quick else N_FOLDS)
-        jobs.append(plan(spec.name, features, n_folds=folds, scoring=scoring, seed=seed, **wishes))
+        files = "1 file" if extraction.failed == 1 else f"{extraction.failed:,} files"
+        notices.append(f"{files} cannot be used; which and why is in {extraction.stored.failed_path}.")
+    folds = n_folds or (QUICK_FOLDS if quick else N_FOLDS)
+    asked = {"trials": trials, "image_size": image_size, "max_epochs": max_epochs}
+    jobs = [
+        plan(
+            spec.name, features, n_folds=folds, scoring=scoring, seed=seed, device=device, **_wishes(spec, quick, asked)
+        )
+        for spec in specs
+    ]
     for job in jobs:
         _run(job, project, progress)
     return write_report_on(
@@ -107,12 +107,19 @@ def compare(
     )
 
 
+def _wishes(spec: ModelSpec, quick: bool, asked: dict) -> dict:
+    """What `plan` is told of a model: the quick form's choices, and before them what was asked for and it can use."""
+    usable = {"trials", *(("image_size", "max_epochs") if spec.reads == "pixels" else ())}
+    return (QUICK[spec.name] if quick else {}) | {key: asked[key] for key in usable if asked[key] is not None}
+
+
 def _run(job: Plan, project: Path, progress: Progress) -> None:
     models, predictions = project / MODELS_DIR, project / PREDICTIONS
     if is_kept(job, models, predictions):
         progress.say(f"{job.name}: done before")
         return
-    progress.say(f"{job.name}: {job.trials} trials of {job.n_folds} folds on {len(job.parts.train):,} images")
+    settings = "".join(f", {key} {value}" for key, value in job.settings.items() if key != "random_state")
+    progress.say(f"{job.name}: {job.trials} trials of {job.n_folds} folds on {len(job.parts.train):,} images{settings}")
     tuned = tune(job, storage=project / STUDIES / f"{job.name}.journal", progress=progress)
     keep(tuned, models, predictions)
     cv = tuned.model.passport["cv"]

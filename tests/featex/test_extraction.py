@@ -11,7 +11,7 @@ from PIL import Image
 
 from featex import extract, load_features
 from featex import extract as extract_function
-from featex.errors import InputError, StoreError
+from featex.errors import InputError, StoreError, WeightsError
 from featex.features import find_set, verify
 
 module = sys.modules["featex.extraction"]
@@ -29,6 +29,9 @@ class FakeExtractor:
 
     def __init__(self, *args):
         FakeExtractor.decoded = FakeExtractor.computed = 0
+
+    def build(self):
+        pass
 
     def preprocess(self, image):
         FakeExtractor.decoded += 1
@@ -215,6 +218,16 @@ def test_the_newest_set_is_the_default(data, tmp_path):
     assert load_features(tmp_path / "features", "fake-1/first").name == "first"
     with pytest.raises(InputError, match=r"no set 'third' in .*; there are: first, second"):
         load_features(tmp_path / "features", "third")
+
+
+def test_weights_that_do_not_fit_leave_nothing_behind(data, tmp_path, monkeypatch):
+    def refuse(self):
+        raise WeightsError("do not fit")
+
+    monkeypatch.setattr(FakeExtractor, "build", refuse)
+    with pytest.raises(WeightsError):
+        run(data, tmp_path)
+    assert not (tmp_path / "features").exists()
 
 
 def test_it_is_the_function_that_the_package_exports():

@@ -97,7 +97,7 @@ class Evil:
 
 
 @pytest.mark.parametrize("name", ["w.pth", "w.safetensors"])
-@pytest.mark.parametrize("content", [b"", b"not weights at all", pickle.dumps(Evil())])
+@pytest.mark.parametrize("content", [b"", b"no weights", b".", bytes(range(256)), pickle.dumps(Evil())])
 def test_a_file_that_is_no_weights_is_refused_and_runs_no_code(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(WeightsError, match="without running code"):

@@ -1,0 +1,77 @@
+import pytest
+
+from classify import persist
+from classify.models import MODELS
+from classify.predictions import Predictions
+from featex.errors import InputError
+from featex.progress import Progress
+from pipelines import compare as module
+from pipelines.compare import QUICK, compare
+
+
+class Listener(Progress):
+    def __init__(self):
+        self.lines = []
+
+    def say(self, line):
+        self.lines.append(line)
+
+
+@pytest.fixture
+def run(data, tmp_path, weights_file):
+    def run(only=("svm", "logreg"), **options):
+        listener = Listener()
+        options = {"n_folds": 3, "trials": 1, "weights": weights_file, "device": "cpu", **options}
+        return compare(data, only=only, project=tmp_path, progress=listener, **options), listener.lines
+
+    return run
+
+
+def test_every_model_has_a_quick_form():
+    assert set(QUICK) == set(MODELS)
+
+
+def test_it_goes_from_images_to_a_report_with_every_set(run, tmp_path):
+    path, _ = run(only=("svm", "lenet5"), max_epochs=2)
+    assert path == tmp_path / "artifacts/reports/images/index.html"
+    assert {"accuracy.png", "confusion.png", "roc.png", "scores.csv"} <= {file.name for file in path.parent.iterdir()}
+    predictions = Predictions.read(tmp_path / "artifacts/predictions/svm-images.csv")
+    assert predictions.table["set"].value_counts().to_dict() == {"validation": 24, "test": 8, "wild": 6}
+    page = path.read_text()
+    for word in ("svm-images", "lenet5-images", "held-out", "wild", "selection score, not a result"):
+        assert word in page
+
+
+def test_what_is_done_is_skipped_and_what_is_not_is_not(run, monkeypatch):
+    run(only=("svm",))
+    tuned = []
+    original = module.tune
+    monkeypatch.setattr(module, "tune", lambda job, **options: tuned.append(job.name) or original(job, **options))
+    _, lines = run(only=("svm", "logreg"))
+    assert tuned == ["logreg-images"]
+    assert "svm-images: done before" in lines
+    run(only=("svm",), seed=1)
+    assert tuned == ["logreg-images", "svm-images"]
+
+
+def test_a_quick_look_is_called_one_on_the_page(run):
+    path, _ = run(only=("svm",), quick=True)
+    assert "quick look" in path.read_text()
+    assert persist.load(path.parents[2] / "models" / "svm-images").passport["cv"]["n_folds"] == 3
+
+
+def test_untrained_weights_are_said_on_the_page(run):
+    path, _ = run(only=("logreg",), weights="random")
+    assert "UNTRAINED" in path.read_text()
+
+
+def test_files_that_cannot_be_used_are_counted_on_the_page(run, data):
+    (data / "train/ai/000.jpg").write_bytes(b"no image")
+    path, _ = run(only=("logreg",))
+    assert "1 file cannot be used" in path.read_text()
+
+
+def test_an_unknown_model_is_refused_before_any_work(run, tmp_path):
+    with pytest.raises(InputError, match="unknown model 'smv'"):
+        run(only=("smv",))
+    assert not (tmp_path / "artifacts").exists()
