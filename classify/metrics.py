@@ -168,9 +168,10 @@ def interval(name: str, y, scores, predicted, classes, positive=None, *, group=N
     """Return the 95 % interval (low, high) of a score; the arguments are those of `Score.__call__`.
 
     Accuracy gets Wilson's (1927) interval. The others get the 2.5 and 97.5 percentiles of `N_RESAMPLES` bootstrap
-    resamples that keep the size of every class, since whoever built the set chose those. Images that share a
-    non-empty `group` are drawn together (strata are then the sets of classes that groups hold), and accuracy gets
-    the wider of both, as Wilson's takes images for independent.
+    resamples that keep the size of every class, since whoever built the set chose those. Where images share a
+    non-empty `group`, all are drawn a second time with groups whole (strata are then the sets of classes that groups
+    hold), and each score gets the wider of both: images of a group are not independent, and a handful of groups is
+    too few to resample alone.
 
     Returns
     -------
@@ -185,17 +186,23 @@ def _intervals(names, sample, group=None, seed=0):
     n = len(sample.truth)
     group = np.full(n, "") if group is None else np.asarray(group).astype(str)
     _, unit = np.unique(np.where(group == "", np.arange(n).astype(str), np.char.add("g", group)), return_inverse=True)
-    drawn = [name for name in names if name != "accuracy" or unit.max() + 1 < n]
-    values = {name: [] for name in drawn}
-    for weights in _bootstrap(sample.truth, unit, seed) if drawn else ():
-        for name in drawn:
+    found = {"accuracy": wilson(int((sample.truth == sample.predicted).sum()), n)} if "accuracy" in names else {}
+    found |= _resampled([name for name in names if name != "accuracy"], sample, np.arange(n), seed)
+    if unit.max() + 1 < n:
+        by_group = _resampled(names, sample, unit, seed)
+        found = {
+            name: (np.fmin(found[name][0], low), np.fmax(found[name][1], high))
+            for name, (low, high) in by_group.items()
+        }
+    return {name: (float(low), float(high)) for name, (low, high) in found.items()}
+
+
+def _resampled(names, sample, unit, seed):
+    values = {name: [] for name in names}
+    for weights in _bootstrap(sample.truth, unit, seed) if names else ():
+        for name in names:
             values[name].append(SCORES[name].statistic(sample, weights))
-    found = {name: _percentiles(np.concatenate(parts)) for name, parts in values.items()}
-    if "accuracy" in names:
-        low, high = wilson(int((sample.truth == sample.predicted).sum()), n)
-        wide = found.get("accuracy", (low, high))
-        found["accuracy"] = float(np.fmin(low, wide[0])), float(np.fmax(high, wide[1]))
-    return found
+    return {name: _percentiles(np.concatenate(parts)) for name, parts in values.items()}
 
 
 def _bootstrap(truth, unit, seed) -> Iterator[np.ndarray]:

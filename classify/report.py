@@ -16,11 +16,12 @@ from markupsafe import Markup, escape
 from classify.errors import DataError
 from classify.figures import FIGURES
 from classify.metrics import SCORES, fold_scores, positive_class, score_table
-from classify.predictions import SET_TITLES, Predictions
+from classify.predictions import SET_TITLES, VALIDATION, Predictions
 from classify.verdict import SELECTION, count, listed, percent, spread, verdict, with_interval
 from featex.disk import cannot_write
 
 DPI = 160
+FEW_GROUPS = 10
 TABLES = ("scores.csv", "folds.csv", "predictions.csv")
 
 
@@ -75,7 +76,12 @@ def write_report(
         predictions.write(folder / "predictions.csv")
         page = {
             "title": title,
-            "notices": [*notices, *differing_images(predictions), *differing_data(passports)],
+            "notices": [
+                *notices,
+                *few_groups(predictions),
+                *differing_images(predictions),
+                *differing_data(passports),
+            ],
             **verdict(scores, folds, predictions, _scoring(passports)),
             **tables(scores, folds, predictions, positive),
             "figures": list(_figures(predictions, positive, folder)),
@@ -218,6 +224,20 @@ def differing_images(predictions: Predictions) -> list[str]:
         times = part["path"].value_counts()
         if (times < part["model"].nunique()).any():
             notices.append(f"On {_set_title(name)} the models judged different images, so their scores do not compare.")
+    return notices
+
+
+def few_groups(predictions: Predictions) -> list[str]:
+    """Return a notice for each unseen set whose images come from a handful of groups."""
+    notices = []
+    grouped = predictions.labelled[predictions.labelled["group"] != ""]
+    for name, part in grouped[grouped["set"] != VALIDATION].groupby("set", sort=False):
+        n = part["group"].nunique()
+        if n < FEW_GROUPS:
+            notices.append(
+                f"The images of {_set_title(name)} come from {n} groups only (such as photographs or scenes): scores "
+                "on other groups may differ by more than the intervals say."
+            )
     return notices
 
 

@@ -83,9 +83,12 @@ def inner_split(codes: np.ndarray, groups: np.ndarray | None, fraction: float, s
     None where no fold leaves all classes to train on and two to validate on: too few images, or too few groups.
     """
     n_splits = round(1 / fraction)
-    units = codes if groups is None else np.unique(groups)
-    if np.bincount(codes).max() < n_splits or len(units) < n_splits:
+    if np.bincount(codes).max() < n_splits:
         return None
+    if groups is not None:
+        n_splits = min(n_splits, len(np.unique(groups)))  # few large groups: one of them, rather than none
+        if n_splits < 3:
+            return None
     kind = StratifiedKFold if groups is None else StratifiedGroupKFold
     with warnings.catch_warnings():
         # Said of a class smaller than the number of folds; folds that have none of it are passed over below.

@@ -260,3 +260,16 @@ def test_fold_scores_are_the_mean_and_sample_spread_over_folds():
 
 def test_fold_scores_without_validation_are_empty():
     assert fold_scores(table({"test": (10, 0.1)})).empty
+
+
+@pytest.mark.parametrize("name", SCORES)
+def test_two_groups_never_make_an_interval_narrower(name):
+    rng = np.random.default_rng(0)
+    y = np.tile(["ai", "real"], 60)
+    p = np.where(y == "ai", 0.6, 0.4) + rng.normal(0, 0.3, 120)
+    said = np.where(p > 0.5, "ai", "real")
+    told = (y, np.column_stack([p, 1 - p]), said, ["ai", "real"])
+    low, high = interval(name, *told)
+    by_group = interval(name, *told, group=np.repeat(["a", "b"], 60))
+    assert by_group[0] <= low
+    assert by_group[1] >= high

@@ -244,3 +244,14 @@ def test_what_models_share_is_said_once():
 )
 def test_durations_are_said_as_people_say_them(seconds, text):
     assert report.duration(seconds) == text
+
+
+def test_a_set_of_a_handful_of_groups_is_called_one(tmp_path):
+    table = USUAL.table
+    number = table["path"].str.removesuffix(".jpg").astype(int)
+    grouped = table.assign(group=np.where(table["set"] == "test", "photograph " + (number % 2).astype(str), ""))
+    text = page(Predictions(grouped), tmp_path).text
+    assert "The images of held-out come from 2 groups only" in text
+    assert text.count("groups only") == 1
+    many = table.assign(group=(number % 20).astype(str))
+    assert "groups only" not in page(Predictions(many), tmp_path).text

@@ -174,12 +174,19 @@ def test_inner_split_keeps_the_only_image_of_a_class_for_training(recwarn):
     assert not recwarn.list
 
 
+def test_few_large_groups_give_one_of_them_to_validation():
+    groups = np.arange(80) // 20
+    fit, valid = inner_split(np.arange(80) % 2, groups, 0.15, 0)
+    assert len(set(groups[valid])) == 1
+    assert not set(groups[fit]) & set(groups[valid])
+
+
 @pytest.mark.parametrize(
     ("codes", "groups"),
     [
         (np.array([0, 1, 0, 1]), None),
         (np.arange(40) % 2, np.arange(40) % 2),  # one group a class
-        (np.arange(40) % 2, np.arange(40) // 20),  # fewer groups than parts
+        (np.arange(40) % 2, np.arange(40) // 20),  # two groups
     ],
 )
 def test_inner_split_is_none_where_there_is_too_little(codes, groups):
