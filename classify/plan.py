@@ -106,8 +106,8 @@ def plan(
     if n_folds < 2:
         raise ModelError(f"cross-validation needs two folds or more, not {n_folds}")
     wishes = {key: value for key, value in wishes.items() if value is not None}
-    if spec.reads == "features" and wishes.keys() - {"device"}:
-        raise ModelError(f"{model} reads features; {', '.join(sorted(wishes))} are for models that read pixels")
+    for wish in sorted(wishes.keys() - {"device"}) if spec.reads == "features" else ():
+        raise ModelError(f"{model} reads features; {wish} is for models that read pixels")
     parts = partition(features.rows)
     name = name or f"{model}-{features.name}"
     if name.startswith(".") or "/" in name or "\\" in name:

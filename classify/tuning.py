@@ -13,6 +13,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from classify.calibration import Calibration
+from classify.errors import ModelError
 from classify.inputs import read_inputs
 from classify.metrics import positive_class
 from classify.plan import Plan, versions
@@ -20,6 +21,7 @@ from classify.predictions import VALIDATION, Predictions
 from classify.trained import TrainedModel, predictions_table
 from classify.validation import CrossValidation, Folded
 from featex.disk import cannot_write
+from featex.errors import FeatexError
 from featex.progress import Progress
 
 
@@ -87,6 +89,13 @@ def _study(job: Plan, storage: str | Path | None) -> optuna.Study:
             direction="maximize",
             load_if_exists=True,
         )
+    except Exception as error:  # whatever the database or its driver raises
+        if isinstance(error, FeatexError):
+            raise
+        reason = str(error).splitlines()[0]
+        raise ModelError(
+            f"cannot open the study in {str(storage)!r} ({reason}); name another with --storage"
+        ) from error
     finally:
         optuna.logging.set_verbosity(verbosity)
 

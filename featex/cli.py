@@ -126,8 +126,8 @@ def verify(out: str) -> None:
     for problem in problems:
         click.echo(problem)
     if problems:
-        raise InputError(f"{len(problems):,} problems in {out}; delete what is named and run featex extract again")
-    click.echo(f"All well: {len(stored_sets(Path(out))):,} sets in {out}")
+        raise InputError(f"{_count(len(problems), 'problem')} in {out}; delete what is named, run featex extract again")
+    click.echo(f"All well: {_count(len(stored_sets(Path(out))), 'set')} in {out}")
 
 
 @cli.command()
@@ -142,6 +142,10 @@ def export(name: str | None, path: str | None, out: str) -> None:
     target = Path(path or f"{features.name}.npz")
     export(features, target)
     click.echo(f"{len(features.X):,} rows of {features.X.shape[1]} features: {target}")
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
 def main() -> None:

@@ -25,6 +25,7 @@ _SPLIT_NAMES = {
     "test": ("test", "testing", "eval", "evaluation"),
 }
 _SPLITS = {spelling: split for split, spellings in _SPLIT_NAMES.items() for spelling in spellings}
+MAX_WRAPPERS = 8  # a link back to its own folder would wrap for ever
 _MISSING = (-1, -1)
 _COLUMNS = ["path", "label", "split", "source", "group"]
 
@@ -92,8 +93,7 @@ def find_images(
         raise InputError(f"{str(root)!r} {what}")
     home = folder.resolve()
     options = {"path": path_column, "label": label_column, "set": set_column, "group": group_column}
-    if labels is None and _describes_images(home / "metadata.csv", label_column):
-        labels = folder / "metadata.csv"
+    labels = labels or _own_table(folder, label_column)
     if labels is not None:
         table, notes = _from_csv(home, Path(labels), options, group_rows), []
     elif group_rows is not None or any(options.values()):
@@ -187,6 +187,19 @@ def _places(folders: list[list[str]], root: Path) -> list[tuple[str, str, str]]:
 
 def _place_in_set(split: str = "", *inside: str) -> tuple[str, str, str]:
     return inside[0] if inside else "", _split_name(split) or split, "/".join(inside)
+
+
+def _own_table(folder: Path, label_column: str | None) -> Path | None:
+    """Return the metadata.csv of a folder, or of the one that lone folders are wrapped around."""
+    for _ in range(MAX_WRAPPERS):
+        if _describes_images(folder / "metadata.csv", label_column):
+            return folder / "metadata.csv"
+        inside = [path for path in folder.iterdir() if path.is_dir() or path.suffix.lower() in SUFFIXES]
+        inside = [path for path in inside if not path.name.startswith((".", "__MACOSX"))]
+        if len(inside) != 1 or not inside[0].is_dir():
+            return None
+        folder = inside[0]
+    return None
 
 
 def _describes_images(file: Path, label_column: str | None) -> bool:

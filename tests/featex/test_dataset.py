@@ -146,6 +146,16 @@ def test_lone_folders_around_the_others_are_stepped_into(tmp_path):
     assert facts(found, "label", "split", "source")["archive/faces/test/b/2.jpg"] == ("b", "test", "b")
 
 
+def test_the_table_of_a_lone_folder_is_found_from_above(tmp_path):
+    plant(tmp_path, "sample/train/a/1.jpg", "README.md", ".hidden/x.jpg")
+    write(tmp_path / "sample", "file_name,label,split,group\ntrain/a/1.jpg,x,train,g\n", "metadata.csv")
+    found = find_images(tmp_path)
+    assert facts(found, "label", "split", "group") == {"sample/train/a/1.jpg": ("x", "train", "g")}
+    plant(tmp_path, "other/b/1.jpg")
+    with pytest.raises(InputError, match="holds whole data sets"):
+        find_images(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("paths", "label", "split"),
     [

@@ -1,0 +1,113 @@
+import json
+
+import pandas as pd
+import pytest
+
+from classify import cli
+from featex import extract, layout
+
+
+@pytest.fixture
+def classify(monkeypatch, tmp_path, capsys):
+    """Run `classify ...` in a folder of its own; return exit code, standard output and standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        monkeypatch.setattr("sys.argv", ["classify", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capsys.readouterr()
+        code = ended.value.code
+        return (code, out, err) if isinstance(code, int) else (1, out, f"{err}{code}\n")
+
+    return run
+
+
+@pytest.fixture
+def extracted(data, tmp_path, weights_file):
+    return extract(data, tmp_path / layout.FEATURES, weights=weights_file, device="cpu")
+
+
+def test_tune_tells_the_selection_score_from_results(classify, extracted, tmp_path):
+    code, out, err = classify("tune", "--model", "svm", "--trials", 2, "--folds", 3)
+    assert code == 0
+    assert "svm on images: 24 training images, 3 folds, 2 trials" in err
+    selection, results = out.index("Selection score, not a result"), out.index("Results, on images")
+    assert selection < results < out.index("held-out set: accuracy") < out.index("custom set 'wild': accuracy")
+    assert (tmp_path / "artifacts/models/svm-images/passport.json").exists()
+    assert (tmp_path / "artifacts/predictions/svm-images.csv").exists()
+    assert (tmp_path / "artifacts/studies/svm-images.journal").exists()
+
+
+def test_predict_writes_csv_and_json_of_images_and_of_a_set(classify, extracted, data, tmp_path):
+    classify("tune", "--model", "logreg", "--trials", 1, "--folds", 3)
+    code, out, _ = classify("predict", "logreg-images", data / "wild")
+    assert code == 0
+    assert out.splitlines()[0] == "path,label,prob_ai,prob_real"
+    assert len(out.splitlines()) == 7
+    code, out, _ = classify("predict", "logreg-images", "images", "--format", "json", "--out", "all.json")
+    assert (code, out) == (0, "38 rows: all.json\n")
+    rows = json.loads((tmp_path / "all.json").read_text())
+    assert rows[0].keys() == {"path", "label", "prob_ai", "prob_real"}
+
+
+def test_predict_lists_what_it_left_out(classify, extracted, data):
+    classify("tune", "--model", "logreg", "--trials", 1, "--folds", 3)
+    (data / "wild/ai/000.jpg").write_bytes(b"no image")
+    code, out, err = classify("predict", "logreg-images", data / "wild", "--out", "wild.csv")
+    assert (code, out) == (0, "5 rows: wild.csv\n")
+    assert "Left out: " in err
+    assert "000.jpg: not an image" in err
+    assert len(pd.read_csv("wild.csv")) == 5
+
+
+def test_models_lists_what_can_be_and_what_was_trained(classify, extracted):
+    _, out, _ = classify("models")
+    assert "None trained yet" in out
+    classify("tune", "--model", "logreg", "--trials", 1, "--folds", 3)
+    _, out, _ = classify("models")
+    assert "lenet5   reads pixels" in out
+    assert "logreg-images: logreg on 24 images of images; selection score" in out
+
+
+def test_report_is_written_from_what_is_kept_alone(classify, extracted, data, tmp_path):
+    import shutil
+
+    classify("tune", "--model", "logreg", "--trials", 1, "--folds", 3)
+    shutil.rmtree(data)
+    shutil.rmtree(tmp_path / "artifacts/features")
+    code, out, _ = classify("report")
+    assert (code, out) == (0, "Report: artifacts/reports/images/index.html\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["tune"], 2, "Missing option '--model'"),
+        (["tune", "--model", "svm"], 1, "no features in artifacts/features; make some with: featex extract DIR"),
+        (["predict", "svm", "x.jpg"], 1, "no model 'svm' in artifacts/models; there are: none yet"),
+        (["report"], 1, "no model in artifacts/models was trained on anything; run classify tune first"),
+    ],
+)
+def test_without_what_it_needs_it_says_how_to_get_it(classify, tmp_path, arguments, code, sentence):
+    found, out, err = classify(*arguments)
+    assert (found, out) == (code, "")
+    assert sentence in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bad_choices_are_one_sentence_and_leave_nothing(classify, extracted, tmp_path):
+    for arguments, sentence in (
+        (["--model", "smv"], "unknown model 'smv'; did you mean 'svm'?"),
+        (["--model", "svm", "--features", "nope"], "no set 'nope' in artifacts/features; there are: images"),
+        (["--model", "svm", "--scoring", "acc"], "unknown scoring 'acc'"),
+        (["--model", "svm", "--folds", "13"], "class 'ai' has 12 images, fewer than the 13 folds"),
+        (["--model", "svm", "--image-size", "64"], "svm reads features; image_size"),
+        (["--model", "cnn", "--image-size", "50"], "image size 50 does not fit cnn; take a multiple of 16"),
+        (["--model", "svm", "--storage", "foo://bar"], "cannot open the study in 'foo://bar'"),
+    ):
+        code, out, err = classify("tune", *arguments)
+        assert (code, out) == (1, ""), arguments
+        assert sentence in err
+        assert "Traceback" not in err
+        assert not list(tmp_path.glob("artifacts/models/*")), arguments

@@ -1,0 +1,107 @@
+import pytest
+
+from featex import cli
+
+
+@pytest.fixture
+def featex(monkeypatch, tmp_path, capsys, weights_file):
+    """Run `featex ...` in an empty folder; return exit code, standard output and standard error."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FEATEX_WEIGHTS", weights_file)
+
+    def run(*arguments):
+        monkeypatch.setattr("sys.argv", ["featex", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capsys.readouterr()
+        code = ended.value.code
+        return (code, out, err) if isinstance(code, int) else (1, out, f"{err}{code}\n")
+
+    return run
+
+
+def test_extract_says_the_layout_before_and_the_counts_after(featex, data):
+    (data / "wild/ai/000.jpg").write_bytes(b"no image")
+    code, out, err = featex("extract", data, "--device", "cpu")
+    assert code == 0
+    assert "train, test + custom set wild; classes ai, real; 38 images" in err
+    assert "38 found: 0 cached, 37 computed" in out
+    assert "1 failed" in out
+    assert "images.failed.csv" in out
+    code, out, _ = featex("extract", data, "--device", "cpu")
+    assert "38 found: 37 cached, 0 computed, 1 failed" in out
+
+
+def test_extract_reads_classes_by_pattern(featex, data):
+    featex("extract", data, "--device", "cpu", "--class", "fake=a*", "--class", "photo=*")
+    _, out, _ = featex("show")
+    assert "images: 38 rows" in out
+    code, _, err = featex("extract", data, "--class", "fake")
+    assert (code, err) == (1, "Error: 'fake' is no class; write NAME=PATTERN, such as ai='AI_*'\n")
+
+
+def test_show_verify_and_export_speak_of_what_is_there(featex, data):
+    code, out, _ = featex("show")
+    assert (code, out) == (0, "No features in artifacts/features yet; make some with: featex extract DIR\n")
+    featex("extract", data, "--device", "cpu")
+    _, out, _ = featex("show")
+    assert "38 vectors of 512" in out
+    assert "images: 38 rows (test 8, train 24, wild 6)" in out
+    assert featex("verify")[1] == "All well: 1 set in artifacts/features\n"
+    code, out, _ = featex("export", "--to", "all.csv")
+    assert (code, out) == (0, "38 rows of 512 features: all.csv\n")
+
+
+def test_verify_lists_what_is_wrong_and_fails(featex, data, tmp_path):
+    featex("extract", data, "--device", "cpu")
+    part = next(tmp_path.glob("artifacts/features/*/vectors/*"))
+    content = bytearray(part.read_bytes())
+    content[len(content) // 2] ^= 1  # amid the vectors
+    part.write_bytes(content)
+    code, out, err = featex("verify")
+    assert code == 1
+    assert str(part.name) in out
+    assert err.startswith("Error: 1 problem in artifacts/features")
+
+
+def test_backbones_lists_every_line_of_the_table(featex):
+    from featex.backbones import BACKBONES
+
+    _, out, _ = featex("backbones")
+    assert all(name in out for name in BACKBONES)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["extract", "nowhere"], 1, "Error: 'nowhere' does not exist"),
+        (["extract", "."], 1, "Error: '.' holds no images"),
+        (["extract"], 1, "Error: 'data' does not exist"),
+        (["extract", ".", "--labels", "none.csv"], 1, "Error: there is no table of labels 'none.csv'"),
+        (["extract", "--device", "gpu"], 2, "is not one of"),
+        (["extract", "--batch-size", "0"], 2, "--batch-size"),
+        (["export"], 1, "Error: no features in artifacts/features; make some with: featex extract DIR"),
+    ],
+)
+def test_bad_input_is_one_sentence(featex, tmp_path, arguments, code, sentence):
+    found, out, err = featex(*arguments)
+    assert found == code
+    assert out == ""
+    assert sentence in err
+    assert list(tmp_path.iterdir()) == []
+    if code == 1:
+        assert err.count("\n") == 1
+
+
+def test_what_is_wrong_with_options_is_said_before_work(featex, data, tmp_path):
+    for arguments, sentence in (
+        (["--backbone", "resnet19"], "unknown backbone 'resnet19'; did you mean 'resnet18'?"),
+        (["--weights", "nowhere.pth"], "no weights file 'nowhere.pth'"),
+        (["--weights", data / "test/ai/000.jpg"], "expected a file that ends in"),
+        (["--backbone", "resnet34"], "does not hold resnet34 weights"),
+        (["--name", "../up"], "a set cannot be called '../up'"),
+    ):
+        code, out, err = featex("extract", data, *arguments)
+        assert (code, out) == (1, "")
+        assert sentence in err
+        assert not (tmp_path / "artifacts").exists(), arguments
