@@ -1,0 +1,67 @@
+"""The whole job on real photographs and real ImageNet weights, where the environment names them."""
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from classify.plan import plan
+from classify.tuning import tune
+from featex import extract
+
+
+@pytest.fixture(scope="module")
+def extraction(real_data, real_weights, tmp_path_factory):
+    out = tmp_path_factory.mktemp("real") / "features"
+    return extract(real_data / "ai-vs-real", out, weights=real_weights, device="cpu")
+
+
+def test_every_image_has_its_vector_and_a_copy_of_the_folder_costs_nothing(
+    extraction, real_data, real_weights, tmp_path
+):
+    assert (extraction.found, extraction.failed) == (1169, 0)
+    out = extraction.stored.extractor_dir.parent
+    again = extract(real_data / "ai-vs-real", out, weights=real_weights, device="cpu")
+    assert (again.cached, again.computed) == (1169, 0)
+    assert again.seconds < 5
+    shutil.copytree(real_data / "ai-vs-real", tmp_path / "renamed")
+    renamed = extract(tmp_path / "renamed", out, weights=real_weights, device="cpu")
+    assert (renamed.cached, renamed.computed) == (1169, 0)
+
+
+def test_vectors_are_those_of_plain_torchvision(extraction, real_weights):
+    import torchvision
+    from safetensors.torch import load_file
+    from torchvision import transforms
+
+    model = torchvision.models.resnet18()
+    model.load_state_dict(load_file(real_weights))
+    model.fc = torch.nn.Identity()
+    plain = transforms.Compose(
+        [
+            transforms.Resize(256),
+            transforms.CenterCrop(224),
+            transforms.ToTensor(),
+            transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
+        ]
+    )
+    features = extraction.load()
+    jpegs = [i for i, path in enumerate(features.paths) if path.suffix in (".jpg", ".jpeg")]
+    for i in np.random.default_rng(0).choice(jpegs, 60, replace=False):
+        image = plain(Image.open(features.paths[i]).convert("RGB"))
+        with torch.inference_mode():
+            expected = model.eval()(image[None])[0].numpy()
+        vector = features.X[i]
+        cosine = vector @ expected / np.linalg.norm(vector) / np.linalg.norm(expected)
+        assert cosine > 0.9999, features.paths[i]
+
+
+def test_the_svm_holds_on_the_same_source_and_falls_to_chance_elsewhere(extraction):
+    tuned = tune(plan("svm", extraction.load(), trials=15))
+    table = tuned.predictions.table
+    accuracy = (table["label"] == table["predicted"]).groupby(table["set"]).mean()
+    assert tuned.model.passport["cv"]["mean"] >= 0.90
+    assert accuracy["test"] >= 0.90
+    assert 0.35 < accuracy["custom"] < 0.65
