@@ -94,7 +94,7 @@ def _files(paths: Sequence[str | Path]) -> list[Path]:
 
 
 def _features_of(model: TrainedModel, files: list[Path], *, cache, weights, device, progress):
-    from featex.extraction import embed, open_cache
+    from featex.embedding import embed, open_cache
     from featex.extractor import Extractor
 
     passport = model.passport["extractor"]

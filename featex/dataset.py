@@ -1,32 +1,17 @@
 """Which images there are, and what is known of each: label, split, source and group, from folders or from a table."""
 
-import csv
 import os
-import re
-import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import cache
 from pathlib import Path
 
 import pandas as pd
 
 from featex.errors import InputError
-from featex.images import SUFFIXES
+from featex.folders import SPLIT_NAMES, count, from_folders
+from featex.tables import from_table, own_table
 
-PATH_COLUMNS = ("file_name", "path", "file", "filename", "image", "id")
-LABEL_COLUMNS = ("label", "class", "target")
-SET_COLUMNS = ("split", "set")
-
-_SPLIT_NAMES = {
-    "train": ("train", "training"),
-    "val": ("val", "valid", "validation", "dev"),
-    "test": ("test", "testing", "eval", "evaluation"),
-}
-_SPLITS = {spelling: split for split, spellings in _SPLIT_NAMES.items() for spelling in spellings}
-MAX_WRAPPERS = 8  # a link back to its own folder would wrap for ever
-_MISSING = (-1, -1)
 _COLUMNS = ["path", "label", "split", "source", "group"]
 
 
@@ -76,7 +61,7 @@ def find_images(
     labels : path, optional
         CSV with a row an image; its paths are relative to `root` or to its own folder, or absolute.
     path_column, label_column, set_column, group_column : str, optional
-        Columns of the table; by default the first there is of `PATH_COLUMNS`, `LABEL_COLUMNS`, `SET_COLUMNS`, "group".
+        Columns of the table; by default the first there is of the usual names that `featex.tables` lists.
     group_rows : int, optional
         Every so many successive rows of the table are one group.
     classes : sequence of (name, pattern)
@@ -93,176 +78,17 @@ def find_images(
         raise InputError(f"{str(root)!r} {what}")
     home = folder.resolve()
     options = {"path": path_column, "label": label_column, "set": set_column, "group": group_column}
-    labels = labels or _own_table(folder, label_column)
+    labels = labels or own_table(folder, label_column)
     if labels is not None:
-        table, notes = _from_csv(home, Path(labels), options, group_rows), []
+        table, notes = from_table(home, Path(labels), options, group_rows), []
     elif group_rows is not None or any(options.values()):
         raise InputError(f"columns and group_rows are those of a table, and {str(root)!r} has none; name it as labels")
     else:
-        table, notes = _from_folders(folder, home)
+        table, notes = from_folders(folder, home)
     table["label"] = table["label"].map({label: _class(label, classes) for label in table["label"].unique()})
     table = _one_row_a_path(table).sort_values("path", ignore_index=True)
     table = table.astype(dict.fromkeys(_COLUMNS, "str") | {"size": "int64", "mtime_ns": "int64"})
     return Dataset(home, _layout(table, labels, notes), table)
-
-
-def _from_folders(folder: Path, home: Path) -> tuple[pd.DataFrame, list[str]]:
-    files, others = _walk(str(home))
-    if not files:
-        raise InputError(f"{str(folder)!r} holds no images (looked for {' '.join(sorted(SUFFIXES))})")
-    table = pd.DataFrame(files, columns=["path", "size", "mtime_ns"])
-    places = _places([path.split("/")[:-1] for path, _, _ in files], folder)
-    table["label"], table["split"], table["source"] = zip(*places, strict=True)
-    table["group"] = ""
-    return table, [f"{_count(others, 'other file')} ignored"] if others else []
-
-
-def _walk(root: str) -> tuple[list[tuple[str, int, int]], int]:
-    """Return path, size and time of every image below `root`, and the number of other files."""
-    found, others, waiting = [], 0, [("", frozenset())]
-    while waiting:
-        folder, above = waiting.pop()
-        here = os.path.join(root, folder)
-        try:
-            facts = os.stat(here)
-            if (facts.st_dev, facts.st_ino) in above:  # a link back to a folder that this one lies in
-                continue
-            with os.scandir(here) as entries:
-                visible = [entry for entry in entries if not entry.name.startswith((".", "__MACOSX"))]
-        except OSError as error:
-            raise InputError(f"cannot read the folder {here!r}: {error.strerror}; mend it or move it away") from error
-        for entry in visible:
-            path = f"{folder}/{entry.name}" if folder else entry.name
-            if os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir():
-                waiting.append((path, above | {(facts.st_dev, facts.st_ino)}))
-            elif os.path.splitext(entry.name)[1].lower() in SUFFIXES and (entry.is_file() or entry.is_symlink()):
-                found.append(_row(path, entry.path))
-            else:
-                others += 1
-    return found, others
-
-
-def _row(path: str, file: str) -> tuple[str, int, int]:
-    try:
-        path.encode()
-    except UnicodeEncodeError:  # no table can hold such a name: keep the row, so that the file is listed as failed
-        return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"), *_MISSING
-    return path, *_facts(file)
-
-
-def _facts(file: str) -> tuple[int, int]:
-    """Return size and modification time, or `_MISSING` for what is no file."""
-    try:
-        facts = os.stat(file)
-    except (OSError, ValueError):  # ValueError: a NUL in a name from a table
-        return _MISSING
-    return (facts.st_size, facts.st_mtime_ns) if stat.S_ISREG(facts.st_mode) else _MISSING
-
-
-@cache
-def _split_name(name: str) -> str:
-    """Return "train", "val" or "test" for the usual spellings of a set (`Training`, `test_set`), else ""."""
-    return _SPLITS.get(re.sub(r"[ _-]?(set|data|images)$", "", name.lower()), "")
-
-
-def _places(folders: list[list[str]], root: Path) -> list[tuple[str, str, str]]:
-    """Return label, split and source for the folders that each image lies in."""
-    while True:
-        tops = sorted({parts[0] for parts in folders if parts})
-        if len(tops) != 1 or _split_name(tops[0]) or not all(folders) or all(len(parts) == 1 for parts in folders):
-            break
-        root = root / tops[0]
-        folders = [parts[1:] for parts in folders]
-    if any(_split_name(top) for top in tops):
-        return [_place_in_set(*parts) for parts in folders]
-    if all(len(parts) == 2 and _split_name(parts[1]) for parts in folders):
-        return [(label, _split_name(split), label) for label, split in folders]
-    inside = sorted({parts[0] for parts in folders if len(parts) > 2 and _split_name(parts[1])})
-    if inside:
-        raise InputError(
-            f"{str(root)!r} holds whole data sets ({', '.join(inside)}); name one: featex extract {root / inside[0]}"
-        )
-    return [(parts[0] if parts else "", "", "/".join(parts)) for parts in folders]
-
-
-def _place_in_set(split: str = "", *inside: str) -> tuple[str, str, str]:
-    return inside[0] if inside else "", _split_name(split) or split, "/".join(inside)
-
-
-def _own_table(folder: Path, label_column: str | None) -> Path | None:
-    """Return the metadata.csv of a folder, or of the one that lone folders are wrapped around."""
-    for _ in range(MAX_WRAPPERS):
-        if _describes_images(folder / "metadata.csv", label_column):
-            return folder / "metadata.csv"
-        inside = [path for path in folder.iterdir() if path.is_dir() or path.suffix.lower() in SUFFIXES]
-        inside = [path for path in inside if not path.name.startswith((".", "__MACOSX"))]
-        if len(inside) != 1 or not inside[0].is_dir():
-            return None
-        folder = inside[0]
-    return None
-
-
-def _describes_images(file: Path, label_column: str | None) -> bool:
-    """Tell whether a file is the table of Hugging Face's imagefolder (huggingface.co/docs/datasets/image_dataset)."""
-    if not file.is_file():
-        return False
-    with file.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
-        header = next(csv.reader(lines), [])
-    return "file_name" in header and (label_column is not None or not set(LABEL_COLUMNS).isdisjoint(header))
-
-
-def _from_csv(home: Path, file: Path, options: dict[str, str | None], group_rows: int | None) -> pd.DataFrame:
-    try:
-        rows = pd.read_csv(file, dtype=str, na_filter=False, encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise InputError(f"there is no table of labels {str(file)!r}") from error
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot read {str(file)!r} as comma-separated values: {str(error).strip()}") from error
-    if not isinstance(rows.index, pd.RangeIndex):  # pandas would take the first column for an index and shift the rest
-        raise InputError(f"{str(file)!r} has rows with more cells than its header has columns; mend its first line")
-    usual = {"path": PATH_COLUMNS, "label": LABEL_COLUMNS, "set": SET_COLUMNS, "group": ("group",)}
-    columns = {kind: _column(file, rows, kind, options[kind], names) for kind, names in usual.items()}
-    if group_rows is not None and (group_rows < 1 or options["group"]):
-        raise InputError(f"group_rows must be 1 or more, and without a group column; it is {group_rows}")
-    found = [_listed(name, str(home), str(file.parent.resolve())) for name in rows[columns["path"]]]
-    if all(size < 0 for _, size, _ in found):
-        raise InputError(
-            f"none of the {len(found):,} images that {str(file)!r} lists is there; "
-            f"the first was looked for as {str(home / found[0][0])!r}"
-            if found
-            else f"{str(file)!r} lists no images"
-        )
-    table = pd.DataFrame(found, columns=["path", "size", "mtime_ns"])
-    table["label"] = rows[columns["label"]] if columns["label"] else ""
-    table["split"] = [_split_name(name) or name for name in rows[columns["set"]]] if columns["set"] else ""
-    table["source"] = rows["source"] if "source" in rows else table["path"].map(os.path.dirname)
-    table["group"] = rows[columns["group"]] if columns["group"] else ""
-    if group_rows is not None:
-        table["group"] = [str(number // group_rows) for number in range(len(table))]
-    return table
-
-
-def _column(file: Path, rows: pd.DataFrame, kind: str, asked: str | None, usual: Sequence[str]) -> str | None:
-    if asked is None:
-        name = next((name for name in usual if name in rows), None)
-        if name or kind != "path":
-            return name
-    elif asked in rows:
-        return asked
-    missing = f"column {asked!r}" if asked else f"column of paths (looked for {', '.join(usual)})"
-    raise InputError(f"{str(file)!r} has no {missing}; name one of its columns: {', '.join(rows.columns)}")
-
-
-def _listed(name: str, home: str, beside: str) -> tuple[str, int, int]:
-    """Return path (relative to `home`), size and time of a file that a table names."""
-    rows = []
-    for folder in (home, beside):
-        file = os.path.normpath(os.path.join(folder, name))
-        inside = file.startswith(f"{home}/")
-        rows.append(_row(file[len(home) + 1 :] if inside else os.path.relpath(file, home), file))
-        if rows[-1][1] >= 0:
-            return rows[-1]
-    return rows[0]
 
 
 def parse_class(text: str) -> tuple[str, str]:
@@ -294,7 +120,7 @@ def _one_row_a_path(table: pd.DataFrame) -> pd.DataFrame:
 
 def _layout(table: pd.DataFrame, labels: str | os.PathLike | None, notes: list[str]) -> str:
     splits, names = set(table["split"]) - {""}, sorted(set(table["label"]) - {""})
-    known = [split for split in _SPLIT_NAMES if split in splits]
+    known = [split for split in SPLIT_NAMES if split in splits]
     custom = sorted(splits - set(known))
     sets = [", ".join(known)] if known else []
     if custom:
@@ -305,10 +131,6 @@ def _layout(table: pd.DataFrame, labels: str | os.PathLike | None, notes: list[s
         "in no set": (table["split"] == "").sum() if splits else 0,
         "missing": (table["size"] < 0).sum(),
     }
-    parts = [" + ".join(sets) or "no sets", f"classes {shown}" if names else "no labels", _count(len(table), "image")]
+    parts = [" + ".join(sets) or "no sets", f"classes {shown}" if names else "no labels", count(len(table), "image")]
     parts += [f"{count:,} {what}" for what, count in counts.items() if count] + notes
     return (f"{Path(labels).name}: " if labels is not None else "") + "; ".join(parts)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -55,7 +55,7 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):
         ImageError
             If a file cannot be used: a transformer cannot leave a row out.
         """
-        from featex.extraction import embed, open_cache
+        from featex.embedding import embed, open_cache
         from featex.extractor import Extractor
 
         extractor = Extractor(self.backbone, self.weights, self.device, self.batch_size)

@@ -52,6 +52,22 @@ def weights_file(tmp_path_factory) -> str:
     return str(path)
 
 
+@pytest.fixture
+def run_command(monkeypatch, tmp_path, capsys):
+    """Return a function that runs a command line in an empty folder: cli, *arguments -> exit code, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(cli, *arguments):
+        monkeypatch.setattr("sys.argv", [cli.__name__.split(".")[0], *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capsys.readouterr()
+        code = ended.value.code
+        return (code, out, err) if isinstance(code, int) else (1, out, f"{err}{code}\n")
+
+    return run
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder that FEATEX_TEST_DATA names, with ai-vs-real/ in it."""

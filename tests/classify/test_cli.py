@@ -1,4 +1,5 @@
 import json
+from functools import partial
 
 import pandas as pd
 import pytest
@@ -8,19 +9,9 @@ from featex import extract, layout
 
 
 @pytest.fixture
-def classify(monkeypatch, tmp_path, capsys):
-    """Run `classify ...` in a folder of its own; return exit code, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        monkeypatch.setattr("sys.argv", ["classify", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, err = capsys.readouterr()
-        code = ended.value.code
-        return (code, out, err) if isinstance(code, int) else (1, out, f"{err}{code}\n")
-
-    return run
+def classify(run_command):
+    """Run `classify ...` in an empty folder; return exit code, standard output and standard error."""
+    return partial(run_command, cli)
 
 
 @pytest.fixture

@@ -1,23 +1,15 @@
+from functools import partial
+
 import pytest
 
 from featex import cli
 
 
 @pytest.fixture
-def featex(monkeypatch, tmp_path, capsys, weights_file):
+def featex(run_command, monkeypatch, weights_file):
     """Run `featex ...` in an empty folder; return exit code, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FEATEX_WEIGHTS", weights_file)
-
-    def run(*arguments):
-        monkeypatch.setattr("sys.argv", ["featex", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, err = capsys.readouterr()
-        code = ended.value.code
-        return (code, out, err) if isinstance(code, int) else (1, out, f"{err}{code}\n")
-
-    return run
+    return partial(run_command, cli)
 
 
 def test_extract_says_the_layout_before_and_the_counts_after(featex, data):

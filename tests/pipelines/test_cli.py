@@ -1,23 +1,15 @@
+from functools import partial
+
 import pytest
 
 from pipelines import cli
 
 
 @pytest.fixture
-def pipelines(monkeypatch, tmp_path, capsys, weights_file):
+def pipelines(run_command, monkeypatch, weights_file):
     """Run `pipelines ...` in an empty folder; return exit code, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FEATEX_WEIGHTS", weights_file)
-
-    def run(*arguments):
-        monkeypatch.setattr("sys.argv", ["pipelines", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, err = capsys.readouterr()
-        code = ended.value.code
-        return (code, out, err) if isinstance(code, int) else (1, out, f"{err}{code}\n")
-
-    return run
+    return partial(run_command, cli)
 
 
 def test_compare_says_where_the_report_is_and_the_report_how_it_was_made(pipelines, data, tmp_path):

@@ -1,0 +1,108 @@
+"""What folders say of the images in them: the set, the class, the source."""
+
+import os
+import re
+import stat
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+
+from featex.errors import InputError
+from featex.images import SUFFIXES
+
+SPLIT_NAMES = {
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation", "dev"),
+    "test": ("test", "testing", "eval", "evaluation"),
+}
+_SPLITS = {spelling: split for split, spellings in SPLIT_NAMES.items() for spelling in spellings}
+MISSING = (-1, -1)
+
+
+def from_folders(folder: Path, home: Path) -> tuple[pd.DataFrame, list[str]]:
+    files, others = _walk(str(home))
+    if not files:
+        raise InputError(f"{str(folder)!r} holds no images (looked for {' '.join(sorted(SUFFIXES))})")
+    table = pd.DataFrame(files, columns=["path", "size", "mtime_ns"])
+    places = _places([path.split("/")[:-1] for path, _, _ in files], folder)
+    table["label"], table["split"], table["source"] = zip(*places, strict=True)
+    table["group"] = ""
+    return table, [f"{count(others, 'other file')} ignored"] if others else []
+
+
+def _walk(root: str) -> tuple[list[tuple[str, int, int]], int]:
+    """Return path, size and time of every image below `root`, and the number of other files."""
+    found, others, waiting = [], 0, [("", frozenset())]
+    while waiting:
+        folder, above = waiting.pop()
+        here = os.path.join(root, folder)
+        try:
+            facts = os.stat(here)
+            if (facts.st_dev, facts.st_ino) in above:  # a link back to a folder that this one lies in
+                continue
+            with os.scandir(here) as entries:
+                visible = [entry for entry in entries if not entry.name.startswith((".", "__MACOSX"))]
+        except OSError as error:
+            raise InputError(f"cannot read the folder {here!r}: {error.strerror}; mend it or move it away") from error
+        for entry in visible:
+            path = f"{folder}/{entry.name}" if folder else entry.name
+            if os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir():
+                waiting.append((path, above | {(facts.st_dev, facts.st_ino)}))
+            elif os.path.splitext(entry.name)[1].lower() in SUFFIXES and (entry.is_file() or entry.is_symlink()):
+                found.append(image_row(path, entry.path))
+            else:
+                others += 1
+    return found, others
+
+
+def image_row(path: str, file: str) -> tuple[str, int, int]:
+    try:
+        path.encode()
+    except UnicodeEncodeError:  # no table can hold such a name: keep the row, so that the file is listed as failed
+        return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"), *MISSING
+    return path, *_facts(file)
+
+
+def _facts(file: str) -> tuple[int, int]:
+    """Return size and modification time, or `MISSING` for what is no file."""
+    try:
+        facts = os.stat(file)
+    except (OSError, ValueError):  # ValueError: a NUL in a name from a table
+        return MISSING
+    return (facts.st_size, facts.st_mtime_ns) if stat.S_ISREG(facts.st_mode) else MISSING
+
+
+@cache
+def split_name(name: str) -> str:
+    """Return "train", "val" or "test" for the usual spellings of a set (`Training`, `test_set`), else ""."""
+    return _SPLITS.get(re.sub(r"[ _-]?(set|data|images)$", "", name.lower()), "")
+
+
+def _places(folders: list[list[str]], root: Path) -> list[tuple[str, str, str]]:
+    """Return label, split and source for the folders that each image lies in."""
+    while True:
+        tops = sorted({parts[0] for parts in folders if parts})
+        if len(tops) != 1 or split_name(tops[0]) or not all(folders) or all(len(parts) == 1 for parts in folders):
+            break
+        root = root / tops[0]
+        folders = [parts[1:] for parts in folders]
+    if any(split_name(top) for top in tops):
+        return [_place_in_set(*parts) for parts in folders]
+    if all(len(parts) == 2 and split_name(parts[1]) for parts in folders):
+        return [(label, split_name(split), label) for label, split in folders]
+    inside = sorted({parts[0] for parts in folders if len(parts) > 2 and split_name(parts[1])})
+    if inside:
+        raise InputError(
+            f"{str(root)!r} holds whole data sets ({', '.join(inside)}); name one: featex extract {root / inside[0]}"
+        )
+    return [(parts[0] if parts else "", "", "/".join(parts)) for parts in folders]
+
+
+def _place_in_set(split: str = "", *inside: str) -> tuple[str, str, str]:
+    return inside[0] if inside else "", split_name(split) or split, "/".join(inside)
+
+
+def count(number: int, noun: str) -> str:
+    """Return "1 image", "2 images"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
