@@ -10,7 +10,7 @@ import numpy as np
 import optuna
 from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from classify.calibration import Calibration
 from classify.errors import ModelError
@@ -72,10 +72,8 @@ def tune(
     estimator = validation.refit(best.params, progress)
     classes = [str(label) for label in estimator.classes_]
     calibration = Calibration.fit(best.oof, np.searchsorted(classes, job.y))
-    complete = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
-    model = TrainedModel(
-        estimator, calibration, _passport(job, best, calibration, classes, len(complete), time.monotonic() - started)
-    )
+    passport = _passport(job, best, calibration, classes, len(_complete(study)), time.monotonic() - started)
+    model = TrainedModel(estimator, calibration, passport)
     return Tuned(model, _predict_all(job, model, best, X))
 
 
@@ -124,7 +122,7 @@ def _optimise(
     n_features = job.features.X.shape[1]
     first = job.spec.first(n_features)
     best = None
-    before = len(study.get_trials(deepcopy=False, states=[TrialState.COMPLETE]))
+    before = len(_complete(study))
     tick(min(before, job.trials))
     for number in range(before, job.trials):
         if timeout is not None and number and time.monotonic() - started > timeout:
@@ -135,12 +133,23 @@ def _optimise(
         # A seed for each trial, so that a study that was stopped goes on as it would have.
         study.sampler = optuna.samplers.TPESampler(seed=job.seed + number)
         trial = study.ask()
-        folded = validation.run(job.spec.suggest(trial, n_features), progress)
+        try:
+            folded = validation.run(job.spec.suggest(trial, n_features), progress)
+        except ModelError as error:  # such as a loss that is no number: a setting that fails is one to keep away from
+            study.tell(trial, state=TrialState.FAIL)
+            if number == job.trials - 1 and not _complete(study):
+                raise
+            progress.say(f"trial {number + 1} failed: {error}")
+            continue
         study.tell(trial, folded.mean)
         if best is None or folded.mean > best.mean:
             best = folded
         tick(1)
     return best
+
+
+def _complete(study: optuna.Study) -> list[FrozenTrial]:
+    return study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
 
 
 def _passport(

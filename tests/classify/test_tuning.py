@@ -123,6 +123,24 @@ def test_a_kill_in_the_middle_of_a_trial_loses_that_trial_alone(make_features, t
     assert tuned(features, trials=4, storage=tmp_path / "j").model.passport["trials"] == 4
 
 
+def test_a_setting_that_fails_is_passed_over_and_all_failing_is_an_error(make_features, monkeypatch):
+    original = CrossValidation.run
+
+    def fail(self, params, progress):
+        if len(ran) in failing:
+            ran.append(params)
+            raise ModelError("the loss is no number")
+        ran.append(params)
+        return original(self, params, progress)
+
+    monkeypatch.setattr(CrossValidation, "run", fail)
+    ran, failing = [], {0, 2}
+    assert tuned(make_features(), trials=4).model.passport["trials"] == 2
+    ran, failing = [], set(range(9))
+    with pytest.raises(ModelError, match="no number"):
+        tuned(make_features(), trials=3)
+
+
 def test_known_good_settings_are_tried_first(make_features, monkeypatch):
     ran = []
     original = CrossValidation.run
