@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
+from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
 SMALLEST = 1e-15
@@ -17,21 +17,21 @@ def class_scores(estimator, X) -> np.ndarray:
     probabilities.
     """
     if hasattr(estimator, "decision_function"):
-        values = estimator.decision_function(X)
+        values = np.asarray(estimator.decision_function(X), dtype=np.float64)
         return values if values.ndim == 2 else np.column_stack([-values / 2, values / 2])
-    return np.log(np.clip(estimator.predict_proba(X), SMALLEST, 1))
+    return np.log(np.clip(np.asarray(estimator.predict_proba(X), dtype=np.float64), SMALLEST, 1))
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """``softmax(slope * scores + (0, intercept))``: Platt's sigmoid for two classes, temperature scaling for more.
+    """Temperature scaling: ``softmax(slope * scores)``.
 
-    Sources: Platt 1999, "Probabilistic outputs for support vector machines"; Guo et al. 2017, arXiv 1706.04599. The
-    slope is positive, so scores are never put in another order, also where a model is worse than chance.
+    Source: Guo et al. 2017, arXiv 1706.04599. The slope is positive and there is no other term, so the likeliest class
+    is always the one that the model decides for (of two, the one above a half), also where a model is worse than
+    chance. With balanced class weights, probabilities are those of a world where classes are equally common.
     """
 
     slope: float
-    intercept: float
 
     @classmethod
     def fit(cls, scores: np.ndarray, y: np.ndarray) -> "Calibration":
@@ -45,29 +45,17 @@ class Calibration:
             Column of each true class.
         """
         n_classes = scores.shape[1]
-        # Platt's targets: short of 0 and 1 by what the count of each class leaves open, so that no slope is infinite.
+        # Platt's (1999) targets: short of 0 and 1 by what the count of each class leaves open, so that no slope is
+        # infinite where every score is right.
         counts = np.bincount(y, minlength=n_classes)
         targets = np.tile((1 / (counts + n_classes))[y, None], n_classes)
         targets[np.arange(len(y)), y] = ((counts + 1) / (counts + n_classes))[y]
 
-        def loss(theta: np.ndarray) -> float:
-            return -(targets * log_softmax(_scale(scores, np.exp(theta[0]), theta[1]), axis=1)).sum() / len(y)
+        def loss(log_slope: float) -> float:
+            return -(targets * log_softmax(np.exp(log_slope) * scores, axis=1)).sum() / len(y)
 
-        bounds = [tuple(np.log(SLOPES)), (-20, 20) if n_classes == 2 else (0, 0)]
-        best = minimize(loss, x0=[0.0, 0.0], bounds=bounds, method="L-BFGS-B").x
-        return cls(float(np.exp(best[0])), float(best[1]))
+        return cls(float(np.exp(minimize_scalar(loss, bounds=np.log(SLOPES), method="bounded").x)))
 
     def __call__(self, scores: np.ndarray) -> np.ndarray:
         """Return probabilities (n_samples, n_classes) of `scores`, rows summing to 1."""
-        return softmax(_scale(scores, self.slope, self.intercept), axis=1)
-
-    def threshold(self, column: int) -> float:
-        """Return the probability of class `column` (of two) above which the model decides for it: its own boundary."""
-        return float(self(np.zeros((1, 2)))[0, column])
-
-
-def _scale(scores: np.ndarray, slope: float, intercept: float) -> np.ndarray:
-    scaled = slope * scores
-    if scores.shape[1] == 2:
-        scaled[:, 1] += intercept
-    return scaled
+        return softmax(self.slope * scores, axis=1)

@@ -1,5 +1,6 @@
 """classify ...: features or pixels -> models -> predictions -> report."""
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import click
 from featex import layout
 from featex.errors import FeatexError
 
+DEVICES = ["auto", "cpu", "cuda", "mps"]
+SCORING = "accuracy, balanced_accuracy, f1_macro, roc_auc or average_precision: its mean over folds is maximised."
 FEATURES = click.option(
     "--features-dir", default=str(layout.FEATURES), type=click.Path(), help="Where featex keeps features."
 )
@@ -15,7 +18,12 @@ MODELS = click.option("--models-dir", default=str(layout.MODELS), type=click.Pat
 PREDICTIONS = click.option(
     "--predictions-dir", default=str(layout.PREDICTIONS), type=click.Path(), help="Where predictions are kept."
 )
-DEVICE = click.option("--device", default="auto", type=click.Choice(["auto", "cpu", "cuda", "mps"]))
+DEVICE = click.option(
+    "--device",
+    default="auto",
+    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    help="auto: a GPU where there is one.",
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -29,9 +37,13 @@ def cli() -> None:
 @click.option("--features", "set_name", metavar="SET", show_default="the newest", help="See `featex show`.")
 @click.option("--trials", type=click.IntRange(1), show_default="the model's own", help="Trials of the whole study.")
 @click.option("--timeout", type=click.FloatRange(0), help="Seconds after which no further trial begins.")
-@click.option("--folds", "n_folds", default=5, type=click.IntRange(2))
-@click.option("--scoring", default="accuracy", help="The score whose mean over folds is maximised.")
-@click.option("--seed", default=0)
+@click.option("--folds", "n_folds", default=5, type=click.IntRange(2), help="Of the cross-validation.")
+@click.option(
+    "--scoring",
+    default="accuracy",
+    help=SCORING,
+)
+@click.option("--seed", default=0, type=click.IntRange(0, 2**31 - 1), help="Of folds, search and training.")
 @click.option("--storage", show_default=f"a journal in {layout.STUDIES}", help="A journal file, or a URL for Optuna.")
 @click.option("--name", show_default="MODEL-SET", help="What to call the trained model.")
 @click.option("--image-size", type=click.IntRange(1), help="Pixels a side, for models that read pixels.")
@@ -52,17 +64,20 @@ def tune(
 ) -> None:
     """Tune a model by cross-validation, keep it, and judge it on every set it was not trained on."""
     from classify.plan import plan
-    from classify.results import keep
+    from classify.results import keep, replaced
     from classify.tuning import tune
     from featex.features import load_features
     from featex.progress import TerminalProgress
 
     progress = TerminalProgress()
-    job = plan(model, load_features(Path(features_dir), set_name), **choices)
+    command = shlex.join(["classify", *sys.argv[1:]])
+    job = plan(model, load_features(Path(features_dir), set_name), command=command, **choices)
     progress.say(
         f"{job.spec.name} on {job.features.name}: {len(job.parts.train):,} training images, {job.n_folds} folds, "
-        f"{job.trials} trials"
+        f"{job.trials} trial{'' if job.trials == 1 else 's'}"
     )
+    if sentence := replaced(job, Path(models_dir)):
+        progress.say(sentence)
     tuned = tune(job, timeout=timeout, storage=storage or layout.STUDIES / f"{job.name}.journal", progress=progress)
     path = keep(tuned, Path(models_dir), Path(predictions_dir))
     click.echo(_summary(tuned))
@@ -120,8 +135,9 @@ def predict(
 
     progress = TerminalProgress()
     trained = persist.load(persist.find_model(Path(models_dir), model), device)
-    is_set = len(paths) == 1 and not Path(paths[0]).exists()
-    if is_set and paths[0] in {stored.name for stored in stored_sets(Path(features_dir))}:
+    sets = stored_sets(Path(features_dir))
+    names = {stored.name for stored in sets} | {f"{stored.extractor_dir.name}/{stored.name}" for stored in sets}
+    if len(paths) == 1 and not Path(paths[0]).exists() and paths[0] in names:
         table = predict_set(trained, load_features(Path(features_dir), paths[0]), progress)
     else:
         table, failed = predict_images(
@@ -159,15 +175,15 @@ def models(models_dir: str) -> None:
 
 
 @cli.command()
-@click.argument("set_name", metavar="[SET]", required=False)
+@click.argument("name", metavar="[REPORT]", required=False)
 @click.option("--reports-dir", default=str(layout.REPORTS), type=click.Path(), help="Where reports are kept.")
 @MODELS
 @PREDICTIONS
-def report(set_name: str | None, reports_dir: str, models_dir: str, predictions_dir: str) -> None:
-    """Write the report on all models trained on SET (that of the newest model by default)."""
+def report(name: str | None, reports_dir: str, models_dir: str, predictions_dir: str) -> None:
+    """Write the report of the newest model again, or REPORT (a set, or SET-quick) with all its models."""
     from classify.results import write_report_on
 
-    path = write_report_on(set_name, Path(models_dir), Path(predictions_dir), Path(reports_dir))
+    path = write_report_on(name, Path(models_dir), Path(predictions_dir), Path(reports_dir))
     click.echo(f"Report: {path}")
 
 

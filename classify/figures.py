@@ -108,8 +108,8 @@ def draw_accuracy(rows: pd.DataFrame) -> Figure:
             chance = part["chance"].max()
             if chance < 1:
                 axes.axvline(100 * chance, color=RED, linestyle="--", linewidth=1)
-            guess = f"dashed: guessing, {100 * chance:.1f} %" if chance < 1 else "one class only: nothing to guess"
-            axes.set_title(f"{_set_title(name)}, {n}\n{guess}")
+            guess = f"dashed: guessing, {100 * chance:.1f} %" if chance < 1 else "one class only"
+            axes.set_title(f"{fill(_set_title(name), 22, break_on_hyphens=False)}, {n}\n{guess}")
         axes.set(xlim=(0, 104), xticks=range(0, 101, 25), xlabel="accuracy (%)")
         axes.set_yticks(range(len(models)), [fill(model, 24) for model in models])
         axes.set_ylim(len(models) - 0.5, -0.7)

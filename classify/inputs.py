@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from featex.errors import InputError
 from featex.features import Features
 from featex.progress import Progress
 
@@ -17,10 +18,15 @@ def read_inputs(reads: str, features: Features, settings: dict, progress: Progre
     Raises
     ------
     InputError
-        If an image has gone since its features were extracted.
+        If an image has gone or changed since its features were extracted: rows would tell of other pixels.
     """
     if reads == "features":
         return features.X
+    for path, size, mtime_ns in zip(features.paths, features.rows["size"], features.rows["mtime_ns"], strict=True):
+        facts = path.stat() if path.exists() else None
+        if facts is None or (facts.st_size, facts.st_mtime_ns) != (size, mtime_ns):
+            what = "has gone" if facts is None else "has changed"
+            raise InputError(f"{path} {what} since its features were extracted; run featex extract again")
     from classify.cnn import load_pixels
 
     return load_pixels(features.paths, settings["image_size"], progress=progress)

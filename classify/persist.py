@@ -30,7 +30,7 @@ def save(model: TrainedModel, directory: Path) -> Path:
     passport = {
         "format": FORMAT,
         **model.passport,
-        "calibration": {"slope": model.calibration.slope, "intercept": model.calibration.intercept},
+        "calibration": {"slope": model.calibration.slope},
     }
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

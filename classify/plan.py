@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -31,6 +32,9 @@ class Plan:
     seed: int
     settings: dict
     name: str
+    report: str
+    notes: tuple[str, ...] = ()
+    command: str = ""
 
     @property
     def y(self) -> np.ndarray:
@@ -73,6 +77,9 @@ def plan(
     scoring: str = "accuracy",
     seed: int = 0,
     name: str | None = None,
+    report: str | None = None,
+    notes: Sequence[str] = (),
+    command: str = "",
     **wishes,
 ) -> Plan:
     """Return the tuning job that these choices make; all is checked that can be before work begins.
@@ -91,7 +98,13 @@ def plan(
     seed : int
         Of folds, search and training.
     name : str, optional
-        The trained model's; by default ``MODEL-SET``.
+        The trained model's; by default ``MODEL-REPORT``.
+    report : str, optional
+        The report that the model belongs to; by default named as the set.
+    notes : sequence of str
+        What a reader of the scores must know, beside what the data tell.
+    command : str
+        What makes the model again.
     **wishes
         `image_size`, `max_epochs` and `device` for models that read pixels; None leaves the model's own.
 
@@ -109,10 +122,24 @@ def plan(
     for wish in sorted(wishes.keys() - {"device"}) if spec.reads == "features" else ():
         raise ModelError(f"{model} reads features; {wish} is for models that read pixels")
     parts = partition(features.rows)
-    name = name or f"{model}-{features.name}"
+    report = report or features.name
+    name = name or f"{model}-{report}"
     if name.startswith(".") or "/" in name or "\\" in name:
         raise InputError(f"a model cannot be called {name!r}; choose a plain word with --name")
-    return Plan(spec, features, parts, trials or spec.trials, n_folds, scoring, seed, spec.settle(seed, **wishes), name)
+    return Plan(
+        spec,
+        features,
+        parts,
+        trials=trials or spec.trials,
+        n_folds=n_folds,
+        scoring=scoring,
+        seed=seed,
+        settings=spec.settle(seed, **wishes),
+        name=name,
+        report=report,
+        notes=(*parts.notes, *notes),
+        command=command,
+    )
 
 
 def versions() -> dict[str, str]:

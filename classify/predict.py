@@ -82,7 +82,9 @@ def predict_images(
 
 def _files(paths: Sequence[str | Path]) -> list[Path]:
     files = []
-    for path in map(Path, paths):
+    if "" in paths:
+        raise InputError("an empty path was given; name an image, a folder or a feature set")
+    for path in map(Path, dict.fromkeys(paths)):
         if path.is_dir():
             dataset = find_images(path)
             files += [path / name for name in dataset.table["path"]]

@@ -80,7 +80,7 @@ def write_report(
                 *notices,
                 *few_groups(predictions),
                 *differing_images(predictions),
-                *differing_data(passports),
+                *differing_making(passports),
             ],
             **verdict(scores, folds, predictions, _scoring(passports)),
             **tables(scores, folds, predictions, positive),
@@ -230,10 +230,11 @@ def differing_images(predictions: Predictions) -> list[str]:
 def few_groups(predictions: Predictions) -> list[str]:
     """Return a notice for each unseen set whose images come from a handful of groups."""
     notices = []
-    grouped = predictions.labelled[predictions.labelled["group"] != ""]
-    for name, part in grouped[grouped["set"] != VALIDATION].groupby("set", sort=False):
-        n = part["group"].nunique()
-        if n < FEW_GROUPS:
+    unseen = predictions.labelled[predictions.labelled["set"] != VALIDATION]
+    for name, part in unseen.groupby("set", sort=False):
+        grouped = part["group"] != ""
+        n = part["group"][grouped].nunique() + part["path"][~grouped].nunique()
+        if grouped.any() and n < FEW_GROUPS:
             notices.append(
                 f"The images of {_set_title(name)} come from {n} groups only (such as photographs or scenes): scores "
                 "on other groups may differ by more than the intervals say."
@@ -241,10 +242,21 @@ def few_groups(predictions: Predictions) -> list[str]:
     return notices
 
 
-def differing_data(passports: Sequence[dict]) -> list[str]:
-    """Return a notice if models were not trained on the same data."""
-    digests = {(passport.get("data") or {}).get("digest") for passport in passports} - {None}
-    return ["The models were not trained on the same data, so their scores do not compare."] if len(digests) > 1 else []
+def differing_making(passports: Sequence[dict]) -> list[str]:
+    """Return a notice for what models were not given alike: data, folds, score, features."""
+
+    def differ(part: str, *keys: str) -> bool:
+        told = [passport[part] for passport in passports if passport.get(part)]
+        return len({tuple(facts.get(key) for key in keys) for facts in told}) > 1
+
+    notices = []
+    if differ("data", "digest"):
+        notices.append("The models were not trained on the same data, so their scores do not compare.")
+    if differ("cv", "scoring", "n_folds"):
+        notices.append("The models were validated in different folds or by different scores, so these do not compare.")
+    if differ("extractor", "fingerprint"):
+        notices.append("The models read features of different extractors; see how each was made.")
+    return notices
 
 
 def numbers(text: str) -> Markup:

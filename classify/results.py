@@ -30,62 +30,65 @@ def is_kept(job: Plan, models: Path, predictions: Path) -> bool:
     )
 
 
+def replaced(job: Plan, models: Path) -> str:
+    """Return a sentence on the model of the same name that `keep` would replace, or ""."""
+    passport = next((p for p in persist.passports(models) if p["name"] == job.name), None)
+    if passport is None or passport["digest"] == job.digest:
+        return ""
+    return (
+        f"This replaces the model {job.name} of {passport['created']} ({passport['trials']} trials, "
+        f"{passport['cv']['n_folds']} folds; other data, features or choices)."
+    )
+
+
 def write_report_on(
-    set_name: str | None,
-    models: Path,
-    predictions: Path,
-    reports: Path,
-    *,
-    names: list[str] | None = None,
-    notices: list[str] | None = None,
-    command: str = "",
+    report: str | None, models: Path, predictions: Path, reports: Path, *, names: list[str] | None = None
 ) -> Path:
-    """Write ``reports/SET/index.html`` on the models that were trained on a set, and return its path.
+    """Write ``reports/REPORT/index.html`` on the models that belong to a report, and return its path.
 
     Parameters
     ----------
-    set_name : str or None
-        None takes the set of the newest model.
+    report : str or None
+        None takes that of the newest model.
     names : list of str, optional
         Only these models.
-    notices : list of str, optional
-        What a reader must know first, beside what the passports tell (untrained weights, and so on).
-    command : str
-        What makes the report again.
 
     Raises
     ------
     InputError
-        If no model was trained on the set.
+        If there is no such model, or its predictions have gone.
     """
     passports = persist.passports(models)
-    if set_name is None and passports:
-        set_name = passports[-1]["data"]["set"]
-    chosen = [p for p in passports if p["data"]["set"] == set_name and (names is None or p["name"] in names)]
+    if report is None and passports:
+        report = passports[-1]["report"]
+    chosen = [p for p in passports if p["report"] == report and (names is None or p["name"] in names)]
     if not chosen:
-        raise InputError(f"no model in {models} was trained on {set_name or 'anything'}; run classify tune first")
+        there = ", ".join(sorted({p["report"] for p in passports})) or "none yet; run classify tune first"
+        raise InputError(f"no model in {models} belongs to {report or 'a report'}; there are: {there}")
     digest = chosen[-1]["data"]["digest"]
     chosen = [p for p in chosen if p["data"]["digest"] == digest]  # models of other images cannot be compared
+    for passport in chosen:
+        if not (predictions / f"{passport['name']}.csv").exists():
+            raise InputError(f"the predictions of {passport['name']} in {predictions} have gone; tune it again")
     tables = [Predictions.read(predictions / f"{passport['name']}.csv") for passport in chosen]
+    commands = dict.fromkeys(passport["command"] for passport in chosen if passport["command"])
     return write_report(
         Predictions.concat(tables),
         chosen,
-        reports / set_name,
-        title=f"What tells the classes of {set_name} apart, and how well",
-        notices=[*_notices(chosen), *(notices or [])],
-        command=command or f"classify report {set_name}",
+        reports / report,
+        title=f"What tells the classes of {chosen[-1]['data']['set']} apart, and how well",
+        notices=_notices(chosen),
+        command="\n".join([*commands, f"classify report {report}"]),
     )
 
 
 def _notices(passports: list[dict]) -> list[str]:
     notices = []
-    extractors = {p["extractor"]["name"]: p["extractor"] for p in passports if p["extractor"]}
-    for extractor in extractors.values():
-        if not extractor["trained"]:
-            notices.append(
-                f"The features come from an UNTRAINED {extractor['backbone']} (random weights): ImageNet weights could "
-                "not be had, or were not asked for. Judge no deep features by these scores."
-            )
-    for note in dict.fromkeys(note for p in passports for note in p["data"]["notes"]):
-        notices.append(note)
-    return notices
+    untrained = [p for p in passports if p["extractor"] and not p["extractor"]["trained"]]
+    if untrained:
+        notices.append(
+            f"The features of {', '.join(p['name'] for p in untrained)} come from an UNTRAINED "
+            f"{untrained[0]['extractor']['backbone']} (random weights): ImageNet weights could not be had, or were not "
+            "asked for. Judge no deep features by these scores."
+        )
+    return [*notices, *dict.fromkeys(note for passport in passports for note in passport["notes"])]

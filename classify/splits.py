@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -29,6 +30,8 @@ class Partition:
         without a label, which are predicted and not scored.
     units : ndarray of int, one a row
         Rows with the same number share a group or are equal files, and belong on one side of every split.
+    groups : ndarray of str, one a row
+        The same as names, for people: the group's, or that of the equal files; "" for a row that stands alone.
     notes : tuple of str
         What was decided on the way, a sentence each.
     """
@@ -36,6 +39,7 @@ class Partition:
     train: np.ndarray
     tests: dict[str, np.ndarray]
     units: np.ndarray
+    groups: np.ndarray
     notes: tuple[str, ...]
 
 
@@ -76,7 +80,8 @@ def partition(rows: pd.DataFrame) -> Partition:
         )
         train &= ~seen
     _check(rows["label"].to_numpy(dtype=str), train, tests)
-    return Partition(np.flatnonzero(train), tests, units, tuple(notes))
+    notes += _oddities(rows, tests)
+    return Partition(np.flatnonzero(train), tests, units, _names(rows, units), tuple(notes))
 
 
 def independent_units(rows: pd.DataFrame) -> np.ndarray:
@@ -128,6 +133,24 @@ def _chosen(rows: pd.DataFrame, units: np.ndarray) -> np.ndarray:
     names = rows["group"].where(rows["group"] != "", rows["key"]).groupby(units).transform("min")
     fraction = {name: int(hashlib.sha256(name.encode()).hexdigest()[:12], 16) / 16**12 for name in names.unique()}
     return names.map(fraction).to_numpy() < HELD_OUT_FRACTION
+
+
+def _names(rows: pd.DataFrame, units: np.ndarray) -> np.ndarray:
+    alone = (rows["group"] == "") & (np.bincount(units)[units] == 1)
+    names = rows["group"].where(rows["group"] != "", "copies of " + rows["path"])
+    return names.groupby(units).transform("first").where(~alone, "").to_numpy(dtype=str)
+
+
+def _oddities(rows: pd.DataFrame, tests: dict[str, np.ndarray]) -> list[str]:
+    """What a reader of scores must know of equal files: under two classes, or in two test sets."""
+    notes = []
+    labels = rows[rows["label"] != ""].groupby("key")["label"].nunique()
+    if n := int(rows["key"].isin(labels[labels > 1].index).sum()):
+        notes.append(f"{n:,} files are equal to a file of another class: one of the two labels is wrong.")
+    for (one, first), (other, second) in combinations(tests.items(), 2):
+        if n := int(rows["key"].iloc[second].isin(rows["key"].iloc[first]).sum()):
+            notes.append(f"{n:,} images of set {other!r} are also in set {one!r}: the two do not confirm each other.")
+    return notes
 
 
 def _check(labels: np.ndarray, train: np.ndarray, tests: dict[str, np.ndarray]) -> None:

@@ -38,8 +38,7 @@ class TrainedModel:
     def predict(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return calibrated probabilities (n_samples, n_classes) and decided classes (n_samples,) of str.
 
-        The decision is the estimator's own; for two classes that is where the probability of the positive class
-        passes the passport's threshold.
+        The decision is the estimator's own, and the likeliest class.
         """
         scores = class_scores(self.estimator, X)
         return self.calibration(scores), np.array(self.classes)[scores.argmax(axis=1)]

@@ -67,12 +67,15 @@ def tune(
     study = _study(job, storage)
     with progress.task(f"tune {job.spec.name}", job.trials, "trial") as tick:
         best = _optimise(study, job, validation, timeout, started, tick, progress)
+    searched = time.monotonic()
     if best is None or best.params != study.best_trial.params:
         best = validation.run(study.best_trial.params, progress)  # its trial was run by an earlier session
     estimator = validation.refit(best.params, progress)
     classes = [str(label) for label in estimator.classes_]
     calibration = Calibration.fit(best.oof, np.searchsorted(classes, job.y))
-    passport = _passport(job, best, calibration, classes, len(_complete(study)), time.monotonic() - started)
+    trials = _complete(study)
+    seconds = sum(trial.duration.total_seconds() for trial in trials) + time.monotonic() - searched
+    passport = _passport(job, best, classes, len(trials), seconds)
     model = TrainedModel(estimator, calibration, passport)
     return Tuned(model, _predict_all(job, model, best, X))
 
@@ -152,9 +155,7 @@ def _complete(study: optuna.Study) -> list[FrozenTrial]:
     return study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
 
 
-def _passport(
-    job: Plan, best: Folded, calibration: Calibration, classes: list[str], n_trials: int, seconds: float
-) -> dict:
+def _passport(job: Plan, best: Folded, classes: list[str], n_trials: int, seconds: float) -> dict:
     rows = job.features.rows
     used = {"train": job.parts.train, **job.parts.tests}
     positive = positive_class(classes) if len(classes) == 2 else None
@@ -165,7 +166,7 @@ def _passport(
         "reads": job.spec.reads,
         "classes": classes,
         "positive": positive,
-        "threshold": calibration.threshold(classes.index(positive)) if positive else None,
+        "threshold": 0.5 if positive else None,
         "params": best.params,
         "settings": job.settings,
         "extractor": job.features.extractor if job.spec.reads == "features" else None,
@@ -175,8 +176,10 @@ def _passport(
             "digest": job.data_digest,
             "n_train": len(job.parts.train),
             "counts": {name: rows["label"].iloc[index].value_counts().to_dict() for name, index in used.items()},
-            "notes": list(job.parts.notes),
         },
+        "report": job.report,
+        "notes": list(job.notes),
+        "command": job.command,
         "cv": {
             "scoring": job.scoring,
             "n_folds": job.n_folds,
@@ -195,7 +198,7 @@ def _passport(
 
 
 def _predict_all(job: Plan, model: TrainedModel, best: Folded, X: np.ndarray) -> Predictions:
-    rows, train = job.features.rows, job.parts.train
+    rows, train = job.features.rows.assign(group=job.parts.groups), job.parts.train
     decided = np.array(model.classes)[best.oof.argmax(axis=1)]
     out_of_fold = predictions_table(
         model.name, model.classes, rows.iloc[train], VALIDATION, model.calibration(best.oof), decided, best.fold

@@ -77,7 +77,8 @@ def _fall(held_out, row, name) -> str:
     columns = ["accuracy", "accuracy_low", "accuracy_high"]
     fall, low, high = (100 * value for value in difference(tuple(held_out[columns]), tuple(row[columns])))
     if low <= 0 <= high:
-        change = f"{-fall:+.1f} points ({-high:+.1f} to {-low:+.1f})"
+        middle, lowest, highest = (round(-value, 1) + 0.0 for value in (fall, high, low))  # + 0.0: never "-0.0"
+        change = f"{middle:+.1f} points ({lowest:+.1f} to {highest:+.1f})"
         return f"From held-out to “{name}” no change of accuracy can be told: {change}."
     if fall < 0:
         return f"From held-out to “{name}” accuracy rises by {-fall:.1f} points ({-high:.1f}–{-low:.1f})."

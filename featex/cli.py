@@ -8,6 +8,7 @@ import click
 from featex import layout
 from featex.errors import FeatexError, InputError
 
+DEVICES = ["auto", "cpu", "cuda", "mps"]
 FEATURES = click.option(
     "--out",
     default=str(layout.FEATURES),
@@ -35,15 +36,24 @@ def cli() -> None:
     help="ImageNet weights (torch's cache, else a download), untrained ones, the first that can be had, or a "
     ".safetensors or .pth file.",
 )
-@click.option("--device", default="auto", type=click.Choice(["auto", "cpu", "cuda", "mps"]))
+@click.option(
+    "--device",
+    default="auto",
+    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    help="auto: a GPU where there is one.",
+)
 @click.option("--batch-size", type=click.IntRange(1), show_default="8 on a CPU, 256 on a GPU")
 @click.option("--workers", type=click.IntRange(1), show_default="one a core", help="Threads that read and decode.")
 @FEATURES
 @click.option("--name", show_default="the folder's name", help="What to call the set.")
 @click.option("--labels", type=click.Path(), help="A CSV that names the images, instead of folders that do.")
-@click.option("--path-column", help="Column of the CSV that holds paths.")
-@click.option("--label-column", help="Column of the CSV that holds labels.")
-@click.option("--set-column", help="Column of the CSV that tells train, val, test and custom sets apart.")
+@click.option("--path-column", show_default="file_name, path, file, ...", help="Column of the CSV that holds paths.")
+@click.option("--label-column", show_default="label, class, target", help="Column of the CSV that holds labels.")
+@click.option(
+    "--set-column",
+    show_default="split, set",
+    help="Column of the CSV that tells train, val, test and custom sets apart.",
+)
 @click.option("--group-column", help="Column of the CSV whose equal values must never straddle a split.")
 @click.option(
     "--group-rows",

@@ -14,7 +14,7 @@ from featex.images import SUFFIXES
 SPLIT_NAMES = {
     "train": ("train", "training"),
     "val": ("val", "valid", "validation", "dev"),
-    "test": ("test", "testing", "eval", "evaluation"),
+    "test": ("test", "testing", "eval", "evaluation", "heldout", "held-out", "held_out", "holdout"),
 }
 _SPLITS = {spelling: split for split, spellings in SPLIT_NAMES.items() for spelling in spellings}
 MISSING = (-1, -1)

@@ -9,6 +9,9 @@ import click
 from featex import layout
 from featex.errors import FeatexError
 
+DEVICES = ["auto", "cpu", "cuda", "mps"]
+SCORING = "accuracy, balanced_accuracy, f1_macro, roc_auc or average_precision: its mean over folds is maximised."
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(package_name="featex")
@@ -29,22 +32,33 @@ def cli() -> None:
     metavar="auto|imagenet|random|FILE",
     help="auto takes ImageNet's, or where they cannot be had untrained ones; the report says which.",
 )
-@click.option("--device", default="auto", type=click.Choice(["auto", "cpu", "cuda", "mps"]))
-@click.option("--trials", type=click.IntRange(1), show_default="each model's own")
-@click.option("--folds", "n_folds", type=click.IntRange(2), show_default="5; 3 if quick")
-@click.option("--scoring", default="accuracy", help="The score whose mean over folds is maximised.")
-@click.option("--seed", default=0)
+@click.option(
+    "--device",
+    default="auto",
+    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    help="auto: a GPU where there is one.",
+)
+@click.option("--trials", type=click.IntRange(1), show_default="each model's own", help="Of each study.")
+@click.option(
+    "--folds", "n_folds", type=click.IntRange(2), show_default="5; 3 if quick", help="Of the cross-validation."
+)
+@click.option(
+    "--scoring",
+    default="accuracy",
+    help=SCORING,
+)
+@click.option("--seed", default=0, type=click.IntRange(0, 2**31 - 1), help="Of folds, search and training.")
 @click.option("--image-size", type=click.IntRange(1), show_default="each net's own", help="Pixels a side, for nets.")
 @click.option(
     "--epochs", "max_epochs", type=click.IntRange(1), show_default="each net's own", help="At most, for nets."
 )
 @click.option("--name", show_default="the folder's name", help="What to call the set and its report.")
 @click.option("--labels", type=click.Path(), help="A CSV that names the images; for its columns see featex extract.")
-@click.option("--path-column")
-@click.option("--label-column")
-@click.option("--set-column")
-@click.option("--group-column")
-@click.option("--group-rows", type=click.IntRange(2))
+@click.option("--path-column", help="Column of the CSV that holds paths.")
+@click.option("--label-column", help="Column of the CSV that holds labels.")
+@click.option("--set-column", help="Column of the CSV that tells train, val, test and custom sets apart.")
+@click.option("--group-column", help="Column of the CSV whose equal values must never straddle a split.")
+@click.option("--group-rows", type=click.IntRange(2), help="Every N successive rows of the CSV are one group.")
 @click.option("--class", "classes", multiple=True, metavar="NAME=PATTERN", help="As featex extract takes it.")
 def compare(directory: str, only: str | None, classes: tuple[str, ...], **options) -> None:
     """Compare models on the images in DIR: extract, tune, predict every set, write the report.
@@ -57,7 +71,7 @@ def compare(directory: str, only: str | None, classes: tuple[str, ...], **option
 
     path = compare(
         directory,
-        only=only.split(",") if only else (),
+        only=[name.strip() for name in only.split(",")] if only else (),
         classes=[parse_class(text) for text in classes],
         command=shlex.join(["pipelines", *sys.argv[1:]]),
         progress=TerminalProgress(),
@@ -68,7 +82,7 @@ def compare(directory: str, only: str | None, classes: tuple[str, ...], **option
 
 @cli.command()
 @click.argument("directory", metavar="[DIR]", default=str(layout.SAMPLE), type=click.Path())
-@click.option("--seed", default=0)
+@click.option("--seed", default=0, type=click.IntRange(0, 2**31 - 1), help="Of folds, search and training.")
 def sample(directory: str, seed: int) -> None:
     """Make a small set of real and generated images in DIR, to try everything on, with no download."""
     from featex.progress import TerminalProgress

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from classify.models import MODELS, ModelSpec, get_model
 from classify.plan import N_FOLDS, Plan, plan
-from classify.results import is_kept, keep, write_report_on
+from classify.results import is_kept, keep, replaced, write_report_on
 from classify.tuning import tune
 from featex.extraction import extract
 from featex.layout import FEATURES, PREDICTIONS, REPORTS, STUDIES
@@ -51,7 +51,7 @@ def compare(
     only : sequence of str
         Names in `classify.models.MODELS`; none stands for all.
     quick : bool
-        Fewer folds, trials and epochs: a first look.
+        Fewer folds, trials and epochs: a first look, with models and a report of its own (``<set>-quick``).
     weights : str
         As `featex.weights.find_weights` takes it. "auto" goes on with untrained ones where ImageNet's cannot be had,
         and the report's first screen says so.
@@ -80,30 +80,37 @@ def compare(
         f"features: {extraction.computed:,} computed, {extraction.cached:,} cached, {extraction.failed:,} failed"
     )
     features = extraction.load()
-    notices = []
+    notes = []
     if quick:
-        notices.append("This is a quick look: fewer folds, trials and epochs than a full run (leave out --quick).")
+        notes.append("This is a quick look: fewer folds, trials and epochs than a full run (leave out --quick).")
     if extraction.failed:
         files = "1 file" if extraction.failed == 1 else f"{extraction.failed:,} files"
-        notices.append(f"{files} cannot be used; which and why is in {extraction.stored.failed_path}.")
+        notes.append(f"{files} cannot be used; which and why is in {extraction.stored.failed_path}.")
     folds = n_folds or (QUICK_FOLDS if quick else N_FOLDS)
     asked = {"trials": trials, "image_size": image_size, "max_epochs": max_epochs}
     jobs = [
         plan(
-            spec.name, features, n_folds=folds, scoring=scoring, seed=seed, device=device, **_wishes(spec, quick, asked)
+            spec.name,
+            features,
+            n_folds=folds,
+            scoring=scoring,
+            seed=seed,
+            report=f"{features.name}-quick" if quick else features.name,
+            notes=notes,
+            command=command,
+            device=device,
+            **_wishes(spec, quick, asked),
         )
         for spec in specs
     ]
     for job in jobs:
         _run(job, project, progress)
     return write_report_on(
-        features.name,
+        jobs[0].report,
         project / MODELS_DIR,
         project / PREDICTIONS,
         project / REPORTS,
         names=[job.name for job in jobs],
-        notices=notices,
-        command=command,
     )
 
 
@@ -120,6 +127,8 @@ def _run(job: Plan, project: Path, progress: Progress) -> None:
         return
     settings = "".join(f", {key} {value}" for key, value in job.settings.items() if key != "random_state")
     progress.say(f"{job.name}: {job.trials} trials of {job.n_folds} folds on {len(job.parts.train):,} images{settings}")
+    if sentence := replaced(job, models):
+        progress.say(sentence)
     tuned = tune(job, storage=project / STUDIES / f"{job.name}.journal", progress=progress)
     keep(tuned, models, predictions)
     cv = tuned.model.passport["cv"]

@@ -77,7 +77,7 @@ def test_report_is_written_from_what_is_kept_alone(classify, extracted, data, tm
         (["tune"], 2, "Missing option '--model'"),
         (["tune", "--model", "svm"], 1, "no features in artifacts/features; make some with: featex extract DIR"),
         (["predict", "svm", "x.jpg"], 1, "no model 'svm' in artifacts/models; there are: none yet"),
-        (["report"], 1, "no model in artifacts/models was trained on anything; run classify tune first"),
+        (["report"], 1, "no model in artifacts/models belongs to a report; there are: none yet"),
     ],
 )
 def test_without_what_it_needs_it_says_how_to_get_it(classify, tmp_path, arguments, code, sentence):

@@ -75,3 +75,12 @@ def test_a_net_predicts_images_and_sets_alike_and_lists_what_it_cannot_read(feat
     np.testing.assert_allclose(table["prob_ai"], by_set["prob_ai"], atol=1e-6)
     assert len(table) == 6
     assert failed["path"].tolist() == [str(data / "wild/ai/zzz.jpg")]
+
+
+def test_a_net_refuses_images_that_changed_since_extraction(features, data):
+    (data / "train/ai/000.jpg").write_bytes((data / "test/ai/000.jpg").read_bytes())
+    with pytest.raises(InputError, match=r"train/ai/000\.jpg has changed .*run featex extract again"):
+        tune(plan("lenet5", features, n_folds=2, max_epochs=1, device="cpu"))
+    (data / "train/ai/000.jpg").unlink()
+    with pytest.raises(InputError, match=r"train/ai/000\.jpg has gone"):
+        tune(plan("lenet5", features, n_folds=2, max_epochs=1, device="cpu"))

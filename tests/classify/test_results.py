@@ -1,7 +1,7 @@
 import pytest
 
 from classify.plan import plan
-from classify.results import is_kept, keep, write_report_on
+from classify.results import is_kept, keep, replaced, write_report_on
 from classify.tuning import tune
 from featex.errors import InputError
 
@@ -50,5 +50,21 @@ def test_a_report_says_first_what_spoils_it(make_features, tmp_path):
 
 
 def test_no_model_is_a_sentence(tmp_path):
-    with pytest.raises(InputError, match=r"no model in .*run classify tune first"):
+    with pytest.raises(InputError, match=r"no model in .* belongs to a report; there are: none yet"):
         write_report_on(None, tmp_path, tmp_path, tmp_path)
+
+
+def test_a_model_that_would_be_replaced_is_named(make_features, tmp_path):
+    features = make_features()
+    job = plan("svm", features, trials=1, n_folds=3)
+    run(tmp_path, job)
+    assert replaced(job, tmp_path / "models") == ""
+    assert "1 trials, 3 folds" in replaced(plan("svm", features, n_folds=4), tmp_path / "models")
+    assert replaced(plan("logreg", features), tmp_path / "models") == ""
+
+
+def test_predictions_that_have_gone_are_a_sentence(make_features, tmp_path):
+    run(tmp_path, plan("svm", make_features(), trials=1, n_folds=3))
+    (tmp_path / "predictions" / "svm-toy.csv").unlink()
+    with pytest.raises(InputError, match=r"the predictions of svm-toy in .* have gone; tune it again"):
+        write_report_on(None, tmp_path / "models", tmp_path / "predictions", tmp_path / "reports")

@@ -8,12 +8,8 @@ from classify.splits import folds, independent_units, partition
 
 def rows_of(**columns):
     n = len(next(iter(columns.values())))
-    defaults = {
-        "label": ["a", "b"] * (n // 2),
-        "split": [""] * n,
-        "group": [""] * n,
-        "key": [f"k{i}" for i in range(n)],
-    }
+    empty, names = [""] * n, [f"{i}.jpg" for i in range(n)]
+    defaults = {"path": names, "label": ["a", "b"] * (n // 2), "split": empty, "group": empty, "key": names}
     return pd.DataFrame({**defaults, **columns})
 
 
@@ -30,7 +26,7 @@ def test_rows_that_share_a_group_or_a_content_also_by_a_chain_are_one_unit():
 
 
 def test_a_group_called_as_a_key_is_no_copy_of_it():
-    assert len(set(independent_units(rows_of(group=["k1", ""], key=["k0", "k1"])))) == 2
+    assert len(set(independent_units(rows_of(group=["1.jpg", ""])))) == 2
 
 
 def test_sets_are_taken_as_they_are_and_val_joins_train():
@@ -101,6 +97,21 @@ def test_rows_without_a_label_are_predicted_and_never_trained_on():
 def test_data_that_cannot_be_trained_on_is_refused_in_a_sentence(columns, sentence):
     with pytest.raises(DataError, match=sentence):
         partition(rows_of(**columns))
+
+
+def test_rows_of_one_unit_have_one_name_for_people():
+    rows = rows_of(
+        split=["train"] * 2 + ["test"] * 4, key=["a", "b", "c", "c", "d", "e"], group=["", "", "", "", "g", "g"]
+    )
+    assert partition(rows).groups.tolist() == ["", "", "copies of 2.jpg", "copies of 2.jpg", "g", "g"]
+
+
+def test_equal_files_of_two_classes_or_two_test_sets_are_said():
+    rows = rows_of(split=["train"] * 4 + ["test"] * 2 + ["wild"] * 2, key=["a", "a", "b", "c", "d", "e", "d", "f"])
+    notes = partition(rows).notes
+    assert notes[0].startswith("2 files are equal to a file of another class")
+    assert notes[1].startswith("1 images of set 'wild' are also in set 'test'")
+    assert len(notes) == 2
 
 
 def test_folds_cover_every_row_once_and_never_part_a_unit():

@@ -54,10 +54,26 @@ def test_what_is_done_is_skipped_and_what_is_not_is_not(run, monkeypatch):
     assert tuned == ["logreg-images", "svm-images"]
 
 
-def test_a_quick_look_is_called_one_on_the_page(run):
-    path, _ = run(only=("svm",), quick=True)
-    assert "quick look" in path.read_text()
-    assert persist.load(path.parents[2] / "models" / "svm-images").passport["cv"]["n_folds"] == 3
+def test_a_quick_look_is_called_one_and_leaves_the_full_models_alone(run, tmp_path):
+    full, _ = run(only=("svm",), n_folds=4)
+    quick, _ = run(only=("svm",), quick=True, n_folds=None)
+    assert full.parent.name == "images"
+    assert quick.parent.name == "images-quick"
+    assert "quick look" in quick.read_text()
+    folds = {p["name"]: p["cv"]["n_folds"] for p in persist.passports(tmp_path / "artifacts/models")}
+    assert folds == {"svm-images": 4, "svm-images-quick": 3}
+
+
+def test_the_report_written_again_says_all_that_the_first_said(run, data, tmp_path):
+    from classify.results import write_report_on
+
+    (data / "train/ai/000.jpg").write_bytes(b"no image")
+    path, _ = run(only=("svm",), quick=True, weights="random", command="pipelines compare images --quick")
+    first = path.read_text()
+    places = (tmp_path / "artifacts" / name for name in ("models", "predictions", "reports"))
+    assert write_report_on("images-quick", *places).read_text() == first
+    for word in ("quick look", "1 file cannot be used", "UNTRAINED", "pipelines compare images --quick"):
+        assert word in first
 
 
 def test_untrained_weights_are_said_on_the_page(run):
