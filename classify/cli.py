@@ -138,7 +138,10 @@ def predict(
     sets = stored_sets(Path(features_dir))
     names = {stored.name for stored in sets} | {f"{stored.extractor_dir.name}/{stored.name}" for stored in sets}
     if len(paths) == 1 and not Path(paths[0]).exists() and paths[0] in names:
-        table = predict_set(trained, load_features(Path(features_dir), paths[0]), progress)
+        features = load_features(Path(features_dir), paths[0])
+        table = predict_set(trained, features, progress)
+        if features.name == trained.passport["data"]["set"]:
+            progress.say(f"{trained.name} was trained on images of this set: judge it by classify report instead.")
     else:
         table, failed = predict_images(
             trained, paths, cache=features_dir, weights=weights, device=device, progress=progress

@@ -10,13 +10,13 @@ from classify.errors import ModelError
 from classify.inputs import read_inputs
 from classify.trained import TrainedModel
 from featex.dataset import find_images
-from featex.errors import InputError
+from featex.errors import InputError, WeightsError
 from featex.features import Features
 from featex.progress import Progress
 
 
 def predict_set(model: TrainedModel, features: Features, progress: Progress | None = None) -> pd.DataFrame:
-    """Return a row an image of a feature set: path, label (the decision), and `prob_<class>` for each class.
+    """Return a row an image of a set: path, label (the decision), `prob_<class>` for each class, and the image's split.
 
     Raises
     ------
@@ -30,7 +30,7 @@ def predict_set(model: TrainedModel, features: Features, progress: Progress | No
             f"{features.extractor['name']}; give images instead, or extract the set with the same backbone and weights"
         )
     X = read_inputs(model.passport["reads"], features, model.passport["settings"], progress or Progress())
-    return _table(model, [str(path) for path in features.paths], X)
+    return _table(model, [str(path) for path in features.paths], X).assign(split=features.rows["split"])
 
 
 def predict_images(
@@ -100,7 +100,12 @@ def _features_of(model: TrainedModel, files: list[Path], *, cache, weights, devi
     from featex.extractor import Extractor
 
     passport = model.passport["extractor"]
-    extractor = Extractor(passport["backbone"], weights or passport["weights"], device, progress=progress)
+    try:
+        extractor = Extractor(passport["backbone"], weights or passport["weights"], device, progress=progress)
+    except WeightsError as error:
+        raise ModelError(
+            f"{model.name} needs the weights it was trained with; name them with --weights ({error})"
+        ) from error
     if extractor.fingerprint != passport["fingerprint"]:
         raise ModelError(
             f"{model.name} was trained on features of {passport['name']} (weights sha256 "

@@ -36,10 +36,13 @@ def test_predict_writes_csv_and_json_of_images_and_of_a_set(classify, extracted,
     assert code == 0
     assert out.splitlines()[0] == "path,label,prob_ai,prob_real"
     assert len(out.splitlines()) == 7
-    code, out, _ = classify("predict", "logreg-images", "images", "--format", "json", "--out", "all.json")
+    name = f"{extracted.stored.extractor_dir.name}/images"  # "images" alone is the folder beside it
+    code, out, err = classify("predict", "logreg-images", name, "--format", "json", "--out", "all.json")
     assert (code, out) == (0, "38 rows: all.json\n")
     rows = json.loads((tmp_path / "all.json").read_text())
-    assert rows[0].keys() == {"path", "label", "prob_ai", "prob_real"}
+    assert rows[0].keys() == {"path", "label", "prob_ai", "prob_real", "split"}
+    assert all((row["prob_ai"] > 0.5) == (row["label"] == "ai") for row in rows)
+    assert "was trained on images of this set" in err
 
 
 def test_predict_lists_what_it_left_out(classify, extracted, data):

@@ -84,3 +84,14 @@ def test_a_net_refuses_images_that_changed_since_extraction(features, data):
     (data / "train/ai/000.jpg").unlink()
     with pytest.raises(InputError, match=r"train/ai/000\.jpg has gone"):
         tune(plan("lenet5", features, n_folds=2, max_epochs=1, device="cpu"))
+
+
+def test_weights_that_have_gone_are_asked_for(features, data, tmp_path, weights_file):
+    import shutil
+
+    moved = shutil.copy(weights_file, tmp_path / "moved.safetensors")
+    model = tune(plan("logreg", features, trials=1, n_folds=3)).model
+    model.passport["extractor"]["weights"] = str(tmp_path / "gone.safetensors")
+    with pytest.raises(ModelError, match="name them by --weights"):
+        predict_images(model, [data / "wild"], cache=tmp_path / "features")
+    assert len(predict_images(model, [data / "wild"], cache=tmp_path / "features", weights=str(moved))[0]) == 6

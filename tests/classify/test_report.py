@@ -255,3 +255,12 @@ def test_a_set_of_a_handful_of_groups_is_called_one(tmp_path):
     assert text.count("groups only") == 1
     many = table.assign(group=(number % 20).astype(str))
     assert "groups only" not in page(Predictions(many), tmp_path).text
+
+
+def test_models_made_differently_are_called_out(tmp_path):
+    alike = [{**PASSPORT, "name": name} for name in ("svm", "logreg")]
+    assert "do not compare" not in page(USUAL, tmp_path, alike).text
+    folds = [alike[0], {**alike[1], "cv": {**PASSPORT["cv"], "n_folds": 3}}]
+    assert "validated in different folds" in page(USUAL, tmp_path, folds).text
+    other = [{**alike[0], "extractor": {"fingerprint": "a"}}, {**alike[1], "extractor": {"fingerprint": "b"}}]
+    assert "features of different extractors" in page(USUAL, tmp_path, other).text
