@@ -92,6 +92,6 @@ def test_weights_that_have_gone_are_asked_for(features, data, tmp_path, weights_
     moved = shutil.copy(weights_file, tmp_path / "moved.safetensors")
     model = tune(plan("logreg", features, trials=1, n_folds=3)).model
     model.passport["extractor"]["weights"] = str(tmp_path / "gone.safetensors")
-    with pytest.raises(ModelError, match="name them by --weights"):
+    with pytest.raises(ModelError, match="name them with --weights"):
         predict_images(model, [data / "wild"], cache=tmp_path / "features")
     assert len(predict_images(model, [data / "wild"], cache=tmp_path / "features", weights=str(moved))[0]) == 6
