@@ -185,7 +185,7 @@ MODELS = {
             settle=lambda seed, **wishes: {"random_state": seed},
         ),
         _net("lenet5", "LeNet-5 with BatchNorm, trained end to end on 32-pixel images"),
-        # At 256 pixels an epoch of 1,000 images takes a quarter of an hour on two cores; at 64 pixels a minute.
+        # An epoch at 256 pixels costs sixteen times one at 64, and without a GPU that is too much for a default.
         _net(
             "cnn",
             "8-layer CNN, trained end to end on 256-pixel images (64 without a GPU)",
