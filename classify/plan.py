@@ -21,7 +21,11 @@ N_FOLDS = 5
 
 @dataclass(frozen=True)
 class Plan:
-    """A model to tune on a set of images, with every choice made; equal digests mean equal studies."""
+    """A model to tune on a set of images, with every choice made; equal digests mean equal studies.
+
+    The fields are the parameters of `plan` with what they were settled to: `parts` says which rows train and which are
+    tested on, `settings` what the model is built with beside what trials vary.
+    """
 
     spec: ModelSpec
     features: Features

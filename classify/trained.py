@@ -20,7 +20,7 @@ class TrainedModel:
         Learnt on out-of-fold scores.
     passport : dict
         As JSON can hold it: name, model, reads, classes, positive, threshold, params, settings, extractor, data, cv,
-        trials, seconds, seed, versions, created.
+        trials, seconds, seed, versions, created, and the report it belongs to with its notes and command.
     """
 
     estimator: object
