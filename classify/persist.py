@@ -129,7 +129,8 @@ def _check_trees(estimator) -> None:
 
 def passports(directory: Path) -> list[dict]:
     """Return the passports of the models below `directory`, oldest first."""
-    found = [read_json(path) for path in Path(directory).glob(f"*/{PASSPORT}")]
+    # A folder with a dot is what a killed `save` left behind.
+    found = [read_json(path) for path in Path(directory).glob(f"[!.]*/{PASSPORT}")]
     return sorted(found, key=lambda passport: passport["created"])
 
 

@@ -53,6 +53,14 @@ def test_a_model_takes_the_place_of_an_older_one_whole(model, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [model.name]
 
 
+def test_what_a_killed_save_left_behind_is_no_model(model, tmp_path):
+    path = persist.save(model, tmp_path)
+    path.rename(path.with_name(f".{path.name}.x1"))
+    assert persist.passports(tmp_path) == []
+    persist.save(model, tmp_path)
+    assert [passport["name"] for passport in persist.passports(tmp_path)] == [model.name]
+
+
 def test_a_file_with_another_type_in_it_is_refused(model, tmp_path):
     path = persist.save(model, tmp_path)
     with zipfile.ZipFile(path / "estimator.skops") as archive:
