@@ -39,6 +39,7 @@ class Plan:
     report: str
     notes: tuple[str, ...] = ()
     command: str = ""
+    published: dict | None = None
 
     @property
     def y(self) -> np.ndarray:
@@ -58,7 +59,7 @@ class Plan:
 
     @property
     def digest(self) -> str:
-        """Sha256 of all that the study depends on, but for the number of trials."""
+        """Sha256 of all that the study depends on, but for the number of trials where there are any."""
         facts = {
             "model": self.spec.name,
             "data": self.data_digest,
@@ -69,6 +70,7 @@ class Plan:
             "settings": self.settings,
             "versions": versions(),
         }
+        facts |= {} if self.trials else {"search": False}  # a recipe is another model than the best of some trials
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
@@ -84,6 +86,7 @@ def plan(
     report: str | None = None,
     notes: Sequence[str] = (),
     command: str = "",
+    published: dict | None = None,
     **wishes,
 ) -> Plan:
     """Return the tuning job that these choices make; all is checked that can be before work begins.
@@ -95,7 +98,7 @@ def plan(
     features : Features
         The set of images; models that read pixels open the files it names.
     trials : int, optional
-        Of the whole study; the model's own number by default.
+        Of the whole study; the model's own number by default. 0 is the model's recipe, without a search.
     n_folds : int
     scoring : str
         A name in `classify.metrics.SCORES`; the mean over folds is maximised.
@@ -109,6 +112,8 @@ def plan(
         What a reader of the scores must know, beside what the data tell.
     command : str
         What makes the model again.
+    published : dict, optional
+        What a study that is run again said of this model, as JSON can hold it; see `classify.published`.
     **wishes
         `image_size`, `max_epochs` and `device` for models that read pixels; None leaves the model's own.
 
@@ -122,6 +127,8 @@ def plan(
         raise unknown("scoring", scoring, SCORES)
     if n_folds < 2:
         raise ModelError(f"cross-validation needs two folds or more, not {n_folds}")
+    if trials is not None and trials < 0:
+        raise ModelError(f"a study has 0 trials (the recipe alone) or more, not {trials}")
     wishes = {key: value for key, value in wishes.items() if value is not None}
     for wish in sorted(wishes.keys() - {"device"}) if spec.reads == "features" else ():
         raise ModelError(f"{model} reads features; {wish} is for models that read pixels")
@@ -134,7 +141,7 @@ def plan(
         spec,
         features,
         parts,
-        trials=trials or spec.trials,
+        trials=spec.trials if trials is None else trials,
         n_folds=n_folds,
         scoring=scoring,
         seed=seed,
@@ -143,6 +150,7 @@ def plan(
         report=report,
         notes=(*parts.notes, *notes),
         command=command,
+        published=published,
     )
 
 

@@ -179,6 +179,7 @@ def _passport(job: Plan, best: Folded, classes: list[str], n_trials: int, second
         },
         "report": job.report,
         "notes": list(job.notes),
+        "published": job.published,
         "command": job.command,
         "cv": {
             "scoring": job.scoring,
