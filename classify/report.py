@@ -17,6 +17,7 @@ from classify.errors import DataError
 from classify.figures import FIGURES
 from classify.metrics import SCORES, fold_scores, positive_class, score_table
 from classify.predictions import SET_TITLES, VALIDATION, Predictions
+from classify.published import beside
 from classify.verdict import SELECTION, count, listed, percent, spread, verdict, with_interval
 from featex.disk import cannot_write
 
@@ -84,6 +85,7 @@ def write_report(
             ],
             **verdict(scores, folds, predictions, _scoring(passports)),
             **tables(scores, folds, predictions, positive),
+            "published": beside(passports, scores, folds),
             "figures": list(_figures(predictions, positive, folder)),
             "cards": how_made(passports),
             "data": data_counts(predictions),

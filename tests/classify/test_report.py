@@ -264,3 +264,34 @@ def test_models_made_differently_are_called_out(tmp_path):
     assert "validated in different folds" in page(USUAL, tmp_path, folds).text
     other = [{**alike[0], "extractor": {"fingerprint": "a"}}, {**alike[1], "extractor": {"fingerprint": "b"}}]
     assert "features of different extractors" in page(USUAL, tmp_path, other).text
+
+
+STUDY = {
+    "study": "first",
+    "title": "The first <study>",
+    "source": "a journal",
+    "notes": ["Their images have gone."],
+    "scores": [
+        {"set": "test", "called": "their test", "value": 80, "n": 60},
+        {"set": "validation", "called": "folds", "value": 95, "n": None},
+    ],
+}
+
+
+def test_published_numbers_stand_beside_those_found_here(tmp_path):
+    found = page(USUAL, tmp_path, [PASSPORT | {"published": STUDY}])
+    for words in (
+        "The first <study>. Source: a journal.",
+        "their test 80 % (68.2–88.2)n = 60 held-out92.0 % (87.4–95.0)n = 200",
+        "folds 95 %n not known validation90.0 ±",
+        "Numbers that were measured on other images do not contradict each other",
+        "Their images have gone.",
+    ):
+        assert words in found.text
+    assert "As published" not in page(USUAL, tmp_path, [PASSPORT]).text
+
+
+def test_a_study_without_numbers_says_so(tmp_path):
+    text = page(USUAL, tmp_path, [PASSPORT | {"published": STUDY | {"scores": []}}]).text
+    assert "No published numbers of these models are known." in text
+    assert "their test" not in text
