@@ -92,8 +92,11 @@ def _summary(tuned) -> str:
     params = ", ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in passport["params"].items())
     cv = passport["cv"]
     values = ", ".join(f"{value:.3f}" for value in cv["scores"])
+    made = f"Best of {passport['trials']} trials in {passport['seconds']:.0f} s: {params}"
+    if members := passport.get("members"):
+        made = f"{passport['model'].capitalize()} of {', '.join(member['name'] for member in members)}"
     lines = [
-        f"Best of {passport['trials']} trials in {passport['seconds']:.0f} s: {params}",
+        made,
         f"Selection score, not a result: {cv['scoring']} {cv['mean']:.3f} ± {cv['std']:.3f} over folds ({values})",
         "Results, on images the model has never seen:",
     ]
@@ -105,6 +108,29 @@ def _summary(tuned) -> str:
             f"n = {row.n:,}"
         )
     return "\n".join(lines)
+
+
+@cli.command()
+@click.argument("members", nargs=-1, required=True, metavar="MODEL MODEL...")
+@click.option(
+    "--method", default="vote", help="vote: the mean of their probabilities; stack: logistic regression on them."
+)
+@click.option("--name", show_default="METHOD-REPORT", help="What to call the ensemble.")
+@MODELS
+@PREDICTIONS
+def ensemble(members: tuple[str, ...], method: str, name: str | None, models_dir: str, predictions_dir: str) -> None:
+    """Combine trained models on what they said, keep that as a model, and judge it on every unseen set."""
+    from classify.ensemble import combine, plan_ensemble
+    from classify.results import find_members, keep, read_predictions, replaced
+
+    passports = find_members(members, Path(models_dir))
+    job = plan_ensemble(method, passports, name=name, command=shlex.join(["classify", *sys.argv[1:]]))
+    if sentence := replaced(job, Path(models_dir)):
+        click.echo(sentence, err=True)
+    combined = combine(job, read_predictions(passports, Path(predictions_dir)))
+    path = keep(combined, Path(models_dir), Path(predictions_dir))
+    click.echo(_summary(combined))
+    click.echo(f"Saved: {path}")
 
 
 @cli.command()

@@ -1,5 +1,6 @@
 """A model on disk: skops or safetensors for what was learnt, and its passport (JSON). Loading runs no code from it."""
 
+import shlex
 import shutil
 import sys
 import tempfile
@@ -12,7 +13,7 @@ from safetensors import SafetensorError
 
 from classify.calibration import Calibration
 from classify.errors import ModelError
-from classify.trained import TrainedModel
+from classify.trained import TrainedModel, made
 from featex.disk import cannot_write, read_json, write_json
 from featex.errors import InputError, StoreError
 
@@ -38,7 +39,9 @@ def save(model: TrainedModel, directory: Path) -> Path:
     except OSError as error:
         raise cannot_write(target, error) from error
     try:
-        if passport["reads"] == "pixels":
+        if passport["reads"] == "predictions":
+            passport["estimator"] = model.estimator.learnt()
+        elif passport["reads"] == "pixels":
             safetensors.numpy.save_file(model.estimator.to_arrays(), temporary / WEIGHTS)
             passport["estimator"] = model.estimator.get_params()
         else:
@@ -56,12 +59,14 @@ def save(model: TrainedModel, directory: Path) -> Path:
 
 
 def load(directory: Path, device: str = "auto") -> TrainedModel:
-    """Return the model in `directory`; a net is put on `device`.
+    """Return the model in `directory`, an ensemble with its members from beside it; a net is put on `device`.
 
     Raises
     ------
     InputError
-        If there is no model.
+        If there is no model, or a member has gone.
+    ModelError
+        If a member was made again after the ensemble had combined it.
     StoreError
         If a file is damaged, of a newer format, or holds a type that we never write.
     """
@@ -70,9 +75,14 @@ def load(directory: Path, device: str = "auto") -> TrainedModel:
         raise InputError(f"no model in {directory}; make one with: classify tune --model svm")
     passport = read_json(directory / PASSPORT)
     if passport.get("format") != FORMAT:
-        raise StoreError(f"{directory} has format {passport.get('format')}, this version reads {FORMAT}; tune it again")
+        raise StoreError(f"{directory} has format {passport.get('format')}, this version reads {FORMAT}; make it again")
     try:
-        if passport["reads"] == "pixels":
+        if passport["reads"] == "predictions":
+            from classify.methods import METHODS
+
+            build = METHODS[passport["model"]].build
+            estimator = build.from_learnt(passport.pop("estimator"), len(passport["members"]), len(passport["classes"]))
+        elif passport["reads"] == "pixels":
             from classify.cnn import NetClassifier
 
             arrays = safetensors.numpy.load_file(directory / WEIGHTS)
@@ -91,8 +101,29 @@ def load(directory: Path, device: str = "auto") -> TrainedModel:
         ModelError,
         StoreError,
     ) as error:
-        raise StoreError(f"{directory} is damaged ({error}); delete it and tune it again") from error
-    return TrainedModel(estimator, calibration, passport)
+        raise StoreError(f"{directory} is damaged ({error}); delete it and make it again") from error
+    return TrainedModel(estimator, calibration, passport, _members(directory, passport, device))
+
+
+def _members(directory: Path, passport: dict, device: str) -> tuple[TrainedModel, ...]:
+    """Return the models that an ensemble combines, from beside it; refuse others than it was made of."""
+    if "members" not in passport:
+        return ()
+    name, members = passport["name"], []
+    names = [told["name"] for told in passport["members"]]
+    again = shlex.join(["classify", "ensemble", *names, "--method", passport["model"], "--name", name])
+    for told in passport["members"]:
+        path = directory.parent / told["name"]
+        if not (path / PASSPORT).is_file():
+            raise InputError(
+                f"{name} combines {told['name']}, which is not in {directory.parent}; tune it again, then: {again}"
+            )
+        # An ensemble has no ensembles for members, so none can be its own.
+        member = None if read_json(path / PASSPORT).get("reads") == "predictions" else load(path, device)
+        if member is None or made(member.passport) != told["made"]:
+            raise ModelError(f"{told['name']} was made again after {name} had combined it; combine anew with: {again}")
+        members.append(member)
+    return tuple(members)
 
 
 class _NoTorch:

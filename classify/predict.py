@@ -21,16 +21,22 @@ def predict_set(model: TrainedModel, features: Features, progress: Progress | No
     Raises
     ------
     ModelError
-        If the features are not those of the extractor that the model was trained on.
+        If the features are not those of the extractor that the model, or a member of an ensemble, was trained on.
     """
+    X = _set_inputs(model, features, progress or Progress())
+    return _table(model, [str(path) for path in features.paths], X).assign(split=features.rows["split"])
+
+
+def _set_inputs(model: TrainedModel, features: Features, progress: Progress) -> np.ndarray:
+    if model.passport["reads"] == "predictions":
+        return _say(model, [_set_inputs(member, features, progress) for member in model.members])
     trained_on = model.passport["extractor"]
     if trained_on and trained_on["fingerprint"] != features.extractor["fingerprint"]:
         raise ModelError(
             f"{model.name} was trained on features of {trained_on['name']}, and {features.name!r} holds those of "
             f"{features.extractor['name']}; give images instead, or extract the set with the same backbone and weights"
         )
-    X = read_inputs(model.passport["reads"], features, model.passport["settings"], progress or Progress())
-    return _table(model, [str(path) for path in features.paths], X).assign(split=features.rows["split"])
+    return read_inputs(model.passport["reads"], features, model.passport["settings"], progress)
 
 
 def predict_images(
@@ -59,7 +65,7 @@ def predict_images(
     predicted : DataFrame
         A row an image: path, label (the decision), and `prob_<class>` for each class.
     failed : DataFrame
-        path and reason.
+        path and reason; for an ensemble, what one of its members cannot read.
 
     Raises
     ------
@@ -69,8 +75,7 @@ def predict_images(
         If the weights are not those that the model was trained with.
     """
     files = _files(paths)
-    read = _features_of if model.passport["reads"] == "features" else _pixels_of
-    X, reasons = read(model, files, cache=cache, weights=weights, device=device, progress=progress or Progress())
+    X, reasons = _inputs(model, files, cache=cache, weights=weights, device=device, progress=progress or Progress())
     failed = pd.DataFrame(
         [(str(files[i]), reason) for i, reason in sorted(reasons.items())], columns=["path", "reason"]
     )
@@ -93,6 +98,37 @@ def _files(paths: Sequence[str | Path]) -> list[Path]:
         else:
             raise InputError(f"no image, folder or feature set {str(path)!r}")
     return files
+
+
+def _inputs(model: TrainedModel, files: list[Path], **options) -> tuple[np.ndarray, dict[int, str]]:
+    """Return what a model reads of those files that can be used, and why the others cannot, by number."""
+    read = {"features": _features_of, "pixels": _pixels_of, "predictions": _members_of}[model.passport["reads"]]
+    return read(model, files, **options)
+
+
+def _members_of(model: TrainedModel, files: list[Path], **options):
+    sources = [(member.passport["extractor"] or {}).get("fingerprint", member.name) for member in model.members]
+    read = {}  # members that read features of the same extractor share them
+    for source, member in zip(sources, model.members, strict=True):
+        if source not in read:
+            read[source] = _inputs(member, files, **options)
+    reasons = {i: reason for _, missing in read.values() for i, reason in missing.items()}
+    if len(reasons) == len(files):
+        return np.empty(0), reasons
+    for source, (X, missing) in read.items():
+        read[source] = X[np.array([i not in reasons for i in range(len(files)) if i not in missing])]
+    return _say(model, [read[source] for source in sources]), reasons
+
+
+def _say(model: TrainedModel, inputs: list[np.ndarray]) -> np.ndarray:
+    """Return what members say of the inputs of each, (n_samples, n_members, n_classes)."""
+    if not model.members:
+        raise ModelError(f"{model.name} has none of its members with it; load it with classify.persist.load")
+    said = []
+    for member, X in zip(model.members, inputs, strict=True):
+        probabilities, _ = member.predict(X)
+        said.append(probabilities[:, [member.classes.index(label) for label in model.classes]])
+    return np.stack(said, axis=1)
 
 
 def _features_of(model: TrainedModel, files: list[Path], *, cache, weights, device, progress):

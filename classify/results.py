@@ -1,13 +1,15 @@
 """Where models and their predictions are kept side by side, found again, and reported on."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from classify import persist
+from classify.ensemble import Ensemble
 from classify.plan import Plan
 from classify.predictions import Predictions
 from classify.report import write_report
 from classify.tuning import Tuned
-from featex.errors import InputError
+from featex.errors import InputError, unknown
 
 
 def keep(tuned: Tuned, models: Path, predictions: Path) -> Path:
@@ -19,7 +21,7 @@ def keep(tuned: Tuned, models: Path, predictions: Path) -> Path:
     return persist.save(tuned.model, models)
 
 
-def is_kept(job: Plan, models: Path, predictions: Path) -> bool:
+def is_kept(job: Plan | Ensemble, models: Path, predictions: Path) -> bool:
     """Return whether `keep` has written the outcome of this very job, with as many trials or more."""
     passport = next((p for p in persist.passports(models) if p["name"] == job.name), None)
     return (
@@ -30,7 +32,7 @@ def is_kept(job: Plan, models: Path, predictions: Path) -> bool:
     )
 
 
-def replaced(job: Plan, models: Path) -> str:
+def replaced(job: Plan | Ensemble, models: Path) -> str:
     """Return a sentence on the model of the same name that `keep` would replace, or ""."""
     passport = next((p for p in persist.passports(models) if p["name"] == job.name), None)
     if passport is None or passport["digest"] == job.digest:
@@ -39,6 +41,37 @@ def replaced(job: Plan, models: Path) -> str:
         f"This replaces the model {job.name} of {passport['created']} ({passport['trials']} trials, "
         f"{passport['cv']['n_folds']} folds; other data, features or choices)."
     )
+
+
+def find_members(names: Sequence[str], models: Path) -> list[dict]:
+    """Return the passports of the models called `names` below `models`, in that order.
+
+    Raises
+    ------
+    InputError
+        If there is no such model, naming the nearest.
+    """
+    there = {passport["name"]: passport for passport in persist.passports(models)}
+    if not there:
+        raise InputError(f"no model {names[0]!r} in {models}; there are: none yet; run classify tune first")
+    for name in names:
+        if name not in there:
+            raise unknown("model", name, there)
+    return [there[name] for name in names]
+
+
+def read_predictions(passports: Sequence[dict], predictions: Path) -> list[Predictions]:
+    """Return what `keep` has written that each of these models said.
+
+    Raises
+    ------
+    InputError
+        If it has gone.
+    """
+    for passport in passports:
+        if not (predictions / f"{passport['name']}.csv").exists():
+            raise InputError(f"the predictions of {passport['name']} in {predictions} have gone; make it again")
+    return [Predictions.read(predictions / f"{passport['name']}.csv") for passport in passports]
 
 
 def write_report_on(
@@ -67,10 +100,7 @@ def write_report_on(
         raise InputError(f"no model in {models} belongs to {report or 'a report'}; there are: {there}")
     digest = chosen[-1]["data"]["digest"]
     chosen = [p for p in chosen if p["data"]["digest"] == digest]  # models of other images cannot be compared
-    for passport in chosen:
-        if not (predictions / f"{passport['name']}.csv").exists():
-            raise InputError(f"the predictions of {passport['name']} in {predictions} have gone; tune it again")
-    tables = [Predictions.read(predictions / f"{passport['name']}.csv") for passport in chosen]
+    tables = read_predictions(chosen, predictions)
     commands = dict.fromkeys(passport["command"] for passport in chosen if passport["command"])
     return write_report(
         Predictions.concat(tables),

@@ -1,5 +1,7 @@
 """TrainedModel: a fitted estimator, its calibration, and its passport."""
 
+import hashlib
+import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,11 +23,14 @@ class TrainedModel:
     passport : dict
         As JSON can hold it: name, model, reads, classes, positive, threshold, params, settings, extractor, data, cv,
         trials, seconds, seed, versions, created, and the report it belongs to with its notes and command.
+    members : tuple of TrainedModel
+        What an ensemble combines; its X is what they say, (n_samples, n_members, n_classes). Else empty.
     """
 
     estimator: object
     calibration: Calibration
     passport: dict
+    members: tuple["TrainedModel", ...] = ()
 
     @property
     def name(self) -> str:
@@ -46,6 +51,15 @@ class TrainedModel:
     def predictions(self, rows: pd.DataFrame, X: np.ndarray, set_name: str) -> Predictions:
         """Return the predictions of `X`, whose facts are in `rows`, as rows of set `set_name`."""
         return predictions_table(self.name, self.classes, rows, set_name, *self.predict(X))
+
+
+def made(passport: dict) -> str:
+    """Return the sha256 of what a model came out as: another one where it was tuned again to another end.
+
+    The passport's digest alone would not do: it stays the same after more trials, which may find other parameters.
+    """
+    facts = [passport["digest"], passport["params"], passport["cv"]["scores"]]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def predictions_table(

@@ -64,6 +64,45 @@ def test_models_lists_what_can_be_and_what_was_trained(classify, extracted):
     assert "logreg-images: logreg on 24 images of images; selection score" in out
 
 
+def test_an_ensemble_is_made_listed_predicted_with_and_reported_on(classify, extracted, data, tmp_path):
+    for model in ("svm", "logreg"):
+        classify("tune", "--model", model, "--trials", 1, "--folds", 3)
+    code, out, err = classify("ensemble", "svm-images", "logreg-images", "--method", "stack")
+    assert (code, err) == (0, "")
+    assert out.startswith("Stack of svm-images, logreg-images\nSelection score, not a result: accuracy ")
+    assert "custom set 'wild': accuracy" in out
+    assert out.endswith("Saved: artifacts/models/stack-images\n")
+    _, out, _ = classify("models")
+    assert "stack-images: stack on 24 images of images; selection score" in out
+    code, out, _ = classify("predict", "stack-images", data / "wild")
+    assert (code, len(out.splitlines())) == (0, 7)
+    code, out, _ = classify("report")
+    page = (tmp_path / "artifacts/reports/images/index.html").read_text()
+    assert "classify ensemble svm-images logreg-images --method stack" in page
+    classify("tune", "--model", "svm", "--trials", 1, "--folds", 2)
+    code, out, err = classify("predict", "stack-images", data / "wild")
+    assert (code, out) == (1, "")
+    assert "svm-images was made again after stack-images had combined it" in err
+    code, _, err = classify("ensemble", "svm-images", "logreg-images")
+    assert code == 0
+    code, _, err = classify("ensemble", "logreg-images", "svm-images")
+    assert (code, err[:38]) == (0, "This replaces the model vote-images of")
+
+
+def test_what_cannot_be_an_ensemble_is_one_sentence_and_leaves_nothing(classify, extracted, tmp_path):
+    classify("tune", "--model", "svm", "--trials", 1, "--folds", 3)
+    for arguments, sentence in (
+        (["svm-images"], "an ensemble needs two models or more, not 1"),
+        (["svm-images", "smv-images"], "unknown model 'smv-images'; did you mean 'svm-images'?"),
+        (["svm-images", "svm-images", "--method", "stock"], "unknown method 'stock'; did you mean 'stack'?"),
+    ):
+        code, out, err = classify("ensemble", *arguments)
+        assert (code, out) == (1, ""), arguments
+        assert sentence in err
+        assert len(err.splitlines()) == 1
+    assert [path.name for path in (tmp_path / "artifacts/models").iterdir()] == ["svm-images"]
+
+
 def test_report_is_written_from_what_is_kept_alone(classify, extracted, data, tmp_path):
     import shutil
 
@@ -80,6 +119,7 @@ def test_report_is_written_from_what_is_kept_alone(classify, extracted, data, tm
         (["tune"], 2, "Missing option '--model'"),
         (["tune", "--model", "svm"], 1, "no features in artifacts/features; make some with: featex extract DIR"),
         (["predict", "svm", "x.jpg"], 1, "no model 'svm' in artifacts/models; there are: none yet"),
+        (["ensemble", "a", "b"], 1, "no model 'a' in artifacts/models; there are: none yet"),
         (["report"], 1, "no model in artifacts/models belongs to a report; there are: none yet"),
     ],
 )

@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 
 from classify import persist
+from classify.ensemble import combine, plan_ensemble
+from classify.errors import ModelError
+from classify.methods import METHODS
 from classify.models import MODELS
 from classify.plan import plan
 from classify.tuning import tune
@@ -44,6 +47,77 @@ def test_a_net_read_back_says_the_same(make_features, data, tmp_path, name):
     again = persist.load(persist.save(model, tmp_path / "models"), device="cpu")
     X = read_inputs("pixels", features, job.settings, Progress())
     np.testing.assert_allclose(again.predict(X)[0], model.predict(X)[0], atol=1e-6)
+
+
+@pytest.fixture
+def ensemble(make_features, tmp_path):
+    """Return a function that keeps svm-toy, logreg-toy and an ensemble of them in a folder, and returns the latter."""
+
+    def make(method):
+        members = [tune(plan(name, make_features(), trials=1, n_folds=3)) for name in ("svm", "logreg")]
+        for member in members:
+            persist.save(member.model, tmp_path)
+        job = plan_ensemble(method, [member.model.passport for member in members])
+        model = combine(job, [member.predictions for member in members]).model
+        persist.save(model, tmp_path)
+        return model
+
+    return make
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_an_ensemble_read_back_says_the_same_and_brings_its_members(ensemble, make_features, tmp_path, method):
+    model = ensemble(method)
+    again = persist.load(tmp_path / model.name)
+    X = make_features().X
+    assert [member.name for member in again.members] == ["svm-toy", "logreg-toy"]
+    said = np.stack([member.predict(X)[0] for member in again.members], axis=1)
+    for ours, theirs in zip(model.predict(said), again.predict(said), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert again.passport == {"format": persist.FORMAT, **json.loads(json.dumps(model.passport))}
+    assert [path.name for path in (tmp_path / model.name).iterdir()] == ["passport.json"]
+
+
+def test_an_ensemble_asks_for_a_member_that_has_gone(ensemble, tmp_path):
+    ensemble("vote")
+    (tmp_path / "logreg-toy").rename(tmp_path / "elsewhere")
+    sentence = (
+        r"vote-toy combines logreg-toy, which is not in .*; tune it again, then: "
+        "classify ensemble svm-toy logreg-toy --method vote --name vote-toy"
+    )
+    with pytest.raises(InputError, match=sentence):
+        persist.load(tmp_path / "vote-toy")
+
+
+def test_an_ensemble_refuses_a_member_that_was_made_again_to_another_end(ensemble, make_features, tmp_path):
+    ensemble("vote")
+    persist.save(tune(plan("logreg", make_features(), trials=1, n_folds=3)).model, tmp_path)
+    assert len(persist.load(tmp_path / "vote-toy").members) == 2  # the same once more
+    persist.save(tune(plan("logreg", make_features(), trials=1, n_folds=3, seed=1)).model, tmp_path)
+    sentence = r"logreg-toy was made again after vote-toy .*: classify ensemble svm-toy logreg-toy --method vote --name"
+    with pytest.raises(ModelError, match=sentence):
+        persist.load(tmp_path / "vote-toy")
+
+
+def test_an_ensemble_is_no_member_of_itself(ensemble, tmp_path):
+    from classify.trained import made
+
+    model = ensemble("stack")
+    passport = json.loads((tmp_path / model.name / "passport.json").read_text())
+    passport["members"][0] = {"name": model.name, "made": made(passport)}
+    (tmp_path / model.name / "passport.json").write_text(json.dumps(passport))
+    with pytest.raises(ModelError, match="stack-toy was made again after stack-toy"):
+        persist.load(tmp_path / model.name)
+
+
+@pytest.mark.parametrize(
+    "damage", [{"estimator": {"C": 1, "coef": [[1.0]], "intercept": [0.0]}}, {"estimator": {}}, {"model": "toast"}]
+)
+def test_an_ensemble_of_other_numbers_or_method_is_refused(ensemble, tmp_path, damage):
+    path = tmp_path / ensemble("stack").name / "passport.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **damage}))
+    with pytest.raises(StoreError, match="is damaged"):
+        persist.load(path.parent)
 
 
 def test_a_model_takes_the_place_of_an_older_one_whole(model, tmp_path):

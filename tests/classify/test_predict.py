@@ -3,6 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from classify import persist
+from classify.ensemble import combine, plan_ensemble
 from classify.errors import ModelError
 from classify.plan import plan
 from classify.predict import predict_images, predict_set
@@ -95,3 +97,85 @@ def test_weights_that_have_gone_are_asked_for(features, data, tmp_path, weights_
     with pytest.raises(ModelError, match="name them with --weights"):
         predict_images(model, [data / "wild"], cache=tmp_path / "features")
     assert len(predict_images(model, [data / "wild"], cache=tmp_path / "features", weights=str(moved))[0]) == 6
+
+
+@pytest.fixture
+def ensemble(features, tmp_path):
+    """Return a function that keeps models and a vote of them in a folder, and returns the vote as it is loaded."""
+
+    def make(*members):
+        for member in members:
+            persist.save(member.model, tmp_path / "models")
+        job = plan_ensemble("vote", [member.model.passport for member in members])
+        combined = combine(job, [member.predictions for member in members])
+        return persist.load(persist.save(combined.model, tmp_path / "models"), device="cpu"), combined
+
+    return make
+
+
+def tuned(name, features, **choices):
+    return tune(plan(name, features, **{"n_folds": 2, **choices}))
+
+
+def test_an_ensemble_says_of_images_and_sets_what_it_was_judged_on(ensemble, features, data, tmp_path, monkeypatch):
+    from featex import embedding
+
+    members = [tuned("svm", features, trials=1), tuned("logreg", features, trials=1)]
+    vote, combined = ensemble(*members, tuned("lenet5", features, max_epochs=1, device="cpu"))
+    calls, embed = [], embedding.embed
+    monkeypatch.setattr(embedding, "embed", lambda *args, **options: calls.append(args) or embed(*args, **options))
+    by_image, failed = predict_images(vote, [data / "wild"], cache=tmp_path / "features", device="cpu")
+    by_set = predict_set(vote, features).set_index("path")
+    judged = combined.predictions.table.query("set == 'wild'")
+    judged = judged.assign(path=[str(data / path) for path in judged["path"]]).set_index("path")
+    assert failed.empty
+    assert len(by_image) == len(judged) == 6
+    for table in (by_image.set_index("path"), by_set):
+        np.testing.assert_allclose(table.loc[judged.index, "prob_ai"], judged["prob_ai"], atol=1e-6)
+        assert (table.loc[judged.index, "label"] == judged["predicted"]).all()
+    assert len(calls) == 1  # both members that read features read the same
+
+
+def test_an_image_that_one_member_cannot_read_is_left_out_and_listed(ensemble, features, data, tmp_path, monkeypatch):
+    from classify import predict
+
+    vote, _ = ensemble(tuned("logreg", features, trials=1), tuned("lenet5", features, max_epochs=1, device="cpu"))
+    whole = predict_images(vote, [data / "wild"], cache=tmp_path / "features", device="cpu")[0].set_index("path")
+    read = predict._pixels_of
+
+    def blind(model, files, **options):
+        X, reasons = read(model, files, **options)
+        return X[1:], {0: "too dark for a net", **reasons}
+
+    monkeypatch.setattr(predict, "_pixels_of", blind)
+    (data / "wild/real/001.jpg").write_bytes(b"no image")
+    table, failed = predict_images(vote, [data / "wild"], cache=tmp_path / "features", device="cpu")
+    assert failed["path"].tolist() == [str(data / "wild/ai/000.jpg"), str(data / "wild/real/001.jpg")]
+    assert failed["reason"][0] == "too dark for a net"
+    assert "not an image" in failed["reason"][1]
+    assert sorted([*table["path"], *failed["path"]]) == sorted(whole.index)
+    np.testing.assert_allclose(table["prob_ai"], whole.loc[table["path"], "prob_ai"], atol=1e-6)
+
+
+def test_when_no_image_can_be_used_by_all_members_it_is_an_error(ensemble, features, tmp_path):
+    vote, _ = ensemble(tuned("logreg", features, trials=1), tuned("svm", features, trials=1))
+    (tmp_path / "a.jpg").write_bytes(b"no image")
+    with pytest.raises(InputError, match=r"none of the 1 images can be used \(.*a\.jpg: not an image"):
+        predict_images(vote, [tmp_path / "a.jpg"], cache=tmp_path / "features")
+
+
+def test_an_ensemble_refuses_features_of_another_extractor_than_its_members(ensemble, features):
+    vote, _ = ensemble(tuned("logreg", features, trials=1), tuned("svm", features, trials=1))
+    other = replace(features, extractor={**features.extractor, "fingerprint": "other", "name": "resnet18-other"})
+    with pytest.raises(ModelError, match=r"logreg-images was trained on features of resnet18-.* of resnet18-other"):
+        predict_set(vote, other)
+
+
+def test_an_ensemble_without_its_members_says_how_to_get_them(ensemble, features, data, tmp_path):
+    _, combined = ensemble(tuned("logreg", features, trials=1), tuned("svm", features, trials=1))
+    for use in (
+        lambda: predict_set(combined.model, features),
+        lambda: predict_images(combined.model, [data / "wild"], cache=tmp_path / "features"),
+    ):
+        with pytest.raises(ModelError, match=r"none of its members with it; load it with classify\.persist\.load"):
+            use()

@@ -1,7 +1,8 @@
 import pytest
 
+from classify.ensemble import combine, plan_ensemble
 from classify.plan import plan
-from classify.results import is_kept, keep, replaced, write_report_on
+from classify.results import find_members, is_kept, keep, read_predictions, replaced, write_report_on
 from classify.tuning import tune
 from featex.errors import InputError
 
@@ -66,5 +67,40 @@ def test_a_model_that_would_be_replaced_is_named(make_features, tmp_path):
 def test_predictions_that_have_gone_are_a_sentence(make_features, tmp_path):
     run(tmp_path, plan("svm", make_features(), trials=1, n_folds=3))
     (tmp_path / "predictions" / "svm-toy.csv").unlink()
-    with pytest.raises(InputError, match=r"the predictions of svm-toy in .* have gone; tune it again"):
+    with pytest.raises(InputError, match=r"the predictions of svm-toy in .* have gone; make it again"):
         write_report_on(None, tmp_path / "models", tmp_path / "predictions", tmp_path / "reports")
+
+
+def test_an_ensemble_is_kept_and_reported_on_beside_its_members_and_known_again(make_features, tmp_path):
+    features = make_features()
+    places = tmp_path / "models", tmp_path / "predictions"
+
+    def job():
+        return plan_ensemble("stack", find_members(["svm-toy", "logreg-toy"], tmp_path / "models"))
+
+    for model in ("svm", "logreg"):
+        run(tmp_path, plan(model, features, trials=1, n_folds=3))
+    assert not is_kept(job(), *places)
+    keep(combine(job(), read_predictions(job().passports, tmp_path / "predictions")), *places)
+    assert is_kept(job(), *places)
+    assert replaced(job(), tmp_path / "models") == ""
+    page = write_report_on(None, *places, tmp_path / "reports").read_text()
+    for sentence in ("was chosen from 3 models", "members svm-toy, logreg-toy", "<dd>predictions</dd>"):
+        assert sentence in page
+    run(tmp_path, plan("svm", features, trials=1, n_folds=3))
+    assert is_kept(job(), *places)  # the same member once more
+    run(tmp_path, plan("svm", features, trials=1, n_folds=3, seed=1))
+    assert not is_kept(job(), *places)
+    assert "This replaces the model stack-toy" in replaced(job(), tmp_path / "models")
+
+
+def test_members_are_found_in_the_order_they_are_named_or_named_back(make_features, tmp_path):
+    with pytest.raises(InputError, match=r"no model 'svm-toy' in .*; there are: none yet"):
+        find_members(["svm-toy"], tmp_path)
+    for model in ("svm", "logreg"):
+        run(tmp_path, plan(model, make_features(), trials=1, n_folds=3))
+    names = ["logreg-toy", "svm-toy"]
+    for wanted in (names, names[::-1]):
+        assert [passport["name"] for passport in find_members(wanted, tmp_path / "models")] == wanted
+    with pytest.raises(InputError, match=r"unknown model 'smv-toy'; did you mean 'svm-toy'\? available: "):
+        find_members(["logreg-toy", "smv-toy"], tmp_path / "models")
