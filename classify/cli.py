@@ -1,5 +1,6 @@
 """classify ...: features or pixels -> models -> predictions -> report."""
 
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -26,6 +27,34 @@ DEVICE = click.option(
 )
 
 
+def net_choices(command):
+    """Add the options of models that read pixels."""
+    options = [
+        click.option(
+            "--train",
+            metavar="head|last:N|all",
+            help="What is trained of a pretrained net: its new head, its last N layers as well, or all.",
+        ),
+        click.option("--image-size", type=click.IntRange(1), help="Pixels a side, for nets."),
+        click.option("--epochs", "max_epochs", type=click.IntRange(1), help="At most, for nets."),
+        click.option(
+            "--balance", metavar="none|weights|oversample", help="What nets do for small classes: weigh or copy them."
+        ),
+        click.option(
+            "--augment", metavar="none|study|flips|shifts|strong", help="How nets vary the images they are trained on."
+        ),
+        click.option(
+            "--recipe",
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="Any other choice for nets, such as lr=0.001; `classify models --model NAME` lists them. Repeatable.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(package_name="featex")
 def cli() -> None:
@@ -33,9 +62,14 @@ def cli() -> None:
 
 
 @cli.command()
-@click.option("--model", required=True, help="svm, logreg, forest, lenet5 or cnn; see `classify models`.")
+@click.option("--model", required=True, help="svm, logreg, forest, lenet5, cnn, resnet18, ...: see `classify models`.")
 @click.option("--features", "set_name", metavar="SET", show_default="the newest", help="See `featex show`.")
-@click.option("--trials", type=click.IntRange(1), show_default="the model's own", help="Trials of the whole study.")
+@click.option(
+    "--trials",
+    type=click.IntRange(0),
+    show_default="the model's own",
+    help="Trials of the whole study; 0 trains by the recipe, without a search.",
+)
 @click.option("--timeout", type=click.FloatRange(0), help="Seconds after which no further trial begins.")
 @click.option("--folds", "n_folds", default=5, type=click.IntRange(2), help="Of the cross-validation.")
 @click.option(
@@ -46,8 +80,13 @@ def cli() -> None:
 @click.option("--seed", default=0, type=click.IntRange(0, 2**31 - 1), help="Of folds, search and training.")
 @click.option("--storage", show_default=f"a journal in {layout.STUDIES}", help="A journal file, or a URL for Optuna.")
 @click.option("--name", show_default="MODEL-SET", help="What to call the trained model.")
-@click.option("--image-size", type=click.IntRange(1), help="Pixels a side, for models that read pixels.")
-@click.option("--epochs", "max_epochs", type=click.IntRange(1), help="At most, for models that read pixels.")
+@net_choices
+@click.option(
+    "--weights",
+    metavar="imagenet|random|FILE|DIR",
+    show_default="FEATEX_WEIGHTS, else imagenet",
+    help="What a pretrained net starts from; random trains it from scratch.",
+)
 @DEVICE
 @FEATURES
 @MODELS
@@ -60,10 +99,13 @@ def tune(
     features_dir: str,
     models_dir: str,
     predictions_dir: str,
+    recipe: tuple[str, ...],
     **choices,
 ) -> None:
     """Tune a model by cross-validation, keep it, and judge it on every set it was not trained on."""
+    from classify.models import get_model
     from classify.plan import plan
+    from classify.recipe import parse_choice
     from classify.results import keep, replaced
     from classify.tuning import tune
     from featex.features import load_features
@@ -71,15 +113,20 @@ def tune(
 
     progress = TerminalProgress()
     command = shlex.join(["classify", *sys.argv[1:]])
-    job = plan(model, load_features(Path(features_dir), set_name), command=command, **choices)
-    progress.say(
-        f"{job.spec.name} on {job.features.name}: {len(job.parts.train):,} training images, {job.n_folds} folds, "
-        f"{job.trials} trial{'' if job.trials == 1 else 's'}"
-    )
+    told = {name: value for name, value in choices.items() if value is not None}
+    choices = {**dict(map(parse_choice, recipe)), **told}
+    if "weights" in get_model(model).wishes:
+        choices.setdefault("weights", os.environ.get("FEATEX_WEIGHTS", "imagenet"))
+    job = plan(model, load_features(Path(features_dir), set_name), command=command, progress=progress, **choices)
+    search = f"{job.trials} trial{'' if job.trials == 1 else 's'}" if job.trials else "by its recipe"
+    n_train, of = len(job.parts.train), f"{job.spec.name} on {job.features.name}"
+    progress.say(f"{of}: {n_train:,} training images, {job.n_folds} folds, {search}")
     if sentence := replaced(job, Path(models_dir)):
         progress.say(sentence)
-    tuned = tune(job, timeout=timeout, storage=storage or layout.STUDIES / f"{job.name}.journal", progress=progress)
-    path = keep(tuned, Path(models_dir), Path(predictions_dir))
+    checkpoints = layout.STUDIES / job.training_folder
+    storage = storage or layout.STUDIES / f"{job.name}.journal"
+    tuned = tune(job, timeout=timeout, storage=storage, checkpoints=checkpoints, progress=progress)
+    path = keep(tuned, Path(models_dir), Path(predictions_dir), done_with=checkpoints)
     click.echo(_summary(tuned))
     click.echo(f"Saved: {path}")
 
@@ -184,15 +231,23 @@ def predict(
 
 
 @cli.command()
+@click.option("--model", help="Tell of this one alone, with the recipe it is trained by.")
 @MODELS
-def models(models_dir: str) -> None:
+def models(model: str | None, models_dir: str) -> None:
     """List what can be trained, and what has been."""
-    from classify.models import MODELS
+    from classify.models import MODELS, get_model
     from classify.persist import passports
+    from featex.progress import Progress
 
+    if model:
+        spec = get_model(model)
+        click.echo(f"{spec.name} reads {spec.reads}: {spec.about}")
+        for name in spec.wishes and sorted(spec.wishes):
+            click.echo(f"  {name}: {spec.settle(0, Progress(), weights='random').get(name)}")
+        return
     click.echo("Can be trained (classify tune --model NAME):")
     for spec in MODELS.values():
-        click.echo(f"  {spec.name:<8} reads {spec.reads:<9} {spec.about}")
+        click.echo(f"  {spec.name:<15} reads {spec.reads:<9} {spec.about}")
     trained = passports(Path(models_dir))
     click.echo(f"Trained, in {models_dir}:" if trained else f"None trained yet in {models_dir}.")
     for passport in trained:

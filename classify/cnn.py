@@ -1,85 +1,58 @@
-"""A net behind scikit-learn's fit, predict and predict_proba, and the pixels it reads."""
+"""A net behind scikit-learn's fit, predict and predict_proba."""
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import check_is_fitted
+from torch import nn
 
+from classify.checkpoint import Checkpoint
 from classify.errors import DataError, ModelError
+from classify.finetuned import FineTuned
+from classify.frozen import Activations, cut
 from classify.nets import NETS, Net
-from classify.training import inner_split, to_unit, train
-from featex.errors import ImageError, InputError, unknown
+from classify.pixels import Pixels
+from classify.recipe import Recipe
+from classify.splits import inner_split
+from classify.training import ActivationFeed, Feed, PixelFeed, Training
+from featex.errors import unknown
 from featex.extractor import choose_device
-from featex.images import decode
-from featex.progress import Progress
+from featex.weights import Weights, find_weights
 
-
-def load_pixels(
-    paths: Sequence[str | Path], image_size: int, *, workers: int = 2, progress: Progress | None = None
-) -> np.ndarray:
-    """Return the images as one uint8 array (n_samples, 3, image_size, image_size), RGB, in the order of `paths`.
-
-    Each image is squashed to a square, with antialiasing (Pillow's bilinear filter): a centre crop would hide the
-    borders, where traces of editing and generation are as likely as anywhere, and padding would tell formats apart.
-
-    Raises
-    ------
-    InputError
-        A file cannot be read or is no image. Nothing is left out silently: row i is always ``paths[i]``.
-    """
-    pixels = np.empty((len(paths), 3, image_size, image_size), np.uint8)
-
-    def load(row: int) -> None:
-        try:
-            image = Image.fromarray(decode(Path(paths[row]).read_bytes()))
-        except (OSError, ImageError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise InputError(f"cannot read {paths[row]} ({reason}); run `featex extract` again") from error
-        square = image.resize((image_size, image_size), Image.Resampling.BILINEAR)
-        pixels[row] = np.asarray(square).transpose(2, 0, 1)
-
-    progress = progress or Progress()
-    pool = ThreadPoolExecutor(workers)
-    with progress.task("reading images", len(paths), "image") as done:
-        try:
-            for _ in pool.map(load, range(len(paths))):
-                done(1)
-        finally:
-            pool.shutdown(cancel_futures=True)
-    return pixels
+PREDICT_BATCH = 32
 
 
 class NetClassifier(ClassifierMixin, BaseEstimator):
-    """Train a net of `NETS` on images, by Adam and cross-entropy, keeping the epoch of least validation loss.
+    """Train a net of `NETS` on images, by AdamW and cross-entropy, keeping the epoch of least validation loss.
 
     A part of the training data is set aside for validation, stratified and whole groups at a time. With `patience`,
     training stops after that many epochs without a better validation loss; either way the weights of the best
     epoch are restored at the end. Where the data are too few to set a part aside (no split leaves two classes in it and
     all of them for training), there is no early stopping and the last epoch is kept.
 
+    Where a part of the net is frozen and images are shown as they are, that part runs once an image: what comes out of
+    it is kept with the images.
+
     Parameters
     ----------
     net : str
         A name in `NETS`.
-    image_size, max_epochs, batch_size, lr, patience : optional
-        None takes the net's own recipe.
-    weight_decay : float
-        L2 penalty of Adam.
-    class_weight : None, "balanced" or dict
-        Weights of the classes in the loss, as in scikit-learn.
+    image_size, max_epochs, batch_size, lr, body_lr, weight_decay, warmup_epochs, schedule, label_smoothing, clip_norm,
+    \
+patience, train, head, view, balance, augment : optional
+        As `classify.recipe.Recipe` has them; None takes the net's own recipe.
+    weights : str or None
+        What a pretrained net starts from, as `featex.weights.find_weights` takes it; "random" trains from scratch, and
+        None stands for "imagenet". For no other net.
     validation_fraction : float
         Between 0 and 0.5, rounded to one part in k.
-    augment : bool
-        Show `augment`'s variants of the training images, never of the validation images.
     device : str
         "auto" takes CUDA, then MPS, then the CPU, whichever there is; `device_` records which.
     random_state : int, RandomState or None
@@ -92,7 +65,8 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
     module_ : torch.nn.Module
         In evaluation mode, on `device_`; RGB in 0..1 to logits.
     history_ : list of dict
-        A row an epoch: epoch, train_loss, valid_loss, valid_acc (None without a validation part), dur in seconds.
+        A row an epoch: epoch, train_loss, train_acc, valid_loss, valid_acc (None without a validation part), dur in
+        seconds. Training images are scored as they are shown, under augmentation.
     n_epochs_, best_epoch_ : int
         Epochs trained, and the one whose weights were kept; they count from 1.
     device_ : str
@@ -106,11 +80,20 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         max_epochs: int | None = None,
         batch_size: int | None = None,
         lr: float | None = None,
-        weight_decay: float = 0.0,
+        body_lr: float | None = None,
+        weight_decay: float | None = None,
+        warmup_epochs: int | None = None,
+        schedule: str | None = None,
+        label_smoothing: float | None = None,
+        clip_norm: float | None = None,
         patience: int | None = None,
-        class_weight: str | dict | None = None,
+        train: str | None = None,
+        head: str | None = None,
+        view: str | None = None,
+        balance: str | None = None,
+        augment: str | None = None,
+        weights: str | None = None,
         validation_fraction: float = 0.15,
-        augment: bool = True,
         device: str = "auto",
         random_state: int | None = 0,
     ):
@@ -119,33 +102,46 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.lr = lr
+        self.body_lr = body_lr
         self.weight_decay = weight_decay
+        self.warmup_epochs = warmup_epochs
+        self.schedule = schedule
+        self.label_smoothing = label_smoothing
+        self.clip_norm = clip_norm
         self.patience = patience
-        self.class_weight = class_weight
-        self.validation_fraction = validation_fraction
+        self.train = train
+        self.head = head
+        self.view = view
+        self.balance = balance
         self.augment = augment
+        self.weights = weights
+        self.validation_fraction = validation_fraction
         self.device = device
         self.random_state = random_state
 
     def fit(
         self,
-        X: np.ndarray,
+        X: np.ndarray | Pixels,
         y: np.ndarray,
         groups: np.ndarray | None = None,
         progress: Callable[[dict], None] | None = None,
+        checkpoint: Path | None = None,
     ) -> "NetClassifier":
-        """Train from scratch.
+        """Train.
 
         Parameters
         ----------
-        X : uint8 array (n_samples, 3, image_size, image_size)
-            As from `load_pixels`.
+        X : Pixels, or uint8 array (n_samples, 3, image_size, image_size)
+            As from `classify.pixels.load_pixels`.
         y : array (n_samples,)
             Labels of any kind, two or more.
         groups : array (n_samples,), optional
             Images of one group never stand on both sides of the validation split.
         progress : callable, optional
-            Called after each epoch with a dict: epoch, max_epochs, train_loss, valid_loss, valid_acc, seconds.
+            Called after each epoch with a dict: epoch, max_epochs, train_loss, train_acc, valid_loss, valid_acc, dur
+            and left (both in seconds), rate (images a second).
+        checkpoint : Path, optional
+            A file that training is kept in as it goes; one that holds a part of this same training is gone on from.
 
         Raises
         ------
@@ -155,53 +151,57 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
             Settings out of range, a size the net cannot have, or a loss that is no number.
         InputError
             No such net, or no such device on this machine.
+        WeightsError
+            The weights to start from cannot be had.
         """
-        recipe = self._recipe()
-        _check_pixels(X, recipe)
+        net, recipe = self._net(), self._recipe()
+        X = _check_pixels(X, net, recipe)
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise DataError(f"all {len(X)} images are of class {self.classes_[0]}; a net needs two classes or more")
         device = choose_device(self.device)
+        weights = self._weights(net)
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         with torch.random.fork_rng([] if device.type == "cpu" else [device], device_type=device.type):
             torch.manual_seed(seed)
-            module = recipe.build(len(self.classes_), recipe.image_size)
-            self.history_, self.best_epoch_ = train(
+            module = _built(net, len(self.classes_), recipe, weights).to(device)
+            if device.type == "cuda":
+                module = module.to(memory_format=torch.channels_last)
+            self.module_, self.device_ = module, str(device)
+            training = Training(
                 module,
-                X,
+                self._feed(X, recipe, weights),
                 codes,
                 recipe=recipe,
                 split=inner_split(codes, groups, self.validation_fraction, seed),
-                class_weight=compute_class_weight(self.class_weight, classes=self.classes_, y=np.asarray(y)),
-                weight_decay=self.weight_decay,
-                augmented=self.augment,
+                class_weight=_class_weight(recipe, codes),
+                seed=seed,
                 device=device,
-                progress=progress,
             )
+            course = training.run(Checkpoint(checkpoint), progress)
+        self.history_, self.best_epoch_ = course.history, course.best_epoch
         self.n_epochs_ = len(self.history_)
-        self.module_ = module.eval()
-        self.device_ = str(device)
+        module.eval()
         return self
 
-    def predict_proba(self, X: np.ndarray) -> np.ndarray:
+    def predict_proba(self, X: np.ndarray | Pixels) -> np.ndarray:
         """Return float64 (n_samples, n_classes) in the order of `classes_`, rows summing to 1."""
         check_is_fitted(self, "module_")
-        recipe = self._recipe()
-        _check_pixels(X, recipe)
-        starts = range(0, len(X), recipe.batch_size)
+        X = _check_pixels(X, self._net(), self._recipe())
+        feed = self._feed(X)
+        parts = [np.arange(i, min(i + PREDICT_BATCH, len(X))) for i in range(0, len(X), PREDICT_BATCH)]
         with torch.inference_mode():
-            batches = (torch.tensor(X[start : start + recipe.batch_size]) for start in starts)
-            logits = [self.module_(to_unit(batch, self.device_)).cpu() for batch in batches]
+            logits = [feed.logits(*inputs).cpu() for inputs in feed.batches(parts)]
         return torch.cat(logits).softmax(dim=1, dtype=torch.float64).numpy()
 
-    def predict(self, X: np.ndarray) -> np.ndarray:
+    def predict(self, X: np.ndarray | Pixels) -> np.ndarray:
         """Return the likeliest class of each image (n_samples,)."""
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return the fitted net's weights and statistics by name, as safetensors can store them."""
         check_is_fitted(self, "module_")
-        return {name: tensor.cpu().numpy() for name, tensor in self.module_.state_dict().items()}
+        return {name: tensor.cpu().contiguous().numpy() for name, tensor in self.module_.state_dict().items()}
 
     @classmethod
     def from_arrays(
@@ -224,14 +224,14 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
             The arrays do not fit the net that the parameters describe.
         """
         model = cls(**params)
-        recipe = model._recipe()
+        net, recipe = model._net(), model._recipe()
         device = choose_device(model.device)
-        module = recipe.build(len(classes), recipe.image_size)
+        module = net.build(len(classes), recipe)
         try:
             module.load_state_dict({name: torch.tensor(array) for name, array in arrays.items()})
         except RuntimeError as error:
             raise ModelError(
-                f"these weights are not those of {recipe.name} at image size {recipe.image_size} with {len(classes)} "
+                f"these weights are not those of {net.name} at image size {recipe.image_size} with {len(classes)} "
                 "classes; train the model again"
             ) from error
         model.classes_ = np.asarray(classes)
@@ -239,29 +239,68 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         model.device_ = str(device)
         return model
 
-    def _recipe(self) -> Net:
-        """Return the net's line in `NETS` with this classifier's own settings in place of its own."""
+    def _net(self) -> Net:
         if self.net not in NETS:
             raise unknown("net", self.net, NETS)
-        names = ("image_size", "max_epochs", "batch_size", "lr", "patience")
-        recipe = replace(NETS[self.net], **{n: getattr(self, n) for n in names if getattr(self, n) is not None})
-        for name in ("max_epochs", "batch_size", "patience"):
-            value = getattr(recipe, name)
-            if value is not None and value < 1:
-                raise ModelError(f"{name} is {value}; take 1 or more")
-        if not recipe.lr > 0:
-            raise ModelError(f"lr is {recipe.lr}; take more than 0, such as {NETS[self.net].lr}")
+        return NETS[self.net]
+
+    def _recipe(self) -> Recipe:
+        """Return the net's own recipe with this classifier's own settings in place of its own."""
         if not 0 < self.validation_fraction <= 0.5:
             raise ModelError(f"validation_fraction is {self.validation_fraction}; take more than 0, and at most 0.5")
-        return recipe
+        return self._net().recipe.changed(**{field.name: getattr(self, field.name) for field in fields(Recipe)})
+
+    def _weights(self, net: Net) -> Weights | None:
+        if net.backbone:
+            return find_weights(net.source, self.weights or "imagenet")
+        if self.weights is not None:
+            raise ModelError(f"{net.name} is always trained from scratch; leave weights out")
+        return None
+
+    def _feed(self, X: Pixels, recipe: Recipe | None = None, weights: Weights | None = None) -> Feed:
+        """Return what feeds the net, through what is kept of its frozen part; a recipe says how it is to be trained."""
+        device = torch.device(self.device_)
+        if recipe is not None:
+            self._cut = None
+            if weights is not None and recipe.augment == "none" and recipe.balance != "oversample":
+                halves = cut(self.module_.train())
+                name = f"{self.net} {recipe.image_size} {recipe.train} {weights.sha256} {device}"
+                self._cut = halves and (name, *halves)
+        if getattr(self, "_cut", None) is not None:
+            name, prefix, suffix = self._cut
+            activations = Activations(X, prefix, name, device)
+            if activations.affordable():
+                activations.fill()
+                return ActivationFeed(activations, suffix)
+        return PixelFeed(X, self.module_, device)
 
 
-def _check_pixels(X: np.ndarray, recipe: Net) -> None:
-    if not (isinstance(X, np.ndarray) and X.dtype == np.uint8 and X.ndim == 4 and X.shape[1] == 3 and len(X)):
-        what = f"{X.dtype} {X.shape}" if isinstance(X, np.ndarray) else type(X).__name__
-        raise DataError(f"{recipe.name} reads a uint8 array (n_samples, 3, size, size), not {what}; see load_pixels")
+def _built(net: Net, n_classes: int, recipe: Recipe, weights: Weights | None) -> nn.Module:
+    """Return the net, ready to be trained, tried on a blank image: not every size goes through every net."""
+    module = net.build(n_classes, recipe, weights)
+    try:
+        with torch.no_grad():
+            module.eval()(torch.zeros(1, 3, recipe.image_size, recipe.image_size))
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ModelError(
+            f"image size {recipe.image_size} does not fit {net.name} ({reason}); "
+            f"it was made for {net.recipe.image_size}"
+        ) from error
+    if isinstance(module, FineTuned):
+        module.freeze(recipe.n_last)
+    return module
+
+
+def _class_weight(recipe: Recipe, codes: np.ndarray) -> np.ndarray:
+    return compute_class_weight("balanced" if recipe.balance == "weights" else None, classes=np.unique(codes), y=codes)
+
+
+def _check_pixels(X: np.ndarray | Pixels, net: Net, recipe: Recipe) -> Pixels:
+    X = Pixels.of(X)
     if X.shape[2:] != (recipe.image_size, recipe.image_size):
         raise DataError(
-            f"the images are {X.shape[3]} x {X.shape[2]} but {recipe.name} is set to image_size {recipe.image_size}; "
+            f"the images are {X.shape[3]} x {X.shape[2]} but {net.name} is set to image_size {recipe.image_size}; "
             "load them at that size or change image_size"
         )
+    return X

@@ -1,32 +1,53 @@
 """What a model reads of a set of images: its features, or its pixels."""
 
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+from classify.models import get_model
+from classify.recipe import Recipe
 from featex.errors import InputError
 from featex.features import Features
 from featex.progress import Progress
 
+if TYPE_CHECKING:
+    from classify.pixels import Pixels
 
-def read_inputs(reads: str, features: Features, settings: dict, progress: Progress) -> np.ndarray:
-    """Return X, row i of which is row i of `features`.
+
+def read_inputs(model: str, features: Features, settings: dict, progress: Progress) -> "np.ndarray | Pixels":
+    """Return X, row i of which is row i of `features`: (n_samples, n_features) float32, or the images as a net sees
+    them.
 
     Parameters
     ----------
-    reads : {"features", "pixels"}
-        (n_samples, n_features) float32, or (n_samples, 3, size, size) uint8 with the size in `settings["image_size"]`.
+    model : str
+        A name in `classify.models.MODELS`.
+    settings : dict
+        What the model was settled to.
 
     Raises
     ------
     InputError
         If an image has gone or changed since its features were extracted: rows would tell of other pixels.
     """
-    if reads == "features":
+    if get_model(model).reads == "features":
         return features.X
     for path, size, mtime_ns in zip(features.paths, features.rows["size"], features.rows["mtime_ns"], strict=True):
         facts = path.stat() if path.exists() else None
         if facts is None or (facts.st_size, facts.st_mtime_ns) != (size, mtime_ns):
             what = "has gone" if facts is None else "has changed"
             raise InputError(f"{path} {what} since its features were extracted; run featex extract again")
-    from classify.cnn import load_pixels
+    return read_pixels(model, features.paths, settings, progress)
 
-    return load_pixels(features.paths, settings["image_size"], progress=progress)
+
+def read_pixels(model: str, paths: Sequence[Path], settings: dict, progress: Progress) -> "Pixels":
+    """Return the images as the net `model`, settled to `settings`, sees them."""
+    from classify.nets import NETS
+    from classify.pixels import load_pixels
+
+    net = NETS[model]
+    recipe = net.recipe.changed(**{field.name: settings.get(field.name) for field in fields(Recipe)})
+    return load_pixels(paths, net.view(recipe), progress=progress)

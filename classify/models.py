@@ -1,11 +1,13 @@
 """What can be trained: a row a model in MODELS, with its search space and what it reads."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from classify import svm
+from classify.recipe import Recipe
 from featex.errors import unknown
+from featex.progress import Progress
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -40,11 +42,13 @@ class ModelSpec:
     parallel_folds : bool
         Whether folds run in threads; False for what uses all cores by itself.
     settle : callable
-        ``settle(seed, **wishes)`` returns the settings that `build` takes beside the parameters and no trial varies;
-        wishes are what the user asked for (`image_size`, `max_epochs`, `device`), None where nothing.
+        ``settle(seed, progress, **wishes)`` returns the settings that `build` takes beside the parameters and no trial
+        varies, as JSON can hold them.
+    wishes : tuple of str
+        What a user may ask `settle` for, beside the `device`.
     fit_options : callable
-        ``fit_options(units, told)`` returns keyword arguments of `fit`: `units` are independent groups of the rows,
-        `told` takes lines for the user.
+        ``fit_options(units, told, checkpoint)`` returns keyword arguments of `fit`: `units` are independent groups of
+        the rows, `told` takes lines for the user, `checkpoint` is a file to keep a long fit in as it goes, or None.
     """
 
     name: str
@@ -56,8 +60,9 @@ class ModelSpec:
     trials: int
     prepare: Callable = unchanged
     parallel_folds: bool = False
-    settle: Callable[..., dict] = lambda seed, **wishes: {}
-    fit_options: Callable[..., dict] = lambda units, told: {}
+    settle: Callable[..., dict] = lambda seed, progress, **wishes: {}
+    wishes: tuple[str, ...] = ()
+    fit_options: Callable[..., dict] = lambda units, told, checkpoint: {}
 
 
 def _class_weight(trial: "Trial") -> str | None:
@@ -98,26 +103,29 @@ def _suggest_forest(trial: "Trial", n_features: int) -> dict:
     }
 
 
-def _net(name: str, about: str, on_cpu: dict | None = None) -> ModelSpec:
-    def build(**params):
+def _net(name: str, about: str, pretrained: bool = False, on_cpu: dict | None = None) -> ModelSpec:
+    def build(weights_sha256: str = "", **params):
         from classify.cnn import NetClassifier
 
         return NetClassifier(net=name, **params)
 
-    def settle(seed: int, image_size: int | None = None, max_epochs: int | None = None, device: str = "auto") -> dict:
+    def settle(seed: int, progress: Progress, device: str = "auto", weights: str = "imagenet", **wishes) -> dict:
         from classify.nets import NETS
         from featex.extractor import choose_device
+        from featex.weights import find_weights
 
         device = choose_device(device).type
-        recipe = {"image_size": NETS[name].image_size, "max_epochs": NETS[name].max_epochs}
-        if device == "cpu":
-            recipe |= on_cpu or {}
-        return {
-            "image_size": image_size or recipe["image_size"],
-            "max_epochs": max_epochs or recipe["max_epochs"],
-            "device": device,
-            "random_state": seed,
-        }
+        recipe = NETS[name].recipe.changed(**((on_cpu or {}) if device == "cpu" else {})).changed(**wishes)
+        settings = {**asdict(recipe), "device": device, "random_state": seed}
+        if pretrained:
+            found = find_weights(NETS[name].source, weights, progress)
+            settings |= {"weights": str(found.path or found.origin), "weights_sha256": found.sha256}
+        return settings
+
+    def first(n_features: int) -> list[dict]:
+        from classify.nets import NETS
+
+        return [{"lr": NETS[name].recipe.lr, "weight_decay": NETS[name].recipe.weight_decay}]
 
     return ModelSpec(
         name,
@@ -125,25 +133,37 @@ def _net(name: str, about: str, on_cpu: dict | None = None) -> ModelSpec:
         "pixels",
         build,
         _suggest_net,
-        lambda n_features: [{"lr": 1e-3, "weight_decay": 0.0, "class_weight": None}],
-        trials=1,
+        first,
+        trials=0,
         settle=settle,
-        fit_options=lambda units, told: {"groups": units, "progress": lambda row: told(_epoch_line(row))},
+        wishes=(*(field.name for field in fields(Recipe)), *(("weights",) if pretrained else ())),
+        fit_options=lambda units, told, checkpoint: {
+            "groups": units,
+            "progress": lambda row: told(_epoch_line(row)),
+            "checkpoint": checkpoint,
+        },
     )
 
 
+def _finetuned(name: str, about: str) -> ModelSpec:
+    # Without a GPU the layers below a new head cost hours: they are left as they are, and run once an image.
+    about = f"{about}, fine-tuned (without a GPU: its head alone)"
+    return _net(name, about, True, {"train": "head", "augment": "none", "max_epochs": 30})
+
+
 def _epoch_line(row: dict) -> str:
-    line = f"epoch {row['epoch']} of at most {row['max_epochs']}: train loss {row['train_loss']:.3f}"
-    if row["valid_loss"] is not None:
-        line += f", validation loss {row['valid_loss']:.3f}, accuracy {row['valid_acc']:.3f}"
-    return f"{line}, {row['seconds']:.1f} s"
+    sides = [("train", row["train_loss"], row["train_acc"]), ("validation", row["valid_loss"], row["valid_acc"])]
+    scores = [f"{side} loss {loss:.3f}, accuracy {right:.3f}" for side, loss, right in sides if loss is not None]
+    return (
+        f"epoch {row['epoch']} of at most {row['max_epochs']}: {'; '.join(scores)}; {row['rate']:,.0f} images/s, "
+        f"at most {row['left']:,.0f} s left"
+    )
 
 
 def _suggest_net(trial: "Trial", n_features: int) -> dict:
     return {
         "lr": trial.suggest_float("lr", 1e-4, 1e-2, log=True),
-        "weight_decay": trial.suggest_categorical("weight_decay", [0.0, 1e-4, 1e-3]),
-        "class_weight": _class_weight(trial),
+        "weight_decay": trial.suggest_categorical("weight_decay", [0.0, 1e-4, 1e-3, 1e-2]),
     }
 
 
@@ -182,7 +202,7 @@ MODELS = {
                 {"max_features": min(0.3, n_features**-0.5), "min_samples_leaf": 1, "class_weight": None}
             ],
             trials=15,
-            settle=lambda seed, **wishes: {"random_state": seed},
+            settle=lambda seed, progress, **wishes: {"random_state": seed},
         ),
         _net("lenet5", "LeNet-5 with BatchNorm, trained end to end on 32-pixel images"),
         # An epoch at 256 pixels costs sixteen times one at 64, and without a GPU that is too much for a default.
@@ -191,6 +211,17 @@ MODELS = {
             "8-layer CNN, trained end to end on 256-pixel images (64 without a GPU)",
             on_cpu={"image_size": 64, "max_epochs": 30},
         ),
+        _net("cnn3", "CNN of three convolutions, as the CIFAKE study's, trained end to end on 32-pixel images"),
+        _finetuned("resnet18", "ResNet-18"),
+        _finetuned("resnet50", "ResNet-50"),
+        _finetuned("vgg16", "VGG-16"),
+        _finetuned("densenet121", "DenseNet-121"),
+        _finetuned("efficientnet_b0", "EfficientNet-B0"),
+        _finetuned("inception_v3", "Inception v3"),
+        _finetuned("xception", "Xception (needs the timm extra)"),
+        _finetuned("vit_b_16", "ViT-B/16"),
+        _finetuned("swin_t", "Swin-T"),
+        _finetuned("convnext_tiny", "ConvNeXt-T"),
     )
 }
 

@@ -1,7 +1,8 @@
-"""The networks that can be trained on pixels: one class each, and one line each in `NETS`.
+"""The networks that can be trained on pixels: one line each in `NETS`.
 
 Every net takes RGB in 0..1 as float32 (n, 3, image_size, image_size), normalises it itself, and gives logits
-(n, n_classes). Recipes are those of the study that this project grew from, and are for training from scratch.
+(n, n_classes). LeNet-5 and the CNNs are trained from scratch, by the recipes of the studies that they come from; the
+others start from a backbone's published weights.
 """
 
 from collections.abc import Callable
@@ -11,35 +12,61 @@ from torch import Tensor, nn
 from torchvision.transforms.v2 import Normalize
 
 from classify.errors import ModelError
-from featex.backbones import IMAGENET_MEAN, IMAGENET_STD
+from classify.finetuned import FineTuned
+from classify.pixels import View
+from classify.recipe import Recipe
+from featex.backbones import IMAGENET_MEAN, IMAGENET_STD, Backbone, get_backbone
+from featex.weights import Weights
 
 
 @dataclass(frozen=True)
 class Net:
-    """A network and the recipe it is trained by unless told otherwise.
+    """A network, and the recipe it is trained by unless told otherwise.
 
     Parameters
     ----------
     name : str
-    build : callable
-        ``build(n_classes, image_size)`` returns the untrained module, or raises ModelError for a size that does
+    recipe : Recipe
+    module : callable, optional
+        ``module(n_classes, image_size)`` returns the untrained module, or raises ModelError for a size that does
         not fit it.
-    image_size : int
-        Pixels a side that the net was designed for.
-    max_epochs, batch_size : int
-    lr : float
-        Of Adam.
-    patience : int or None
-        Epochs without better validation loss after which training stops; None always trains `max_epochs`.
+    backbone : str
+        Instead of `module`: what is fine-tuned, as `featex.backbones.get_backbone` takes it.
     """
 
     name: str
-    build: Callable[[int, int], nn.Module]
-    image_size: int
-    max_epochs: int
-    batch_size: int
-    lr: float
-    patience: int | None
+    recipe: Recipe
+    module: Callable[[int, int], nn.Module] | None = None
+    backbone: str = ""
+
+    def build(self, n_classes: int, recipe: Recipe, weights: Weights | None = None) -> nn.Module:
+        """Return the module, its pretrained part filled with `weights`, or untrained without.
+
+        Raises
+        ------
+        ModelError
+            The recipe does not fit the net.
+        """
+        if self.module is not None:
+            if recipe.train != "all":
+                raise ModelError(f"{self.name} has no pretrained layers to keep as they are; leave train at all")
+            return self.module(n_classes, recipe.image_size)
+        return FineTuned(self.source, n_classes, recipe.image_size, recipe.head, weights)
+
+    def view(self, recipe: Recipe) -> View:
+        """Return what the net sees of an image; a cut is the one that the backbone's features are made from."""
+        if recipe.view == "squash":
+            return View(recipe.image_size)
+        if not self.backbone:
+            return View(recipe.image_size, recipe.image_size)
+        source = self.source
+        resize = round(recipe.image_size * source.resize / source.crop)
+        return View(recipe.image_size, resize, source.interpolation)
+
+    @property
+    def source(self) -> Backbone:
+        """The backbone that is fine-tuned."""
+        return get_backbone(self.backbone)
 
 
 class LeNet5(nn.Module):
@@ -124,16 +151,78 @@ class CustomCNN(nn.Module):
         return self.head(self.features(images))
 
 
+class CNN3(nn.Module):
+    """The CNN of the CIFAKE study's kind: three convolutions with max pooling, and two dense layers.
+
+    After Bird & Lotfi, "CIFAKE: Image Classification and Explainable Identification of AI-Generated Synthetic Images",
+    IEEE Access 12, 2024 (arXiv 2303.14126), which searched over the number of filters and of dense layers. Departures:
+    32, 64 and 128 filters of 3 x 3, where theirs were of one width; logits for cross-entropy instead of one sigmoid.
+
+    Parameters
+    ----------
+    n_classes : int
+    image_size : int
+        8 or more, for it is halved three times (2,048 inputs to the first dense layer at 32).
+    """
+
+    def __init__(self, n_classes: int, image_size: int = 32):
+        super().__init__()
+        if image_size < 8:
+            raise ModelError(f"image size {image_size} is too small for cnn3; take 16 or more (it was made for 32)")
+        layers: list[nn.Module] = []
+        for n_in, n_out in ((3, 32), (32, 64), (64, 128)):
+            layers += [nn.Conv2d(n_in, n_out, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+        self.features = nn.Sequential(Normalize(IMAGENET_MEAN, IMAGENET_STD), *layers)
+        self.head = nn.Sequential(
+            nn.Flatten(), nn.Linear((image_size // 8) ** 2 * 128, 64), nn.ReLU(), nn.Linear(64, n_classes)
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.head(self.features(images))
+
+
 def _convolution(n_in: int, n_out: int, kernel: int, pad: int | str = "same", pool: bool = False) -> list[nn.Module]:
     # No bias: the normalisation would take it off again.
     layers = [nn.Conv2d(n_in, n_out, kernel, padding=pad, bias=False), nn.BatchNorm2d(n_out), nn.ReLU()]
     return [*layers, nn.MaxPool2d(2)] if pool else layers
 
 
+def _finetuned(name: str, image_size: int = 224, backbone: str = "", **changes) -> Net:
+    # The usual way to fine-tune: a small rate for what is pretrained, a warm-up so that the new head does not shake
+    # it, and a cosine down. The learning rates are those that work for AdamW on both convolutions and transformers.
+    recipe = Recipe(
+        image_size,
+        max_epochs=15,
+        batch_size=32,
+        lr=1e-3,
+        body_lr=1e-4,
+        weight_decay=0.01,
+        warmup_epochs=1,
+        schedule="cosine",
+        label_smoothing=0.1,
+        clip_norm=1.0,
+        patience=5,
+        view="crop",
+        augment="flips",
+    )
+    return Net(name, recipe.changed(**changes), backbone=backbone or name)
+
+
 NETS = {
     net.name: net
     for net in (
-        Net("lenet5", LeNet5, image_size=32, max_epochs=30, batch_size=32, lr=1e-3, patience=None),
-        Net("cnn", CustomCNN, image_size=256, max_epochs=200, batch_size=64, lr=1e-3, patience=10),
+        Net("lenet5", Recipe(32, max_epochs=30, batch_size=32), LeNet5),
+        Net("cnn", Recipe(256, max_epochs=200, batch_size=64, patience=10), CustomCNN),
+        Net("cnn3", Recipe(32, max_epochs=30, batch_size=32, patience=5, augment="none"), CNN3),
+        _finetuned("resnet18"),
+        _finetuned("resnet50"),
+        _finetuned("vgg16", body_lr=3e-5),  # without batch normalisation it bears less
+        _finetuned("densenet121"),
+        _finetuned("efficientnet_b0"),
+        _finetuned("inception_v3", 299),
+        _finetuned("xception", 299, "timm:legacy_xception"),
+        _finetuned("vit_b_16", body_lr=3e-5),
+        _finetuned("swin_t", body_lr=5e-5),
+        _finetuned("convnext_tiny", body_lr=5e-5),
     )
 }

@@ -15,6 +15,7 @@ from classify.models import ModelSpec, get_model
 from classify.splits import Partition, partition
 from featex.errors import InputError, unknown
 from featex.features import Features
+from featex.progress import Progress
 
 N_FOLDS = 5
 
@@ -67,11 +68,16 @@ class Plan:
             "folds": self.n_folds,
             "scoring": self.scoring,
             "seed": self.seed,
-            "settings": self.settings,
+            "settings": {k: v for k, v in self.settings.items() if k != "weights"},  # their sha256 stands for them
             "versions": versions(),
         }
         facts |= {} if self.trials else {"search": False}  # a recipe is another model than the best of some trials
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def training_folder(self) -> str:
+        """Name of the folder that trainings of this very job are kept in until its outcome is."""
+        return f"{self.name}-{self.digest[:12]}.training"
 
 
 def plan(
@@ -87,6 +93,7 @@ def plan(
     notes: Sequence[str] = (),
     command: str = "",
     published: dict | None = None,
+    progress: Progress | None = None,
     **wishes,
 ) -> Plan:
     """Return the tuning job that these choices make; all is checked that can be before work begins.
@@ -114,8 +121,10 @@ def plan(
         What makes the model again.
     published : dict, optional
         What a study that is run again said of this model, as JSON can hold it; see `classify.published`.
+    progress : Progress, optional
+        Hears of weights that are downloaded.
     **wishes
-        `image_size`, `max_epochs` and `device` for models that read pixels; None leaves the model's own.
+        `device`, and what `ModelSpec.wishes` lists; None leaves the model's own.
 
     Raises
     ------
@@ -127,11 +136,8 @@ def plan(
         raise unknown("scoring", scoring, SCORES)
     if n_folds < 2:
         raise ModelError(f"cross-validation needs two folds or more, not {n_folds}")
-    if trials is not None and trials < 0:
-        raise ModelError(f"a study has 0 trials (the recipe alone) or more, not {trials}")
-    wishes = {key: value for key, value in wishes.items() if value is not None}
-    for wish in sorted(wishes.keys() - {"device"}) if spec.reads == "features" else ():
-        raise ModelError(f"{model} reads features; {wish} is for models that read pixels")
+    trials = spec.trials if trials is None else trials
+    settings = settled(spec, seed, trials=trials, progress=progress, **wishes)
     parts = partition(features.rows)
     report = report or features.name
     name = name or f"{model}-{report}"
@@ -141,17 +147,36 @@ def plan(
         spec,
         features,
         parts,
-        trials=spec.trials if trials is None else trials,
+        trials=trials,
         n_folds=n_folds,
         scoring=scoring,
         seed=seed,
-        settings=spec.settle(seed, **wishes),
+        settings=settings,
         name=name,
         report=report,
         notes=(*parts.notes, *notes),
         command=command,
         published=published,
     )
+
+
+def settled(spec: ModelSpec, seed: int = 0, *, trials: int = 0, progress: Progress | None = None, **wishes) -> dict:
+    """Return the settings that wishes make for a model; all that can be checked without data is.
+
+    Raises
+    ------
+    InputError, ModelError
+        If the model knows no such wish, or its value is out of range, or trials search for it.
+    """
+    if trials < 0:
+        raise ModelError(f"a study has 0 trials (the recipe alone) or more, not {trials}")
+    wishes = {name: value for name, value in wishes.items() if value is not None}
+    for wish in sorted(wishes.keys() - {"device", *spec.wishes}):
+        choices = f"it takes {', '.join(spec.wishes)}" if spec.wishes else "that is for models that read pixels"
+        raise ModelError(f"{spec.name} takes no {wish}; {choices}")
+    for wish in sorted(wishes.keys() & spec.first(1)[0].keys()) if trials else ():
+        raise ModelError(f"{wish} is searched for in {trials} trials; leave it out, or take 0 trials")
+    return spec.settle(seed, progress or Progress(), **wishes)
 
 
 def versions() -> dict[str, str]:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from classify.errors import ModelError
-from classify.inputs import read_inputs
+from classify.inputs import read_inputs, read_pixels
 from classify.trained import TrainedModel
 from featex.dataset import find_images
 from featex.errors import InputError, WeightsError
@@ -36,7 +36,7 @@ def _set_inputs(model: TrainedModel, features: Features, progress: Progress) -> 
             f"{model.name} was trained on features of {trained_on['name']}, and {features.name!r} holds those of "
             f"{features.extractor['name']}; give images instead, or extract the set with the same backbone and weights"
         )
-    return read_inputs(model.passport["reads"], features, model.passport["settings"], progress)
+    return read_inputs(model.passport["model"], features, model.passport["settings"], progress)
 
 
 def predict_images(
@@ -153,12 +153,11 @@ def _features_of(model: TrainedModel, files: list[Path], *, cache, weights, devi
 
 
 def _pixels_of(model: TrainedModel, files: list[Path], *, cache, weights, device, progress):
-    from classify.cnn import load_pixels
-
     images, reasons = [], {}
     for i, path in enumerate(files):
         try:
-            images.append(load_pixels([path], model.passport["settings"]["image_size"]))
+            pixels = read_pixels(model.passport["model"], [path], model.passport["settings"], Progress())
+            images.append(pixels.source)
         except InputError as error:
             reasons[i] = str(error)
     return np.concatenate(images) if images else np.empty(0), reasons

@@ -1,5 +1,6 @@
 """Where models and their predictions are kept side by side, found again, and reported on."""
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,16 +10,21 @@ from classify.plan import Plan
 from classify.predictions import Predictions
 from classify.report import write_report
 from classify.tuning import Tuned
+from classify.verdict import listed
 from featex.errors import InputError, unknown
 
 
-def keep(tuned: Tuned, models: Path, predictions: Path) -> Path:
+def keep(tuned: Tuned, models: Path, predictions: Path, *, done_with: Path | None = None) -> Path:
     """Write a model into ``models/NAME`` and its predictions into ``predictions/NAME.csv``; return the former.
 
-    The predictions come first: a model on disk always has its own beside it.
+    The predictions come first: a model on disk always has its own beside it. Then the folder `done_with` is removed,
+    which held what a killed training would have gone on from.
     """
     tuned.predictions.write(predictions / f"{tuned.model.name}.csv")
-    return persist.save(tuned.model, models)
+    path = persist.save(tuned.model, models)
+    if done_with is not None:
+        shutil.rmtree(done_with, ignore_errors=True)
+    return path
 
 
 def is_kept(job: Plan | Ensemble, models: Path, predictions: Path) -> bool:
@@ -106,10 +112,17 @@ def write_report_on(
         Predictions.concat(tables),
         chosen,
         reports / report,
-        title=f"What tells the classes of {chosen[-1]['data']['set']} apart, and how well",
+        title=_title(chosen),
         notices=_notices(chosen),
         command="\n".join([*commands, f"classify report {report}"]),
     )
+
+
+def _title(passports: list[dict]) -> str:
+    for passport in passports:
+        if study := passport.get("published"):
+            return f"{study['title']}: as published, and here"
+    return f"What tells the classes of {passports[-1]['data']['set']} apart, and how well"
 
 
 def _notices(passports: list[dict]) -> list[str]:
@@ -120,5 +133,10 @@ def _notices(passports: list[dict]) -> list[str]:
             f"The features of {', '.join(p['name'] for p in untrained)} come from an UNTRAINED "
             f"{untrained[0]['extractor']['backbone']} (random weights): ImageNet weights could not be had, or were not "
             "asked for. Judge no deep features by these scores."
+        )
+    if started := [p["name"] for p in passports if (p.get("settings") or {}).get("weights") == "random"]:
+        notices.append(
+            f"{listed(started)} started from UNTRAINED (random) weights: ImageNet weights could not be had, or were "
+            "not asked for. Judge no fine-tuned net by these scores."
         )
     return [*notices, *dict.fromkeys(note for passport in passports for note in passport["notes"])]

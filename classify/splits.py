@@ -1,6 +1,7 @@
 """Who may stand where: training rows, test sets and folds, with no image or group on two sides."""
 
 import hashlib
+import warnings
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -122,6 +123,37 @@ def folds(y: np.ndarray, units: np.ndarray, n_folds: int, seed: int) -> list[tup
         if lacking or not len(validation):
             raise DataError(f"groups are too few and large for {n_folds} folds; take fewer with --folds")
     return pairs
+
+
+def inner_split(
+    codes: np.ndarray, groups: np.ndarray | None, fraction: float, seed: int
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return the rows to train on, and those to stop and choose the best epoch by.
+
+    Stratified, whole groups, about `fraction` in the second part. None where no fold leaves all classes to train on
+    and two to validate on: too few images, or too few groups.
+    """
+    n_splits = round(1 / fraction)
+    if np.bincount(codes).max() < n_splits:
+        return None
+    if groups is not None:
+        n_splits = min(n_splits, len(np.unique(groups)))  # few large groups: one of them, rather than none
+        if n_splits < 3:
+            return None
+    kind = StratifiedKFold if groups is None else StratifiedGroupKFold
+    with warnings.catch_warnings():
+        # Said of a class smaller than the number of folds; folds that have none of it are passed over below.
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        folds = list(kind(n_splits, shuffle=True, random_state=seed).split(codes, codes, groups))
+
+    def n_classes(rows: np.ndarray) -> int:
+        return len(np.unique(codes[rows]))
+
+    n_all = n_classes(np.arange(len(codes)))
+    usable = [(fit, valid) for fit, valid in folds if n_classes(fit) == n_all and n_classes(valid) > 1]
+    # Large groups make uneven folds: of those that hold most classes, the one nearest to the fraction.
+    size = fraction * len(codes)
+    return max(usable, key=lambda fold: (n_classes(fold[1]), -abs(len(fold[1]) - size)), default=None)
 
 
 def _chosen(rows: pd.DataFrame, units: np.ndarray) -> np.ndarray:

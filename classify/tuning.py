@@ -38,9 +38,13 @@ def tune(
     *,
     timeout: float | None = None,
     storage: str | Path | None = None,
+    checkpoints: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Tuned:
     """Tune a model by cross-validation, fit it on all training rows, and predict every set.
+
+    A job of 0 trials is not tuned: the first setting that the model is known to be good at is cross-validated and
+    fitted.
 
     Parameters
     ----------
@@ -51,6 +55,9 @@ def tune(
     storage : str or Path, optional
         A journal file, or a URL that Optuna knows; a study that is there goes on where it stopped. None keeps it in
         memory.
+    checkpoints : str or Path, optional
+        Folder to keep trainings of nets in as they go; one that was killed goes on from its last epoch there. The
+        folder is this job's alone, and nobody's any longer once its outcome is kept. None keeps none.
     progress : Progress, optional
 
     Raises
@@ -62,22 +69,33 @@ def tune(
     started = time.monotonic()
     for note in job.parts.notes:
         progress.say(note)
-    X = read_inputs(job.spec.reads, job.features, job.settings, progress)
-    validation = CrossValidation(job, X[job.parts.train])
-    study = _study(job, storage)
-    with progress.task(f"tune {job.spec.name}", job.trials, "trial") as tick:
-        best = _optimise(study, job, validation, timeout, started, tick, progress)
-    searched = time.monotonic()
-    if best is None or best.params != study.best_trial.params:
-        best = validation.run(study.best_trial.params, progress)  # its trial was run by an earlier session
+    X = read_inputs(job.spec.name, job.features, job.settings, progress)
+    validation = CrossValidation(job, X[job.parts.train], checkpoints and Path(checkpoints))
+    if job.trials:
+        best, n_trials, before = _search(job, validation, storage, timeout, started, progress)
+    else:
+        n_features = job.features.X.shape[1]
+        known_good = job.spec.first(n_features)[0]
+        best = validation.run({k: v for k, v in known_good.items() if k not in job.settings}, progress)
+        n_trials, before = 0, 0.0
     estimator = validation.refit(best.params, progress)
     classes = [str(label) for label in estimator.classes_]
     calibration = Calibration.fit(best.oof, np.searchsorted(classes, job.y))
-    trials = _complete(study)
-    seconds = sum(trial.duration.total_seconds() for trial in trials) + time.monotonic() - searched
-    passport = _passport(job, best, classes, len(trials), seconds)
+    histories = [*best.histories, getattr(estimator, "history_", None)]
+    passport = _passport(job, best, classes, n_trials, histories, before + time.monotonic() - started)
     model = TrainedModel(estimator, calibration, passport)
     return Tuned(model, _predict_all(job, model, best, X))
+
+
+def _search(job: Plan, validation: CrossValidation, storage, timeout, started: float, progress: Progress):
+    """Return the best setting, the number of finished trials, and the seconds that earlier sessions spent on them."""
+    study = _study(job, storage)
+    before = sum(trial.duration.total_seconds() for trial in _complete(study))
+    with progress.task(f"tune {job.spec.name}", job.trials, "trial") as tick:
+        best = _optimise(study, job, validation, timeout, started, tick, progress)
+    if best is None or best.params != study.best_trial.params:
+        best = validation.run(study.best_trial.params, progress)  # its trial was run by an earlier session
+    return best, len(_complete(study)), before
 
 
 def _study(job: Plan, storage: str | Path | None) -> optuna.Study:
@@ -155,7 +173,9 @@ def _complete(study: optuna.Study) -> list[FrozenTrial]:
     return study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
 
 
-def _passport(job: Plan, best: Folded, classes: list[str], n_trials: int, seconds: float) -> dict:
+def _passport(
+    job: Plan, best: Folded, classes: list[str], n_trials: int, histories: list[list[dict] | None], seconds: float
+) -> dict:
     rows = job.features.rows
     used = {"train": job.parts.train, **job.parts.tests}
     positive = positive_class(classes) if len(classes) == 2 else None
@@ -189,6 +209,7 @@ def _passport(job: Plan, best: Folded, classes: list[str], n_trials: int, second
             "std": float(np.std(best.scores, ddof=1)),
         },
         "trials": n_trials,
+        "training": _training(histories),
         "digest": job.digest,
         "seconds": seconds,
         "seed": job.seed,
@@ -196,6 +217,12 @@ def _passport(job: Plan, best: Folded, classes: list[str], n_trials: int, second
         "versions": versions(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def _training(histories: list[list[dict] | None]) -> list[dict]:
+    """Return what is kept of models that are trained in epochs: a fold each, and all training images at last."""
+    labels = [f"fold {number}" for number in range(1, len(histories))] + ["all"]
+    return [{"fit": label, "epochs": rows} for label, rows in zip(labels, histories, strict=True) if rows]
 
 
 def _predict_all(job: Plan, model: TrainedModel, best: Folded, X: np.ndarray) -> Predictions:

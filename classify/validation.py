@@ -1,7 +1,10 @@
 """Cross-validation of one setting: a score for each fold, and scores of every training row out of fold."""
 
+import hashlib
+import json
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -31,12 +34,15 @@ class Folded:
         Scores of each row by the model that was not fitted on it.
     fold : ndarray of shape (n_train,), int
         The fold that each row was validated in.
+    histories : list
+        One a fold: the rows of epochs of a model that is trained in epochs, else None.
     """
 
     params: dict
     scores: list[float]
     oof: np.ndarray
     fold: np.ndarray
+    histories: list[list[dict] | None]
 
     @property
     def mean(self) -> float:
@@ -44,10 +50,18 @@ class Folded:
 
 
 class CrossValidation:
-    """The folds of a job, with what each fold's two sides were prepared to."""
+    """The folds of a job, with what each fold's two sides were prepared to.
 
-    def __init__(self, job: Plan, X: np.ndarray):
-        self.job, self.X, self.y = job, X, job.y
+    Parameters
+    ----------
+    job : Plan
+    X : inputs of the training rows
+    checkpoints : Path, optional
+        Folder that long fits are kept in as they go: a job that was killed finds its finished ones there.
+    """
+
+    def __init__(self, job: Plan, X, checkpoints: Path | None = None):
+        self.job, self.X, self.y, self.checkpoints = job, X, job.y, checkpoints
         self.units = job.parts.units[job.parts.train]
         self.classes = np.unique(self.y)
         self.pairs = folds(self.y, self.units, job.n_folds, job.seed)
@@ -63,20 +77,21 @@ class CrossValidation:
         judged = parallel(joblib.delayed(self._fold)(number, params, progress) for number in range(len(self.pairs)))
         oof = np.empty((len(self.y), len(self.classes)))
         fold = np.empty(len(self.y), dtype=int)
-        for number, ((_, rows), scores) in enumerate(zip(self.pairs, judged, strict=True)):
+        for number, ((_, rows), (scores, _)) in enumerate(zip(self.pairs, judged, strict=True)):
             oof[rows], fold[rows] = scores, number
-        return Folded(params, [self._score(rows, oof[rows]) for _, rows in self.pairs], oof, fold)
+        fold_scores = [self._score(rows, oof[rows]) for _, rows in self.pairs]
+        return Folded(params, fold_scores, oof, fold, [history for _, history in judged])
 
     def refit(self, params: dict, progress: Progress):
         """Return the estimator fitted on all training rows."""
         return self._fit(self.X, self.y, self.units, params, progress, "all training images")
 
-    def _fold(self, number: int, params: dict, progress: Progress) -> np.ndarray:
+    def _fold(self, number: int, params: dict, progress: Progress) -> tuple[np.ndarray, list[dict] | None]:
         train, _ = self.pairs[number]
         fitted_on, judged_on = self._sides(number)
         label = f"fold {number + 1} of {len(self.pairs)}"
         estimator = self._fit(fitted_on, self.y[train], self.units[train], params, progress, label)
-        return class_scores(estimator, judged_on)
+        return class_scores(estimator, judged_on), getattr(estimator, "history_", None)
 
     def _fit(self, X, y: np.ndarray, units: np.ndarray, params: dict, progress: Progress, label: str):
         spec, settings = self.job.spec, self.job.settings
@@ -84,7 +99,12 @@ class CrossValidation:
         def told(line: str) -> None:
             progress.remark(f"{spec.name}, {label}: {line}")
 
-        return spec.build(**params, **settings).fit(X, y, **spec.fit_options(units, told))
+        checkpoint = None
+        if self.checkpoints is not None:
+            key = hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()[:12]
+            checkpoint = self.checkpoints / f"{label.replace(' ', '-')}-{key}.pt"
+        options = spec.fit_options(units, told, checkpoint)
+        return spec.build(**{**settings, **params}).fit(X, y, **options)
 
     def _sides(self, number: int):
         train, rows = self.pairs[number]

@@ -51,8 +51,11 @@ class Backbone:
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
 
-    def build(self) -> "nn.Module":
-        """Return the network without its head, untrained, in evaluation mode: (n, 3, crop, crop) -> (n, n_features)."""
+    def build(self, image_size: int | None = None) -> "nn.Module":
+        """Return the network without its head, untrained, in evaluation mode: (n, 3, size, size) -> (n, n_features).
+
+        The size is `crop` unless `image_size` says otherwise, which only few networks must know when they are built.
+        """
         if self.name.startswith(TIMM):
             return _timm().create_model(self.name.removeprefix(TIMM), pretrained=False, num_classes=0).eval()
         from torch import nn
@@ -60,7 +63,12 @@ class Backbone:
 
         # inception_v3's published weights expect its own input transform, which a plain build leaves out.
         options = {"transform_input": True, "init_weights": True} if self.name == "inception_v3" else {}
-        model = get_model(self.name, weights=None, **options)
+        if self.name == "vit_b_16":
+            options["image_size"] = image_size or self.crop
+        try:
+            model = get_model(self.name, weights=None, **options)
+        except AssertionError as error:  # torchvision's, of a size that holds no whole number of patches
+            raise InputError(f"image size {image_size} does not fit {self.name}; take a multiple of 16") from error
         parent, _, child = self.head.rpartition(".")
         setattr(model.get_submodule(parent), child, nn.Identity())
         return model.eval()

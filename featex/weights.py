@@ -16,6 +16,7 @@ from featex.errors import WeightsError
 from featex.progress import Progress
 
 SUFFIXES = (".safetensors", ".pth", ".pt")
+POSITIONS = "encoder.pos_embedding"
 SEED = 0
 DOWNLOAD_SECONDS = 30
 
@@ -74,11 +75,12 @@ def find_weights(backbone: Backbone, weights: str = "imagenet", progress: Progre
     return Weights(str(path), _sha256(path), path)
 
 
-def load_weights(backbone: Backbone, weights: Weights) -> nn.Module:
-    """Return `backbone` filled with `weights`, in evaluation mode.
+def load_weights(backbone: Backbone, weights: Weights, image_size: int | None = None) -> nn.Module:
+    """Return `backbone` filled with `weights`, in evaluation mode, for images of `image_size` (by default its own).
 
     A file must fit strictly, name by name and shape by shape, but for the classifier's head, which may be absent or of
-    another size. No code from it is run.
+    another size. A vision transformer's position embeddings are interpolated to another image size. No code from the
+    file is run.
 
     Raises
     ------
@@ -86,10 +88,14 @@ def load_weights(backbone: Backbone, weights: Weights) -> nn.Module:
         If the file does not hold weights of this backbone.
     """
     if weights.path is None:
-        return _initialised(backbone)
-    model = backbone.build()
+        return _initialised(backbone, image_size)
+    model = backbone.build(image_size)
     expected = model.state_dict()
     state = _clean(_read(weights.path), backbone.head, expected)
+    if image_size not in (None, backbone.crop) and POSITIONS in state:
+        from torchvision.models.vision_transformer import interpolate_embeddings
+
+        state = interpolate_embeddings(image_size, model.patch_size, state)
     missing = [name for name in expected if name not in state and not name.endswith("num_batches_tracked")]
     surplus = [name for name in state if name not in expected]
     misshapen = [name for name in state if name in expected and state[name].shape != expected[name].shape]
@@ -217,7 +223,7 @@ def _clean(
     return clean
 
 
-def _initialised(backbone: Backbone) -> nn.Module:
+def _initialised(backbone: Backbone, image_size: int | None) -> nn.Module:
     """Build from a fixed seed, and take BatchNorm's statistics from noise.
 
     With the default statistics (mean 0, variance 1) activations of an untrained net shrink or grow from layer to
@@ -226,8 +232,8 @@ def _initialised(backbone: Backbone) -> nn.Module:
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
-        model = backbone.build()
-        noise = _pink_noise(64, backbone.crop)
+        model = backbone.build(image_size)
+        noise = _pink_noise(64, image_size or backbone.crop)
     norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
     for norm in norms:
         norm.train()

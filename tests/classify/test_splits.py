@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from classify.errors import DataError
-from classify.splits import folds, independent_units, partition
+from classify.splits import folds, independent_units, inner_split, partition
 
 
 def rows_of(**columns):
@@ -137,3 +137,52 @@ def test_fewer_images_than_folds_are_refused_with_the_number_that_would_do():
         folds(np.array(["a"] * 9 + ["b"] * 3), np.arange(12), 5, 0)
     with pytest.raises(DataError, match="class 'b' has 2 independent groups of images"):
         folds(np.array(["a"] * 9 + ["b"] * 6), np.array([*range(9), 9, 9, 9, 10, 10, 10]), 5, 0)
+
+
+def test_inner_split_is_stratified_and_holds_each_row_once():
+    codes = np.array([0] * 140 + [1] * 70)
+    fit, valid = inner_split(codes, None, 0.15, 0)
+    assert sorted([*fit, *valid]) == list(range(210))
+    assert np.bincount(codes[valid]).tolist() == [20, 10]
+
+
+def test_inner_split_never_parts_a_group():
+    rng = np.random.default_rng(0)
+    groups = rng.integers(0, 30, 300)
+    fit, valid = inner_split(groups % 2, groups, 0.15, 0)
+    assert not set(groups[fit]) & set(groups[valid])
+    assert 0.1 < len(valid) / 300 < 0.2
+
+
+def test_inner_split_leaves_a_giant_group_to_training():
+    groups = np.array([0] * 200 + list(range(1, 101)))
+    codes = np.arange(300) % 2
+    _, valid = inner_split(codes, groups, 0.15, 0)
+    assert len(valid) < 60
+
+
+def test_inner_split_keeps_the_only_image_of_a_class_for_training(recwarn):
+    codes = np.array([0] * 30 + [1] * 30 + [2])
+    for seed in range(10):
+        fit, _ = inner_split(codes, None, 0.15, seed)
+        assert 60 in fit
+    assert not recwarn.list
+
+
+def test_few_large_groups_give_one_of_them_to_validation():
+    groups = np.arange(80) // 20
+    fit, valid = inner_split(np.arange(80) % 2, groups, 0.15, 0)
+    assert len(set(groups[valid])) == 1
+    assert not set(groups[fit]) & set(groups[valid])
+
+
+@pytest.mark.parametrize(
+    ("codes", "groups"),
+    [
+        (np.array([0, 1, 0, 1]), None),
+        (np.arange(40) % 2, np.arange(40) % 2),  # one group a class
+        (np.arange(40) % 2, np.arange(40) // 20),  # two groups
+    ],
+)
+def test_inner_split_is_none_where_there_is_too_little(codes, groups):
+    assert inner_split(codes, groups, 0.15, 0) is None

@@ -4,11 +4,15 @@ import numpy as np
 import pytest
 import torch
 
+from classify.augment import AUGMENTATIONS
+from classify.checkpoint import Checkpoint
 from classify.errors import ModelError
-from classify.nets import NETS
-from classify.training import inner_split, train
+from classify.pixels import Pixels
+from classify.recipe import Recipe
+from classify.training import PixelFeed, Training
 
 CPU = torch.device("cpu")
+RECIPE = Recipe(16, max_epochs=20, batch_size=6, lr=0.1, augment="none")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -19,40 +23,16 @@ def _one_thread():
     torch.set_num_threads(before)
 
 
-def _train(module, X, codes, recipe, *, split=None, weight=(1, 1), augmented=False, progress=None):
-    return train(
-        module,
-        X,
-        codes,
-        recipe=recipe,
-        split=split,
-        class_weight=np.array(weight),
-        weight_decay=0,
-        augmented=augmented,
-        device=CPU,
-        progress=progress,
-    )
+def _train(module, X, codes, recipe, *, split=None, weight=(1, 1), path=None, progress=None):
+    feed = PixelFeed(Pixels(X), module, CPU)
+    options = {"recipe": recipe, "split": split, "class_weight": np.array(weight), "seed": 0, "device": CPU}
+    course = Training(module, feed, codes, **options).run(Checkpoint(path), progress)
+    return course.history, course.best_epoch
 
 
-def _images(n, size=16):
-    """Return images of noise whose red is brighter in class 1, and their classes."""
-    rng = np.random.default_rng(0)
-    codes = np.arange(n) % 2
-    X = rng.integers(0, 128, (n, 3, size, size), dtype=np.uint8)
-    X[codes == 1, 0] += 100
-    return X, codes
-
-
-@pytest.mark.parametrize("name", NETS)
-def test_every_net_learns_32_images_by_heart(name):
-    torch.manual_seed(0)
-    X, codes = _images(32)
-    module = NETS[name].build(2, 16)
-    history, _ = _train(module, X, codes, replace(NETS[name], max_epochs=12, batch_size=8))
-    assert history[-1]["train_loss"] < 0.2
-    with torch.inference_mode():
-        predicted = module.eval()(torch.tensor(X) / 255).argmax(dim=1).numpy()
-    assert (predicted == codes).all()
+def losses(history):
+    """Return the history without what no two runs share, the time."""
+    return [{name: value for name, value in row.items() if name != "dur"} for row in history]
 
 
 class _Scripted(torch.nn.Module):
@@ -70,9 +50,6 @@ def _opposed():
     """Return training rows of class 1 and validation rows of class 0: each epoch makes validation worse."""
     X = np.full((8, 3, 16, 16), 255, np.uint8)
     return X, np.array([1] * 6 + [0] * 2), (np.arange(6), np.arange(6, 8))
-
-
-RECIPE = replace(NETS["lenet5"], lr=0.1, batch_size=6)
 
 
 def test_training_stops_after_patience_epochs_and_goes_back_to_the_best():
@@ -112,6 +89,114 @@ def test_class_weight_moves_the_net_towards_the_heavier_class():
     assert logits[0] > 0 > logits[1]
 
 
+def test_oversampling_shows_classes_alike_often_and_only_copies_changed():
+    shown = []
+
+    class Watcher(_Scripted):
+        def forward(self, images):
+            if self.training:
+                shown.append(images)
+            return super().forward(images)
+
+    X = np.zeros((9, 3, 16, 16), np.uint8)
+    X[:6] = 255
+    codes, split = np.array([1] * 6 + [0] * 3), (np.array([0, 1, 2, 3, 6]), np.array([4, 5, 7, 8]))
+    module = Watcher()
+    _train(module, X, codes, replace(RECIPE, max_epochs=1, batch_size=100, balance="oversample"), split=split)
+    (images,) = shown
+    plain = [image.unique().tolist() for image in images if len(image.unique()) == 1]
+    varied = [image.mean().item() for image in images if len(image.unique()) > 1]  # the noise
+    assert sorted(plain) == [[0]] + 4 * [[1]]
+    assert len(varied) == 3
+    assert max(varied) < 0.1
+    assert module.logit.item() == 0  # four of each class pull alike
+
+
+def test_mixup_learns_from_both_labels(monkeypatch):
+    # The share is none of the own label's, and the partner of each of two images is the other, of the other class.
+    monkeypatch.setattr("classify.training.mixup", lambda images, alpha: (images, torch.tensor([1, 0]), 0.0))
+    monkeypatch.setitem(AUGMENTATIONS, "none", replace(AUGMENTATIONS["none"], mixup=0.2))
+    X, codes = np.zeros((2, 3, 16, 16), np.uint8), np.array([0, 1])
+    X[1] = 255
+
+    class Slope(torch.nn.Module):
+        """A net of one parameter, by which the logit of class 1 rises with brightness."""
+
+        def __init__(self):
+            super().__init__()
+            self.slope = torch.nn.Parameter(torch.zeros(1))
+
+        def forward(self, images):
+            return torch.stack([torch.zeros(len(images)), self.slope * (images.mean((1, 2, 3)) - 0.5)], dim=1)
+
+    module = Slope()
+    _train(module, X, codes, replace(RECIPE, max_epochs=3))
+    assert module.slope.item() < -0.1
+
+
+def test_gradients_are_clipped():
+    X, codes, _ = _opposed()
+    norms = []
+    original = torch.optim.AdamW.step
+
+    def step(self, *args, **kwargs):
+        norms.append(float(self.param_groups[0]["params"][0].grad.norm()))
+        return original(self, *args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.optim.AdamW, "step", step)
+        _train(_Scripted(), X, codes, replace(RECIPE, max_epochs=2, clip_norm=0.01))
+    assert max(norms) == pytest.approx(0.01, rel=1e-3)
+
+
+def test_accuracy_is_the_share_of_right_answers():
+    X, codes, split = _opposed()
+    history, _ = _train(_Scripted(), X, codes, replace(RECIPE, max_epochs=2), split=split)
+    assert history[1]["train_acc"] == 1  # all of class 1, which the net has learnt to say
+    assert history[1]["valid_acc"] == 0
+
+
+class _Killed(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("killed_after", [1, 4])
+def test_a_killed_training_goes_on_and_ends_as_an_unbroken_one(tmp_path, killed_after, monkeypatch):
+    monkeypatch.setattr("classify.checkpoint.SHARE", 1e9)  # every epoch is written
+    rng = np.random.default_rng(0)
+    X, codes = rng.integers(0, 255, (40, 3, 16, 16), dtype=np.uint8), np.arange(40) % 2
+    split = np.arange(30), np.arange(30, 40)
+    # Dropout, batch statistics, momentum, shuffling, augmentation, warm-up and a plateau: all that an epoch hangs on.
+    recipe = replace(RECIPE, max_epochs=9, lr=0.01, schedule="plateau", warmup_epochs=2, augment="study", patience=7)
+
+    def net():
+        torch.manual_seed(1)
+        layers = torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.Flatten(), torch.nn.Dropout(0.5)
+        return torch.nn.Sequential(*layers, torch.nn.Linear(4 * 14 * 14, 2))
+
+    whole = net()
+    expected, best = _train(whole, X, codes, recipe, split=split)
+
+    def kill(row):
+        if row["epoch"] == killed_after + 1:
+            raise _Killed
+
+    epochs = []
+    with pytest.raises(_Killed):
+        _train(net(), X, codes, recipe, split=split, path=tmp_path / "a.pt", progress=kill)
+    again = net()
+    torch.rand(3)  # whatever the global state
+    history, best_again = _train(
+        again, X, codes, recipe, split=split, path=tmp_path / "a.pt", progress=lambda row: epochs.append(row["epoch"])
+    )
+    assert epochs[0] == killed_after + 1
+    assert losses(history) == losses(expected)
+    assert best_again == best
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(tensor, again.state_dict()[name]), name
+    assert _train(net(), X, codes, recipe, split=split, path=tmp_path / "a.pt", progress=kill)[0] == history  # done
+
+
 def test_only_training_images_are_augmented():
     seen = {True: [], False: []}
 
@@ -121,19 +206,9 @@ def test_only_training_images_are_augmented():
             return super().forward(images)
 
     X, codes, split = _opposed()
-    _train(Watcher(), X, codes, replace(RECIPE, max_epochs=1), split=split, augmented=True)
+    _train(Watcher(), X, codes, replace(RECIPE, max_epochs=1, augment="study"), split=split)
     assert all(len(values) > 1 for values in seen[True])  # the noise
     assert all(values.tolist() == [1] for values in seen[False])
-
-
-def test_an_interruption_is_not_taken_for_the_end_of_training():
-    X, codes, split = _opposed()
-
-    def interrupt(row):
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        _train(_Scripted(), X, codes, replace(RECIPE, max_epochs=5), split=split, progress=interrupt)
 
 
 def test_a_loss_that_is_no_number_is_an_error_that_says_what_to_lower():
@@ -142,52 +217,3 @@ def test_a_loss_that_is_no_number_is_an_error_that_says_what_to_lower():
     torch.nn.init.constant_(module.logit, torch.nan)
     with pytest.raises(ModelError, match=r"no number after epoch 1; lower lr, which is 0\.1"):
         _train(module, X, codes, RECIPE, split=split)
-
-
-def test_inner_split_is_stratified_and_holds_each_row_once():
-    codes = np.array([0] * 140 + [1] * 70)
-    fit, valid = inner_split(codes, None, 0.15, 0)
-    assert sorted([*fit, *valid]) == list(range(210))
-    assert np.bincount(codes[valid]).tolist() == [20, 10]
-
-
-def test_inner_split_never_parts_a_group():
-    rng = np.random.default_rng(0)
-    groups = rng.integers(0, 30, 300)
-    fit, valid = inner_split(groups % 2, groups, 0.15, 0)
-    assert not set(groups[fit]) & set(groups[valid])
-    assert 0.1 < len(valid) / 300 < 0.2
-
-
-def test_inner_split_leaves_a_giant_group_to_training():
-    groups = np.array([0] * 200 + list(range(1, 101)))
-    codes = np.arange(300) % 2
-    _, valid = inner_split(codes, groups, 0.15, 0)
-    assert len(valid) < 60
-
-
-def test_inner_split_keeps_the_only_image_of_a_class_for_training(recwarn):
-    codes = np.array([0] * 30 + [1] * 30 + [2])
-    for seed in range(10):
-        fit, _ = inner_split(codes, None, 0.15, seed)
-        assert 60 in fit
-    assert not recwarn.list
-
-
-def test_few_large_groups_give_one_of_them_to_validation():
-    groups = np.arange(80) // 20
-    fit, valid = inner_split(np.arange(80) % 2, groups, 0.15, 0)
-    assert len(set(groups[valid])) == 1
-    assert not set(groups[fit]) & set(groups[valid])
-
-
-@pytest.mark.parametrize(
-    ("codes", "groups"),
-    [
-        (np.array([0, 1, 0, 1]), None),
-        (np.arange(40) % 2, np.arange(40) % 2),  # one group a class
-        (np.arange(40) % 2, np.arange(40) // 20),  # two groups
-    ],
-)
-def test_inner_split_is_none_where_there_is_too_little(codes, groups):
-    assert inner_split(codes, groups, 0.15, 0) is None

@@ -1,0 +1,190 @@
+"""Pixels: images as a net reads them, in memory where they fit, else read again by workers when they are needed."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from classify.errors import DataError
+from featex.errors import ImageError, InputError
+from featex.images import decode, preprocess
+from featex.progress import Progress
+
+MEMORY_SHARE = 1 / 3  # of the machine's, or of what the device has free, that images may fill
+UNKNOWN_MEMORY = 8 << 30  # taken where the system does not say
+AHEAD = 4  # batches that workers read before they are asked for
+
+
+@dataclass(frozen=True)
+class View:
+    """What a net sees of an image.
+
+    Parameters
+    ----------
+    size : int
+        Pixels a side of the square that comes out.
+    resize : int or None
+        The shorter side is resized to `resize` and the middle is cut out, as for features. None squashes the whole
+        image into the square: a cut would hide the borders, where traces of generation are as likely as anywhere, and
+        padding would tell formats apart.
+    interpolation : {"bilinear", "bicubic"}
+        With antialiasing.
+    """
+
+    size: int
+    resize: int | None = None
+    interpolation: str = "bilinear"
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """Return an image (height, width, 3) as (3, size, size), both uint8."""
+        if self.resize is not None:
+            return preprocess(image, self.resize, self.size, self.interpolation).numpy()
+        how = Image.Resampling[self.interpolation.upper()]
+        return np.asarray(Image.fromarray(image).resize((self.size, self.size), how)).transpose(2, 0, 1)
+
+
+class Pixels:
+    """A sequence of images, uint8 (n_samples, 3, size, size), of which indexing takes a part without copying any.
+
+    Parameters
+    ----------
+    source : uint8 array (n, 3, size, size), or `ImageFiles`
+    rows : int array, optional
+        Which images of the source, in which order; all by default.
+
+    Attributes
+    ----------
+    memo : dict
+        Of the source, shared by all its parts: what was computed of its images once and for all.
+    """
+
+    def __init__(self, source: "np.ndarray | ImageFiles", rows: np.ndarray | None = None, memo: dict | None = None):
+        self.source = source
+        self.rows = np.arange(len(source)) if rows is None else rows
+        self.memo = {} if memo is None else memo
+
+    @classmethod
+    def of(cls, X: "Pixels | np.ndarray") -> "Pixels":
+        """Return X as Pixels; raises DataError where it is no uint8 array (n_samples, 3, size, size), n_samples > 0."""
+        if isinstance(X, cls):
+            return X
+        if not (isinstance(X, np.ndarray) and X.dtype == np.uint8 and X.ndim == 4 and X.shape[1] == 3 and len(X)):
+            what = f"{X.dtype} {X.shape}" if isinstance(X, np.ndarray) else type(X).__name__
+            raise DataError(f"a net reads a uint8 array (n_samples, 3, size, size), not {what}; see load_pixels")
+        return cls(X)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(n_samples, 3, size, size)"""
+        return (len(self.rows), *self.source.shape[1:])
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index) -> "Pixels":
+        return Pixels(self.source, self.rows[index], self.memo)
+
+    def batches(self, parts: Iterable[np.ndarray], device: torch.device) -> Iterator[Tensor]:
+        """Yield the images of each of `parts` (arrays of row numbers) as uint8 (len(part), 3, size, size) on `device`.
+
+        On a GPU the whole source is kept there where it fits.
+        """
+        parts = (self.rows[part] for part in parts)
+        if isinstance(self.source, ImageFiles):
+            return (torch.from_numpy(images).to(device) for images in self.source.read_ahead(parts))
+        if device.type == "cuda" and (resident := self._resident(device)) is not None:
+            return (resident[torch.from_numpy(part).to(device)] for part in parts)
+        return (torch.from_numpy(self.source[part]).to(device) for part in parts)
+
+    def _resident(self, device: torch.device) -> Tensor | None:
+        if device not in self.memo:
+            free, _ = torch.cuda.mem_get_info(device)
+            fits = self.source.nbytes < MEMORY_SHARE * free
+            self.memo[device] = torch.from_numpy(self.source).to(device) if fits else None
+        return self.memo[device]
+
+
+class ImageFiles:
+    """Image files that are decoded each time they are read, several at once and some batches ahead."""
+
+    def __init__(self, paths: Sequence[Path], view: View, workers: int | None = None):
+        self.paths, self.view = paths, view
+        self.shape = (len(paths), 3, view.size, view.size)
+        self.pool = ThreadPoolExecutor(workers or os.cpu_count())  # decoding leaves Python's lock
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def read(self, row: int) -> np.ndarray:
+        """Return one image as the view makes it; raises InputError where its file cannot be read or is no image."""
+        path = self.paths[row]
+        try:
+            return self.view(decode(Path(path).read_bytes()))
+        except (OSError, ImageError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise InputError(f"cannot read {path} ({reason}); run `featex extract` again") from error
+
+    def read_ahead(self, parts: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Yield the images of each part while the next parts are being read."""
+        asked = ([self.pool.submit(self.read, row) for row in part] for part in parts)
+        waiting = deque(islice(asked, AHEAD))
+        try:
+            while waiting:
+                images = [future.result() for future in waiting.popleft()]
+                waiting.extend(islice(asked, 1))
+                yield np.stack(images)
+        finally:
+            for future in (future for part in waiting for future in part):
+                future.cancel()
+
+
+def load_pixels(paths: Sequence[str | Path], view: View, *, progress: Progress | None = None) -> Pixels:
+    """Return the images as a net with this view reads them, in the order of `paths`.
+
+    They are decoded once where all of them fit into a third of the memory, and else whenever they are needed, which is
+    said.
+
+    Raises
+    ------
+    InputError
+        A file cannot be read or is no image. Nothing is left out silently: row i is always ``paths[i]``.
+    """
+    progress = progress or Progress()
+    files = ImageFiles(list(paths), view)
+    n_bytes = int(np.prod(files.shape))
+    if not fits_in_memory(n_bytes):
+        progress.say(f"{n_bytes / 2**30:.0f} GiB of images do not fit into memory; they are read anew in every epoch.")
+        return Pixels(files)
+    pixels = np.empty(files.shape, np.uint8)
+
+    def keep(row: int) -> None:
+        pixels[row] = files.read(row)
+
+    with progress.task("reading images", len(paths), "image") as done:
+        _each(files.pool, keep, len(paths), done)
+    return Pixels(pixels)
+
+
+def fits_in_memory(n_bytes: int) -> bool:
+    """Return whether so much may be kept beside all else that is at work."""
+    try:
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # not on every system
+        memory = UNKNOWN_MEMORY
+    return n_bytes < MEMORY_SHARE * memory
+
+
+def _each(pool: ThreadPoolExecutor, work: Callable[[int], None], n: int, done: Callable[[int], None]) -> None:
+    try:
+        for _ in pool.map(work, range(n)):
+            done(1)
+    finally:
+        pool.shutdown(cancel_futures=True)
