@@ -1,50 +1,131 @@
+from io import BytesIO
+
+import numpy as np
+import pytest
 import torch
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+from scipy.stats import beta, kstest
+from skimage.data import astronaut, chelsea
 
-from classify.augment import NOISE_STD, augment
+from classify.augment import AUGMENTATIONS, Augmentation, augment, blur, jpeg, light, mixup
+
+STUDY = AUGMENTATIONS["study"]
+CHANGING = [recipe for name, recipe in AUGMENTATIONS.items() if name != "none"]
+every_recipe = pytest.mark.parametrize("recipe", AUGMENTATIONS.values(), ids=AUGMENTATIONS)
+every_change = pytest.mark.parametrize("recipe", CHANGING, ids=[name for name in AUGMENTATIONS if name != "none"])
 
 
-def test_the_same_generator_state_gives_the_same_variants():
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture(scope="module")
+def photographs():
+    """Six photographs of 299 pixels (6, 3, 299, 299), uint8."""
+    whole = [Image.fromarray(image()) for image in (astronaut, chelsea)]
+    crops = [image.crop((x, 0, x + 299, 299)) for image in whole for x in (0, 70, 140)]
+    return torch.from_numpy(np.stack([np.asarray(crop) for crop in crops])).permute(0, 3, 1, 2)
+
+
+def test_a_recipe_does_nothing_unless_told_to():
     images = torch.rand(4, 3, 16, 16)
-    first, second = (augment(images, torch.Generator().manual_seed(3)) for _ in range(2))
-    assert torch.equal(first, second)
-    assert not torch.equal(first, augment(images, torch.Generator().manual_seed(4)))
+    assert augment(images, Augmentation()) is images
+    assert augment(images, AUGMENTATIONS["none"]) is images
+    assert [name for name, recipe in AUGMENTATIONS.items() if recipe.mixup] == ["strong"]
 
 
-def test_images_of_a_batch_are_changed_apart():
-    same = torch.rand(1, 3, 16, 16).expand(8, -1, -1, -1)
-    assert len(torch.unique(augment(same, torch.Generator().manual_seed(0)), dim=0)) == 8
-
-
-def test_values_stay_pixels_and_the_input_is_left_alone():
-    images = torch.cat([torch.zeros(4, 3, 16, 16), torch.ones(4, 3, 16, 16)])
+@every_recipe
+@pytest.mark.parametrize("size", [16, 33, 75, 224, 299])
+def test_variants_are_pixels_of_the_same_shape_and_the_input_is_left_alone(recipe, size):
+    # Black, white and checked images, whose edges overshoot most.
+    checks = (torch.arange(size)[:, None] // 3 + torch.arange(size) // 3) % 2
+    images = torch.stack([torch.zeros(size, size), torch.ones(size, size), checks.float()])
+    images = images[:, None].expand(3, 3, size, size).repeat(4, 1, 1, 1)
     before = images.clone()
-    variants = augment(images, torch.Generator().manual_seed(0))
-    assert variants.min() == 0
-    assert variants.max() == 1
+    variants = augment(images, recipe, seeded())
     assert torch.equal(images, before)
+    assert variants.shape == images.shape
+    assert variants.dtype == images.dtype
+    assert variants.isfinite().all()
+    assert variants.min() >= 0
+    assert variants.max() <= 1
+
+
+@every_recipe
+def test_the_same_generator_state_gives_the_same_variants(recipe):
+    images = torch.rand(16, 3, 40, 40)
+    first, second = (augment(images, recipe, seeded(3)) for _ in range(2))
+    assert torch.equal(first, second)
+
+
+@every_change
+def test_another_generator_state_gives_other_variants(recipe):
+    images = torch.rand(16, 3, 40, 40)
+    assert not torch.equal(augment(images, recipe, seeded(3)), augment(images, recipe, seeded(4)))
+
+
+@every_change
+def test_without_a_generator_the_global_one_is_drawn_from(recipe):
+    images = torch.rand(16, 3, 40, 40)
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        assert torch.equal(augment(images, recipe), augment(images, recipe, seeded(3)))
+
+
+@every_change
+def test_images_of_a_batch_are_changed_apart(recipe):
+    same = torch.rand(1, 3, 40, 40).expand(32, -1, -1, -1)
+    n_variants = len(torch.unique(augment(same, recipe, seeded()), dim=0))
+    assert n_variants == 2 if recipe == AUGMENTATIONS["flips"] else n_variants > 28
 
 
 def test_a_flat_image_gains_noise_alone_and_no_black_corners():
     flat = torch.full((64, 3, 32, 32), 0.5)
-    noise = augment(flat, torch.Generator().manual_seed(0)) - 0.5
-    assert abs(noise.std().item() - NOISE_STD) < 0.001
-    assert noise.abs().max() < 6 * NOISE_STD
+    noise = augment(flat, STUDY, seeded()) - 0.5
+    assert abs(noise.std().item() - STUDY.noise) < 0.001
+    assert noise.abs().max() < 6 * STUDY.noise
+
+
+def test_the_study_draws_six_numbers_an_image_and_then_the_noise():
+    # In no other number, or earlier trainings could not be made again.
+    flat, generator = torch.full((8, 3, 16, 16), 0.5), seeded(5)
+    for _ in range(6):
+        torch.rand(8, generator=generator)
+    noise = torch.empty_like(flat).normal_(0, STUDY.noise, generator=generator)
+    assert torch.allclose(augment(flat, STUDY, seeded(5)), flat + noise, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["flips", "shifts"])
+def test_what_lies_outside_of_an_image_is_never_black(name):
+    flat = torch.full((64, 3, 32, 32), 0.5)
+    assert torch.allclose(augment(flat, AUGMENTATIONS[name], seeded()), flat)
 
 
 def test_half_of_the_images_are_upside_down_and_none_is_mirrored_sideways():
-    size = 32
-    ramp = torch.linspace(0.1, 0.9, size)
-    downwards = ramp[:, None].expand(400, 3, size, size)
-    rightwards = ramp[None, :].expand(400, 3, size, size)
-    upside_down = _slope(augment(downwards, torch.Generator().manual_seed(0)), axis=2) < 0
+    upside_down = _slope(augment(_ramp(400, 32, axis=2), STUDY, seeded()), axis=2) < 0
     assert 0.4 < upside_down.float().mean() < 0.6
-    assert (_slope(augment(rightwards, torch.Generator().manual_seed(0)), axis=3) > 0).all()
+    assert (_slope(augment(_ramp(400, 32, axis=3), STUDY, seeded()), axis=3) > 0).all()
+
+
+@pytest.mark.parametrize("name", ["flips", "shifts", "strong"])
+def test_half_of_the_images_are_mirrored_sideways_and_none_is_upside_down(name):
+    recipe = AUGMENTATIONS[name]
+    mirrored = _slope(augment(_ramp(400, 32, axis=3), recipe, seeded()), axis=3) < 0
+    assert 0.4 < mirrored.float().mean() < 0.6
+    assert (_slope(augment(_ramp(400, 32, axis=2), recipe, seeded()), axis=2) > 0).all()
+
+
+def test_a_flip_is_the_mirror_image_of_every_pixel():
+    images = torch.rand(4, 3, 33, 33)
+    sideways = augment(images, Augmentation(horizontal_flip=1), seeded())
+    assert torch.allclose(sideways, images.flip(3), atol=1e-4)
+    assert torch.allclose(augment(images, Augmentation(vertical_flip=1), seeded()), images.flip(2), atol=1e-4)
 
 
 def test_turns_stay_within_15_degrees_and_crops_within_four_fifths():
     size = 64
-    ramp = torch.linspace(0.1, 0.9, size)[None, :].expand(400, 3, size, size)
-    variants = augment(ramp, torch.Generator().manual_seed(0))
+    variants = augment(_ramp(400, size, axis=3), STUDY, seeded())
     right, down = _slope(variants, axis=3), _slope(variants, axis=2)
     # Seen through a crop of width w and height h turned by a, a ramp rises by w cos(a) to the right, and by
     # h sin(a) downwards, of what it rose by before.
@@ -56,8 +137,208 @@ def test_turns_stay_within_15_degrees_and_crops_within_four_fifths():
     assert (down / unit).abs().max() > 0.2
 
 
+def test_crops_lie_anywhere_in_the_image_and_keep_their_area_and_aspect_ratio():
+    recipe = Augmentation(min_area=0.25, max_stretch=4 / 3)
+    downwards, rightwards = (augment(_ramp(400, 64, axis), recipe, seeded()) for axis in (2, 3))
+    height, width = _slope(downwards, axis=2) * 63 / 0.8, _slope(rightwards, axis=3) * 63 / 0.8
+    assert 0.245 < (width * height).min() < 0.27
+    assert 0.92 < (width * height).max() < 1.001
+    assert 0.745 < (width / height).min() < 0.77
+    assert 1.3 < (width / height).max() < 1.34
+    for variants, length in ((downwards, height), (rightwards, width)):
+        aside = (variants.mean(dim=(1, 2, 3)) - 0.5) / 0.8
+        assert aside.max() > 0.2
+        assert aside.min() < -0.2
+        assert (aside.abs() <= (1 - length) / 2 + 0.01).all()
+
+
+def test_a_stretch_alone_is_a_crop():
+    images = torch.rand(4, 3, 16, 16)
+    assert not torch.equal(augment(images, Augmentation(max_stretch=4 / 3), seeded()), images)
+
+
+def test_a_turn_keeps_lengths_and_right_angles():
+    rightwards, downwards = (augment(_ramp(50, 64, axis), Augmentation(degrees=15), seeded()) for axis in (3, 2))
+    cos, sin = _slope(rightwards, axis=3) * 63 / 0.8, _slope(rightwards, axis=2) * 63 / 0.8
+    assert torch.allclose(cos**2 + sin**2, torch.ones(50), atol=1e-3)
+    assert torch.allclose(_slope(downwards, axis=2) * 63 / 0.8, cos, atol=1e-3)
+    assert torch.allclose(_slope(downwards, axis=3) * 63 / 0.8, -sin, atol=1e-3)
+
+
+def test_shifts_go_to_a_tenth_of_the_side_along_both_axes():
+    # A ramp of slope 1 a side tells by its middle's mean how far it was moved.
+    for axis in (2, 3):
+        moved = augment(_ramp(400, 64, axis), Augmentation(shift=0.1), seeded())[:, :, 16:-16, 16:-16]
+        sides = (moved.mean(dim=(1, 2, 3)) - 0.5) / 0.8 * 63 / 64
+        assert 0.09 < sides.max() < 0.101
+        assert -0.101 < sides.min() < -0.09
+
+
+def test_zooms_go_a_fifth_in_and_out_and_keep_the_aspect_ratio():
+    right, down = (
+        _slope(augment(_ramp(400, 64, axis), Augmentation(zoom=0.2), seeded()), axis) * 63 / 0.8 for axis in (3, 2)
+    )
+    assert 0.799 < right.min() < 0.82
+    assert 1.18 < right.max() < 1.201
+    assert torch.allclose(right, down, atol=1e-3)
+
+
+def test_parts_happen_to_their_share_of_the_images():
+    images = torch.rand(400, 3, 16, 16)
+    for recipe in (
+        Augmentation(p_crop=0.3, min_area=0.5),
+        Augmentation(p_rotation=0.3, degrees=15),
+        Augmentation(p_light=0.3, brightness=0.2),
+        Augmentation(p_light=0.3, contrast=0.2),
+        Augmentation(p_blur=0.3, blur=(0.5, 1)),
+        Augmentation(p_jpeg=0.3, jpeg=(50, 90)),
+    ):
+        changed = (augment(images, recipe, seeded()) - images).abs().amax(dim=(1, 2, 3)) > 1e-3
+        assert 0.22 < changed.float().mean() < 0.38
+
+
+def test_a_part_that_happens_to_no_image_of_the_batch_is_no_error():
+    images = torch.rand(1, 3, 16, 16).expand(4, -1, -1, -1)
+    recipe = Augmentation(p_light=0, brightness=0.2, p_blur=0, blur=(0.5, 1), p_jpeg=0, jpeg=(50, 90))
+    assert torch.equal(augment(images, recipe), images)
+
+
+def test_brightness_moves_the_mean_within_its_range():
+    images = torch.rand(1, 3, 16, 16).expand(400, -1, -1, -1) * 0.8
+    means = augment(images, Augmentation(brightness=0.2), seeded()).mean(dim=(1, 2, 3)) / images[0].mean()
+    assert 0.8 <= means.min() < 0.82
+    assert 1.18 < means.max() <= 1.2001
+
+
+def test_contrast_moves_the_spread_and_not_the_mean():
+    images = 0.3 + 0.4 * torch.rand(1, 3, 16, 16).expand(400, -1, -1, -1)
+    variants = augment(images, Augmentation(contrast=0.2), seeded())
+    spread = variants.std(dim=(1, 2, 3)) / images[0].std()
+    assert torch.allclose(variants.mean(dim=(1, 2, 3)), images.mean(dim=(1, 2, 3)), atol=1e-5)
+    assert 0.799 < spread.min() < 0.82
+    assert 1.18 < spread.max() < 1.201
+
+
+def test_each_image_has_its_own_light():
+    images = torch.tensor([0.2, 0.6]).reshape(2, 1, 1, 1).repeat(1, 3, 1, 2)
+    images[:, :, :, 1] += 0.2
+    lit = light(images, torch.tensor([1.0, 0.5]), torch.tensor([0.5, 1.5]))
+    assert torch.allclose(lit[0, 0, 0], torch.tensor([0.25, 0.35]))
+    assert torch.allclose(lit[1, 0, 0], torch.tensor([0.275, 0.425]))
+
+
+def test_each_image_is_blurred_by_its_own_sigma_as_scipy_does():
+    images, sigma = torch.rand(3, 3, 20, 31), torch.tensor([0.1, 0.7, 1.6])
+    blurred = blur(images, sigma)
+    for image, own, expected in zip(images, blurred, sigma.tolist(), strict=True):
+        filtered = gaussian_filter(image.numpy(), expected, mode="mirror", radius=5, axes=(1, 2))
+        assert np.allclose(own, filtered, atol=1e-5)
+
+
+def test_the_blur_of_a_recipe_stays_within_its_range():
+    point = torch.zeros(400, 3, 17, 17)
+    point[:, :, 8, 8] = 1
+    steps = torch.arange(-8, 9) ** 2
+    variances = (augment(point, Augmentation(blur=(0.6, 1.2)), seeded())[:, 0].sum(dim=1) * steps).sum(dim=1)
+    assert 0.58 < variances.sqrt().min() < 0.63
+    assert 1.15 < variances.sqrt().max() < 1.2
+
+
+def test_a_blurred_white_image_is_no_whiter_than_white():
+    white = torch.ones(64, 3, 16, 16)
+    assert augment(white, Augmentation(blur=(0.5, 3)), seeded()).max() <= 1
+
+
+def test_a_blur_wider_than_the_image_is_no_error():
+    assert blur(torch.rand(2, 3, 4, 6), torch.tensor([3.0, 9.0])).isfinite().all()
+
+
+@pytest.mark.parametrize("size", [32, 75, 299])
+def test_jpeg_is_what_pillow_makes_of_the_image(photographs, size):
+    corner = photographs[:, :, -size:, :size]
+    for quality in (20, 50, 75, 90):
+        saved = torch.stack([_through_pillow(image, quality) for image in corner])
+        ours = jpeg(corner / 255, torch.full((len(corner),), float(quality))) * 255
+        # Pillow's own rounding is to whole numbers throughout; about 0.4 of a level is left.
+        difference = (ours - saved).abs().mean()
+        assert difference < 0.8
+        assert difference < (corner - saved).abs().mean() / 3
+        assert (ours - ours.round()).abs().max() < 1e-3
+
+
+def test_each_image_is_saved_at_its_own_quality(photographs):
+    quality = torch.tensor([10.0, 40, 60, 80, 95, 100])
+    together = jpeg(photographs / 255, quality)
+    for row in range(len(quality)):
+        alone = jpeg(photographs[row : row + 1] / 255, quality[row : row + 1])
+        assert ((together[row] - alone[0]).abs() > 0.5 / 255).float().mean() < 1e-3
+
+
+def test_a_noisy_image_is_saved_as_it_is_seen():
+    white = torch.ones(2, 3, 16, 16)
+    noisy = augment(white, Augmentation(noise=0.3), seeded())
+    saved = augment(white, Augmentation(noise=0.3, jpeg=(90, 90)), seeded())
+    assert torch.equal(saved, jpeg(noisy, torch.tensor([90.0, 90])))
+
+
+def test_the_qualities_of_a_recipe_are_drawn_evenly_with_both_ends(photographs):
+    small = photographs[:1, :, 100:116, 100:116] / 255
+    by_quality = jpeg(small.expand(3, -1, -1, -1), torch.tensor([30.0, 31, 32]))
+    variants = augment(small.expand(600, -1, -1, -1), Augmentation(jpeg=(30, 32)), seeded())
+    near = (variants[:, None] - by_quality).abs().mean(dim=(2, 3, 4))
+    counts = near.argmin(dim=1).bincount(minlength=3)
+    assert near.amin(dim=1).max() < 1e-3
+    assert counts.min() > 160
+
+
+def test_mixup_is_a_mean_of_each_image_and_its_partner():
+    images = torch.rand(32, 3, 16, 16)
+    before = images.clone()
+    mixed, partners, share = mixup(images, 0.4, seeded(1))
+    assert torch.equal(images, before)
+    assert 0.5 <= share < 1
+    assert torch.equal(partners.sort().values, torch.arange(32))
+    assert not torch.equal(partners, torch.arange(32))
+    assert torch.allclose(mixed, share * images + (1 - share) * images[partners], atol=1e-6)
+
+
+def test_shares_of_mixup_follow_the_beta_distribution_folded_at_a_half():
+    generator, images = seeded(), torch.rand(2, 3, 2, 2)
+    for alpha in (0.2, 1, 4):
+        shares = [mixup(images, alpha, generator)[2] for _ in range(500)]
+        assert kstest(shares, lambda share, a=alpha: 1 - 2 * beta.sf(share, a, a)).pvalue > 0.01
+
+
+def test_mixup_is_the_same_for_the_same_generator_state():
+    images = torch.rand(32, 3, 16, 16)
+    first, second, other = (mixup(images, 0.2, seeded(seed)) for seed in (3, 3, 4))
+    assert torch.equal(first[0], second[0])
+    assert torch.equal(first[1], second[1])
+    assert first[2] == second[2] != other[2]
+
+
+def test_mixup_of_alpha_0_mixes_nothing():
+    images = torch.rand(4, 3, 16, 16)
+    mixed, partners, share = mixup(images, 0)
+    assert torch.equal(mixed, images)
+    assert torch.equal(images[partners], images)
+    assert share == 1
+
+
+def _ramp(n, size, axis):
+    """Return images that rise from 0.1 to 0.9 downwards (axis 2) or to the right (axis 3)."""
+    ramp = torch.linspace(0.1, 0.9, size)
+    return (ramp[:, None] if axis == 2 else ramp[None, :]).expand(n, 3, size, size)
+
+
 def _slope(images, axis):
     """Return the mean rise a pixel along an axis, of each image's middle, where nothing is reflected."""
     size = images.shape[-1]
     middle = images[:, :, size // 4 : -size // 4, size // 4 : -size // 4]
     return middle.diff(dim=axis).mean(dim=(1, 2, 3))
+
+
+def _through_pillow(image, quality):
+    file = BytesIO()
+    Image.fromarray(image.permute(1, 2, 0).numpy()).save(file, "JPEG", quality=quality, subsampling="4:2:0")
+    return torch.from_numpy(np.array(Image.open(file))).permute(2, 0, 1).float()
