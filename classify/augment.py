@@ -251,7 +251,7 @@ def blur(images: Tensor, sigma: Tensor) -> Tensor:
 
 
 # ITU-T T.81 (JPEG), tables K.1 and K.2: the steps of the 8 x 8 cosine waves at quality 50.
-_LUMA = torch.tensor(
+LUMA = torch.tensor(
     [
         *(16, 11, 10, 16, 24, 40, 51, 61),
         *(12, 12, 14, 19, 26, 58, 60, 55),
@@ -263,7 +263,7 @@ _LUMA = torch.tensor(
         *(72, 92, 95, 98, 112, 100, 103, 99),
     ]
 )
-_CHROMA = torch.tensor(
+CHROMA = torch.tensor(
     [
         *(17, 18, 24, 47, 99, 99, 99, 99),
         *(18, 21, 26, 66, 99, 99, 99, 99),
@@ -312,18 +312,22 @@ def jpeg(images: Tensor, quality: Tensor) -> Tensor:
     device = images.device
     whole = pad(images * 255, (0, -width % 16, 0, -height % 16), mode="replicate")
     ycc = torch.einsum("ij,njhw->nihw", _TO_YCC.to(device), whole.round()).round()
-    luma = _quantise(ycc[:, :1] - 128, _LUMA, quality) + 128
-    chroma = _quantise(avg_pool2d(ycc[:, 1:], 2).round(), _CHROMA, quality)
+    luma = _quantise(ycc[:, :1] - 128, LUMA, quality) + 128
+    chroma = _quantise(avg_pool2d(ycc[:, 1:], 2).round(), CHROMA, quality)
     chroma = interpolate(chroma, scale_factor=2, mode="bilinear", align_corners=False).round()
     rgb = torch.einsum("ij,njhw->nihw", _TO_RGB.to(device), torch.cat([luma, chroma], dim=1))
     return (rgb.round() / 255).clamp(0, 1)[:, :, :height, :width]
 
 
+def jpeg_steps(table: Tensor, quality: Tensor) -> Tensor:
+    """Return the steps (n, 64) to which libjpeg scales a table (64,) for each `quality` (n,)."""
+    scale = torch.where(quality < 50, (5000 / quality).floor(), 200 - 2 * quality)
+    return ((table.to(quality.device) * scale[:, None] + 50) / 100).floor().clamp(1, 255)
+
+
 def _quantise(planes: Tensor, table: Tensor, quality: Tensor) -> Tensor:
     """Return planes (n, c, height, width), in -128..127, with the waves of each 8 x 8 block in whole steps."""
-    scale = torch.where(quality < 50, (5000 / quality).floor(), 200 - 2 * quality)
-    steps = table.to(planes.device) * scale[:, None]
-    steps = ((steps + 50) / 100).floor().clamp(1, 255)[:, None, :, None]
+    steps = jpeg_steps(table, quality)[:, None, :, None]
     waves = _WAVES.to(planes.device)
     blocks = torch.pixel_unshuffle(planes, 8)
     n, _, down, across = blocks.shape

@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.stats import beta, kstest
 from skimage.data import astronaut, chelsea
 
-from classify.augment import AUGMENTATIONS, Augmentation, augment, blur, jpeg, light, mixup
+from classify.augment import AUGMENTATIONS, CHROMA, LUMA, Augmentation, augment, blur, jpeg, jpeg_steps, light, mixup
 
 STUDY = AUGMENTATIONS["study"]
 CHANGING = [recipe for name, recipe in AUGMENTATIONS.items() if name != "none"]
@@ -225,6 +225,7 @@ def test_each_image_has_its_own_light():
     lit = light(images, torch.tensor([1.0, 0.5]), torch.tensor([0.5, 1.5]))
     assert torch.allclose(lit[0, 0, 0], torch.tensor([0.25, 0.35]))
     assert torch.allclose(lit[1, 0, 0], torch.tensor([0.275, 0.425]))
+    assert light(images, torch.full((2,), 2.0), torch.ones(2)).max() == 1
 
 
 def test_each_image_is_blurred_by_its_own_sigma_as_scipy_does():
@@ -264,6 +265,16 @@ def test_jpeg_is_what_pillow_makes_of_the_image(photographs, size):
         assert difference < 0.8
         assert difference < (corner - saved).abs().mean() / 3
         assert (ours - ours.round()).abs().max() < 1e-3
+
+
+def test_steps_are_those_that_pillow_writes_into_the_file():
+    for quality in range(1, 101):
+        file = BytesIO()
+        Image.new("RGB", (8, 8)).save(file, "JPEG", quality=quality)
+        written = Image.open(file).quantization
+        for number, table in enumerate((LUMA, CHROMA)):
+            steps = jpeg_steps(table, torch.tensor([float(quality)]))
+            assert steps[0].tolist() == written[number], quality
 
 
 def test_each_image_is_saved_at_its_own_quality(photographs):
