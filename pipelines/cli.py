@@ -20,8 +20,14 @@ def cli() -> None:
 
 
 @cli.command()
-@click.argument("directory", metavar="[DIR]", default=str(layout.DATA), type=click.Path())
-@click.option("--only", metavar="MODEL,...", show_default="all", help="Models to compare; see `classify models`.")
+@click.argument("directory", metavar="[DIR]", required=False, type=click.Path())
+@click.option("--study", metavar="NAME", help="A published study to run again; see `pipelines studies`.")
+@click.option(
+    "--only",
+    metavar="MODEL,...",
+    show_default="svm,logreg,forest,lenet5,cnn, or the study's",
+    help="Models to compare; see `classify models`.",
+)
 @click.option("--quick", is_flag=True, help="Fewer folds, trials and epochs: a first look in minutes.")
 @click.option("--backbone", default="resnet18", help="See `featex backbones`.")
 @click.option(
@@ -29,8 +35,9 @@ def cli() -> None:
     default="auto",
     envvar="FEATEX_WEIGHTS",
     show_envvar=True,
-    metavar="auto|imagenet|random|FILE",
-    help="auto takes ImageNet's, or where they cannot be had untrained ones; the report says which.",
+    metavar="auto|imagenet|random|FILE|DIR",
+    help="auto takes ImageNet's, or where they cannot be had untrained ones; the report says which. DIR holds a file "
+    "for each net.",
 )
 @click.option(
     "--device",
@@ -40,7 +47,11 @@ def cli() -> None:
 )
 @click.option("--trials", type=click.IntRange(1), show_default="each model's own", help="Of each study.")
 @click.option(
-    "--folds", "n_folds", type=click.IntRange(2), show_default="5; 3 if quick", help="Of the cross-validation."
+    "--folds",
+    "n_folds",
+    type=click.IntRange(2),
+    show_default="5, or the study's; 3 if quick",
+    help="Of the cross-validation.",
 )
 @click.option(
     "--scoring",
@@ -52,7 +63,7 @@ def cli() -> None:
 @click.option(
     "--epochs", "max_epochs", type=click.IntRange(1), show_default="each net's own", help="At most, for nets."
 )
-@click.option("--name", show_default="the folder's name", help="What to call the set and its report.")
+@click.option("--name", show_default="the study's or the folder's", help="What to call the set and its report.")
 @click.option("--labels", type=click.Path(), help="A CSV that names the images; for its columns see featex extract.")
 @click.option("--path-column", help="Column of the CSV that holds paths.")
 @click.option("--label-column", help="Column of the CSV that holds labels.")
@@ -60,8 +71,10 @@ def cli() -> None:
 @click.option("--group-column", help="Column of the CSV whose equal values must never straddle a split.")
 @click.option("--group-rows", type=click.IntRange(2), help="Every N successive rows of the CSV are one group.")
 @click.option("--class", "classes", multiple=True, metavar="NAME=PATTERN", help="As featex extract takes it.")
-def compare(directory: str, only: str | None, classes: tuple[str, ...], **options) -> None:
+def compare(directory: str | None, only: str | None, classes: tuple[str, ...], **options) -> None:
     """Compare models on the images in DIR: extract, tune, predict every set, write the report.
+
+    DIR is data/ unless you say otherwise; with --study, the study's folder below it.
 
     What was done before is skipped, so a run that was stopped goes on where it was.
     """
@@ -78,6 +91,20 @@ def compare(directory: str, only: str | None, classes: tuple[str, ...], **option
         **options,
     )
     click.echo(f"Report: {path}")
+
+
+@cli.command()
+def studies() -> None:
+    """List the published studies that compare can run again, and whether their data are here."""
+    from pipelines.study_files import load_study, study_names
+
+    for name in study_names():
+        study = load_study(name)
+        folder = layout.DATA / study.directory
+        there = "is there" if folder.is_dir() else f"is not there (where to get it: {study.where})"
+        click.echo(f"{name}: {study.title}")
+        click.echo(f"  models: {', '.join(study.models)}")
+        click.echo(f"  data: {study.data_name}; {folder} {there}")
 
 
 @cli.command()

@@ -1,17 +1,21 @@
-"""compare: extract -> tune each -> predict -> report; what is done is skipped."""
+"""compare: extract -> tune each -> predict -> report, of the usual models or of a study; what is done is skipped."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from classify.models import MODELS, ModelSpec, get_model
-from classify.plan import N_FOLDS, Plan, plan
+from classify.models import ModelSpec, get_model
+from classify.plan import N_FOLDS, Plan, plan, settled
 from classify.results import is_kept, keep, replaced, write_report_on
 from classify.tuning import tune
+from featex.errors import unknown
 from featex.extraction import extract
-from featex.layout import FEATURES, PREDICTIONS, REPORTS, STUDIES
+from featex.layout import DATA, FEATURES, PREDICTIONS, REPORTS, STUDIES
 from featex.layout import MODELS as MODELS_DIR
 from featex.progress import Progress
+from pipelines.studies import Study
+from pipelines.study_files import load_study
 
+USUAL = ("svm", "logreg", "forest", "lenet5", "cnn")  # compared unless told otherwise: these need no GPU
 QUICK_FOLDS = 3
 QUICK = {  # for a first look in minutes on two cores
     "svm": {"trials": 8},
@@ -19,12 +23,15 @@ QUICK = {  # for a first look in minutes on two cores
     "forest": {"trials": 3},
     "lenet5": {"max_epochs": 12},
     "cnn": {"image_size": 32, "max_epochs": 8},
+    "cnn3": {"max_epochs": 8},
 }
+QUICK_NET = {"image_size": 96, "max_epochs": 3}  # any other: 96 pixels are enough for each of them
 
 
 def compare(
-    root: str | Path,
+    root: str | Path | None = None,
     *,
+    study: str | None = None,
     only: Sequence[str] = (),
     quick: bool = False,
     weights: str = "auto",
@@ -46,10 +53,14 @@ def compare(
 
     Parameters
     ----------
-    root : path
-        A folder in one of the layouts that `featex.dataset.find_images` knows.
+    root : path, optional
+        A folder in one of the layouts that `featex.dataset.find_images` knows; by default data/, or the folder of the
+        study below it.
+    study : str, optional
+        A published study to run again, as `pipelines.study_files.load_study` takes it. It gives the models and their
+        settings, the folds, how the data are read, and the name; all that is given here goes before it.
     only : sequence of str
-        Names in `classify.models.MODELS`; none stands for all.
+        Names in `classify.models.MODELS`; none stands for `USUAL`, or for all of the study's.
     quick : bool
         Fewer folds, trials and epochs: a first look, with models and a report of its own (``<set>-quick``).
     weights : str
@@ -63,9 +74,26 @@ def compare(
         The folder that artifacts/ is in.
     command : str
         What makes the report again; printed on it.
+
+    Raises
+    ------
+    InputError
+        If a name is unknown, or the data are absent or not of the study's layout.
     """
     progress = progress or Progress()
-    specs = [get_model(model) for model in (only or MODELS)]
+    told = load_study(study) if study else None
+    own = told.models if told else {model: {} for model in USUAL}
+    asked = {"trials": trials, "image_size": image_size, "max_epochs": max_epochs, "weights": weights}
+    root = Path(root or project / DATA / (told.directory if told else ""))
+    specs = [get_model(model) for model in _chosen(only, told) or own]
+    wishes = {spec.name: _wishes(spec, own.get(spec.name, {}), quick, asked) for spec in specs}
+    if told:
+        name = name or told.name
+        dataset_options = told.dataset_options(root, dataset_options)
+        told.check(root, **dataset_options)
+    for spec in specs:  # before any work: a wish that cannot be had, weights that cannot be found
+        settings = settled(spec, seed, device=device, progress=progress, **wishes[spec.name])
+        wishes[spec.name] |= {"weights": settings["weights"]} if "weights" in settings else {}
     extraction = extract(
         root,
         project / FEATURES,
@@ -86,8 +114,7 @@ def compare(
     if extraction.failed:
         files = "1 file" if extraction.failed == 1 else f"{extraction.failed:,} files"
         notes.append(f"{files} cannot be used; which and why is in {extraction.stored.failed_path}.")
-    folds = n_folds or (QUICK_FOLDS if quick else N_FOLDS)
-    asked = {"trials": trials, "image_size": image_size, "max_epochs": max_epochs}
+    folds = n_folds or (QUICK_FOLDS if quick else told and told.folds) or N_FOLDS
     jobs = [
         plan(
             spec.name,
@@ -98,8 +125,9 @@ def compare(
             report=f"{features.name}-quick" if quick else features.name,
             notes=notes,
             command=command,
+            published=told and told.published_of(spec.name),
             device=device,
-            **_wishes(spec, quick, asked),
+            **wishes[spec.name],
         )
         for spec in specs
     ]
@@ -114,10 +142,21 @@ def compare(
     )
 
 
-def _wishes(spec: ModelSpec, quick: bool, asked: dict) -> dict:
-    """What `plan` is told of a model: the quick form's choices, and before them what was asked for and it can use."""
-    usable = {"trials", *(("image_size", "max_epochs") if spec.reads == "pixels" else ())}
-    return (QUICK[spec.name] if quick else {}) | {key: asked[key] for key in usable if asked[key] is not None}
+def _chosen(only: Sequence[str], told: Study | None) -> Sequence[str]:
+    for model in only if told else ():
+        if model not in told.models:
+            raise unknown(f"model of the study {told.name}", model, told.models)
+    return only
+
+
+def _wishes(spec: ModelSpec, own: dict, quick: bool, asked: dict) -> dict:
+    """What `plan` is told of a model: the study's settings, cut down for a quick look, and what was asked for."""
+    small = QUICK.get(spec.name, QUICK_NET) if quick else {}
+    small = {key: min(value, own.get(key, value)) for key, value in small.items()}
+    asked = {key: asked[key] for key in ("trials", *spec.wishes) if asked.get(key) is not None}
+    wishes = own | small | asked
+    searched = spec.first(1)[0] if wishes.get("trials") else {}  # trials vary what the study had settled
+    return {key: value for key, value in wishes.items() if key not in searched}
 
 
 def _run(job: Plan, project: Path, progress: Progress) -> None:
@@ -125,11 +164,15 @@ def _run(job: Plan, project: Path, progress: Progress) -> None:
     if is_kept(job, models, predictions):
         progress.say(f"{job.name}: done before")
         return
-    settings = "".join(f", {key} {value}" for key, value in job.settings.items() if key != "random_state")
-    progress.say(f"{job.name}: {job.trials} trials of {job.n_folds} folds on {len(job.parts.train):,} images{settings}")
+    how = f"{job.trials} trials of {job.n_folds} folds" if job.trials else f"by its recipe, {job.n_folds} folds"
+    shown = ("image_size", "max_epochs", "train", "device")
+    settings = "".join(f", {key} {job.settings[key]}" for key in shown if key in job.settings)
+    progress.say(f"{job.name}: {how} on {len(job.parts.train):,} images{settings}")
     if sentence := replaced(job, models):
         progress.say(sentence)
-    tuned = tune(job, storage=project / STUDIES / f"{job.name}.journal", progress=progress)
-    keep(tuned, models, predictions)
+    studies = project / STUDIES
+    checkpoints = studies / job.training_folder
+    tuned = tune(job, storage=studies / f"{job.name}.journal", checkpoints=checkpoints, progress=progress)
+    keep(tuned, models, predictions, done_with=checkpoints)
     cv = tuned.model.passport["cv"]
     progress.say(f"{job.name}: {cv['scoring']} {cv['mean']:.3f} ± {cv['std']:.3f} over folds (a selection score)")

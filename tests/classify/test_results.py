@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from classify.ensemble import combine, plan_ensemble
@@ -48,6 +50,31 @@ def test_a_report_says_first_what_spoils_it(make_features, tmp_path):
     page = write_report_on("toy", tmp_path / "models", tmp_path / "predictions", tmp_path / "reports").read_text()
     assert page.index("UNTRAINED") < page.index("selection score")
     assert "held out by a hash" in page
+
+
+def test_a_net_that_started_from_random_weights_is_said_first(make_features, tmp_path):
+    tuned = tune(plan("svm", make_features(), trials=1, n_folds=3))
+    places = [tmp_path / place for place in ("models", "predictions", "reports")]
+    for weights in ("resnet18.pth", "random"):
+        passport = tuned.model.passport | {"settings": {"weights": weights}}
+        keep(replace(tuned, model=replace(tuned.model, passport=passport)), *places[:2])
+        page = write_report_on("toy", *places).read_text()
+        assert ("svm-toy started from UNTRAINED (random) weights" in page) == (weights == "random")
+
+
+def test_a_study_that_is_run_again_gives_the_page_its_title(make_features, tmp_path):
+    features = make_features()
+    study = {"study": "first", "title": "The first study", "source": "a journal", "notes": [], "scores": []}
+    run(tmp_path, plan("svm", features, trials=1, n_folds=3, published=study))
+    run(tmp_path, plan("logreg", features, trials=1, n_folds=3))
+    page = write_report_on("toy", tmp_path / "models", tmp_path / "predictions", tmp_path / "reports").read_text()
+    assert "<h1>The first study: as published, and here</h1>" in page
+
+
+def test_a_recipe_is_another_model_than_the_best_of_a_search(make_features):
+    features = make_features()
+    recipe, one, two = (plan("svm", features, trials=n).digest for n in (0, 1, 2))
+    assert recipe != one == two
 
 
 def test_no_model_is_a_sentence(tmp_path):

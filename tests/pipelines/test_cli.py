@@ -24,6 +24,11 @@ def test_compare_says_where_the_report_is_and_the_report_how_it_was_made(pipelin
     [
         (["compare"], "Error: 'data' does not exist"),
         (["compare", "--only", "svm,smv"], "Error: unknown model 'smv'; did you mean 'svm'?"),
+        (["compare", "--study", "cifake"], "Error: unknown study 'cifake'; did you mean 'cifake-cnn'?"),
+        (
+            ["compare", "--study", "cifake-cnn"],
+            "Error: 'data/cifake' does not exist. The study cifake-cnn takes CIFAKE",
+        ),
     ],
 )
 def test_bad_input_is_one_sentence_and_leaves_nothing(pipelines, tmp_path, arguments, sentence):
@@ -32,3 +37,25 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(pipelines, tmp_path, argum
     assert err.startswith(sentence)
     assert err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_study_is_run_again_by_its_name(pipelines, write_images, tmp_path):
+    for name, n in (("train", 8), ("test", 3)):
+        for i, label in enumerate(("REAL", "FAKE")):
+            write_images(tmp_path / f"data/cifake/{name}/{label}", n, tint=120 * i, size=32)
+    code, out, err = pipelines("compare", "--study", "cifake-cnn", "--folds", 2, "--epochs", 1, "--device", "cpu")
+    assert (code, out) == (0, "Report: artifacts/reports/cifake-cnn/index.html\n"), err
+    page = (tmp_path / "artifacts/reports/cifake-cnn/index.html").read_text()
+    for words in ("pipelines compare --study cifake-cnn --folds 2 --epochs 1", "91 %", "cnn3-cifake-cnn"):
+        assert words in page
+
+
+def test_studies_are_listed_with_models_and_whether_their_data_are_here(pipelines, tmp_path):
+    (tmp_path / "data/cifake").mkdir(parents=True)
+    code, out, _ = pipelines("studies")
+    assert code == 0
+    assert (
+        "cifake-cnn: A CNN of three convolutions on CIFAKE\n  models: cnn3\n  data: CIFAKE; data/cifake is there" in out
+    )
+    assert "resnet18-svm: " in out
+    assert "data/ai-vs-human is not there (where to get it: https://www.kaggle.com" in out

@@ -2,11 +2,12 @@ import pytest
 
 from classify import persist
 from classify.models import MODELS
+from classify.plan import settled
 from classify.predictions import Predictions
-from featex.errors import InputError
+from featex.errors import InputError, WeightsError
 from featex.progress import Progress
 from pipelines import compare as module
-from pipelines.compare import QUICK, compare
+from pipelines.compare import QUICK, QUICK_NET, USUAL, compare
 
 
 class Listener(Progress):
@@ -28,7 +29,17 @@ def run(data, tmp_path, weights_file):
 
 
 def test_every_model_has_a_quick_form():
-    assert set(QUICK) == set(MODELS)
+    assert set(QUICK) <= set(MODELS)
+    assert set(USUAL) <= set(QUICK)
+    for name, spec in MODELS.items():
+        weights = {"weights": "random"} if "weights" in spec.wishes else {}
+        settled(spec, device="cpu", **QUICK.get(name, QUICK_NET), **weights)
+
+
+def test_data_is_the_folder_unless_told_otherwise(data, tmp_path, weights_file):
+    data.rename(tmp_path / "data")
+    path = compare(only=["logreg"], project=tmp_path, n_folds=2, trials=1, weights=weights_file, device="cpu")
+    assert path.parent.name == "data"
 
 
 def test_it_goes_from_images_to_a_report_with_every_set(run, tmp_path):
@@ -87,7 +98,15 @@ def test_files_that_cannot_be_used_are_counted_on_the_page(run, data):
     assert "1 file cannot be used" in path.read_text()
 
 
-def test_an_unknown_model_is_refused_before_any_work(run, tmp_path):
+def test_what_is_wrong_with_a_wish_is_said_before_any_work(run, tmp_path):
     with pytest.raises(InputError, match="unknown model 'smv'"):
         run(only=("smv",))
+    with pytest.raises(WeightsError, match="no weights file"):
+        run(only=("svm", "resnet18"), weights="gone.pth")
     assert not (tmp_path / "artifacts").exists()
+
+
+def test_a_fine_tuned_net_starts_from_the_weights_that_are_given(run, tmp_path, weights_file):
+    run(only=("resnet18",), image_size=32, max_epochs=1, trials=0, n_folds=2)
+    (passport,) = persist.passports(tmp_path / "artifacts/models")
+    assert passport["settings"]["weights"] == weights_file

@@ -1,0 +1,111 @@
+"""Study: a published study, what data it takes, what it trains and how, and what it reported."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from featex.dataset import find_images
+from featex.errors import InputError
+
+
+@dataclass(frozen=True)
+class Study:
+    """A published study, as its file tells it.
+
+    Parameters
+    ----------
+    name : str
+        The file's, without its ending.
+    title, about, source : str
+        What it is, and where it was published as far as that is known.
+    directory : str
+        Where its data are looked for below data/.
+    data_name, layout, where : str
+        The data set, how it lies on disk, and where it can be had: for people.
+    sets : tuple of str
+        Sets that must be there ("train", "test", or a custom set's name).
+    classes : tuple of str
+        The classes of the images; () where not known.
+    options : dict
+        As `featex.dataset.find_images` takes them; `labels` is relative to the folder of the data.
+    models : dict of str to dict
+        For each model, a name in `classify.models.MODELS`, its settings as `classify.plan.plan` takes them.
+    published : tuple of dict
+        A row a number: ``model, set, called, value, n``, as `classify.published.beside` explains them.
+    notes : tuple of str
+        What to know when numbers are compared, a sentence each.
+    folds : int or None
+        Of the cross-validation; None leaves the usual number.
+    near_duplicates : bool
+        Whether the study asks for a search for near-duplicates.
+    """
+
+    name: str
+    title: str
+    about: str
+    source: str
+    directory: str
+    data_name: str
+    layout: str
+    where: str
+    sets: tuple[str, ...]
+    classes: tuple[str, ...]
+    options: dict
+    models: dict[str, dict]
+    published: tuple[dict, ...]
+    notes: tuple[str, ...]
+    folds: int | None
+    near_duplicates: bool
+
+    def published_of(self, model: str) -> dict:
+        """Return what the study says of one of its models, as a passport keeps it."""
+        scores = [
+            {key: row[key] for key in ("set", "called", "value", "n")}
+            for row in self.published
+            if row["model"] == model
+        ]
+        return {
+            "study": self.name,
+            "title": self.title,
+            "source": self.source,
+            "notes": list(self.notes),
+            "scores": scores,
+        }
+
+    def dataset_options(self, root: Path, given: Mapping) -> dict:
+        """Return the options of `find_images`: the study's own, and before them those that were given."""
+        own = dict(self.options)
+        if "labels" in own:
+            own["labels"] = root / own["labels"]
+        given = {key: value for key, value in given.items() if value}
+        if "group_column" in given:
+            own.pop("group_rows", None)  # a table has groups by one of the two
+        return own | given
+
+    def check(self, root: Path, **options) -> None:
+        """Raise InputError, with what is wanted and where it can be had, unless `root` holds the study's kind of data.
+
+        Parameters
+        ----------
+        root : Path
+        **options
+            From `dataset_options`.
+        """
+        try:
+            table = find_images(root, **options).table
+        except InputError as error:
+            raise InputError(f"{error}. {self._wanted(root)}") from error
+        if lacking := [name for name in self.sets if name not in set(table["split"])]:
+            raise InputError(f"{str(root)!r} has no set {' and no set '.join(lacking)}. {self._wanted(root)}")
+        found = sorted(set(table["label"]) - {""})
+        if self.classes and found != sorted(self.classes):
+            there = f"the classes {', '.join(found)}" if found else "no classes"
+            raise InputError(
+                f"{str(root)!r} has {there}, not {' and '.join(sorted(self.classes))}. {self._wanted(root)}"
+            )
+
+    def _wanted(self, root: Path) -> str:
+        return (
+            f"The study {self.name} takes {self.data_name}, laid out as {self.layout} (where to get it: {self.where}). "
+            f"Put it into {root}, or name the folder that it is in"
+        )
