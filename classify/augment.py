@@ -73,7 +73,7 @@ AUGMENTATIONS = {
     # Blur and JPEG are what Wang et al., "CNN-generated images are surprisingly easy to spot... for now", CVPR 2020,
     # found to carry a detector to other generators. They go to sigma 3 and quality 30; 0.8 takes nearly all of the
     # finest detail at any size, and a 32-pixel image can still be read. Mixup's is within the 0.1 to 0.4 that Zhang et
-    # al., "mixup", ICLR 2018, found best on ImageNet. The other ranges are our choice.
+    # al., "mixup", ICLR 2018, found to help on ImageNet. The other ranges are our choice.
     "strong": Augmentation(
         horizontal_flip=0.5,
         p_crop=0.8,
