@@ -51,6 +51,10 @@ def test_a_number_is_shown_as_it_was_printed_and_has_no_interval_where_n_is_not_
     assert (row["value"], row["n"]) == ("79.27 %", None)
 
 
+def test_the_interval_of_a_published_number_follows_from_its_n():
+    assert only_row(value=87.8, n=30000)["value"] == "87.8 % (87.4–88.2)"
+
+
 def test_validation_stands_beside_the_accuracy_over_folds_and_neither_has_an_interval():
     row = only_row(set="validation", value=95, n=1000)
     assert (row["value"], row["n"]) == ("95 %", "1,000")

@@ -140,6 +140,12 @@ def run(data, tmp_path, weights_file):
     return run
 
 
+def test_a_setting_that_cannot_be_is_refused_before_any_work(study_file, run, tmp_path):
+    with pytest.raises(InputError, match="unknown schedule 'cosin'; did you mean 'cosine'"):
+        run(study_file("lr = 0.002", 'schedule = "cosin"'), only=["lenet5"])
+    assert not (tmp_path / "artifacts").exists()
+
+
 def test_a_study_of_ones_own_gives_models_settings_folds_and_name(study_file, run, tmp_path):
     page, kept = run(study_file())
     assert set(kept) == {"svm", "lenet5"}

@@ -40,6 +40,10 @@ def test_what_may_be_left_out_may_be_left_out(study_file):
     assert study.near_duplicates is False
 
 
+def test_the_study_of_pairs_asks_for_near_duplicates_and_no_other_does():
+    assert [name for name in study_names() if load_study(name).near_duplicates] == ["paired-shutterstock"]
+
+
 def test_a_class_may_have_several_patterns(study_file):
     patterns = '[options.classes]\nai = ["AI_*", "fake"]\nreal = "*"\n[models.svm]'
     study = load_study(study_file("[models.svm]", patterns))
