@@ -121,7 +121,7 @@ def write_report_on(
 def _title(passports: list[dict]) -> str:
     for passport in passports:
         if study := passport.get("published"):
-            return f"{study['title']}: as published, and here"
+            return f"{study['title']}: run again"
     return f"What tells the classes of {passports[-1]['data']['set']} apart, and how well"
 
 

@@ -21,7 +21,9 @@ def cli() -> None:
 
 @cli.command()
 @click.argument("directory", metavar="[DIR]", required=False, type=click.Path())
-@click.option("--study", metavar="NAME", help="A published study to run again; see `pipelines studies`.")
+@click.option(
+    "--study", metavar="NAME|FILE.toml", help="A published study to run again: see `pipelines studies`, or your own."
+)
 @click.option(
     "--only",
     metavar="MODEL,...",
@@ -45,7 +47,12 @@ def cli() -> None:
     type=click.Choice(["auto", "cpu", "cuda", "mps"]),
     help="auto: a GPU where there is one.",
 )
-@click.option("--trials", type=click.IntRange(1), show_default="each model's own", help="Of each study.")
+@click.option(
+    "--trials",
+    type=click.IntRange(0),
+    show_default="each model's own",
+    help="Of each search; 0 trains by the recipe, without a search.",
+)
 @click.option(
     "--folds",
     "n_folds",

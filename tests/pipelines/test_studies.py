@@ -89,7 +89,7 @@ def test_a_study_runs_from_its_folder_to_a_page_with_its_numbers_beside_ours(nam
         for wish, value in study.models[model].items():
             if wish not in ("trials", "max_epochs", "image_size"):
                 assert passport["settings"][wish] == value
-    assert f"{study.title}: as published, and here" in page
+    assert f"{study.title}: run again" in page
     for row in study.published:
         assert (f"{row['value']:g} %" in page) or row["model"] not in models
     assert page.count("No published numbers") == (not study.published)
