@@ -277,8 +277,8 @@ patience, train, head, view, balance, augment : optional
 
 def _built(net: Net, n_classes: int, recipe: Recipe, weights: Weights | None) -> nn.Module:
     """Return the net, ready to be trained, tried on a blank image: not every size goes through every net."""
-    module = net.build(n_classes, recipe, weights)
     try:
+        module = net.build(n_classes, recipe, weights)
         with torch.no_grad():
             module.eval()(torch.zeros(1, 3, recipe.image_size, recipe.image_size))
     except (RuntimeError, AssertionError) as error:

@@ -3,7 +3,7 @@
 Colours are those of Okabe and Ito (https://jfly.uni-koeln.de/color/), which most colour-blind readers tell apart.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from textwrap import fill
 
@@ -49,16 +49,16 @@ WIDTH = 10  # inches, the width of the page
 class Drawing:
     """One kind of figure.
 
-    `rows` computes what is shown from predictions and the positive class, `draw` puts such rows on a figure. Calling
-    the drawing does both, and raises `DataError` where there is nothing to show.
+    `rows` computes what is shown from predictions, the positive class and the models' passports, `draw` puts such rows
+    on a figure. Calling the drawing does both, and raises `DataError` where there is nothing to show.
     """
 
     caption: str
-    rows: Callable[[Predictions, str | None], pd.DataFrame]
+    rows: Callable[..., pd.DataFrame]
     draw: Callable[[pd.DataFrame], Figure]
 
-    def __call__(self, predictions: Predictions, positive: str | None = None) -> Figure:
-        rows = self.rows(predictions, positive)
+    def __call__(self, predictions: Predictions, positive: str | None = None, passports: Sequence[dict] = ()) -> Figure:
+        rows = self.rows(predictions, positive, passports)
         if rows.empty:
             raise DataError("these predictions have nothing this figure could show; see what its caption asks for")
         fonts = ["DejaVu Sans", *(name for name in CJK if name in get_font_names())]
@@ -66,7 +66,9 @@ class Drawing:
             return self.draw(rows)
 
 
-def accuracy_rows(predictions: Predictions, positive: str | None = None) -> pd.DataFrame:
+def accuracy_rows(
+    predictions: Predictions, positive: str | None = None, passports: Sequence[dict] = ()
+) -> pd.DataFrame:
     """Return ``set, model, n, value, low, high, chance``, a row a dot.
 
     For validation the limits are the mean minus and plus the sample standard deviation over folds; for unseen sets
@@ -118,7 +120,9 @@ def draw_accuracy(rows: pd.DataFrame) -> Figure:
     return figure
 
 
-def confusion_rows(predictions: Predictions, positive: str | None = None) -> pd.DataFrame:
+def confusion_rows(
+    predictions: Predictions, positive: str | None = None, passports: Sequence[dict] = ()
+) -> pd.DataFrame:
     """Return ``set, model, truth, predicted, count, share`` of unseen sets; shares of a true class sum to 1."""
     labelled = predictions.labelled
     parts = []
@@ -163,7 +167,7 @@ def draw_confusion(rows: pd.DataFrame) -> Figure:
     return figure
 
 
-def roc_rows(predictions: Predictions, positive: str | None = None) -> pd.DataFrame:
+def roc_rows(predictions: Predictions, positive: str | None = None, passports: Sequence[dict] = ()) -> pd.DataFrame:
     """Return ``set, model, positive, n, auc, false_alarms, found``, a row a point of a curve, of unseen sets.
 
     Empty for more than two classes; sets that hold one class only are left out.
@@ -210,6 +214,53 @@ def draw_roc(rows: pd.DataFrame) -> Figure:
     return figure
 
 
+def training_rows(
+    predictions: Predictions, positive: str | None = None, passports: Sequence[dict] = ()
+) -> pd.DataFrame:
+    """Return ``model, fit, epoch, measure, side, value``, a row a point of a curve, of models trained in epochs.
+
+    `fit` is "fold 1" and so on, or "all", the training on all images.
+    """
+    columns = ["model", "fit", "epoch", "measure", "side", "value"]
+    sides = (("train", "training"), ("valid", "its own validation part"))
+    rows = [
+        (passport["name"], fit["fit"], epoch["epoch"], measure, side, epoch[f"{short}_{key}"])
+        for passport in passports
+        for fit in passport.get("training") or ()
+        for epoch in fit["epochs"]
+        for measure, key in (("loss", "loss"), ("accuracy", "acc"))
+        for short, side in sides
+        if passport.get("name") in predictions.models and epoch.get(f"{short}_{key}") is not None
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def draw_training(rows: pd.DataFrame) -> Figure:
+    """Draw two panels a model, loss and accuracy, with a line a fit and side."""
+    cases = list(rows.groupby(["model", "measure"], sort=False))
+    figure, panels = _grid(len(cases), 2, WIDTH / 2, 2.6)
+    figure.suptitle("Training: where the lines part, a net learns its images by heart")
+    colours = dict(zip(("training", "its own validation part"), (BLUE, ORANGE), strict=True))
+    for axes, ((model, measure), part) in zip(panels, cases, strict=True):
+        for (fit, side), line in part.groupby(["fit", "side"], sort=False):
+            last = fit == "all"
+            axes.plot(
+                line["epoch"],
+                line["value"] * (100 if measure == "accuracy" else 1),
+                color=colours[side],
+                linewidth=2 if last else 0.8,
+                alpha=1 if last else 0.4,
+                label=f"{side}, all images" if last else None,
+            )
+        axes.set(title=fill(model, 40), xlabel="epoch", ylabel="accuracy (%)" if measure == "accuracy" else "loss")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(color="#dddddd", linewidth=0.6)
+    handles = {text: handle for axes in panels for handle, text in zip(*axes.get_legend_handles_labels(), strict=True)}
+    if handles:
+        figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=2, frameon=False)
+    return figure
+
+
 FIGURES: dict[str, Drawing] = {
     "accuracy": Drawing(
         "Accuracy of every model on every labelled set. Bars on unseen sets are 95 % intervals; on validation they are "
@@ -226,6 +277,12 @@ FIGURES: dict[str, Drawing] = {
         "ROC curves on unseen sets that hold both classes: what every threshold would find, and at what price.",
         roc_rows,
         draw_roc,
+    ),
+    "training": Drawing(
+        "Loss and accuracy of each epoch of nets: thick where all images were used, thin in each fold. Training "
+        "images are scored as they are shown, under augmentation; the epoch of least validation loss was kept.",
+        training_rows,
+        draw_training,
     ),
 }
 

@@ -46,8 +46,9 @@ class Recipe:
     view : {"squash", "crop"}
         What is seen of an image; see `classify.pixels.View`.
     balance : {"none", "weights", "oversample"}
-        What is done for small classes: nothing; weigh the loss by 1 / their size; or show more of them, as copies under
-        augmentation, until all classes are as large as the largest.
+        What is done for small classes: nothing; weigh the loss by 1 / their size; or show copies of them, augmented,
+        until all classes are as large as the largest. All training images are then augmented (by "study" where
+        `augment` is "none"): if copies alone were, that would tell the classes apart.
     augment : str
         A name in `classify.augment.AUGMENTATIONS`.
     """

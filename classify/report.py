@@ -86,7 +86,7 @@ def write_report(
             **verdict(scores, folds, predictions, _scoring(passports)),
             **tables(scores, folds, predictions, positive),
             "published": beside(passports, scores, folds),
-            "figures": list(_figures(predictions, positive, folder)),
+            "figures": list(_figures(predictions, positive, passports, folder)),
             "cards": how_made(passports),
             "data": data_counts(predictions),
             "unscored": unscored(predictions),
@@ -300,12 +300,12 @@ def _positive(predictions: Predictions, passports: Sequence[dict]) -> str | None
     return found.pop() if len(found) == 1 else positive_class(predictions.classes)
 
 
-def _figures(predictions: Predictions, positive: str | None, folder: Path) -> Iterator[dict]:
+def _figures(predictions: Predictions, positive: str | None, passports: Sequence[dict], folder: Path) -> Iterator[dict]:
     """Write each figure that has something to show as PNG, and yield it for the page."""
     for name, drawing in FIGURES.items():
-        if drawing.rows(predictions, positive).empty:
+        if drawing.rows(predictions, positive, passports).empty:
             continue
-        figure, png = drawing(predictions, positive), BytesIO()
+        figure, png = drawing(predictions, positive, passports), BytesIO()
         figure.savefig(png, format="png", dpi=DPI, bbox_inches="tight", pad_inches=0.05)
         (folder / f"{name}.png").write_bytes(png.getvalue())
         yield {

@@ -20,7 +20,7 @@ from classify.rates import optimizer_of, set_rates
 from classify.recipe import Recipe
 
 Split = tuple[np.ndarray, np.ndarray]
-COPIES = "study"  # how copies of a small class are varied where the recipe varies nothing
+COPIES = "study"  # how images are varied where classes are filled up with copies and the recipe varies nothing
 
 
 class Feed(Protocol):
@@ -126,6 +126,9 @@ class Training:
         self.mixed = device.type == "cuda"  # precision
         self.half = torch.bfloat16 if self.mixed and torch.cuda.is_bf16_supported() else torch.float16
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.mixed and self.half == torch.float16)
+        # Copies that were varied among images that were not would tell the small class by the variation.
+        copied = recipe.balance == "oversample" and recipe.augment == "none"
+        self.augment = COPIES if copied else recipe.augment
         self.course = Course()
 
     def run(self, checkpoint: Checkpoint, progress: Callable[[dict], None] | None = None) -> Course:
@@ -161,14 +164,14 @@ class Training:
         rng = np.random.default_rng([self.seed, number])
         torch.manual_seed(int(rng.integers(2**63)))
         self.module.train()
-        shown, copies = _order(self.rows, self.codes, self.recipe, rng)
+        shown = _order(self.rows, self.codes, self.recipe, rng)
         parts = _parts(len(shown), self.recipe.batch_size)
         batches = self.feed.batches([shown[part] for part in parts])
         sums = torch.zeros(2, device=self.device)  # summed there: to ask for a number would be to wait for it
         for step, (part, inputs) in enumerate(zip(parts, batches, strict=True)):
             at = number - 1 + step / len(parts)
             set_rates(self.optimizer, self.rates, self.recipe, self.course.history, at)
-            sums += len(part) * self._step(inputs, self._labels(shown[part]), torch.from_numpy(copies[part]))
+            sums += len(part) * self._step(inputs, self._labels(shown[part]))
         self.module.eval()
         loss, right = (sums / len(shown)).tolist()
         row = {"epoch": number, "train_loss": loss, "train_acc": right, **self._validate()}
@@ -181,10 +184,12 @@ class Training:
         self.course.history.append({**row, "dur": time.monotonic() - started})
         return self.course.history[-1], len(shown)
 
-    def _step(self, inputs: tuple[Tensor, ...], targets: Tensor, copies: Tensor) -> Tensor:
+    def _step(self, inputs: tuple[Tensor, ...], targets: Tensor) -> Tensor:
         """Take one step downhill; return the mean loss and the share of right answers, (2,)."""
-        inputs, recipe = self._varied(inputs, copies), self.recipe
-        alpha = AUGMENTATIONS[recipe.augment].mixup
+        recipe = self.recipe
+        if self.augment != "none":
+            inputs = (augment(inputs[0], AUGMENTATIONS[self.augment]),)
+        alpha = AUGMENTATIONS[self.augment].mixup
         with self._precision():
             if alpha:
                 images, partners, share = mixup(inputs[0], alpha)
@@ -204,15 +209,6 @@ class Training:
         self.scaler.step(self.optimizer)
         self.scaler.update()
         return torch.stack([loss.detach(), (logits.detach().argmax(1) == targets).float().mean()])
-
-    def _varied(self, inputs: tuple[Tensor, ...], copies: Tensor) -> tuple[Tensor, ...]:
-        if self.recipe.augment != "none":
-            return (augment(inputs[0], AUGMENTATIONS[self.recipe.augment]),)
-        if copies.any():
-            images, chosen = inputs[0].clone(), copies.to(self.device)
-            images[chosen] = augment(images[chosen], AUGMENTATIONS[COPIES])
-            return (images,)
-        return inputs
 
     def _validate(self) -> dict[str, float | None]:
         if self.valid is None:
@@ -255,15 +251,13 @@ def _changing(module: nn.Module) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in module.state_dict().items() if name not in fixed}
 
 
-def _order(rows: np.ndarray, codes: np.ndarray, recipe: Recipe, rng: np.random.Generator):
-    """Return the rows of an epoch in the order they are shown in, and which of them are copies."""
-    extra = np.array([], dtype=int)
+def _order(rows: np.ndarray, codes: np.ndarray, recipe: Recipe, rng: np.random.Generator) -> np.ndarray:
+    """Return the rows of an epoch in the order they are shown in, those of small classes often enough if so asked."""
     if recipe.balance == "oversample":
         by_class = [rows[codes[rows] == code] for code in np.unique(codes[rows])]
         most = max(map(len, by_class))
-        extra = np.concatenate([rng.choice(members, most - len(members)) for members in by_class])
-    order = rng.permutation(len(rows) + len(extra))
-    return np.concatenate([rows, extra])[order], order >= len(rows)
+        rows = np.concatenate([rows, *(rng.choice(members, most - len(members)) for members in by_class)])
+    return rng.permutation(rows)
 
 
 def _parts(n: int, size: int) -> list[np.ndarray]:

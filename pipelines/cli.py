@@ -70,6 +70,12 @@ def cli() -> None:
 @click.option(
     "--epochs", "max_epochs", type=click.IntRange(1), show_default="each net's own", help="At most, for nets."
 )
+@click.option(
+    "--recipe",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Any other choice for nets, such as train=all; see classify models --model NAME. Repeatable.",
+)
 @click.option("--name", show_default="the study's or the folder's", help="What to call the set and its report.")
 @click.option("--labels", type=click.Path(), help="A CSV that names the images; for its columns see featex extract.")
 @click.option("--path-column", help="Column of the CSV that holds paths.")
@@ -78,13 +84,16 @@ def cli() -> None:
 @click.option("--group-column", help="Column of the CSV whose equal values must never straddle a split.")
 @click.option("--group-rows", type=click.IntRange(2), help="Every N successive rows of the CSV are one group.")
 @click.option("--class", "classes", multiple=True, metavar="NAME=PATTERN", help="As featex extract takes it.")
-def compare(directory: str | None, only: str | None, classes: tuple[str, ...], **options) -> None:
+def compare(
+    directory: str | None, only: str | None, classes: tuple[str, ...], recipe: tuple[str, ...], **options
+) -> None:
     """Compare models on the images in DIR: extract, tune, predict every set, write the report.
 
     DIR is data/ unless you say otherwise; with --study, the study's folder below it.
 
     What was done before is skipped, so a run that was stopped goes on where it was.
     """
+    from classify.recipe import parse_choice
     from featex.dataset import parse_class
     from featex.progress import TerminalProgress
     from pipelines.compare import compare
@@ -93,6 +102,7 @@ def compare(directory: str | None, only: str | None, classes: tuple[str, ...], *
         directory,
         only=[name.strip() for name in only.split(",")] if only else (),
         classes=[parse_class(text) for text in classes],
+        recipe=dict(map(parse_choice, recipe)),
         command=shlex.join(["pipelines", *sys.argv[1:]]),
         progress=TerminalProgress(),
         **options,

@@ -1,21 +1,29 @@
 """compare: extract -> tune each -> predict -> report, of the usual models or of a study; what is done is skipped."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
+import numpy as np
+
+from classify.ensemble import combine, plan_ensemble
+from classify.methods import METHODS
 from classify.models import ModelSpec, get_model
 from classify.plan import N_FOLDS, Plan, plan, settled
-from classify.results import is_kept, keep, replaced, write_report_on
-from classify.tuning import tune
+from classify.results import find_members, is_kept, keep, read_predictions, replaced, write_report_on
+from classify.tuning import Tuned, tune
 from featex.errors import unknown
 from featex.extraction import extract
+from featex.features import Features
 from featex.layout import DATA, FEATURES, PREDICTIONS, REPORTS, STUDIES
 from featex.layout import MODELS as MODELS_DIR
 from featex.progress import Progress
+from pipelines.duplicates import find_duplicates, grouped, hash_images
 from pipelines.studies import Study
 from pipelines.study_files import load_study
 
-USUAL = ("svm", "logreg", "forest", "lenet5", "cnn")  # compared unless told otherwise: these need no GPU
+USUAL = ("svm", "logreg", "forest", "lenet5", "cnn", "resnet18")  # compared unless told otherwise: these need no GPU
 QUICK_FOLDS = 3
 QUICK = {  # for a first look in minutes on two cores
     "svm": {"trials": 8},
@@ -24,6 +32,7 @@ QUICK = {  # for a first look in minutes on two cores
     "lenet5": {"max_epochs": 12},
     "cnn": {"image_size": 32, "max_epochs": 8},
     "cnn3": {"max_epochs": 8},
+    "resnet18": {"max_epochs": 15},
 }
 QUICK_NET = {"image_size": 96, "max_epochs": 3}  # any other: 96 pixels are enough for each of them
 
@@ -43,6 +52,7 @@ def compare(
     seed: int = 0,
     image_size: int | None = None,
     max_epochs: int | None = None,
+    recipe: Mapping[str, object] = MappingProxyType({}),
     name: str | None = None,
     project: Path = Path("."),
     command: str = "",
@@ -70,6 +80,8 @@ def compare(
         As `featex.extract` takes them.
     trials, n_folds, scoring, seed, image_size, max_epochs
         As `classify.plan.plan` takes them; given, they go before `quick`.
+    recipe : mapping
+        Fields of `classify.recipe.Recipe`, for nets.
     project : Path
         The folder that artifacts/ is in.
     command : str
@@ -83,7 +95,7 @@ def compare(
     progress = progress or Progress()
     told = load_study(study) if study else None
     own = told.models if told else {model: {} for model in USUAL}
-    asked = {"trials": trials, "image_size": image_size, "max_epochs": max_epochs, "weights": weights}
+    asked = {"trials": trials, "image_size": image_size, "max_epochs": max_epochs, "weights": weights, **recipe}
     root = Path(root or project / DATA / (told.directory if told else ""))
     specs = [get_model(model) for model in _chosen(only, told) or own]
     wishes = {spec.name: _wishes(spec, own.get(spec.name, {}), quick, asked) for spec in specs}
@@ -107,8 +119,10 @@ def compare(
     progress.say(
         f"features: {extraction.computed:,} computed, {extraction.cached:,} cached, {extraction.failed:,} failed"
     )
-    features = extraction.load()
-    notes = []
+    features, notes = extraction.load(), []
+    if told and told.near_duplicates:
+        features, note = _copies_grouped(features, progress)
+        notes.append(note)
     if quick:
         notes.append("This is a quick look: fewer folds, trials and epochs than a full run (leave out --quick).")
     if extraction.failed:
@@ -133,12 +147,15 @@ def compare(
     ]
     for job in jobs:
         _run(job, project, progress)
+    names = [job.name for job in jobs]
+    if len(jobs) > 1:
+        names += [_combine(method, names[: len(jobs)], project, command, progress) for method in METHODS]
     return write_report_on(
         jobs[0].report,
         project / MODELS_DIR,
         project / PREDICTIONS,
         project / REPORTS,
-        names=[job.name for job in jobs],
+        names=names,
     )
 
 
@@ -174,5 +191,33 @@ def _run(job: Plan, project: Path, progress: Progress) -> None:
     checkpoints = studies / job.training_folder
     tuned = tune(job, storage=studies / f"{job.name}.journal", checkpoints=checkpoints, progress=progress)
     keep(tuned, models, predictions, done_with=checkpoints)
-    cv = tuned.model.passport["cv"]
-    progress.say(f"{job.name}: {cv['scoring']} {cv['mean']:.3f} ± {cv['std']:.3f} over folds (a selection score)")
+    _say_outcome(tuned, progress)
+
+
+def _combine(method: str, members: list[str], project: Path, command: str, progress: Progress) -> str:
+    """Keep an ensemble of the models, unless it is kept already, and return its name."""
+    models, predictions = project / MODELS_DIR, project / PREDICTIONS
+    job = plan_ensemble(method, find_members(members, models), command=command)
+    if is_kept(job, models, predictions):
+        progress.say(f"{job.name}: done before")
+        return job.name
+    if sentence := replaced(job, models):
+        progress.say(sentence)
+    combined = combine(job, read_predictions(job.passports, predictions))
+    keep(combined, models, predictions)
+    _say_outcome(combined, progress)
+    return job.name
+
+
+def _copies_grouped(features: Features, progress: Progress) -> tuple[Features, str]:
+    """Return the set with near-duplicates in one group, so that none straddles a split, and what was found."""
+    hashed = hash_images(features.paths, progress=progress)
+    found = find_duplicates(hashed.hashes, progress=progress)
+    n = len(np.unique(found.pairs[["first", "second"]]))
+    note = f"Near-duplicates were looked for: {n:,} images have one, and stand on one side of every split with it."
+    return replace(features, rows=grouped(features.rows, found)), note
+
+
+def _say_outcome(tuned: Tuned, progress: Progress) -> None:
+    name, cv = tuned.model.name, tuned.model.passport["cv"]
+    progress.say(f"{name}: {cv['scoring']} {cv['mean']:.3f} ± {cv['std']:.3f} over folds (a selection score)")

@@ -19,6 +19,7 @@ from PIL import Image
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from classify.splits import independent_units
 from featex.errors import ImageError, InputError
 from featex.images import decode
 from featex.progress import Progress
@@ -238,6 +239,15 @@ def summarise(duplicates: Duplicates, values: Sequence[str]) -> pd.DataFrame:
     value, other = np.nonzero(images)
     counts = {name: of[value, other] for name, of in (("images", images), ("exact", exact), ("groups", groups))}
     return pd.DataFrame({"value": names[value], "other": names[other], **counts})
+
+
+def grouped(rows: pd.DataFrame, duplicates: Duplicates) -> pd.DataFrame:
+    """Return the rows of a set with a `group` that copies share, and what shared a group with one of them before."""
+    units = independent_units(rows)
+    together = independent_units(rows.assign(group=units.astype(str), key=duplicates.groups.astype(str)))
+    grew = pd.Series(units).groupby(together).transform("nunique") > 1
+    names = "copies of " + rows["path"].groupby(together).transform("first")
+    return rows.assign(group=rows["group"].where(~grew.to_numpy(), names))
 
 
 def _shared(groups: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -12,10 +12,14 @@ MAY_IMPORT = {"featex": {"featex"}, "classify": {"featex", "classify"}, "pipelin
 ONLY_IN = {
     "torch": {
         *("featex/backbones.py", "featex/weights.py", "featex/images.py", "featex/extractor.py", "featex/embedding.py"),
-        *("classify/nets.py", "classify/augment.py", "classify/training.py", "classify/cnn.py"),
+        *(f"classify/{room}.py" for room in ("pixels", "augment", "nets", "finetuned", "frozen")),
+        *(f"classify/{room}.py" for room in ("training", "rates", "checkpoint", "cnn")),
         *("pipelines/sample.py", "pipelines/generators.py"),
     },
-    "torchvision": {"featex/backbones.py", "featex/weights.py", "featex/images.py", "classify/nets.py"},
+    "torchvision": {
+        *("featex/backbones.py", "featex/weights.py", "featex/images.py"),
+        *("classify/nets.py", "classify/finetuned.py"),
+    },
     "matplotlib": {"classify/figures.py"},
     "click": {f"{package}/cli.py" for package in PACKAGES},
 }
@@ -73,7 +77,7 @@ def test_only_command_lines_print_and_read_the_environment(path):
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_help_needs_nothing_but_click(package):
-    light = {"click", "featex", "pathlib", "shlex", "sys"}
+    light = {"click", "featex", "os", "pathlib", "shlex", "sys"}
     assert {name.split(".")[0] for name in imports(ROOT / package / "cli.py", at_import=True)} <= light
 
 

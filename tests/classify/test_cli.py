@@ -60,7 +60,7 @@ def test_models_lists_what_can_be_and_what_was_trained(classify, extracted):
     assert "None trained yet" in out
     classify("tune", "--model", "logreg", "--trials", 1, "--folds", 3)
     _, out, _ = classify("models")
-    assert "lenet5   reads pixels" in out
+    assert "lenet5          reads pixels" in out
     assert "logreg-images: logreg on 24 images of images; selection score" in out
 
 
@@ -136,7 +136,7 @@ def test_bad_choices_are_one_sentence_and_leave_nothing(classify, extracted, tmp
         (["--model", "svm", "--features", "nope"], "no set 'nope' in artifacts/features; there are: images"),
         (["--model", "svm", "--scoring", "acc"], "unknown scoring 'acc'"),
         (["--model", "svm", "--folds", "13"], "class 'ai' has 12 images, fewer than the 13 folds"),
-        (["--model", "svm", "--image-size", "64"], "svm reads features; image_size"),
+        (["--model", "svm", "--image-size", "64"], "svm takes no image_size; that is for models that read pixels"),
         (["--model", "cnn", "--image-size", "50"], "image size 50 does not fit cnn; take a multiple of 16"),
         (["--model", "svm", "--storage", "foo://bar"], "cannot open the study in 'foo://bar'"),
     ):

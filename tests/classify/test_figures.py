@@ -52,6 +52,33 @@ def test_every_figure_is_drawn_or_says_why_not(name, case, tmp_path):
         figure.savefig(tmp_path / "drawn.png", dpi=30)
 
 
+def epochs(n, validated=True):
+    rows = [{"epoch": i + 1, "train_loss": 1 / (i + 1), "train_acc": 0.5 + i / 20} for i in range(n)]
+    return [{**row, "valid_loss": 0.9 if validated else None, "valid_acc": 0.5 if validated else None} for row in rows]
+
+
+TRAINED = [
+    {"name": "svm", "training": []},
+    {
+        "name": "logreg",
+        "training": [{"fit": "fold 1", "epochs": epochs(3)}, {"fit": "all", "epochs": epochs(2, False)}],
+    },
+    {"name": "elsewhere", "training": [{"fit": "all", "epochs": epochs(3)}]},
+]
+
+
+def test_training_shows_loss_and_accuracy_of_every_epoch_of_the_models_compared(tmp_path):
+    rows = FIGURES["training"].rows(USUAL, None, TRAINED)
+    assert set(rows["model"]) == {"logreg"}
+    assert len(rows) == 3 * 4 + 2 * 2  # without a validation part half of it
+    loss = rows.query("fit == 'fold 1' and measure == 'loss' and side == 'training'")
+    assert loss["value"].tolist() == [1, 1 / 2, 1 / 3]
+    figure = FIGURES["training"](USUAL, None, TRAINED)
+    assert [axes.get_ylabel() for axes in figure.axes] == ["loss", "accuracy (%)"]
+    assert [len(axes.lines) for axes in figure.axes] == [3, 3]
+    figure.savefig(tmp_path / "drawn.png", dpi=30)
+
+
 @pytest.mark.parametrize("name", FIGURES)
 def test_nothing_labelled_draws_nothing(name):
     assert FIGURES[name].rows(Predictions(USUAL.table.assign(label="")), None).empty

@@ -32,8 +32,8 @@ def test_a_model_read_back_says_the_same_to_the_last_digit(make_features, tmp_pa
     assert again.calibration == model.calibration
 
 
-@pytest.mark.parametrize("name", [name for name, spec in MODELS.items() if spec.reads == "pixels"])
-def test_a_net_read_back_says_the_same(make_features, data, tmp_path, name):
+@pytest.mark.parametrize(("name", "choices"), [("lenet5", {}), ("resnet18", {"weights": "random", "train": "last:1"})])
+def test_a_net_read_back_says_the_same(make_features, data, tmp_path, name, choices):
     from dataclasses import replace
 
     from classify.inputs import read_inputs
@@ -42,11 +42,11 @@ def test_a_net_read_back_says_the_same(make_features, data, tmp_path, name):
 
     table = find_images(data).table.assign(key=lambda table: table["path"])
     features = replace(make_features(), rows=table, root=data, X=np.zeros((len(table), 1), np.float32))
-    job = plan(name, features, n_folds=2, image_size=16, max_epochs=1, device="cpu")
+    job = plan(name, features, n_folds=2, image_size=32, max_epochs=1, device="cpu", **choices)
     model = tune(job).model
     again = persist.load(persist.save(model, tmp_path / "models"), device="cpu")
-    X = read_inputs("pixels", features, job.settings, Progress())
-    np.testing.assert_allclose(again.predict(X)[0], model.predict(X)[0], atol=1e-6)
+    X = read_inputs(name, features, job.settings, Progress())
+    np.testing.assert_allclose(again.predict(X)[0], model.predict(X)[0], atol=1e-5)
 
 
 @pytest.fixture

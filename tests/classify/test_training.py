@@ -89,7 +89,7 @@ def test_class_weight_moves_the_net_towards_the_heavier_class():
     assert logits[0] > 0 > logits[1]
 
 
-def test_oversampling_shows_classes_alike_often_and_only_copies_changed():
+def test_oversampling_shows_classes_alike_often_and_all_images_changed():
     shown = []
 
     class Watcher(_Scripted):
@@ -104,11 +104,9 @@ def test_oversampling_shows_classes_alike_often_and_only_copies_changed():
     module = Watcher()
     _train(module, X, codes, replace(RECIPE, max_epochs=1, batch_size=100, balance="oversample"), split=split)
     (images,) = shown
-    plain = [image.unique().tolist() for image in images if len(image.unique()) == 1]
-    varied = [image.mean().item() for image in images if len(image.unique()) > 1]  # the noise
-    assert sorted(plain) == [[0]] + 4 * [[1]]
-    assert len(varied) == 3
-    assert max(varied) < 0.1
+    assert (images.mean((1, 2, 3)) > 0.5).tolist().count(True) == 4
+    assert len(images) == 8
+    assert all(len(image.unique()) > 1 for image in images)  # the noise
     assert module.logit.item() == 0  # four of each class pull alike
 
 

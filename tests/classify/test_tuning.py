@@ -175,7 +175,7 @@ def test_every_score_can_be_maximised(make_features, scoring):
         ({"model": "smv"}, InputError, "unknown model 'smv'"),
         ({"scoring": "accurcy"}, InputError, "unknown scoring 'accurcy'; did you mean 'accuracy'"),
         ({"n_folds": 1}, ModelError, "two folds or more"),
-        ({"image_size": 64}, ModelError, "svm reads features; image_size"),
+        ({"image_size": 64}, ModelError, "svm takes no image_size"),
         ({"name": "../evil"}, InputError, "cannot be called"),
     ],
 )

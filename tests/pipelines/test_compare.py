@@ -110,3 +110,24 @@ def test_a_fine_tuned_net_starts_from_the_weights_that_are_given(run, tmp_path, 
     run(only=("resnet18",), image_size=32, max_epochs=1, trials=0, n_folds=2)
     (passport,) = persist.passports(tmp_path / "artifacts/models")
     assert passport["settings"]["weights"] == weights_file
+
+
+def test_two_models_are_also_compared_as_a_vote_and_a_stack(run, tmp_path):
+    _, _ = run(only=("svm", "logreg"))
+    names = {passport["name"] for passport in persist.passports(tmp_path / "artifacts/models")}
+    assert names == {"svm-images", "logreg-images", "vote-images", "stack-images"}
+    page = (tmp_path / "artifacts/reports/images/index.html").read_text()
+    assert "vote-images" in page
+    assert "stack-images" in page
+    _, lines = run(only=("svm", "logreg"))
+    assert {"vote-images: done before", "stack-images: done before"} <= set(lines)
+    run(only=("svm",), trials=2)
+    assert "stack-images" not in (tmp_path / "artifacts/reports/images/index.html").read_text()
+
+
+def test_choices_for_nets_reach_nets_alone(run, tmp_path):
+    recipe = {"train": "last:1", "augment": "none", "head": "linear"}
+    run(only=("svm", "resnet18"), max_epochs=1, image_size=32, recipe=recipe)
+    passports = {p["model"]: p for p in persist.passports(tmp_path / "artifacts/models")}
+    assert {key: passports["resnet18"]["settings"][key] for key in recipe} == recipe
+    assert passports["svm"]["settings"] == {}

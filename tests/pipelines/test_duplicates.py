@@ -11,7 +11,7 @@ from featex.errors import InputError
 from featex.images import SUFFIXES, decode
 from featex.progress import Progress
 from pipelines import duplicates
-from pipelines.duplicates import HASH, Duplicates, find_duplicates, hash_image, hash_images, summarise
+from pipelines.duplicates import HASH, Duplicates, find_duplicates, grouped, hash_image, hash_images, summarise
 from pipelines.sample import PHOTOGRAPHS
 
 
@@ -326,3 +326,10 @@ def test_copies_of_real_photographs_are_found_among_all_others(real_data):
         hits = pairs[pairs["second"] >= len(paths)]
         assert (hits["first"] == chosen[hits["second"] - len(paths)]).all(), kind
         assert len(hits) >= 19, kind
+
+
+def test_copies_share_a_group_with_all_that_shared_one_before():
+    rows = pd.DataFrame({"path": list("abcdef"), "key": list("abcdef"), "group": ["g", "g", "", "h", "", ""]})
+    pairs = pd.DataFrame({"first": [1], "second": [2], "kind": ["near"], "distance": [3]})
+    found = Duplicates(pairs, np.array([0, 1, 1, 2, 3, 4]))
+    assert grouped(rows, found)["group"].tolist() == ["copies of a"] * 3 + ["h", "", ""]
