@@ -148,7 +148,7 @@ def compare(
     for job in jobs:
         _run(job, project, progress)
     names = [job.name for job in jobs]
-    if len(jobs) > 1:
+    if len(jobs) > 1 and not told:  # a study is run as it was
         names += [_combine(method, names[: len(jobs)], project, command, progress) for method in METHODS]
     return write_report_on(
         jobs[0].report,
