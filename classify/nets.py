@@ -201,7 +201,6 @@ def _finetuned(name: str, image_size: int = 224, backbone: str = "", **changes) 
         schedule="cosine",
         label_smoothing=0.1,
         clip_norm=1.0,
-        patience=5,
         view="crop",
         augment="flips",
     )
