@@ -280,7 +280,8 @@ FIGURES: dict[str, Drawing] = {
     ),
     "training": Drawing(
         "Loss and accuracy of each epoch of nets: thick where all images were used, thin in each fold. Training "
-        "images are scored as they are shown, under augmentation; the epoch of least validation loss was kept.",
+        "images are scored as they are shown, with augmentation and label smoothing; the epoch of "
+        "least validation loss was kept.",
         training_rows,
         draw_training,
     ),
