@@ -140,6 +140,8 @@ def _summary(tuned) -> str:
     cv = passport["cv"]
     values = ", ".join(f"{value:.3f}" for value in cv["scores"])
     made = f"Best of {passport['trials']} trials in {passport['seconds']:.0f} s: {params}"
+    if not passport["trials"]:
+        made = f"Trained by its recipe in {passport['seconds']:.0f} s"
     if members := passport.get("members"):
         made = f"{passport['model'].capitalize()} of {', '.join(member['name'] for member in members)}"
     lines = [
