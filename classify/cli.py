@@ -244,8 +244,9 @@ def models(model: str | None, models_dir: str) -> None:
     if model:
         spec = get_model(model)
         click.echo(f"{spec.name} reads {spec.reads}: {spec.about}")
-        for name in spec.wishes and sorted(spec.wishes):
-            click.echo(f"  {name}: {spec.settle(0, Progress(), weights='random').get(name)}")
+        recipe = spec.settle(0, Progress(), weights="random") | {"weights": "imagenet"}
+        for name in spec.wishes:
+            click.echo(f"  {name}: {recipe[name]}")
         return
     click.echo("Can be trained (classify tune --model NAME):")
     for spec in MODELS.values():

@@ -4,7 +4,7 @@ from functools import partial
 import pandas as pd
 import pytest
 
-from classify import cli
+from classify import cli, persist
 from featex import extract, layout
 
 
@@ -145,3 +145,31 @@ def test_bad_choices_are_one_sentence_and_leave_nothing(classify, extracted, tmp
         assert sentence in err
         assert "Traceback" not in err
         assert not list(tmp_path.glob("artifacts/models/*")), arguments
+
+
+def test_models_tells_the_recipe_of_one(classify):
+    code, out, _ = classify("models", "--model", "resnet18")
+    assert code == 0
+    assert out.startswith("resnet18 reads pixels: ResNet-18, fine-tuned")
+    assert "  lr: 0.001\n" in out
+    assert "  weights: imagenet\n" in out
+    assert classify("models", "--model", "svm")[1].count("\n") == 1
+
+
+def test_a_net_is_trained_by_its_recipe_with_the_choices_made(classify, extracted, weights_file, tmp_path, monkeypatch):
+    monkeypatch.setenv("FEATEX_WEIGHTS", weights_file)
+    choices = ["--train", "last:1", "--epochs", 2, "--image-size", 32, "--recipe", "head=linear", "--recipe", "lr=0.01"]
+    code, out, err = classify("tune", "--model", "resnet18", "--folds", 2, *choices)
+    assert code == 0
+    assert "resnet18 on images: 24 training images, 2 folds, by its recipe" in err
+    assert "images/s, at most" in err  # the line of an epoch
+    assert out.startswith("Trained by its recipe in ")
+    passport = persist.passports(tmp_path / layout.MODELS)[0]
+    told = {"train": "last:1", "head": "linear", "lr": 0.01, "weights": weights_file, "max_epochs": 2}
+    assert {name: passport["settings"][name] for name in told} == told
+    assert [(fit["fit"], len(fit["epochs"])) for fit in passport["training"]] == [
+        ("fold 1", 2), ("fold 2", 2), ("all", 2),
+    ]  # fmt: skip
+    assert list((tmp_path / layout.STUDIES).glob("*.training")) == []  # done with
+    code, _, err = classify("tune", "--model", "resnet18", "--recipe", "lr=0.01", "--trials", 2)
+    assert (code, err) == (1, "Error: lr is searched for in 2 trials; leave it out, or take 0 trials\n")
