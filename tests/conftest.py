@@ -15,6 +15,11 @@ from featex.weights import find_weights, load_weights
 torch.set_num_threads(2)
 
 
+def pytest_collection_modifyitems(items):
+    """Begin with the files that take long and hold few tests, so that no process waits for them at the end."""
+    items.sort(key=lambda item: item.path.parent.name != "tests")
+
+
 def _write_images(folder: Path, n: int, *, tint: int = 0, size: int = 48, seed: int = 0) -> list[Path]:
     """Write `n` JPEGs of coloured noise; classes of different `tint` can be told apart."""
     rng = np.random.default_rng([seed, tint, n])

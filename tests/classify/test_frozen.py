@@ -15,6 +15,12 @@ SIZES = {"inception_v3": 75, "xception": 71, "swin_t": 64}
 FINE_TUNED = [name for name, net in NETS.items() if net.backbone]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _forget():
+    yield
+    fresh.cache_clear()
+
+
 @cache
 def fresh(name):
     torch.manual_seed(0)

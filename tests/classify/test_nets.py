@@ -12,6 +12,12 @@ PRETRAINED = [name for name, net in NETS.items() if net.backbone]
 TRAINED = [(name, "all") for name in NETS] + [(name, train) for name in PRETRAINED for train in ("last:1", "head")]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _forget():
+    yield
+    built.cache_clear()
+
+
 @cache
 def built(name):
     """Return a net of three classes and its image size, made once: the large ones take seconds."""
