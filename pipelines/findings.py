@@ -1,0 +1,91 @@
+"""What crosses the doors of an audit: the subject that every check looks at, and the findings it comes back with."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from featex.features import Features
+from pipelines.looks import Looks
+
+LEVELS = ("fine", "mind", "bad")
+"""How a finding weighs: nothing to mend; to be known when a score is read; it makes a score worthless if left."""
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A set of images as checks see it; row i of all parts is the same image.
+
+    Parameters
+    ----------
+    features : Features
+        Features, labels, sets and sources, and the facts of each file (`featex.facts.FACTS`) in its rows.
+    looks : Looks
+        Small pictures, colours, spectra and hashes of the same images.
+    failed : DataFrame
+        Files that cannot be used: ``path, reason``.
+    seed : int
+        Of folds, clusters and samples.
+    """
+
+    features: Features
+    looks: Looks
+    failed: pd.DataFrame
+    seed: int = 0
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        return self.features.rows
+
+    @property
+    def train(self) -> np.ndarray:
+        """Row numbers of labelled training images, as `classify.splits.partition` puts them."""
+        from classify.splits import partition
+
+        return partition(self.rows).train
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Rows to show and to write as ``<name>.csv``; floats between 0 and 1 in columns of `percent` are shown as such."""
+
+    name: str
+    title: str
+    rows: pd.DataFrame
+    percent: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image file (PNG or JPEG) to show and to write as ``<name>``, with a caption that says what to see."""
+
+    name: str
+    caption: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Finding:
+    """One thing that a check found.
+
+    Parameters
+    ----------
+    check : str
+        The key in `pipelines.audit.CHECKS`.
+    level : str
+        One of `LEVELS`.
+    sentence : str
+        What was found, with its number and interval, in words that stand alone.
+    value, low, high : float
+        The number that the sentence is about and its 95 % interval; NaN where there is none.
+    tables, pictures : tuples
+    """
+
+    check: str
+    level: str
+    sentence: str
+    value: float = float("nan")
+    low: float = float("nan")
+    high: float = float("nan")
+    tables: tuple[Table, ...] = ()
+    pictures: tuple[Picture, ...] = ()
