@@ -27,34 +27,6 @@ DEVICE = click.option(
 )
 
 
-def net_choices(command):
-    """Add the options of models that read pixels."""
-    options = [
-        click.option(
-            "--train",
-            metavar="head|last:N|all",
-            help="What is trained of a pretrained net: its new head, its last N layers as well, or all.",
-        ),
-        click.option("--image-size", type=click.IntRange(1), help="Pixels a side, for nets."),
-        click.option("--epochs", "max_epochs", type=click.IntRange(1), help="At most, for nets."),
-        click.option(
-            "--balance", metavar="none|weights|oversample", help="What nets do for small classes: weigh or copy them."
-        ),
-        click.option(
-            "--augment", metavar="none|study|flips|shifts|strong", help="How nets vary the images they are trained on."
-        ),
-        click.option(
-            "--recipe",
-            multiple=True,
-            metavar="NAME=VALUE",
-            help="Any other choice for nets, such as lr=0.001; `classify models --model NAME` lists them. Repeatable.",
-        ),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(package_name="featex")
 def cli() -> None:
@@ -80,7 +52,25 @@ def cli() -> None:
 @click.option("--seed", default=0, type=click.IntRange(0, 2**31 - 1), help="Of folds, search and training.")
 @click.option("--storage", show_default=f"a journal in {layout.STUDIES}", help="A journal file, or a URL for Optuna.")
 @click.option("--name", show_default="MODEL-SET", help="What to call the trained model.")
-@net_choices
+@click.option(
+    "--train",
+    metavar="head|last:N|all",
+    help="What is trained of a pretrained net: its new head, its last N layers as well, or all.",
+)
+@click.option("--image-size", type=click.IntRange(1), help="Pixels a side, for nets.")
+@click.option("--epochs", "max_epochs", type=click.IntRange(1), help="At most, for nets.")
+@click.option(
+    "--balance", metavar="none|weights|oversample", help="What nets do for small classes: weigh or copy them."
+)
+@click.option(
+    "--augment", metavar="none|study|flips|shifts|strong", help="How nets vary the images they are trained on."
+)
+@click.option(
+    "--recipe",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Any other choice for nets, such as lr=0.001; `classify models --model NAME` lists them. Repeatable.",
+)
 @click.option(
     "--weights",
     metavar="imagenet|random|FILE|DIR",

@@ -14,7 +14,7 @@ from classify.calibration import Calibration, class_scores
 from classify.errors import DataError, ModelError
 from classify.methods import Method, get_method
 from classify.metrics import SCORES
-from classify.plan import versions
+from classify.plan import checked_name, versions
 from classify.predictions import VALIDATION, Predictions
 from classify.trained import TrainedModel, made, predictions_table
 from classify.tuning import Tuned
@@ -100,11 +100,9 @@ def plan_ensemble(
                 "tune both on the same set"
             )
     report = report or first["report"]
-    name = name or f"{method}-{report}"
+    name = checked_name(name or f"{method}-{report}")
     if name in names:
         raise InputError(f"an ensemble called {name!r} would take the place of its own member; choose another --name")
-    if name.startswith(".") or "/" in name or "\\" in name:
-        raise InputError(f"a model cannot be called {name!r}; choose a plain word with --name")
     notes = dict.fromkeys([*(note for passport in passports for note in passport["notes"]), *notes])
     return Ensemble(chosen, tuple(passports), name, report, tuple(notes), command)
 

@@ -1,7 +1,7 @@
 """What can be trained: a row a model in MODELS, with its search space and what it reads."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from classify import svm
@@ -103,6 +103,9 @@ def _suggest_forest(trial: "Trial", n_features: int) -> dict:
     }
 
 
+OF_PRETRAINED = ("train", "head", "body_lr")  # choices that a net from scratch does not have
+
+
 def _net(name: str, about: str, pretrained: bool = False, on_cpu: dict | None = None) -> ModelSpec:
     def build(weights_sha256: str = "", **params):
         from classify.cnn import NetClassifier
@@ -116,7 +119,7 @@ def _net(name: str, about: str, pretrained: bool = False, on_cpu: dict | None = 
 
         device = choose_device(device).type
         recipe = NETS[name].recipe.changed(**((on_cpu or {}) if device == "cpu" else {})).changed(**wishes)
-        settings = {**asdict(recipe), "device": device, "random_state": seed}
+        settings = {choice: getattr(recipe, choice) for choice in choices} | {"device": device, "random_state": seed}
         if pretrained:
             found = find_weights(NETS[name].source, weights, progress)
             settings |= {"weights": str(found.path or found.origin), "weights_sha256": found.sha256}
@@ -127,6 +130,7 @@ def _net(name: str, about: str, pretrained: bool = False, on_cpu: dict | None = 
 
         return [{"lr": NETS[name].recipe.lr, "weight_decay": NETS[name].recipe.weight_decay}]
 
+    choices = [field.name for field in fields(Recipe) if pretrained or field.name not in OF_PRETRAINED]
     return ModelSpec(
         name,
         about,
@@ -136,7 +140,7 @@ def _net(name: str, about: str, pretrained: bool = False, on_cpu: dict | None = 
         first,
         trials=0,
         settle=settle,
-        wishes=(*(field.name for field in fields(Recipe)), *(("weights",) if pretrained else ())),
+        wishes=(*choices, "weights") if pretrained else tuple(choices),
         fit_options=lambda units, told, checkpoint: {
             "groups": units,
             "progress": lambda row: told(_epoch_line(row)),

@@ -140,9 +140,6 @@ def plan(
     settings = settled(spec, seed, trials=trials, progress=progress, **wishes)
     parts = partition(features.rows)
     report = report or features.name
-    name = name or f"{model}-{report}"
-    if name.startswith(".") or "/" in name or "\\" in name:
-        raise InputError(f"a model cannot be called {name!r}; choose a plain word with --name")
     return Plan(
         spec,
         features,
@@ -152,7 +149,7 @@ def plan(
         scoring=scoring,
         seed=seed,
         settings=settings,
-        name=name,
+        name=checked_name(name or f"{model}-{report}"),
         report=report,
         notes=(*parts.notes, *notes),
         command=command,
@@ -174,9 +171,18 @@ def settled(spec: ModelSpec, seed: int = 0, *, trials: int = 0, progress: Progre
     for wish in sorted(wishes.keys() - {"device", *spec.wishes}):
         choices = f"it takes {', '.join(spec.wishes)}" if spec.wishes else "that is for models that read pixels"
         raise ModelError(f"{spec.name} takes no {wish}; {choices}")
-    for wish in sorted(wishes.keys() & spec.first(1)[0].keys()) if trials else ():
+    searched = spec.first(1)[0].keys() if trials else set()
+    for wish in sorted(wishes.keys() & searched):
         raise ModelError(f"{wish} is searched for in {trials} trials; leave it out, or take 0 trials")
-    return spec.settle(seed, progress or Progress(), **wishes)
+    settings = spec.settle(seed, progress or Progress(), **wishes)
+    return {name: value for name, value in settings.items() if name not in searched}
+
+
+def checked_name(name: str) -> str:
+    """Return what a model is to be called; raises InputError where it cannot be the name of a folder."""
+    if name.startswith(".") or "/" in name or "\\" in name:
+        raise InputError(f"a model cannot be called {name!r}; choose a plain word with --name")
+    return name
 
 
 def versions() -> dict[str, str]:

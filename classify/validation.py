@@ -104,7 +104,7 @@ class CrossValidation:
             key = hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()[:12]
             checkpoint = self.checkpoints / f"{label.replace(' ', '-')}-{key}.pt"
         options = spec.fit_options(units, told, checkpoint)
-        return spec.build(**{**settings, **params}).fit(X, y, **options)
+        return spec.build(**settings, **params).fit(X, y, **options)
 
     def _sides(self, number: int):
         train, rows = self.pairs[number]

@@ -27,7 +27,7 @@ def cli() -> None:
 @click.option(
     "--only",
     metavar="MODEL,...",
-    show_default="svm,logreg,forest,lenet5,cnn, or the study's",
+    show_default="svm,logreg,forest,lenet5,cnn,resnet18, or the study's",
     help="Models to compare; see `classify models`.",
 )
 @click.option("--quick", is_flag=True, help="Fewer folds, trials and epochs: a first look in minutes.")

@@ -8,6 +8,7 @@ from types import MappingProxyType
 import numpy as np
 
 from classify.ensemble import combine, plan_ensemble
+from classify.errors import ModelError
 from classify.methods import METHODS
 from classify.models import ModelSpec, get_model
 from classify.plan import N_FOLDS, Plan, plan, settled
@@ -98,6 +99,9 @@ def compare(
     asked = {"trials": trials, "image_size": image_size, "max_epochs": max_epochs, "weights": weights, **recipe}
     root = Path(root or project / DATA / (told.directory if told else ""))
     specs = [get_model(model) for model in _chosen(only, told) or own]
+    for choice in recipe:
+        if not any(choice in spec.wishes for spec in specs):
+            raise ModelError(f"none of {', '.join(spec.name for spec in specs)} takes {choice}; leave it out")
     wishes = {spec.name: _wishes(spec, own.get(spec.name, {}), quick, asked) for spec in specs}
     if told:
         name = name or told.name
@@ -110,7 +114,7 @@ def compare(
         root,
         project / FEATURES,
         backbone=backbone,
-        weights=weights,
+        weights=wishes.get(backbone, {}).get("weights", weights),  # not looked for twice
         device=device,
         name=name,
         progress=progress,

@@ -1,5 +1,3 @@
-from io import BytesIO
-
 import numpy as np
 import pytest
 import torch
@@ -8,7 +6,8 @@ from scipy.ndimage import gaussian_filter
 from scipy.stats import beta, kstest
 from skimage.data import astronaut, chelsea
 
-from classify.augment import AUGMENTATIONS, CHROMA, LUMA, Augmentation, augment, blur, jpeg, jpeg_steps, light, mixup
+from classify.augment import AUGMENTATIONS, Augmentation, augment, blur, light, mixup
+from classify.jpeg import jpeg
 
 STUDY = AUGMENTATIONS["study"]
 CHANGING = [recipe for name, recipe in AUGMENTATIONS.items() if name != "none"]
@@ -254,37 +253,6 @@ def test_a_blur_wider_than_the_image_is_no_error():
     assert blur(torch.rand(2, 3, 4, 6), torch.tensor([3.0, 9.0])).isfinite().all()
 
 
-@pytest.mark.parametrize("size", [32, 75, 299])
-def test_jpeg_is_what_pillow_makes_of_the_image(photographs, size):
-    corner = photographs[:, :, -size:, :size]
-    for quality in (20, 50, 75, 90):
-        saved = torch.stack([_through_pillow(image, quality) for image in corner])
-        ours = jpeg(corner / 255, torch.full((len(corner),), float(quality))) * 255
-        # Pillow's own rounding is to whole numbers throughout; about 0.4 of a level is left.
-        difference = (ours - saved).abs().mean()
-        assert difference < 0.8
-        assert difference < (corner - saved).abs().mean() / 3
-        assert (ours - ours.round()).abs().max() < 1e-3
-
-
-def test_steps_are_those_that_pillow_writes_into_the_file():
-    for quality in range(1, 101):
-        file = BytesIO()
-        Image.new("RGB", (8, 8)).save(file, "JPEG", quality=quality)
-        written = Image.open(file).quantization
-        for number, table in enumerate((LUMA, CHROMA)):
-            steps = jpeg_steps(table, torch.tensor([float(quality)]))
-            assert steps[0].tolist() == written[number], quality
-
-
-def test_each_image_is_saved_at_its_own_quality(photographs):
-    quality = torch.tensor([10.0, 40, 60, 80, 95, 100])
-    together = jpeg(photographs / 255, quality)
-    for row in range(len(quality)):
-        alone = jpeg(photographs[row : row + 1] / 255, quality[row : row + 1])
-        assert ((together[row] - alone[0]).abs() > 0.5 / 255).float().mean() < 1e-3
-
-
 def test_a_noisy_image_is_saved_as_it_is_seen():
     white = torch.ones(2, 3, 16, 16)
     noisy = augment(white, Augmentation(noise=0.3), seeded())
@@ -347,9 +315,3 @@ def _slope(images, axis):
     size = images.shape[-1]
     middle = images[:, :, size // 4 : -size // 4, size // 4 : -size // 4]
     return middle.diff(dim=axis).mean(dim=(1, 2, 3))
-
-
-def _through_pillow(image, quality):
-    file = BytesIO()
-    Image.fromarray(image.permute(1, 2, 0).numpy()).save(file, "JPEG", quality=quality, subsampling="4:2:0")
-    return torch.from_numpy(np.array(Image.open(file))).permute(2, 0, 1).float()

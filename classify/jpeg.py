@@ -1,0 +1,92 @@
+"""What saving as JPEG does to pixels, a batch at a time on the device that the batch is on."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, interpolate, pad
+
+# ITU-T T.81 (JPEG), tables K.1 and K.2: the steps of the 8 x 8 cosine waves at quality 50.
+LUMA = torch.tensor(
+    [
+        *(16, 11, 10, 16, 24, 40, 51, 61),
+        *(12, 12, 14, 19, 26, 58, 60, 55),
+        *(14, 13, 16, 24, 40, 57, 69, 56),
+        *(14, 17, 22, 29, 51, 87, 80, 62),
+        *(18, 22, 37, 56, 68, 109, 103, 77),
+        *(24, 35, 55, 64, 81, 104, 113, 92),
+        *(49, 64, 78, 87, 103, 121, 120, 101),
+        *(72, 92, 95, 98, 112, 100, 103, 99),
+    ]
+)
+CHROMA = torch.tensor(
+    [
+        *(17, 18, 24, 47, 99, 99, 99, 99),
+        *(18, 21, 26, 66, 99, 99, 99, 99),
+        *(24, 26, 56, 99, 99, 99, 99, 99),
+        *(47, 66, 99, 99, 99, 99, 99, 99),
+        *[99] * 32,
+    ]
+)
+# ITU-T T.871 (JFIF): RGB to luma and, about zero, two chromas.
+_TO_YCC = torch.tensor([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
+_TO_RGB = torch.tensor([[1, 0, 1.402], [1, -0.344136, -0.714136], [1, 1.772, 0]])
+
+
+def _cosine_waves() -> Tensor:
+    """Return the orthonormal 8 x 8 cosine transform as a matrix: a row a wave, a column a pixel (64, 64)."""
+    steps = torch.arange(8, dtype=torch.float64)
+    waves = torch.cos(torch.outer(steps, 2 * steps + 1) * math.pi / 16) / 2
+    waves[0] /= math.sqrt(2)
+    return torch.kron(waves, waves).float()
+
+
+_WAVES = _cosine_waves()
+
+
+def jpeg(images: Tensor, quality: Tensor) -> Tensor:
+    """Return images as they come out of a JPEG file of that quality.
+
+    Parameters
+    ----------
+    images : float32 tensor (n, 3, height, width), in 0..1
+    quality : float32 tensor (n,)
+        Whole numbers, 1 to 100, as libjpeg and Pillow count.
+
+    Returns
+    -------
+    tensor like `images`, in 0..1
+        Of 8 bits.
+
+    Notes
+    -----
+    What a baseline JPEG loses, by the steps of ITU-T T.81 and T.871 (JFIF), with T.81's tables scaled as libjpeg scales
+    them (`jpeg_quality_scaling`). Entropy coding loses nothing and is left out. Chroma is halved both ways (4:2:0), as
+    Pillow and libjpeg do unless told otherwise, and comes back by libjpeg's "fancy upsampling", which is bilinear.
+    """
+    height, width = images.shape[2:]
+    device = images.device
+    whole = pad(images * 255, (0, -width % 16, 0, -height % 16), mode="replicate")
+    ycc = torch.einsum("ij,njhw->nihw", _TO_YCC.to(device), whole.round()).round()
+    luma = _quantise(ycc[:, :1] - 128, LUMA, quality) + 128
+    chroma = _quantise(avg_pool2d(ycc[:, 1:], 2).round(), CHROMA, quality)
+    chroma = interpolate(chroma, scale_factor=2, mode="bilinear", align_corners=False).round()
+    rgb = torch.einsum("ij,njhw->nihw", _TO_RGB.to(device), torch.cat([luma, chroma], dim=1))
+    return (rgb.round() / 255).clamp(0, 1)[:, :, :height, :width]
+
+
+def jpeg_steps(table: Tensor, quality: Tensor) -> Tensor:
+    """Return the steps (n, 64) to which libjpeg scales a table (64,) for each `quality` (n,)."""
+    scale = torch.where(quality < 50, (5000 / quality).floor(), 200 - 2 * quality)
+    return ((table.to(quality.device) * scale[:, None] + 50) / 100).floor().clamp(1, 255)
+
+
+def _quantise(planes: Tensor, table: Tensor, quality: Tensor) -> Tensor:
+    """Return planes (n, c, height, width), in -128..127, with the waves of each 8 x 8 block in whole steps."""
+    steps = jpeg_steps(table, quality)[:, None, :, None]
+    waves = _WAVES.to(planes.device)
+    blocks = torch.pixel_unshuffle(planes, 8)
+    n, _, down, across = blocks.shape
+    heights = waves @ blocks.reshape(n, -1, 64, down * across)
+    blocks = waves.T @ ((heights / steps).round() * steps)
+    return torch.pixel_shuffle(blocks.reshape(n, -1, down, across), 8).round().clamp(-128, 127)
