@@ -16,16 +16,21 @@ from featex.cache import FeatureCache, content_key
 from featex.disk import write_json
 from featex.errors import ImageError
 from featex.extractor import Extractor
+from featex.facts import file_facts
 from featex.images import decode
 from featex.progress import Progress
 
 
 @dataclass
 class Embedding:
-    """Content keys of files, in their order, and why some have none. Vectors are in the cache."""
+    """Content keys of files, in their order, and why some have none. Vectors are in the cache.
+
+    `facts` are those of each file that was read, by its number.
+    """
 
     keys: list[str]
     reasons: dict[int, str] = field(default_factory=dict)
+    facts: dict[int, dict] = field(default_factory=dict)
     computed: int = 0
 
 
@@ -68,8 +73,9 @@ def embed(
     ):
         try:
             results = _in_order(pool, reader.read, [paths[i] for i in todo], ahead=workers + 3 * extractor.batch_size)
-            for i, (key, pixels, reason) in zip(todo, results, strict=True):
+            for i, (key, facts, pixels, reason) in zip(todo, results, strict=True):
                 embedding.keys[i] = key
+                embedding.facts[i] = facts
                 if reason:
                     embedding.reasons[i] = reason
                 if pixels is not None:
@@ -95,24 +101,25 @@ class _Reader:
         self._claimed: set[str] = set()
         self._lock = Lock()
 
-    def read(self, path: Path) -> tuple[str, torch.Tensor | None, str]:
-        """Return (key, pixels or None, reason or "")."""
+    def read(self, path: Path) -> tuple[str, dict, torch.Tensor | None, str]:
+        """Return (key, facts, pixels or None, reason or "")."""
         try:
             data = path.read_bytes()
         except FileNotFoundError:
-            return "", None, "no such file"
+            return "", {}, None, "no such file"
         except OSError as error:
-            return "", None, f"cannot be read: {error.strerror or error}"
+            return "", {}, None, f"cannot be read: {error.strerror or error}"
         key = content_key(data)
-        with self._lock:
-            if key in self._claimed or key in self.cache or key in self.refused:
-                return key, None, ""
-            self._claimed.add(key)
         try:
-            return key, self.extractor.preprocess(decode(data)), ""
+            facts = file_facts(data)
+            with self._lock:
+                if key in self._claimed or key in self.cache or key in self.refused:
+                    return key, facts, None, ""
+                self._claimed.add(key)
+            return key, facts, self.extractor.preprocess(decode(data)), ""
         except ImageError as error:
             self.refused[key] = str(error)
-            return key, None, str(error)
+            return key, {}, None, str(error)
 
 
 def _compute(

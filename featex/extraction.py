@@ -11,9 +11,11 @@ from featex.disk import born_whole
 from featex.embedding import embed, open_cache
 from featex.errors import InputError, StoreError
 from featex.extractor import Extractor
+from featex.facts import FACTS
 from featex.features import SUFFIX, Features, StoredSet
 from featex.progress import Progress
 
+STAMP = ["path", "size", "mtime_ns"]  # where all three are equal, a file is taken to be unchanged
 FAILED_COLUMNS = ["path", "reason", "size", "mtime_ns", "key"]
 
 
@@ -91,23 +93,24 @@ def extract(
     progress.say(f"{root}: {dataset.layout}")
     extractor = Extractor(backbone, weights, device, batch_size, progress)
     stored = StoredSet(Path(out) / extractor.name / "sets" / f"{_set_name(name, dataset.root)}{SUFFIX}")
-    known = _known_keys(stored, dataset.root)
     cache = open_cache(extractor, out)
 
-    table = dataset.table
-    stamps = zip(table["path"], table["size"], table["mtime_ns"], strict=True)
-    before = [known.get(stamp, ("", "") if stamp[1] >= 0 else ("", "no such file")) for stamp in stamps]
+    table = dataset.table.merge(_known(stored, dataset.root), on=STAMP, how="left")
+    table["reason"] = table["reason"].fillna("").mask(table["size"] < 0, "no such file")
     embedding = embed(
         [dataset.root / path for path in table["path"]],
         extractor,
         cache,
-        known=before,
+        known=list(zip(table["key"].fillna(""), table.pop("reason"), strict=True)),
         workers=workers,
         progress=progress,
     )
-    table = table.assign(key=embedding.keys)
+    table["key"] = embedding.keys
+    read = pd.DataFrame.from_dict(embedding.facts, orient="index", columns=list(FACTS))
+    table = table.astype(dict.fromkeys(FACTS, object))
+    table.loc[read.index, list(FACTS)] = read.astype(object)
     failed = table.iloc[sorted(embedding.reasons)].assign(reason=[r for _, r in sorted(embedding.reasons.items())])
-    rows = table.drop(index=failed.index).reset_index(drop=True)
+    rows = table.drop(index=failed.index).reset_index(drop=True).astype(FACTS)
     if rows.empty:
         examples = "; ".join(f"{row.path}: {row.reason}" for row in failed.head(3).itertuples())
         raise InputError(f"none of the {len(table):,} images below {root} can be used ({examples})")
@@ -131,22 +134,24 @@ def _set_name(name: str | None, root: Path) -> str:
     return name
 
 
-def _known_keys(stored: StoredSet, root: Path) -> dict[tuple[str, int, int], tuple[str, str]]:
-    """What an earlier run of the same set learnt: (path, size, mtime_ns) -> (key, reason)."""
+def _known(stored: StoredSet, root: Path) -> pd.DataFrame:
+    """What an earlier run of the same set learnt of files: `STAMP`, key, reason (of those that failed) and `FACTS`."""
+    empty = pd.DataFrame(columns=[*STAMP, "key", "reason", *FACTS]).astype({"size": "int64", "mtime_ns": "int64"})
     if not stored.path.exists():
-        return {}
+        return empty
     rows, before = stored.read()
     if before != root and before.exists():
         raise StoreError(
             f"the set {stored.name!r} holds the images of {before}, not of {root}; choose another name with --name, "
             f"or delete {stored.path}"
         )
-    rows = rows.assign(reason="")
+    if not set(rows).issuperset(FACTS):  # of a version that did not look at files: they are read again
+        return empty
+    parts = [rows]
     if stored.failed_path.exists():
         failed = pd.read_csv(stored.failed_path, dtype={"path": str, "reason": str, "key": str}).fillna("")
-        rows = pd.concat([rows, failed[failed["key"] != ""]])
-    stamps = zip(rows["path"], rows["size"], rows["mtime_ns"], strict=True)
-    return dict(zip(stamps, zip(rows["key"], rows["reason"], strict=True), strict=True))
+        parts.append(failed[failed["key"] != ""])
+    return pd.concat([empty.astype(object), *parts])[empty.columns].astype({"size": "int64", "mtime_ns": "int64"})
 
 
 def _write_failed(stored: StoredSet, failed: pd.DataFrame) -> None:

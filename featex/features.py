@@ -12,9 +12,10 @@ import pyarrow.parquet as pq
 from featex.cache import FeatureCache
 from featex.disk import born_whole, read_json
 from featex.errors import InputError, StoreError
+from featex.facts import FACTS
 
 SUFFIX = ".parquet"
-COLUMNS = ("path", "label", "split", "source", "group", "size", "mtime_ns", "key")
+COLUMNS = ("path", "label", "split", "source", "group", "size", "mtime_ns", "key", *FACTS)
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Features:
     rows : DataFrame
         `path` (relative to `root`, with slashes), `label` ("" where unknown), `split` ("train", "val", "test", a
         custom set's name, or "" where the data has no sets), `source`, `group`, `size` (bytes), `mtime_ns`, `key`
-        (sha256 of the file).
+        (sha256 of the file), and the file's `featex.facts.FACTS`.
     name : str
         The set's.
     root : Path
@@ -171,8 +172,8 @@ def export(features: Features, path: Path) -> None:
     if path.suffix not in (".npz", ".csv", ".parquet"):
         raise InputError(f"cannot export to {path.name!r}: the name must end in .npz, .csv or .parquet")
     if path.suffix == ".npz":
-        columns = {name: features.rows[name].to_numpy() for name in ("size", "mtime_ns")}
-        columns |= {name: features.rows[name].to_numpy(dtype=str) for name in COLUMNS if name not in columns}
+        columns = {name: features.rows[name].to_numpy() for name in COLUMNS}
+        columns = {k: v.astype(str) if v.dtype == object else v for k, v in columns.items()}
         with born_whole(path) as temporary, temporary.open("wb") as file:
             np.savez(file, X=features.X, y=features.y, **columns)
         return

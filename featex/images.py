@@ -6,7 +6,8 @@ Every class of images must come through the same door: a palette PNG, a CMYK JPE
 
 import logging
 import warnings
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from io import BytesIO
 
@@ -81,11 +82,18 @@ def decode(data: bytes) -> np.ndarray:
         If the bytes are no image, are damaged or cut short, hold more pixels than Pillow's limit (twice
         ``PIL.Image.MAX_IMAGE_PIXELS``, 179 million), or hold 32-bit or float pixels, whose range is anyone's guess.
     """
+    with opened(data) as image:
+        return np.array(_rgb(image))
+
+
+@contextmanager
+def opened(data: bytes) -> Iterator[Image.Image]:
+    """Yield an image file with its header read and its pixels not yet; what goes wrong with it is an `ImageError`."""
     if not data:
         raise ImageError("empty file")
     try:
         with Image.open(BytesIO(data), formats=_FORMATS) as image:
-            return np.array(_rgb(image))
+            yield image
     except ImageError:
         raise
     except Exception as error:  # on hostile bytes Pillow raises nearly anything: struct.error, TypeError, ...

@@ -1,6 +1,7 @@
 """What tests share: small folders of images, and real data and weights where the environment names them."""
 
 import os
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from featex.backbones import BACKBONES
+from featex.facts import file_facts
 from featex.weights import find_weights, load_weights
 
 torch.set_num_threads(2)
@@ -55,6 +57,14 @@ def weights_file(tmp_path_factory) -> str:
     backbone = BACKBONES["resnet18"]
     save_file(load_weights(backbone, find_weights(backbone, "random")).state_dict(), path)
     return str(path)
+
+
+@pytest.fixture(scope="session")
+def jpeg_facts() -> dict:
+    """The facts of a small JPEG file, as columns of a set's rows."""
+    file = BytesIO()
+    Image.new("RGB", (16, 16)).save(file, "JPEG", quality=95)
+    return file_facts(file.getvalue())
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from featex.features import Features
 
 
 @pytest.fixture
-def make_features(tmp_path):
+def make_features(tmp_path, jpeg_facts):
     """Return a function that makes Features of n images a class, `shift` apart, in train, test and wild."""
 
     def make(n: int = 40, classes=("ai", "real"), shift: float = 1.5, name: str = "toy", seed: int = 0) -> Features:
@@ -29,6 +29,7 @@ def make_features(tmp_path):
                 "size": 1,
                 "mtime_ns": 1,
                 "key": [f"{i:064x}" for i in range(len(labels))],
+                **jpeg_facts,
             }
         )
         extractor = {

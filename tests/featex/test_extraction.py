@@ -1,10 +1,13 @@
 import os
 import shutil
 import sys
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from PIL import Image
@@ -12,6 +15,7 @@ from PIL import Image
 from featex import extract, load_features
 from featex import extract as extract_function
 from featex.errors import InputError, StoreError, WeightsError
+from featex.facts import FACTS
 from featex.features import find_set, verify
 
 module = sys.modules["featex.extraction"]
@@ -232,3 +236,31 @@ def test_weights_that_do_not_fit_leave_nothing_behind(data, tmp_path, monkeypatc
 
 def test_it_is_the_function_that_the_package_exports():
     assert extract_function is module.extract
+
+
+def test_facts_of_files_stand_in_the_rows_and_cost_no_second_read(data, tmp_path, monkeypatch):
+    Image.open(data / "wild/ai/000.jpg").save(data / "wild/ai/000.png")
+    rows = run(data, tmp_path).load().rows.set_index("path")
+    assert rows.loc["wild/ai/000.png", "format"] == "PNG"
+    assert (rows["format"] == "JPEG").sum() == 38
+    assert (rows.loc["wild/ai/000.jpg", ["width", "height", "jpeg_quality"]] == [48, 48, 95]).all()
+    Image.new("RGB", (9, 7)).save(data / "wild/ai/new.png")
+    (data / "wild/ai/001.jpg").rename(data / "wild/ai/moved.jpg")
+    read = []
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read.append(path.name) or path.open("rb").read())
+    again = run(data, tmp_path).load().rows.set_index("path")
+    assert sorted(name for name in read if name.endswith(("jpg", "png"))) == ["moved.jpg", "new.png"]
+    assert (again.loc["wild/ai/new.png", ["width", "height"]] == [9, 7]).all()
+    assert again.loc["wild/ai/moved.jpg", "jpeg_quality"] == 95
+    kept = rows.index.intersection(again.index)
+    pd.testing.assert_frame_equal(again.loc[kept], rows.loc[kept])
+
+
+def test_a_set_of_a_version_without_facts_is_read_again_and_not_computed_again(data, tmp_path):
+    stored = run(data, tmp_path).stored
+    rows, _ = stored.read()
+    table = pa.Table.from_pandas(rows.drop(columns=list(FACTS)), preserve_index=False)
+    pq.write_table(table.replace_schema_metadata({b"featex.root": str(data.resolve()).encode()}), stored.path)
+    done = run(data, tmp_path)
+    assert done.computed == 0
+    pd.testing.assert_frame_equal(done.load().rows, rows)

@@ -11,7 +11,7 @@ from featex.features import StoredSet, export, find_set, load_features, verify
 
 
 @pytest.fixture
-def stored(tmp_path):
+def stored(tmp_path, jpeg_facts):
     directory = tmp_path / "tiny-1"
     write_json(directory / "extractor.json", {"name": "tiny-1", "n_features": 2, "fingerprint": "1"})
     keys = [content_key(bytes([i])) for i in range(3)]
@@ -28,6 +28,7 @@ def stored(tmp_path):
             "size": [1, 2, 3],
             "mtime_ns": [1, 2, 3],
             "key": keys,
+            **jpeg_facts,
         }
     )
     stored = StoredSet(directory / "sets" / "set.parquet")
@@ -53,6 +54,7 @@ def test_every_export_holds_rows_and_vectors(stored, tmp_path, suffix):
             assert arrays["y"].tolist() == ["ä", "b", "b"]
             assert arrays["path"].tolist() == ["ä/1.jpg", "b/2.jpg", "b/3.jpg"]
             assert arrays["size"].tolist() == [1, 2, 3]
+            assert arrays["format"].tolist() == ["JPEG"] * 3
     else:
         table = pd.read_csv(path) if suffix == "csv" else pd.read_parquet(path)
         np.testing.assert_array_equal(table[["f0", "f1"]], stored.load().X)

@@ -1,0 +1,166 @@
+"""What an image file says of itself before a pixel is looked at: format, size, compression, metadata, colour profile.
+
+None of it is content, and a model can learn any of it: a set whose generated images are PNG files and whose photographs
+are JPEG files gives its answer away. So the facts are kept beside the features, and can be asked about.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import lru_cache
+from io import BytesIO
+
+import numpy as np
+from PIL import ExifTags, Image, ImageCms
+from PIL.JpegImagePlugin import get_sampling
+
+from featex.images import opened
+
+FACTS = {
+    "format": "str",
+    "mode": "str",
+    "width": "int32",
+    "height": "int32",
+    "jpeg_quality": "float32",
+    "jpeg_sampling": "str",
+    "jpeg_tables": "str",
+    "progressive": "bool",
+    "metadata": "str",
+    "exif": "str",
+    "profile": "str",
+    "prompt": "str",
+}
+"""Columns of a set's table, and their types:
+
+============== ======================================================================================================
+format         as Pillow names it: JPEG, PNG, WEBP, ...
+mode           how pixels are stored: RGB, L, P (palette), RGBA, CMYK, ...
+width, height  in pixels as they are stored, before any EXIF rotation
+jpeg_quality   1 to 100: the quality whose libjpeg table for luma is nearest to the file's; NaN for other formats
+jpeg_sampling  4:4:4, 4:2:2, 4:2:0, grey or other; "" for other formats
+jpeg_tables    first 8 digits of the sha256 of the quantisation tables; "" for other formats
+progressive    whether a JPEG is progressive, or a PNG interlaced
+metadata       names of what else the file holds, sorted, joined by commas: comment, xmp, jfif, dpi, text chunks, ...
+exif           names of the EXIF tags of the main directory, sorted, joined by commas
+profile        what the ICC profile calls itself; "" without one
+prompt         what a generator wrote of its prompt, the first 300 characters
+============== ======================================================================================================
+"""
+
+# Keys of text chunks that generators write: Stable Diffusion web UI, ComfyUI, InvokeAI (three versions), NovelAI.
+PROMPT_KEYS = ("parameters", "prompt", "invokeai_metadata", "sd-metadata", "Dream", "Description")
+_PROMPT_LENGTH = 300
+_METADATA = ("comment", "xmp", "photoshop", "adobe", "jfif", "dpi", "gamma", "srgb", "chromaticity", "loop", "mp")
+_SAMPLINGS = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
+_EXIF_IFD, _USER_COMMENT = 0x8769, 0x9286
+
+
+def file_facts(data: bytes) -> dict:
+    """Return the `FACTS` of an image file; its pixels are not decoded.
+
+    Parameters
+    ----------
+    data : bytes
+        A whole file.
+
+    Raises
+    ------
+    ImageError
+        If the file is none that `featex.images.decode` opens.
+    """
+    with opened(data) as image:
+        keys = [name for name in _METADATA if name in image.info]
+        exif = _exif(image)
+        return {
+            "format": image.format if image.format != "MPO" else "JPEG",
+            "mode": image.mode,
+            "width": image.width,
+            "height": image.height,
+            **_jpeg_facts(image),
+            "progressive": bool(image.info.get("progressive") or image.info.get("interlace")),
+            "metadata": ",".join(sorted({*keys, *_png_texts(data)})),
+            "exif": ",".join(sorted(ExifTags.TAGS.get(tag, f"0x{tag:04x}") for tag in exif)),
+            "profile": _profile_name(image.info.get("icc_profile")),
+            "prompt": _prompt(image.info, exif),
+        }
+
+
+def _jpeg_facts(image: Image.Image) -> dict:
+    tables = getattr(image, "quantization", None)
+    if not tables:
+        return {"jpeg_quality": float("nan"), "jpeg_sampling": "", "jpeg_tables": ""}
+    luma = np.array(tables[min(tables)])
+    written = json.dumps([list(map(int, tables[number])) for number in sorted(tables)])
+    return {
+        "jpeg_quality": float(1 + np.abs(_luma_tables() - luma).sum(axis=1).argmin()),
+        "jpeg_sampling": "grey" if len(image.getbands()) == 1 else _SAMPLINGS.get(get_sampling(image), "other"),
+        "jpeg_tables": hashlib.sha256(written.encode()).hexdigest()[:8],
+    }
+
+
+@lru_cache(maxsize=1)
+def _luma_tables() -> np.ndarray:
+    """Return the luma tables (100, 64) that libjpeg writes at qualities 1 to 100."""
+    tables = []
+    for quality in range(1, 101):
+        file = BytesIO()
+        Image.new("L", (8, 8)).save(file, "JPEG", quality=quality)
+        tables.append(Image.open(file).quantization[0])
+    return np.array(tables)
+
+
+def _exif(image: Image.Image) -> Image.Exif | dict:
+    with suppress(Exception):  # a broken EXIF block raises nearly anything, and says nothing
+        return Image.Image.getexif(image)  # that of PngImageFile would decode, to find a block behind the pixels
+    return {}
+
+
+def _png_texts(data: bytes) -> Iterator[str]:
+    """Yield the keys of a PNG's text chunks, also of those behind the pixels, where Pillow does not look at once."""
+    at = 8 if data.startswith(b"\x89PNG\r\n\x1a\n") else len(data)
+    while at + 8 <= len(data):
+        length, kind = int.from_bytes(data[at : at + 4]), data[at + 4 : at + 8]
+        if kind in (b"tEXt", b"zTXt", b"iTXt"):
+            yield data[at + 8 : at + 8 + min(length, 79)].split(b"\0")[0].decode("latin-1").replace(",", " ")
+        at += length + 12
+
+
+@lru_cache(maxsize=64)
+def _profile_name(profile: bytes | None) -> str:
+    if not profile:
+        return ""
+    with suppress(ImageCms.PyCMSError, OSError):
+        return ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(BytesIO(profile))).strip() or "unnamed"
+    return "broken"
+
+
+def _prompt(info: dict, exif: Image.Exif | dict) -> str:
+    said = next((info[key] for key in PROMPT_KEYS if isinstance(info.get(key), str)), "")
+    if not said and _EXIF_IFD in exif:
+        with suppress(Exception):
+            said = _user_comment(exif.get_ifd(_EXIF_IFD).get(_USER_COMMENT, b""))
+    if said.startswith(("{", "[")):
+        with suppress(ValueError):
+            said = " ".join(_spoken(json.loads(said)))
+    said = re.split(r"\s+Negative prompt:|\s+Steps: \d", said)[0]
+    return " ".join(said.split())[:_PROMPT_LENGTH]
+
+
+def _user_comment(value: bytes | str) -> str:
+    """Return the text of an EXIF UserComment: eight bytes that name its encoding, then the text (Exif 2.32, 4.6.5)."""
+    if isinstance(value, str):
+        return value
+    encoding = {b"UNICODE\0": "utf-16-be", b"ASCII\0\0\0": "ascii"}.get(value[:8])
+    return value[8:].decode(encoding, errors="replace").strip("\0") if encoding else ""
+
+
+def _spoken(value) -> Iterator[str]:
+    """Yield the texts for people in a generator's JSON, such as the nodes of ComfyUI."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in items:
+        if isinstance(inner, str) and key in ("text", "prompt", "positive_prompt"):
+            yield inner
+        elif isinstance(inner, dict | list):
+            yield from _spoken(inner)
