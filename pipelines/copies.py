@@ -1,0 +1,115 @@
+"""A changed copy of a folder of images: a folder that appears whole, and that is read as the original was."""
+
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+
+from featex.dataset import find_images
+from featex.disk import born_whole, cannot_write
+from featex.errors import FeatexError, InputError
+
+METADATA = "metadata.csv"
+COLUMNS = ["file_name", "label", "split", "source", "group"]
+
+
+@contextmanager
+def new_folder(target: str | os.PathLike, *, source: str | os.PathLike | None = None) -> Iterator[Path]:
+    """Yield an empty folder beside `target`, and rename it to `target` when the block ends without an error.
+
+    A block that raises leaves nothing behind.
+
+    Parameters
+    ----------
+    target : path
+        Absent, or an empty folder.
+    source : path, optional
+        A folder that `target` must not lie in, for it would become a part of what it is made from.
+
+    Raises
+    ------
+    InputError
+        If `target` is a file or holds something, or lies in `source`; nothing has been done then.
+    StoreError
+        If the folder cannot be made or renamed.
+    """
+    place = Path(target).resolve()
+    if source is not None and place.is_relative_to(Path(source).resolve()):
+        raise InputError(f"{str(target)!r} lies in {str(source)!r}, which is to stay as it is; choose a place outside")
+    try:
+        if place.exists() and (not place.is_dir() or any(place.iterdir())):
+            raise InputError(f"{str(target)!r} is there already and not empty; choose a new name or move it away")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}."))
+    except OSError as error:
+        raise cannot_write(place, error) from error
+    try:
+        yield folder
+        try:
+            folder.chmod(0o755)  # mkdtemp makes folders that no one else may read
+            os.sync()  # once for all files: a power cut leaves the whole folder or none
+            folder.replace(place)
+        except OSError as error:
+            raise cannot_write(place, error) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_metadata(folder: Path, table: pd.DataFrame) -> bool:
+    """Write ``metadata.csv`` into `folder` if its folders alone would not be read as `table`; return whether it was.
+
+    They would not where `table` has groups, where its labels or sets came from a table or were renamed, or where so
+    many images were left out that what is there looks like another layout.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds the images of `table` and no others.
+    table : DataFrame
+        ``path`` relative to `folder`, ``label``, ``split``, ``source``, ``group``, as `featex.dataset.find_images`
+        gives them.
+    """
+    columns = ["path", *COLUMNS[1:]]
+    wanted = table[columns].sort_values("path", ignore_index=True)
+    try:
+        found = find_images(folder).table[columns]
+    except FeatexError:  # what is left of the folders can be read in no layout
+        found = None
+    if found is not None and found.astype(object).equals(wanted.astype(object)):
+        return False
+    with born_whole(folder / METADATA) as temporary:
+        wanted.set_axis(COLUMNS, axis=1).to_csv(temporary, index=False)
+    return True
+
+
+def new_paths(paths: Sequence[str], suffix: str) -> list[str]:
+    """Return where each image goes when all end in `suffix`: in the same folder, under the same stem.
+
+    Of several that would get one name (``a.jpg``, ``a.png``), the one that has it already keeps it and the others get
+    their old suffix into the stem (``a_png.jpg``), and a number where that is taken too. Names that differ only in
+    upper and lower case are one name, as they are on some disks. What lies outside the folder (``../a.png``, from a
+    table) is put inside.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        POSIX, relative, each once.
+    suffix : str
+        Such as ".jpg".
+    """
+    stems = [PurePosixPath(*(part for part in PurePosixPath(path).parts if part not in ("..", "/"))) for path in paths]
+    wanted = [str(stem.with_suffix(suffix)) for stem in stems]
+    wishes = Counter(name.casefold() for name in wanted)
+    names, taken = list(wanted), set()
+    for i in sorted(range(len(paths)), key=lambda i: (wishes[wanted[i].casefold()] > 1, wanted[i] != paths[i])):
+        number = 1
+        while names[i].casefold() in taken:
+            stem = f"{stems[i].stem}_{stems[i].suffix[1:]}{f'_{number}' if number > 1 else ''}"
+            names[i], number = str(stems[i].with_name(stem + suffix)), number + 1
+        taken.add(names[i].casefold())
+    return names

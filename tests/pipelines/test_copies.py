@@ -1,0 +1,93 @@
+import pandas as pd
+import pytest
+
+from featex.dataset import find_images
+from featex.errors import InputError, StoreError
+from pipelines.copies import METADATA, new_folder, new_paths, write_metadata
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_new_folder_appears_whole_and_nothing_is_left_beside_it(tmp_path):
+    with new_folder(tmp_path / "deep" / "new") as folder:
+        (folder / "a").write_text("a")
+        assert not (tmp_path / "deep" / "new").exists()
+        assert folder.name.startswith(".")
+    assert names(tmp_path / "deep") == ["new"]
+    assert (tmp_path / "deep" / "new" / "a").read_text() == "a"
+    assert (tmp_path / "deep" / "new").stat().st_mode & 0o777 == 0o755
+
+
+def test_a_block_that_fails_leaves_nothing(tmp_path):
+    def stopped():
+        with new_folder(tmp_path / "new") as folder:
+            (folder / "a").write_text("a")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
+    assert names(tmp_path) == []
+
+
+def test_an_empty_folder_is_taken_and_one_with_files_refused(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with new_folder(tmp_path / "empty") as folder:
+        (folder / "a").write_text("a")
+    assert names(tmp_path / "empty") == ["a"]
+    for taken in (tmp_path / "empty", tmp_path / "empty" / "a"):
+        with pytest.raises(InputError, match="is there already and not empty; choose a new name"), new_folder(taken):
+            pytest.fail("the block was run")
+    assert (tmp_path / "empty" / "a").read_text() == "a"
+
+
+def test_a_folder_that_was_filled_meanwhile_is_left_alone(tmp_path):
+    def disturbed():
+        with new_folder(tmp_path / "new"):
+            (tmp_path / "new").mkdir()
+            (tmp_path / "new" / "other").write_text("other")
+
+    with pytest.raises(StoreError, match="cannot write"):
+        disturbed()
+    assert names(tmp_path) == ["new"]
+    assert names(tmp_path / "new") == ["other"]
+
+
+def test_nothing_is_written_into_the_source(tmp_path):
+    (tmp_path / "source").mkdir()
+    for inside in ("source", "source/new", "other/../source/new"):
+        with pytest.raises(InputError, match="choose a place outside"):
+            new_folder(tmp_path / inside, source=tmp_path / "source").__enter__()
+    assert names(tmp_path / "source") == []
+    with new_folder(tmp_path / "source-new", source=tmp_path / "source"):
+        pass
+
+
+def test_folders_that_say_it_all_need_no_table(data):
+    assert not write_metadata(data, find_images(data).table)
+    assert not (data / METADATA).exists()
+
+
+@pytest.mark.parametrize("column", ["label", "split", "source", "group"])
+def test_what_folders_do_not_say_is_read_back_from_the_table(data, column):
+    table = find_images(data).table
+    table[column] = [f'{column} {number % 3}, "{number}"' for number in range(len(table))]
+    assert write_metadata(data, table.sample(frac=1, random_state=0))
+    pd.testing.assert_frame_equal(find_images(data).table, table)
+
+
+def test_a_class_that_is_left_alone_keeps_its_label(tmp_path, write_images):
+    write_images(tmp_path / "ai" / "diffusion", 2)
+    table = find_images(tmp_path).table.assign(label="ai", source="ai/diffusion")
+    assert find_images(tmp_path).table["label"].tolist() != ["ai", "ai"]
+    assert write_metadata(tmp_path, table)
+    pd.testing.assert_frame_equal(find_images(tmp_path).table, table)
+
+
+def test_images_keep_folder_and_stem_and_share_no_name():
+    paths = ["a.jpg", "a.png", "b/A.PNG", "b/a.webp", "b/c.d.png", "c/a.png", "c/a.webp", "c/a_webp.jpg"]
+    expected = ["a.jpg", "a_png.jpg", "b/A.jpg", "b/a_webp.jpg", "b/c.d.jpg", "c/a.jpg", "c/a_webp_2.jpg"]
+    assert new_paths(paths, ".jpg") == [*expected, "c/a_webp.jpg"]
+    assert new_paths(["../a.png", "/a.png", "b/../a.gif"], ".png") == ["a.png", "a_png.png", "b/a.png"]
+    assert new_paths(["A.jpg", "a.jpg"], ".jpg") == ["A.jpg", "a_jpg.jpg"]
