@@ -1,25 +1,18 @@
 """One page that says how well models do on images they have not seen, made from predictions and passports alone."""
 
-import base64
-import re
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
-import jinja2
 import pandas as pd
-from markupsafe import Markup, escape
 
 from classify.errors import DataError
 from classify.figures import FIGURES
 from classify.metrics import SCORES, fold_scores, positive_class, score_table
+from classify.pages import figure, page_folder, render
 from classify.predictions import SET_TITLES, VALIDATION, Predictions
 from classify.published import beside
 from classify.verdict import SELECTION, count, listed, percent, spread, verdict, with_interval
-from featex.disk import cannot_write
 
 DPI = 160
 FEW_GROUPS = 10
@@ -68,7 +61,7 @@ def write_report(
     predictions = best_first(predictions)
     place = {model: i for i, model in enumerate(predictions.models)}
     passports = sorted(passports, key=lambda passport: place.get(passport.get("name"), len(place)))
-    with _folder(Path(out)) as folder:
+    with page_folder(Path(out), {"index.html", *TABLES, *(f"{name}.png" for name in FIGURES)}) as folder:
         positive = _positive(predictions, passports)
         scores = score_table(predictions, positive)
         folds = pd.concat([fold_scores(predictions, name, positive) for name in SCORES], ignore_index=True)
@@ -94,10 +87,7 @@ def write_report(
             "files": TABLES,
             "selection": SELECTION,
         }
-        template = Path(__file__).with_name("report.html").read_text(encoding="utf-8")
-        environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-        environment.filters["numbers"] = numbers
-        html = environment.from_string(template).render(page)
+        html = render(Path(__file__).with_name("report.html"), page)
         (folder / "index.html").write_text(html, encoding="utf-8")
     return Path(out) / "index.html"
 
@@ -261,11 +251,6 @@ def differing_making(passports: Sequence[dict]) -> list[str]:
     return notices
 
 
-def numbers(text: str) -> Markup:
-    """Return the text escaped, with no line break inside a percentage and its interval."""
-    return Markup(re.sub(r"\d[\d.± ]*%( \([\d.–]+\))?", r'<span class="number">\g<0></span>', str(escape(text))))
-
-
 def duration(seconds: float) -> str:
     """Return 200 as "3 min 20 s"."""
     minutes, rest = divmod(round(seconds), 60)
@@ -305,38 +290,7 @@ def _figures(predictions: Predictions, positive: str | None, passports: Sequence
     for name, drawing in FIGURES.items():
         if drawing.rows(predictions, positive, passports).empty:
             continue
-        figure, png = drawing(predictions, positive, passports), BytesIO()
-        figure.savefig(png, format="png", dpi=DPI, bbox_inches="tight", pad_inches=0.05)
+        drawn, png = drawing(predictions, positive, passports), BytesIO()
+        drawn.savefig(png, format="png", dpi=DPI, bbox_inches="tight", pad_inches=0.05)
         (folder / f"{name}.png").write_bytes(png.getvalue())
-        yield {
-            "name": name,
-            "caption": drawing.caption,
-            "width": round(96 / DPI * int.from_bytes(png.getvalue()[16:20])),  # CSS pixels: its text fits the page's
-            "data": base64.b64encode(png.getvalue()).decode(),
-        }
-
-
-@contextmanager
-def _folder(out: Path) -> Iterator[Path]:
-    """Yield an empty folder that takes the place of `out` when the block ends without an error."""
-    out = out.absolute()
-    ours = {"index.html", ".DS_Store", *TABLES, *(f"{name}.png" for name in FIGURES)}
-    try:
-        held = {path.name for path in out.iterdir()} if out.exists() else set()
-        if foreign := sorted(held - ours):
-            raise DataError(f"{out} is in the way: {foreign[0]!r} is no part of a report; name a new or empty folder")
-        out.parent.mkdir(parents=True, exist_ok=True)
-        holder = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
-    except OSError as error:
-        raise cannot_write(out, error) from error
-    try:
-        new = holder / "new"
-        new.mkdir()
-        yield new
-        if out.exists():
-            out.rename(holder / "old")
-        new.rename(out)
-    except OSError as error:
-        raise cannot_write(out, error) from error
-    finally:
-        shutil.rmtree(holder, ignore_errors=True)
+        yield figure(f"{name}.png", drawing.caption, png.getvalue())

@@ -10,7 +10,6 @@ from classify.errors import DataError
 from classify.figures import FIGURES
 from classify.predictions import VALIDATION, Predictions
 from classify.report import write_report
-from featex.errors import StoreError
 
 PASSPORT = {
     "name": "svm",
@@ -215,17 +214,7 @@ def test_what_no_report_wrote_is_never_swept_away(tmp_path):
     (tmp_path / "report" / "thesis.docx").write_text("years")
     with pytest.raises(DataError, match=r"thesis\.docx"):
         page(USUAL, tmp_path)
-    (tmp_path / "file").write_text("mine")
-    with pytest.raises(StoreError, match="file"):
-        write_report(USUAL, [], tmp_path / "file", title="t")
     assert (tmp_path / "report" / "thesis.docx").exists()
-    assert (tmp_path / "file").read_text() == "mine"
-
-
-def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="cannot write"):
-        write_report(USUAL, [], tmp_path / "file" / "report", title="t")
 
 
 def test_no_predictions_are_refused(tmp_path):

@@ -1,0 +1,97 @@
+"""What all pages share: one look, numbers that do not break, pictures inside, and a folder that appears whole."""
+
+import base64
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup, escape
+from PIL import Image
+
+from classify.errors import DataError
+from featex.disk import cannot_write
+
+
+def render(template: Path, page: dict) -> str:
+    """Return a page of HTML.
+
+    Parameters
+    ----------
+    template : Path
+        A file that extends ``page.html``; the filter ``numbers`` and ``figure.html`` are there for it.
+    page : dict
+        What the template names, and for ``page.html``: ``title``, ``notices`` (a list) and ``command`` ("" for none).
+    """
+    folders = [template.parent, Path(__file__).parent]
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folders), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
+    )
+    environment.filters["numbers"] = numbers
+    return environment.get_template(template.name).render(page)
+
+
+def numbers(text: str) -> Markup:
+    """Return the text escaped, with no line break inside a percentage and its interval."""
+    return Markup(re.sub(r"\d[\d.± ]*%( \([\d.–]+\))?", r'<span class="number">\g<0></span>', str(escape(text))))
+
+
+def figure(file: str, caption: str, data: bytes) -> dict:
+    """Return what ``figure.html`` shows: a PNG or JPEG as part of the page, as wide as it was drawn.
+
+    Parameters
+    ----------
+    file : str
+        What it is called in the page's folder.
+    caption : str
+        What to see in it.
+    data : bytes
+        Where they tell of dots per inch, these decide the width; else a pixel of it is a pixel of the page.
+    """
+    with Image.open(BytesIO(data)) as image:
+        dpi = image.info.get("dpi", (96, 96))[0]
+        width, kind = round(96 / dpi * image.width), image.get_format_mimetype()  # CSS pixels: text fits the page's
+    uri = f"data:{kind};base64,{base64.b64encode(data).decode()}"
+    return {"file": file, "caption": caption, "width": width, "uri": uri}
+
+
+@contextmanager
+def page_folder(out: Path, ours: Iterable[str]) -> Iterator[Path]:
+    """Yield an empty folder that takes the place of `out` when the block ends without an error.
+
+    Parameters
+    ----------
+    ours : iterable of str
+        Names of files that an older page may have left there; they go with it.
+
+    Raises
+    ------
+    DataError
+        `out` holds any other file.
+    featex.errors.StoreError
+        `out` cannot be written.
+    """
+    out = Path(out).absolute()
+    try:
+        held = {path.name for path in out.iterdir()} if out.exists() else set()
+        if foreign := sorted(held - {*ours, ".DS_Store"}):
+            raise DataError(f"{out} is in the way: {foreign[0]!r} is no part of a report; name a new or empty folder")
+        out.parent.mkdir(parents=True, exist_ok=True)
+        holder = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
+    except OSError as error:
+        raise cannot_write(out, error) from error
+    try:
+        new = holder / "new"
+        new.mkdir()
+        yield new
+        if out.exists():
+            out.rename(holder / "old")
+        new.rename(out)
+    except OSError as error:
+        raise cannot_write(out, error) from error
+    finally:
+        shutil.rmtree(holder, ignore_errors=True)
