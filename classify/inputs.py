@@ -1,4 +1,4 @@
-"""What a model reads of a set of images: its features, or its pixels."""
+"""What a model reads of a set of images: its features, its pixels, or how its files are stored."""
 
 from collections.abc import Sequence
 from dataclasses import fields
@@ -9,6 +9,7 @@ import numpy as np
 
 from classify.models import get_model
 from classify.recipe import Recipe
+from classify.shortcuts import fact_matrix
 from featex.errors import InputError
 from featex.features import Features
 from featex.progress import Progress
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def read_inputs(model: str, features: Features, settings: dict, progress: Progress) -> "np.ndarray | Pixels":
-    """Return X, row i of which is row i of `features`: (n_samples, n_features) float32, or the images as a net sees
+    """Return X, row i of which is row i of `features`: (n_samples, n_columns) float32, or the images as a net sees
     them.
 
     Parameters
@@ -33,8 +34,11 @@ def read_inputs(model: str, features: Features, settings: dict, progress: Progre
     InputError
         If an image has gone or changed since its features were extracted: rows would tell of other pixels.
     """
-    if get_model(model).reads == "features":
+    reads = get_model(model).reads
+    if reads == "features":
         return features.X
+    if reads == "facts":
+        return fact_matrix(features.rows)
     for path, size, mtime_ns in zip(features.paths, features.rows["size"], features.rows["mtime_ns"], strict=True):
         facts = path.stat() if path.exists() else None
         if facts is None or (facts.st_size, facts.st_mtime_ns) != (size, mtime_ns):

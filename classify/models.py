@@ -27,8 +27,8 @@ class ModelSpec:
     name : str
     about : str
         One line for people.
-    reads : {"features", "pixels"}
-        Rows of `Features.X`, or uint8 images (n_samples, 3, size, size).
+    reads : {"features", "pixels", "facts"}
+        Rows of `Features.X`, uint8 images (n_samples, 3, size, size), or `classify.shortcuts.fact_matrix`.
     build : callable
         ``build(**params, **settings)`` returns an unfitted scikit-learn classifier.
     suggest : callable
@@ -93,6 +93,10 @@ def _build_forest(random_state: int = 0, **params):
     from sklearn.ensemble import RandomForestClassifier
 
     return RandomForestClassifier(n_estimators=300, n_jobs=-1, random_state=random_state, **params)
+
+
+def _build_shortcut(**params):
+    return _build_forest(max_features=0.3, class_weight="balanced", **params)
 
 
 def _suggest_forest(trial: "Trial", n_features: int) -> dict:
@@ -206,6 +210,16 @@ MODELS = {
                 {"max_features": min(0.3, n_features**-0.5), "min_samples_leaf": 1, "class_weight": None}
             ],
             trials=15,
+            settle=lambda seed, progress, **wishes: {"random_state": seed},
+        ),
+        ModelSpec(
+            "shortcut",
+            "random forest on how files are stored, without a pixel: what a score can be had for",
+            "facts",
+            _build_shortcut,
+            lambda trial, n_features: {"min_samples_leaf": trial.suggest_int("min_samples_leaf", 1, 20, log=True)},
+            lambda n_features: [{"min_samples_leaf": 3}],
+            trials=0,
             settle=lambda seed, progress, **wishes: {"random_state": seed},
         ),
         _net("lenet5", "LeNet-5 with BatchNorm, trained end to end on 32-pixel images"),

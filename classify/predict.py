@@ -8,9 +8,11 @@ import pandas as pd
 
 from classify.errors import ModelError
 from classify.inputs import read_inputs, read_pixels
+from classify.shortcuts import fact_matrix
 from classify.trained import TrainedModel
 from featex.dataset import find_images
-from featex.errors import InputError, WeightsError
+from featex.errors import ImageError, InputError, WeightsError
+from featex.facts import file_facts
 from featex.features import Features
 from featex.progress import Progress
 
@@ -102,7 +104,9 @@ def _files(paths: Sequence[str | Path]) -> list[Path]:
 
 def _inputs(model: TrainedModel, files: list[Path], **options) -> tuple[np.ndarray, dict[int, str]]:
     """Return what a model reads of those files that can be used, and why the others cannot, by number."""
-    read = {"features": _features_of, "pixels": _pixels_of, "predictions": _members_of}[model.passport["reads"]]
+    read = {"features": _features_of, "pixels": _pixels_of, "facts": _facts_of, "predictions": _members_of}[
+        model.passport["reads"]
+    ]
     return read(model, files, **options)
 
 
@@ -161,6 +165,17 @@ def _pixels_of(model: TrainedModel, files: list[Path], *, cache, weights, device
         except InputError as error:
             reasons[i] = str(error)
     return np.concatenate(images) if images else np.empty(0), reasons
+
+
+def _facts_of(model: TrainedModel, files: list[Path], **_):
+    rows, reasons = [], {}
+    for i, path in enumerate(files):
+        try:
+            data = path.read_bytes()
+            rows.append({"size": len(data), **file_facts(data)})
+        except (ImageError, OSError) as error:
+            reasons[i] = str(error)
+    return fact_matrix(pd.DataFrame(rows)) if rows else np.empty(0), reasons
 
 
 def _table(model: TrainedModel, paths: list[str], X: np.ndarray) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """What the numbers say, in words: which model was chosen, and how it does on images it has not seen."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import pandas as pd
 
@@ -10,16 +10,21 @@ from classify.predictions import HELD_OUT, Predictions
 SELECTION = "a selection score, not a result"
 
 
-def verdict(scores: pd.DataFrame, folds: pd.DataFrame, predictions: Predictions, scoring: str) -> dict:
+def verdict(
+    scores: pd.DataFrame, folds: pd.DataFrame, predictions: Predictions, scoring: str, blind: Collection[str] = ()
+) -> dict:
     """Return ``chosen`` (a model or None), a ``headline`` and the ``sentences`` below it.
 
     The model is the one with the best mean of `scoring` over validation folds, so that the unseen sets judge it and
-    do not choose it.
+    do not choose it. Models that are `blind`, which see no picture, are not chosen: they say what a score is worth.
     """
-    chosen, why = _choose(folds[folds["scoring"] == scoring], predictions, scoring)
+    seeing = [model for model in predictions.models if model not in blind]
+    folds = folds[(folds["scoring"] == scoring) & folds["model"].isin(seeing)]
+    chosen, why = _choose(folds, seeing, scoring)
     if chosen is None:
         return {"chosen": None, "headline": "No model is chosen: see all of them below.", "sentences": [why]}
     rows = scores[scores["model"] == chosen].set_index("set")
+    blind_rows = scores[scores["model"].isin(blind)]
     order = [name for name in predictions.sets if name in rows.index]
     custom = [name for name in order if name != HELD_OUT]
     sentences = [_on_unseen(name, rows.loc[name], predictions.classes) for name in order]
@@ -31,6 +36,7 @@ def verdict(scores: pd.DataFrame, folds: pd.DataFrame, predictions: Predictions,
             "There is no held-out set: nothing here says how the model does on unseen images of the kind it was "
             "trained on."
         )
+    sentences += [_blind(row) for _, row in blind_rows.iterrows() if row["set"] in order and row["chance"] < 1]
     parts = [f"{percent(rows.loc[name, 'accuracy'])} of {_images(name, rows.loc[name])}" for name in order]
     if len(custom) > 2:
         low, high = (percent(limit(rows.loc[custom, "accuracy"])) for limit in (min, max))
@@ -44,13 +50,15 @@ def verdict(scores: pd.DataFrame, folds: pd.DataFrame, predictions: Predictions,
     return {"chosen": chosen, "headline": headline, "sentences": [*sentences, why]}
 
 
-def _choose(folds, predictions, scoring) -> tuple[str | None, str]:
+def _choose(folds, models, scoring) -> tuple[str | None, str]:
     """Return the model that cross-validation chose, or None, and why."""
     folds = folds.dropna(subset="mean").sort_values("mean", ascending=False, kind="stable")
-    if folds.empty and len(predictions.models) > 1:
+    if not models:
+        return None, "Every model here judges by how files are stored, and none has seen a picture."
+    if folds.empty and len(models) > 1:
         return None, "No model has validation scores, and choosing by an unseen set would be choosing by hindsight."
     if folds.empty:
-        return predictions.models[0], "There is one model, and no validation score."
+        return models[0], "There is one model, and no validation score."
     best = folds["model"].iloc[0]
     title, mean = SCORES[scoring].title, spread(folds.iloc[0])
     why = f"{best} has a mean {title} of {mean} over the folds of cross-validation"
@@ -71,6 +79,18 @@ def _on_unseen(name, row, classes) -> str:
     told = against_chance(row["accuracy_low"], row["accuracy_high"], row["chance"])
     words = {"better": "better than", "worse": "worse than", "unclear": "which cannot be told from"}[told]
     return f"{said}, {words} guessing the largest class ({percent(row['chance'])})."
+
+
+def _blind(row) -> str:
+    told = against_chance(row["accuracy_low"], row["accuracy_high"], row["chance"])
+    said = f"{row['model']} is right on {with_interval(row)} of {_images(row['set'], row)}"
+    how = "by how files are stored alone (format, size, compression, metadata)"
+    if told != "better":
+        return f"Without a look at any picture, {how}, {said}: no better than guessing."
+    return (
+        f"Without a look at any picture, {how}, {said}. Scores up to that prove nothing about the pictures; "
+        "`pipelines audit` names what gives the answer away."
+    )
 
 
 def _fall(held_out, row, name) -> str:

@@ -34,10 +34,10 @@ USUAL = said(
 )
 
 
-def verdict(predictions, scoring="accuracy"):
+def verdict(predictions, scoring="accuracy", blind=()):
     scores = score_table(predictions)
     folds = fold_scores(predictions, scoring)
-    found = judged(scores, folds, predictions, scoring)
+    found = judged(scores, folds, predictions, scoring, blind)
     return found["chosen"], " ".join([found["headline"], *found["sentences"]])
 
 
@@ -90,3 +90,16 @@ def test_many_custom_sets_fit_a_headline():
     sets = {"test": (50, 0.9), **{f"c{i}": (20, 0.4 + i / 10) for i in range(4)}}
     words = verdict(said({"m": sets}))[1]
     assert "50 held-out images and between 40.0 % and 70.0 % of the images of 4 custom sets." in words
+
+
+def test_a_model_that_sees_no_picture_is_never_chosen_and_says_what_a_score_is_worth():
+    sets = {VALIDATION: (100, 0.95), "test": (200, 0.97), "custom": (100, 0.5)}
+    predictions = said({"files": sets, "svm": {VALIDATION: (100, 0.9), "test": (200, 0.9), "custom": (100, 0.6)}})
+    chosen, words = verdict(predictions, blind={"files"})
+    assert chosen == "svm"
+    assert "svm has a mean accuracy of" in words  # nothing of a choice between two
+    assert "Without a look at any picture" in words
+    assert "files is right on 97.0 % (93.6–98.6) of 200 held-out images. Scores up to that prove nothing" in words
+    assert "50.0 % (40.4–59.6) of 100 images of “custom”: no better than guessing." in words
+    assert "Without a look" not in verdict(predictions)[1]
+    assert verdict(said({"files": sets}), blind={"files"})[0] is None

@@ -1,0 +1,66 @@
+"""What tells a class without looking at a pixel: how files are stored, as a table for people and as a matrix."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from sklearn.feature_extraction import FeatureHasher
+
+from featex.errors import InputError, unknown
+from featex.facts import FACTS
+
+FAMILIES = {
+    "format": ("format", "mode", "progressive"),
+    "size": ("width", "height", "aspect"),
+    "compression": ("bytes_per_pixel", "jpeg_quality", "jpeg_sampling", "jpeg_tables"),
+    "metadata": ("metadata", "exif"),
+    "profile": ("profile",),
+}
+"""Families of properties, none of which is content."""
+
+LISTS = ("metadata", "exif")  # hold any number of names, joined by commas
+N_HASHED = 128
+
+
+def properties(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the properties that `FAMILIES` name, a row a row of a set.
+
+    Numbers are float64 (NaN where a file has none), all else is str; `bytes_per_pixel` and `aspect` (width by height)
+    are worked out here.
+
+    Raises
+    ------
+    InputError
+        If the set was extracted by a version that did not look at files.
+    """
+    if not set(rows).issuperset(FACTS):
+        raise InputError("this set does not say how its files are stored; run featex extract again")
+    table = rows[list(FACTS)].assign(
+        aspect=rows["width"] / rows["height"], bytes_per_pixel=rows["size"] / rows["width"] / rows["height"]
+    )
+    table = table[[name for names in FAMILIES.values() for name in names]]
+    numbers = dict.fromkeys(("width", "height", "aspect", "bytes_per_pixel", "jpeg_quality"), "float64")
+    return table.astype({**dict.fromkeys(table, "str"), **numbers})
+
+
+def fact_matrix(rows: pd.DataFrame, families: Sequence[str] = tuple(FAMILIES)) -> np.ndarray:
+    """Return the properties of some families as a matrix (n_samples, n_columns), float32.
+
+    Numbers stand in columns of their own (0 for none); every text is a hashed column that is 1 where a file has it
+    (Weinberger et al. 2009, "Feature hashing for large scale multitask learning"). Nothing is learnt, so a row's
+    values depend on no other row.
+    """
+    for family in families:
+        if family not in FAMILIES:
+            raise unknown("family of properties", family, FAMILIES)
+    table = properties(rows)[[name for family in families for name in FAMILIES[family]]]
+    numbers = table.select_dtypes("number")
+    texts = table.drop(columns=numbers.columns)
+    said = [list(_said(row, texts.columns)) for row in texts.itertuples(index=False)]
+    hashed = FeatureHasher(N_HASHED, input_type="string", alternate_sign=False).transform(said).toarray()
+    return np.hstack([numbers.fillna(0).to_numpy(), hashed]).astype(np.float32)
+
+
+def _said(row: tuple, names: Sequence[str]):
+    for name, value in zip(names, row, strict=True):
+        yield from (f"{name}={part}" for part in (value.split(",") if name in LISTS else [value]))
