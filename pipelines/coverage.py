@@ -120,7 +120,7 @@ def cluster_rows(cluster: np.ndarray, labels: np.ndarray, units: np.ndarray) -> 
 def told_by_cluster(cluster: np.ndarray, labels: np.ndarray) -> float:
     """Return the share of images of the class that most others in their cluster have."""
     counts = pd.crosstab(cluster, labels)
-    others = counts.loc[cluster].to_numpy()
+    others = counts.loc[cluster].to_numpy(copy=True)
     own = counts.columns.get_indexer(labels)
     others[np.arange(len(own)), own] -= 1
     return float((others.argmax(axis=1) == own).mean())
