@@ -1,6 +1,6 @@
 """One page that says how well models do on images they have not seen, made from predictions and passports alone."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -58,7 +58,8 @@ def write_report(
     """
     if predictions.table.empty:
         raise DataError("no predictions to report on; predict with one model at least")
-    predictions = best_first(predictions)
+    blind = {passport["name"] for passport in passports if passport.get("reads") == "facts"}
+    predictions = best_first(predictions, blind)
     place = {model: i for i, model in enumerate(predictions.models)}
     passports = sorted(passports, key=lambda passport: place.get(passport.get("name"), len(place)))
     with page_folder(Path(out), {"index.html", *TABLES, *(f"{name}.png" for name in FIGURES)}) as folder:
@@ -76,8 +77,8 @@ def write_report(
                 *differing_images(predictions),
                 *differing_making(passports),
             ],
-            **verdict(scores, folds, predictions, _scoring(passports)),
-            **tables(scores, folds, predictions, positive),
+            **verdict(scores, folds, predictions, _scoring(passports), blind),
+            **tables(scores, folds, predictions, positive, blind),
             "published": beside(passports, scores, folds),
             "figures": list(_figures(predictions, positive, passports, folder)),
             "cards": how_made(passports),
@@ -92,14 +93,24 @@ def write_report(
     return Path(out) / "index.html"
 
 
-def best_first(predictions: Predictions) -> Predictions:
-    """Return the same predictions, models ordered by mean accuracy over folds; those without folds come last."""
+def best_first(predictions: Predictions, blind: Collection[str] = ()) -> Predictions:
+    """Return the same predictions, models ordered by mean accuracy over folds; those without folds come last.
+
+    Models that are `blind`, which see no picture, come behind all others.
+    """
     folds = fold_scores(predictions).sort_values("mean", ascending=False, kind="stable")
-    place = {model: i for i, model in enumerate(dict.fromkeys([*folds["model"], *predictions.models]))}
+    models = dict.fromkeys([*folds["model"], *predictions.models])
+    place = {model: i for i, model in enumerate(sorted(models, key=lambda model: model in blind))}
     return Predictions(predictions.table.sort_values("model", key=lambda names: names.map(place), kind="stable"))
 
 
-def tables(scores: pd.DataFrame, folds: pd.DataFrame, predictions: Predictions, positive: str | None) -> dict:
+def tables(
+    scores: pd.DataFrame,
+    folds: pd.DataFrame,
+    predictions: Predictions,
+    positive: str | None,
+    blind: Collection[str] = (),
+) -> dict:
     """Return the page's tables: ``accuracy`` and ``further`` (a ``header`` and ``rows``)."""
     accuracy = folds[folds["scoring"] == "accuracy"].set_index("model")
     sets = [name for name in predictions.sets if name in set(scores["set"])]
@@ -111,6 +122,7 @@ def tables(scores: pd.DataFrame, folds: pd.DataFrame, predictions: Predictions, 
         rows.append(
             {
                 "model": model,
+                "blind": model in blind,
                 "validation": None if validation is None else {"text": spread(validation), "n": count(validation)},
                 "cells": [None if row is None else {"text": with_interval(row), "n": count(row)} for row in cells],
             }

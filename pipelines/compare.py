@@ -25,11 +25,13 @@ from pipelines.studies import Study
 from pipelines.study_files import load_study
 
 USUAL = ("svm", "logreg", "forest", "lenet5", "cnn", "resnet18")  # compared unless told otherwise: these need no GPU
+BLIND = "shortcut"  # stands in every comparison: what the scores could be had for without a picture
 QUICK_FOLDS = 3
 QUICK = {  # for a first look in minutes on two cores
     "svm": {"trials": 8},
     "logreg": {"trials": 6},
     "forest": {"trials": 3},
+    BLIND: {},
     "lenet5": {"max_epochs": 12},
     "cnn": {"image_size": 32, "max_epochs": 8},
     "cnn3": {"max_epochs": 8},
@@ -71,7 +73,8 @@ def compare(
         A published study to run again, as `pipelines.study_files.load_study` takes it. It gives the models and their
         settings, the folds, how the data are read, and the name; all that is given here goes before it.
     only : sequence of str
-        Names in `classify.models.MODELS`; none stands for `USUAL`, or for all of the study's.
+        Names in `classify.models.MODELS`; none stands for `USUAL`, or for all of the study's. The model that sees no
+        picture, `BLIND`, is always among them.
     quick : bool
         Fewer folds, trials and epochs: a first look, with models and a report of its own (``<set>-quick``).
     weights : str
@@ -98,7 +101,7 @@ def compare(
     own = told.models if told else {model: {} for model in USUAL}
     asked = {"trials": trials, "image_size": image_size, "max_epochs": max_epochs, "weights": weights, **recipe}
     root = Path(root or project / DATA / (told.directory if told else ""))
-    specs = [get_model(model) for model in _chosen(only, told) or own]
+    specs = [get_model(model) for model in dict.fromkeys([*(_chosen(only, told) or own), BLIND])]
     for choice in recipe:
         if not any(choice in spec.wishes for spec in specs):
             raise ModelError(f"none of {', '.join(spec.name for spec in specs)} takes {choice}; leave it out")
@@ -152,8 +155,9 @@ def compare(
     for job in jobs:
         _run(job, project, progress)
     names = [job.name for job in jobs]
-    if len(jobs) > 1 and not told:  # a study is run as it was
-        names += [_combine(method, names[: len(jobs)], project, command, progress) for method in METHODS]
+    seeing = [job.name for job in jobs if job.spec.name != BLIND]
+    if len(seeing) > 1 and not told:  # a study is run as it was
+        names += [_combine(method, seeing, project, command, progress) for method in METHODS]
     return write_report_on(
         jobs[0].report,
         project / MODELS_DIR,

@@ -284,3 +284,14 @@ def test_a_study_without_numbers_says_so(tmp_path):
     text = page(USUAL, tmp_path, [PASSPORT | {"published": STUDY | {"scores": []}}]).text
     assert "No published numbers of these models are known." in text
     assert "their test" not in text
+
+
+def test_a_model_that_sees_no_picture_stands_last_and_is_called_so(tmp_path):
+    blind = {**PASSPORT, "name": "svm", "reads": "facts"}
+    page = Page(write_report(USUAL, [blind], tmp_path / "r", title="t").read_text())
+    assert "logreg is right on" in page.text  # svm, which did better in the folds, is not chosen
+    assert "sees no picture, only how files are stored" in page.text
+    table = page.text[page.text.index("selection score, not a result") :]
+    assert table.index("logreg") < table.index("forest") < table.index("svm")
+    seeing = Page(write_report(USUAL, [PASSPORT], tmp_path / "r", title="t").read_text())
+    assert "sees no picture" not in seeing.text

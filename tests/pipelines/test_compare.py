@@ -1,4 +1,5 @@
 import pytest
+from PIL import Image
 
 from classify import persist
 from classify.models import MODELS
@@ -59,10 +60,10 @@ def test_what_is_done_is_skipped_and_what_is_not_is_not(run, monkeypatch):
     original = module.tune
     monkeypatch.setattr(module, "tune", lambda job, **options: tuned.append(job.name) or original(job, **options))
     _, lines = run(only=("svm", "logreg"))
-    assert tuned == ["logreg-images"]
+    assert tuned == ["logreg-images"]  # nor the model that sees no picture
     assert "svm-images: done before" in lines
     run(only=("svm",), seed=1)
-    assert tuned == ["logreg-images", "svm-images"]
+    assert tuned == ["logreg-images", "svm-images", "shortcut-images"]
 
 
 def test_a_quick_look_is_called_one_and_leaves_the_full_models_alone(run, tmp_path):
@@ -72,7 +73,7 @@ def test_a_quick_look_is_called_one_and_leaves_the_full_models_alone(run, tmp_pa
     assert quick.parent.name == "images-quick"
     assert "quick look" in quick.read_text()
     folds = {p["name"]: p["cv"]["n_folds"] for p in persist.passports(tmp_path / "artifacts/models")}
-    assert folds == {"svm-images": 4, "svm-images-quick": 3}
+    assert (folds["svm-images"], folds["svm-images-quick"]) == (4, 3)
 
 
 def test_the_report_written_again_says_all_that_the_first_said(run, data, tmp_path):
@@ -108,14 +109,14 @@ def test_what_is_wrong_with_a_wish_is_said_before_any_work(run, tmp_path):
 
 def test_a_fine_tuned_net_starts_from_the_weights_that_are_given(run, tmp_path, weights_file):
     run(only=("resnet18",), image_size=32, max_epochs=1, trials=0, n_folds=2)
-    (passport,) = persist.passports(tmp_path / "artifacts/models")
+    passport = {p["model"]: p for p in persist.passports(tmp_path / "artifacts/models")}["resnet18"]
     assert passport["settings"]["weights"] == weights_file
 
 
 def test_two_models_are_also_compared_as_a_vote_and_a_stack(run, tmp_path):
     _, _ = run(only=("svm", "logreg"))
     names = {passport["name"] for passport in persist.passports(tmp_path / "artifacts/models")}
-    assert names == {"svm-images", "logreg-images", "vote-images", "stack-images"}
+    assert names == {"svm-images", "logreg-images", "shortcut-images", "vote-images", "stack-images"}
     page = (tmp_path / "artifacts/reports/images/index.html").read_text()
     assert "vote-images" in page
     assert "stack-images" in page
@@ -131,3 +132,18 @@ def test_choices_for_nets_reach_nets_alone(run, tmp_path):
     passports = {p["model"]: p for p in persist.passports(tmp_path / "artifacts/models")}
     assert {key: passports["resnet18"]["settings"][key] for key in recipe} == recipe
     assert passports["svm"]["settings"] == {}
+
+
+def test_what_files_give_away_stands_in_every_comparison_and_in_no_ensemble(run, data, tmp_path):
+    for path in [*data.glob("*/ai/*.jpg")]:
+        Image.open(path).save(path.with_suffix(".png"))
+        path.unlink()
+    path, _ = run(only=("svm", "logreg"))
+    page = path.read_text()
+    assert "sees no picture, only how files are stored" in page
+    assert "Without a look at any picture" in page
+    passports = {p["model"]: p for p in persist.passports(tmp_path / "artifacts/models")}
+    assert passports["shortcut"]["cv"]["mean"] == 1
+    assert [member["name"] for member in passports["vote"]["members"]] == ["svm-images", "logreg-images"]
+    path, _ = run(only=("svm",))
+    assert "shortcut-images" in path.read_text()

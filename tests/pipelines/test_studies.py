@@ -10,7 +10,7 @@ from classify.plan import settled
 from classify.results import write_report_on
 from featex.backbones import BACKBONES
 from featex.errors import InputError
-from pipelines.compare import compare
+from pipelines.compare import BLIND, compare
 from pipelines.study_files import load_study, study_names
 
 SETS = {"train": 12, "test": 6, "own": 5}
@@ -82,7 +82,7 @@ def test_a_study_runs_from_its_folder_to_a_page_with_its_numbers_beside_ours(nam
     assert path == tmp_path / f"artifacts/reports/{name}-quick/index.html"
     study, page = load_study(name), path.read_text(encoding="utf-8")
     kept = {p["model"]: p for p in persist.passports(tmp_path / "artifacts/models")}
-    assert set(kept) == set(models)
+    assert set(kept) == {*models, BLIND}
     for model, passport in kept.items():
         assert passport["data"]["root"] == str(root)
         assert set(passport["classes"]) == CLASSES[name]
@@ -148,7 +148,7 @@ def test_a_setting_that_cannot_be_is_refused_before_any_work(study_file, run, tm
 
 def test_a_study_of_ones_own_gives_models_settings_folds_and_name(study_file, run, tmp_path):
     page, kept = run(study_file())
-    assert set(kept) == {"svm", "lenet5"}
+    assert set(kept) == {"svm", "lenet5", BLIND}
     assert {p["report"] for p in kept.values()} == {"small"}
     assert {p["cv"]["n_folds"] for p in kept.values()} == {2}
     assert (kept["lenet5"]["settings"]["lr"], kept["lenet5"]["settings"]["max_epochs"]) == (0.002, 1)
@@ -168,7 +168,7 @@ def test_a_study_of_ones_own_gives_models_settings_folds_and_name(study_file, ru
 
 def test_what_is_asked_for_goes_before_what_the_study_says(study_file, run):
     page, kept = run(study_file(), only=["lenet5"], n_folds=3, max_epochs=2, image_size=16, name="mine")
-    assert set(kept) == {"lenet5"}
+    assert set(kept) == {"lenet5", BLIND}
     assert kept["lenet5"]["name"] == "lenet5-mine"
     assert kept["lenet5"]["cv"]["n_folds"] == 3
     settings = kept["lenet5"]["settings"]
