@@ -1,0 +1,217 @@
+import re
+from html.parser import HTMLParser
+from io import BytesIO
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from classify.errors import DataError
+from pipelines import audit_page
+from pipelines.audit_page import FileNames, headline, verdict_lines, write_page
+from pipelines.findings import Finding, Picture, Table
+
+CHECKS = {"shortcuts": "Short cuts", "leaks": "Leaky sets", "balance": "Even classes", "doubts": "Doubted labels"}
+
+
+def picture(name="sheet.jpg", kind="JPEG") -> Picture:
+    file = BytesIO()
+    Image.new("RGB", (64, 32), "red").save(file, kind)
+    return Picture(name, f"What to see in {name}.", file.getvalue())
+
+
+def table(name="pairs", n=3, **columns) -> Table:
+    rows = pd.DataFrame({"path": [f"{name}/{i}.jpg" for i in range(n)], "share": np.arange(n) / 8, **columns})
+    return Table(name, f"The table {name}", rows, ("share",))
+
+
+FINDINGS = [
+    Finding("leaks", "mind", "Some 12.5 % (9.9–15.1) of images leak.", tables=(table(),), pictures=(picture(),)),
+    Finding("shortcuts", "fine", "No format tells."),
+    Finding("shortcuts", "fine", "No size tells."),
+    Finding("leaks", "bad", "Most images leak."),
+    Finding("leaks", "mind", "A third leak."),
+    Finding("balance", "mind", "One class is small.", tables=(table("classes", 50),)),
+]
+
+
+class Page(HTMLParser):
+    """The words of a page, its tags, links, and the rows of its tables."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.words, self.tags, self.links, self.ids, self.n_rows, self._style = [], set(), [], set(), 0, False
+        self.feed(html)
+        self.text = re.sub(r"\s+", " ", "".join(self.words))
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.n_rows += tag == "tr"
+        self._style = tag == "style"
+        self.links += [value for name, value in attrs if name in ("src", "href", "action", "data")]
+        self.ids |= {value for name, value in attrs if name == "id"}
+
+    def handle_data(self, data):
+        if not self._style:
+            self.words.append(data)
+
+    def handle_endtag(self, tag):
+        self._style = False
+
+
+def page(tmp_path, findings=FINDINGS, checks=CHECKS, **given):
+    given = {"title": "A title", "facts": {"images": "1,169"}, **given}
+    return Page(write_page(findings, checks, tmp_path / "audit", **given).read_text(encoding="utf-8"))
+
+
+def test_worst_comes_first_and_what_is_fine_is_said_once(tmp_path):
+    text = page(tmp_path).text
+    said = ["One finding makes scores", "Most images leak.", "A third leak.", "One class is small.", "No format tells."]
+    places = [text.index(words) for words in said]
+    assert places == sorted(places)
+    assert "Nothing to mend was found by: Short cuts." in text
+    assert text.count("Most images leak.") == 2  # in the verdict, and in its section
+    assert text.count("No format tells.") == 1
+
+
+def test_each_check_has_its_section_in_the_order_of_the_registry_and_a_silent_one_says_so(tmp_path):
+    found = page(tmp_path)
+    assert set(CHECKS) <= found.ids
+    below = found.text[found.text.index("95 % intervals") :]
+    places = [below.index(title) for title in CHECKS.values()]
+    assert places == sorted(places)
+    assert "Nothing to say." in below[places[3] :]
+    assert below.index("Most images leak.") < below.index("Some 12.5 % (9.9–15.1)")
+
+
+def test_level_is_said_in_a_word_and_not_by_colour_alone(tmp_path):
+    text = page(tmp_path).text.replace(" ", "")
+    for words in ("badMostimagesleak.", "mindAthirdleak.", "fineNoformattells."):
+        assert words in text
+
+
+def test_long_tables_are_cut_on_the_page_and_whole_beside_it(tmp_path):
+    found = page(tmp_path)
+    assert "The first 20 of 50 rows; all are in classes.csv" in found.text
+    assert found.n_rows == 3 + 20 + 2  # of two tables, and their heads
+    whole = pd.read_csv(tmp_path / "audit" / "classes.csv")
+    assert whole["path"].tolist() == [f"classes/{i}.jpg" for i in range(50)]
+    assert whole["share"].iloc[1] == 0.125
+
+
+def test_folder_holds_the_page_its_tables_and_pictures_and_nothing_else(tmp_path):
+    page(tmp_path)
+    assert {path.name for path in (tmp_path / "audit").iterdir()} == {
+        "index.html", "pairs.csv", "classes.csv", "sheet.jpg",
+    }  # fmt: skip
+    assert (tmp_path / "audit" / "sheet.jpg").read_bytes() == FINDINGS[0].pictures[0].data
+
+
+def test_page_fetches_nothing_and_links_only_to_its_own_files(tmp_path):
+    found = page(tmp_path)
+    data, rest = ([link for link in found.links if link.startswith("data:image/") is own] for own in (True, False))
+    assert len(data) == 1
+    assert all(
+        link[1:] in found.ids if link.startswith("#") else (tmp_path / "audit" / link).is_file() for link in rest
+    )
+    assert len(rest) == 3 + 4  # pairs, classes and sheet; the checks of what is not fine
+    assert not found.tags & {"script", "link", "iframe", "object"}
+
+
+def test_cells_are_said_as_people_say_them(tmp_path):
+    columns = {
+        "flag": [True, False, True],
+        "images": [1, 20_000, 3],
+        "x": [np.nan, 0.123456, 12345.678],
+        "what": ["<b>", None, "z"],
+    }
+    found = page(tmp_path, [Finding("leaks", "mind", "So.", tables=(table("t", **columns),))])
+    said = found.text.replace(" ", "")
+    for words in ("0.0%yes1—<b>", "12.5%no20,0000.123—", "25.0%yes312,346z"):
+        assert words in said
+    assert "b" not in found.tags
+
+
+def test_same_findings_give_the_same_bytes(tmp_path):
+    one, other = (write_page(FINDINGS, CHECKS, tmp_path / name, title="t", facts={}) for name in "ab")
+    assert one.read_bytes() == other.read_bytes()
+
+
+def test_hostile_names_stay_text_and_inside_the_folder(tmp_path):
+    odd = [table("../../up"), table("../../up", n=0), table("a/b #1?"), table("INDEX")]
+    findings = [
+        Finding("leaks", "bad", "<script>1</script>", tables=tuple(odd), pictures=(picture("/etc/x y.png", "PNG"),))
+    ]
+    found = page(tmp_path, findings, {"leaks": "<i>"}, title="<h6>", facts={"<s>": "<u>"}, command="<q>")
+    assert not found.tags & {"script", "i", "h6", "s", "u", "q"}
+    assert "<script>1</script>" in found.text
+    assert {path.name for path in (tmp_path / "audit").iterdir()} == {
+        "index.html", "up.csv", "up-2.csv", "a-b-1.csv", "INDEX.csv", "x-y.png",
+    }  # fmt: skip
+    assert [path.name for path in tmp_path.iterdir()] == ["audit"]
+
+
+def test_names_that_differ_in_case_alone_are_told_apart():
+    names = FileNames()
+    assert [names.new(wish, ".csv") for wish in ("Test", "test", "テスト", "?")] == [
+        "Test.csv", "test-2.csv", "テスト.csv", "unnamed.csv",
+    ]  # fmt: skip
+
+
+def test_a_new_audit_takes_the_place_of_an_older_one_with_other_files(tmp_path):
+    page(tmp_path, title="first")
+    found = page(tmp_path, [Finding("leaks", "bad", "Now.", tables=(table("new"),))], title="second")
+    assert "second" in found.text
+    assert {path.name for path in (tmp_path / "audit").iterdir()} == {"index.html", "new.csv"}
+
+
+def test_what_no_audit_wrote_is_never_swept_away(tmp_path):
+    page(tmp_path, title="first")
+    mine = tmp_path / "audit" / "notes.csv"
+    mine.write_text("mine")
+    with pytest.raises(DataError, match=r"notes\.csv"):
+        page(tmp_path, title="second")
+    mine.unlink()
+    site = tmp_path / "audit" / "index.html"
+    site.write_text('<a href="pairs.csv"></a><a href="classes.csv"></a><a href="sheet.jpg"></a>')  # another's page
+    with pytest.raises(DataError, match="in the way"):
+        page(tmp_path)
+    assert "</a>" in site.read_text()
+
+
+def test_a_failure_leaves_the_old_page_as_it_was(tmp_path, monkeypatch):
+    page(tmp_path, title="first")
+    monkeypatch.setattr(audit_page, "render", lambda template, page: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        page(tmp_path, title="second")
+    assert "first" in (tmp_path / "audit" / "index.html").read_text()
+
+
+def test_a_finding_of_a_check_that_was_not_made_is_a_bug(tmp_path):
+    with pytest.raises(KeyError, match="other"):
+        page(tmp_path, [Finding("other", "fine", "So.")])
+
+
+def test_terminal_gets_a_line_a_check_the_worst_first():
+    assert verdict_lines([*FINDINGS, Finding("leaks", "bad", "All leak.")], CHECKS) == [
+        "bad   Leaky sets: Most images leak. (And 1 more.)",
+        "mind  Even classes: One class is small.",
+        "fine  Short cuts: No format tells.",
+        "—     Doubted labels: nothing to say.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("levels", "says"),
+    [
+        ("bad", "One finding makes scores on these images worthless."),
+        ("bad bad mind", "2 findings make scores on these images worthless, and one more should be kept in mind."),
+        ("mind fine", "Nothing was found that makes scores worthless; one finding should be kept in mind."),
+        ("mind mind", "Nothing was found that makes scores worthless; 2 findings should be kept in mind."),
+        ("fine", "Nothing was found that would inflate a score."),
+        ("", "Nothing was looked at."),
+    ],
+)
+def test_headline_says_what_weighs(levels, says):
+    assert headline([Finding("leaks", level, "") for level in levels.split()]) == says
