@@ -105,7 +105,7 @@ def read_looks(
     """
     cache = FeatureCache(Path(directory) / f"{DECODER}-{RECIPE}", LOOK.itemsize // 4)
     first = rows[~rows["key"].duplicated()]
-    todo = first[[key not in cache for key in first["key"]]]
+    todo = first[np.array([key not in cache for key in first["key"]], dtype=bool)]
     paths = [Path(root) / path for path in todo["path"]]
     with (
         (progress or Progress()).task("look", len(todo), "image") as tick,
@@ -158,13 +158,15 @@ def spectrum(image: np.ndarray) -> np.ndarray:
 
     Of the middle 256 x 256 pixels as they are, less their mean, under a Hann window; divided by the window's power, so
     that white noise of variance v has the level log10(v) less 0.25 whatever the size. A side shorter than 256 is taken
-    whole. Frequencies between those that a small image has are interpolated.
+    whole. Frequencies between those that a small image has are interpolated; one pixel alone has none.
     """
     grey = _middle(image, SPECTRUM_CROP)
     window, bins, counts = _radial(*grey.shape)
-    power = np.abs(rfft2((grey - grey.mean()) * window)) ** 2
-    sums = np.bincount(bins, np.log10(power + _FLOOR).ravel(), minlength=BINS + 1)[:BINS]
     filled = counts > 0
+    if not filled.any():
+        return np.full(BINS, np.log10(_FLOOR), dtype=np.float32)
+    power = np.abs(rfft2((grey - np.average(grey, weights=window)) * window)) ** 2
+    sums = np.bincount(bins, np.log10(power + _FLOOR).ravel(), minlength=BINS + 1)[:BINS]
     return np.interp(FREQUENCIES, FREQUENCIES[filled], sums[filled] / counts[filled]).astype(np.float32)
 
 
@@ -206,7 +208,7 @@ def _middle(image: np.ndarray, side: int) -> np.ndarray:
 def _radial(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return a window of unit power (height, width), the bin of each place of its rfft2, and the places a bin has.
 
-    What lies beyond the Nyquist frequency, in the corners, is in a bin of its own behind the others.
+    The mean, and what lies beyond the Nyquist frequency in the corners, are in a bin of their own behind the others.
     """
     # np.hanning ends in zeros, which would leave nothing of an image two pixels wide
     window = np.outer(np.hanning(height + 2)[1:-1], np.hanning(width + 2)[1:-1])
@@ -214,6 +216,7 @@ def _radial(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray
     radius = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None, :])
     bins = np.minimum(radius * 2 * BINS, BINS).astype(np.int64)
     bins[radius == 0.5] = BINS - 1
+    bins[0, 0] = BINS
     return window, bins.ravel(), np.bincount(bins.ravel(), minlength=BINS + 1)[:BINS]
 
 

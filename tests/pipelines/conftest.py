@@ -1,6 +1,14 @@
-"""A study file that any test may change."""
+"""A study file that any test may change, and subjects of audits that need no images."""
 
+import numpy as np
+import pandas as pd
 import pytest
+
+from featex.facts import FACTS
+from featex.features import Features
+from pipelines.duplicates import HASH, hash_image
+from pipelines.findings import Subject
+from pipelines.looks import Looks
 
 FILE = """
 title = "A study"
@@ -40,3 +48,31 @@ def study_file(tmp_path):
         return str(path)
 
     return write
+
+
+@pytest.fixture
+def make_subject(tmp_path):
+    """Return a function that makes the subject of an audit without an image: noise, and what a test says of it."""
+
+    def make(labels, split="train", X=None, failed=(), seed: int = 0, **columns) -> Subject:
+        n, rng = len(labels), np.random.default_rng(seed)
+        rows = pd.DataFrame({"label": np.asarray(labels, dtype=str), "split": split})
+        rows["path"] = [f"{row.split}/{row.label}/{i:03}.jpg" for i, row in enumerate(rows.itertuples())]
+        rows = rows.assign(source=rows["label"], group="", size=1000, mtime_ns=1, key=[f"{i:064x}" for i in range(n)])
+        facts = {"format": "JPEG", "mode": "RGB", "width": 64, "height": 48, "jpeg_quality": 90.0}
+        rows = rows.assign(**{name: facts.get(name, "") for name in FACTS}).assign(progressive=False).assign(**columns)
+        X = rng.normal(size=(n, 8)).astype(np.float32) if X is None else X
+        looks = Looks(
+            thumbnails=rng.integers(0, 256, (n, 16, 16, 3), dtype=np.uint8),
+            tiles=rng.integers(0, 256, (n, 64, 64, 3), dtype=np.uint8),
+            colours=rng.dirichlet(np.ones(64), n).astype(np.float32),
+            spectra=rng.normal(size=(n, 64)).astype(np.float32),
+            traces=rng.random((n, 32), dtype=np.float32),
+            hashes=np.array(
+                [hash_image(image) for image in rng.integers(0, 256, (n, 32, 32, 3), dtype=np.uint8)], HASH
+            ),
+        )
+        features = Features(X, rows, "toy", tmp_path, {"name": "toy-1"})
+        return Subject(features, looks, pd.DataFrame(failed, columns=["path", "reason"]), seed)
+
+    return make
