@@ -13,6 +13,27 @@ DEVICES = ["auto", "cpu", "cuda", "mps"]
 SCORING = "accuracy, balanced_accuracy, f1_macro, roc_auc or average_precision: its mean over folds is maximised."
 
 
+def told_by_table(command):
+    """Add the options that say which images there are, beside the folder: `featex.dataset.find_images` takes them."""
+    options = [
+        click.option(
+            "--labels", type=click.Path(), help="A CSV that names the images; for its columns see featex extract."
+        ),
+        click.option("--path-column", help="Column of the CSV that holds paths."),
+        click.option("--label-column", help="Column of the CSV that holds labels."),
+        click.option("--set-column", help="Column of the CSV that tells train, val, test and custom sets apart."),
+        click.option("--group-column", help="Column of the CSV whose equal values must never straddle a split."),
+        click.option("--group-rows", type=click.IntRange(2), help="Every N successive rows of the CSV are one group."),
+        click.option("--class", "classes", multiple=True, metavar="NAME=PATTERN", help="As featex extract takes it."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+TABLE = ("labels", "path_column", "label_column", "set_column", "group_column", "group_rows")
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(package_name="featex")
 def cli() -> None:
@@ -77,13 +98,7 @@ def cli() -> None:
     help="Any other choice for nets, such as train=all; see classify models --model NAME. Repeatable.",
 )
 @click.option("--name", show_default="the study's or the folder's", help="What to call the set and its report.")
-@click.option("--labels", type=click.Path(), help="A CSV that names the images; for its columns see featex extract.")
-@click.option("--path-column", help="Column of the CSV that holds paths.")
-@click.option("--label-column", help="Column of the CSV that holds labels.")
-@click.option("--set-column", help="Column of the CSV that tells train, val, test and custom sets apart.")
-@click.option("--group-column", help="Column of the CSV whose equal values must never straddle a split.")
-@click.option("--group-rows", type=click.IntRange(2), help="Every N successive rows of the CSV are one group.")
-@click.option("--class", "classes", multiple=True, metavar="NAME=PATTERN", help="As featex extract takes it.")
+@told_by_table
 def compare(
     directory: str | None, only: str | None, classes: tuple[str, ...], recipe: tuple[str, ...], **options
 ) -> None:
@@ -108,6 +123,97 @@ def compare(
         **options,
     )
     click.echo(f"Report: {path}")
+
+
+@cli.command()
+@click.argument("target", metavar="[DIR|SET]", required=False)
+@click.option(
+    "--only",
+    metavar="CHECK,...",
+    show_default="all",
+    help="Of shortcuts, leaks, balance, coverage, doubts, appearance.",
+)
+@click.option(
+    "--fail-above",
+    type=click.FloatRange(0, 1),
+    metavar="X",
+    help="Exit with 1 where how files are stored tells the class with a balanced accuracy above X.",
+)
+@click.option("--backbone", default="resnet18", help="See `featex backbones`.")
+@click.option(
+    "--weights",
+    default="auto",
+    envvar="FEATEX_WEIGHTS",
+    show_envvar=True,
+    metavar="auto|imagenet|random|FILE|DIR",
+    help="auto takes ImageNet's, or where they cannot be had untrained ones; the report says which. DIR holds a file "
+    "for each net.",
+)
+@click.option(
+    "--device",
+    default="auto",
+    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    help="auto: a GPU where there is one.",
+)
+@click.option("--seed", default=0, type=click.IntRange(0, 2**31 - 1), help="Of folds, clusters and samples.")
+@click.option("--name", show_default="the folder's", help="What to call the set.")
+@told_by_table
+def audit(target: str | None, only: str | None, fail_above: float | None, classes: tuple[str, ...], **options) -> None:
+    """Look for what could inflate a score: shortcuts, leaks, gaps, doubtful labels; write a page on it.
+
+    DIR is a folder of images, SET a set of features (see featex show); by default the newest set.
+    """
+    from featex.dataset import parse_class
+    from featex.progress import TerminalProgress
+    from pipelines.audit import audit
+
+    done = audit(
+        target,
+        only=[name.strip() for name in only.split(",")] if only else (),
+        classes=[parse_class(text) for text in classes],
+        command=shlex.join(["pipelines", *sys.argv[1:]]),
+        progress=TerminalProgress(),
+        **options,
+    )
+    for line in done.lines():
+        click.echo(line)
+    click.echo(f"Page: {done.page}")
+    if fail_above is not None and not done.shortcut <= fail_above:  # where nothing could be told, the gate is shut too
+        raise FeatexError(f"the shortcut row is {done.shortcut:.3f}, which is not at most {fail_above:g}")
+
+
+@cli.command()
+@click.argument("source", metavar="SRC", type=click.Path())
+@click.argument("target", metavar="DST", type=click.Path())
+@click.option("--format", default="jpeg", type=click.Choice(["jpeg", "png"]))
+@click.option("--quality", default=95, type=click.IntRange(1, 100), help="Of JPEG.")
+@click.option("--subsampling", default="4:2:0", type=click.Choice(["4:4:4", "4:2:2", "4:2:0"]), help="Of JPEG.")
+@click.option(
+    "--size",
+    default="auto",
+    metavar="auto|keep|PIXELS",
+    help="Sides of the square that each image becomes; auto is about half of what nearly all reach.",
+)
+@click.option("--enlarge", is_flag=True, help="Enlarge what is too small instead of leaving it out.")
+@click.option("--workers", type=click.IntRange(1), show_default="one a core", help="Threads that read and write.")
+@told_by_table
+def normalise(source: str, target: str, size: str, classes: tuple[str, ...], **options) -> None:
+    """Write the images of SRC into DST, all alike in format, quality and size, with no metadata.
+
+    Then say how well the class can be told from files before and after.
+    """
+    from featex.dataset import parse_class
+    from featex.progress import TerminalProgress
+    from pipelines.before_after import before_and_after
+    from pipelines.normalise import normalise, parse_size
+
+    progress = TerminalProgress()
+    dataset = {name: options.pop(name) for name in TABLE} | {"classes": [parse_class(text) for text in classes]}
+    done = normalise(source, target, size=parse_size(size), progress=progress, **options, **dataset)
+    for line in done.lines():
+        click.echo(line)
+    click.echo("How well files tell the class, in balanced accuracy:")
+    click.echo(before_and_after(source, done.folder, progress=progress, **dataset).to_string(index=False))
 
 
 @cli.command()

@@ -1,0 +1,175 @@
+"""audit(): what in a set of images could have told a model the answer, on one page; CHECKS has a row a check."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from featex.errors import InputError, unknown
+from featex.extraction import extract
+from featex.facts import FACTS
+from featex.features import StoredSet, find_set
+from featex.folders import count
+from featex.layout import AUDITS, FEATURES, LOOKS
+from featex.progress import Progress
+from pipelines.audit_page import verdict_lines, write_page
+from pipelines.coverage import appearance, balance, coverage
+from pipelines.doubts import doubts
+from pipelines.findings import Finding, Subject
+from pipelines.leaks import leaks
+from pipelines.looks import read_looks
+from pipelines.shortcuts import shortcuts
+
+
+@dataclass(frozen=True)
+class Check:
+    """A kind of thing to look for.
+
+    Parameters
+    ----------
+    title : str
+        As a heading.
+    run : callable
+        ``run(subject)`` returns findings; it copes with any set: one class, no labels, ten images.
+    """
+
+    title: str
+    run: Callable[[Subject], Sequence[Finding]]
+
+
+CHECKS = {
+    "shortcuts": Check("Shortcuts: what tells the answer without the content", shortcuts),
+    "leaks": Check("Leaks: what training has seen of the test images", leaks),
+    "balance": Check("Balance: classes, sets and broken files", balance),
+    "coverage": Check("Coverage: content that one class lacks", coverage),
+    "doubts": Check("Labels in doubt", doubts),
+    "appearance": Check("What it looks like", appearance),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Audit:
+    """What a run of `audit` found.
+
+    Parameters
+    ----------
+    page : Path
+    findings : tuple of Finding
+    """
+
+    page: Path
+    findings: tuple[Finding, ...]
+
+    def lines(self) -> list[str]:
+        """Return the verdict for a terminal, a line a check, the worst first."""
+        return verdict_lines(self.findings, titles(self.findings))
+
+    @property
+    def shortcut(self) -> float:
+        """Balanced accuracy at which how files are stored tells the label; NaN where that cannot be looked for."""
+        return next((one.value for one in self.findings if one.check == "shortcuts"), float("nan"))
+
+
+def audit(
+    target: str | Path | None = None,
+    *,
+    only: Sequence[str] = (),
+    backbone: str = "resnet18",
+    weights: str = "auto",
+    device: str = "auto",
+    name: str | None = None,
+    seed: int = 0,
+    project: Path = Path("."),
+    command: str = "",
+    progress: Progress | None = None,
+    **dataset_options,
+) -> Audit:
+    """Look for all that could inflate a score on a set of images, and write a page on it.
+
+    Parameters
+    ----------
+    target : path or str, optional
+        A folder in one of the layouts that `featex.dataset.find_images` knows, whose features are extracted where they
+        are not there yet; or the name of a set of features. By default the newest set.
+    only : sequence of str
+        Names in `CHECKS`; none stands for all.
+    backbone, weights, device, name, **dataset_options
+        As `featex.extract` takes them, for a folder; `weights` "auto" goes on with untrained ones where ImageNet's
+        cannot be had, and the page says so.
+    seed : int
+        Of folds, clusters and samples.
+    project : Path
+        The folder that artifacts/ is in.
+    command : str
+        What makes the page again; printed on it.
+
+    Raises
+    ------
+    InputError
+        If a check is unknown, there is no such folder or set, or an image has gone or changed.
+    """
+    progress = progress or Progress()
+    for check in only:
+        if check not in CHECKS:
+            raise unknown("check", check, CHECKS)
+    if target is not None and Path(target).is_dir():
+        options = {"backbone": backbone, "weights": weights, "device": device, "name": name, **dataset_options}
+        stored = extract(target, project / FEATURES, progress=progress, **options).stored
+    else:
+        stored = _stored(target, project)
+    subject = _subject(stored, project / LOOKS, seed, progress)
+    findings = []
+    for check in only or CHECKS:
+        started = time.monotonic()
+        findings += CHECKS[check].run(subject)
+        progress.say(f"{check}: {time.monotonic() - started:.0f} s")
+    page = write_page(
+        findings,
+        titles(findings),
+        project / AUDITS / stored.name,
+        title=f"What could tell the classes of {stored.name} apart without their content",
+        facts=_facts(subject),
+        command=command,
+    )
+    return Audit(page, tuple(findings))
+
+
+def titles(findings: Sequence[Finding]) -> dict[str, str]:
+    """Return the titles of the checks that found something, by name, in the order of `CHECKS`."""
+    made = {one.check for one in findings}
+    return {name: check.title for name, check in CHECKS.items() if name in made}
+
+
+def _stored(name: str | Path | None, project: Path) -> StoredSet:
+    try:
+        return find_set(project / FEATURES, name if name is None else str(name))
+    except InputError as error:
+        if name is None:
+            raise
+        raise InputError(f"{str(name)!r} is no folder, and {error}") from error
+
+
+def _subject(stored: StoredSet, looks: Path, seed: int, progress: Progress) -> Subject:
+    features = stored.load()
+    if not set(features.rows).issuperset(FACTS):
+        raise InputError(
+            f"the set {stored.name!r} does not say how its files are stored; extract it again: "
+            f"featex extract {features.root} --name {stored.name}"
+        )
+    failed = pd.DataFrame(columns=["path", "reason"])
+    if stored.failed_path.exists():
+        failed = pd.read_csv(stored.failed_path, dtype=str).fillna("")[["path", "reason"]]
+    seen = read_looks(features.rows, features.root, looks, progress=progress)
+    return Subject(features, seen, failed, seed)
+
+
+def _facts(subject: Subject) -> dict[str, str]:
+    extractor = subject.features.extractor
+    untrained = "" if extractor.get("trained", True) else "; UNTRAINED: judge no content or label by them"
+    return {
+        "images": f"{count(len(subject.rows), 'image')} below {subject.features.root}",
+        "features": f"{extractor['backbone']}, weights {extractor['weights']}{untrained}",
+        "seed": str(subject.seed),
+    }

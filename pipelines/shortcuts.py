@@ -1,0 +1,221 @@
+"""Shortcuts: how well a class, or a set, can be told from things that are not content.
+
+Two kinds. How files are stored has nothing to do with the picture: whatever it tells is a flaw of the data. What a
+picture shrunk to a stamp, its colours and its traces of resampling tell may belong to the subject or not; that is for
+a person to say.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import pandas as pd
+
+from classify.calibration import class_scores
+from classify.errors import DataError
+from classify.metrics import SCORES, interval, positive_class
+from classify.models import MODELS
+from classify.shortcuts import FAMILIES, fact_matrix, properties
+from classify.splits import folds, independent_units
+from classify.verdict import listed, percent
+from pipelines.findings import Finding, Subject, Table
+from pipelines.leaks import sides_of
+from pipelines.looks import Looks
+from pipelines.properties import differing, in_words
+
+CHECK = "shortcuts"
+TOGETHER = "all of these together"
+N_FOLDS = 5
+N_TREES = 100  # of 105 forests for a set with two test sets: 300 trees took three times as long and told no more
+MOST = 10_000
+"""Images that are looked at; more are sampled, for the intervals are narrow enough."""
+
+TELLING = 0.2
+"""How far of the way from guessing to certainty a shortcut is bad: 0.6 for two classes."""
+
+MOST_NAMED = 3
+
+
+def shortcuts(subject: Subject) -> list[Finding]:
+    """Return how well the label, and each test set against train, can be told without the content."""
+    sides, rows = sides_of(subject.rows), subject.rows
+    offered = np.flatnonzero(sides.offered)
+    findings = [*_label(subject, offered)] if len(offered) else []
+    if not findings:
+        findings.append(Finding(CHECK, "mind", "No image that could train has a label, so no label can be told."))
+    for name in sides.tests if len(offered) else ():
+        findings.append(_set(subject, offered, np.flatnonzero(sides.names == name), name))
+    return findings if len(rows) else []
+
+
+def family_scores(
+    rows: pd.DataFrame, labels: np.ndarray, looks: Looks | None = None, *, seed: int = 0
+) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """Return how well each family of properties tells the labels: of files, and of pictures where looks are given.
+
+    Parameters
+    ----------
+    rows : DataFrame of n rows
+        With ``group``, ``key``, ``size`` and `featex.facts.FACTS`.
+    labels : ndarray of shape (n,), str
+    looks : Looks, optional
+
+    Returns
+    -------
+    DataFrame (one of files, one of pictures or None)
+        ``family``, ``balanced accuracy`` and ``ROC AUC`` over `N_FOLDS` folds out of fold, each with ``low`` and
+        ``high`` of its 95 % bootstrap interval (by independent groups; NaN where nothing varies). The last row of the
+        first is of all families together.
+
+    Raises
+    ------
+    DataError
+        If there are fewer than two classes, or than two independent images of one.
+    """
+    units = independent_units(rows)
+    least = min(len(np.unique(units[labels == label])) for label in set(labels.tolist()))
+    if len(set(labels.tolist())) < 2 or least < 2:
+        raise DataError("there are too few images, or one class only")
+    pairs = folds(labels, units, min(N_FOLDS, least), seed)
+
+    def table(matrices: Mapping[str, np.ndarray], max_features: float | str) -> pd.DataFrame:
+        scored = [
+            {"family": name, **_scores(matrix, labels, units, pairs, max_features, seed)}
+            for name, matrix in matrices.items()
+        ]
+        return pd.DataFrame(scored)
+
+    files = {f"{name} ({', '.join(names)})": fact_matrix(rows, [name]) for name, names in FAMILIES.items()}
+    files = table({**files, TOGETHER: fact_matrix(rows)}, 0.3)
+    if looks is None:
+        return files, None
+    pictures = {
+        "a thumbnail of 16 x 16 pixels": looks.thumbnails.reshape(len(rows), -1),
+        "a histogram of 64 colours": looks.colours,
+        "traces of resampling": looks.traces,
+    }
+    return files, table(pictures, "sqrt")
+
+
+def _scores(X, labels, units, pairs, max_features, seed) -> dict:
+    classes = sorted(set(labels.tolist()))
+    X = X[:, np.ptp(X, axis=0) > 0]
+    positive = positive_class(classes) if len(classes) == 2 else None
+    if not X.shape[1]:
+        guess = {"balanced accuracy": 1 / len(classes), "ROC AUC": 0.5}
+        return {key: value for name in guess for key, value in _named(name, guess[name], (np.nan, np.nan)).items()}
+    oof = np.empty((len(labels), len(classes)))
+    for train, rest in pairs:
+        model = MODELS["shortcut"].build(min_samples_leaf=3, random_state=seed)
+        model.set_params(max_features=max_features, n_estimators=N_TREES)
+        oof[rest] = class_scores(model.fit(X[train], labels[train]), X[rest])
+    predicted = np.array(classes)[oof.argmax(axis=1)]
+    said = (labels, oof, predicted, classes, positive)
+    row = {}
+    for name in ("balanced_accuracy", "roc_auc"):
+        limits = interval(name, *said, group=units.astype(str), seed=seed)
+        row |= _named(SCORES[name].title, SCORES[name](*said), limits)
+    return row
+
+
+def _named(name: str, value: float, limits: tuple[float, float]) -> dict:
+    return {name: value, f"{name} low": limits[0], f"{name} high": limits[1]}
+
+
+def _label(subject: Subject, offered: np.ndarray) -> Iterator[Finding]:
+    index = _sampled(offered, subject.seed)
+    rows, labels = subject.rows.iloc[index].reset_index(drop=True), subject.features.y[index]
+    classes = sorted(set(labels.tolist()))
+    try:
+        files, pictures = family_scores(rows, labels, _part(subject.looks, index), seed=subject.seed)
+    except DataError as error:
+        yield Finding(CHECK, "mind", f"Shortcuts to the label cannot be looked for: {error}.")
+        return
+    guilty = differing(properties(rows), labels)
+    told, low, high = _worst(files)
+    who = f"{listed(classes)} of {len(index):,} training images"
+    named = "; ".join(in_words(row, classes) for _, row in guilty.head(MOST_NAMED).iterrows())
+    best = _number(files.iloc[-1], len(classes))
+    if _telling(told, low, len(classes)):
+        level, said = "bad", f"How files are stored, without a pixel, tells {who} apart: {best}. By what: {named}."
+    else:
+        level = "mind" if len(guilty) else "fine"
+        tells = "hardly tells" if low > 1 / len(classes) else "does not tell"
+        said = f"How files are stored, without a pixel, {tells} {who} apart: {best}."
+        said += f" But there is a difference that is no chance: {named}." if len(guilty) else ""
+    tables = [_table("files", "How well each family of properties of files tells the class", files)]
+    if len(guilty):
+        title = "Properties of files that differ between classes by more than chance (shares, or medians)"
+        tables.append(Table("properties", title, guilty, percent=("told",)))
+    yield Finding(CHECK, level, said, told, low, high, tuple(tables))
+
+    top = pictures.loc[pictures["balanced accuracy"].idxmax()]
+    telling = _telling(top["balanced accuracy"], top["balanced accuracy low"], len(classes))
+    said = (
+        f"Of what is hardly content, {top['family']} tells {listed(classes)} best: {_number(top, len(classes))}. "
+        + ("A model need not look closely to score that." if telling else "That is little.")
+    )
+    table = _table("pictures", "How well what is left of a picture when its subject is gone tells the class", pictures)
+    value = (top["balanced accuracy"], top["balanced accuracy low"], top["balanced accuracy high"])
+    yield Finding(CHECK, "mind" if telling else "fine", said, *value, (table,))
+
+
+def _set(subject: Subject, train: np.ndarray, test: np.ndarray, name: str) -> Finding:
+    index = np.concatenate([_sampled(train, subject.seed), _sampled(test, subject.seed)])
+    sides = np.where(np.isin(index, test), name, "train")
+    rows = subject.rows.iloc[index].reset_index(drop=True)
+    try:
+        files, _ = family_scores(rows, sides, seed=subject.seed)
+    except DataError as error:
+        return Finding(CHECK, "mind", f"Whether “{name}” differs from train cannot be told: {error}.")
+    guilty, both = differing(properties(rows), sides), ["train", name]
+    told, low, high = _worst(files)
+    telling = _telling(told, low, 2)
+    named = [in_words(row, both) for _, row in guilty.drop_duplicates("property").head(MOST_NAMED).iterrows()]
+    families = [
+        family.split(" (")[0]
+        for family, value, least in files[["family", "balanced accuracy", "balanced accuracy low"]].values[:-1]
+        if _telling(value, least, 2)
+    ]
+    if telling:
+        said = f"“{name}” is stored otherwise than train, in {listed(families or ['several properties'])}: "
+    else:
+        said = f"“{name}” is stored much as train is: "
+    said += f"files tell the two apart with {_number(files.iloc[-1], 2)}."
+    said += f" By what: {'; '.join(named)}." if telling and named else ""
+    tables = [_table(f"files-{name}", f"How well properties of files tell “{name}” from train", files)]
+    if len(guilty):
+        title = f"Properties of files that differ between train and “{name}” by more than chance"
+        tables.append(Table(f"properties-{name}", title, guilty, percent=("told",)))
+    return Finding(CHECK, "mind" if telling else "fine", said, told, low, high, tuple(tables))
+
+
+def _worst(files: pd.DataFrame) -> tuple[float, float, float]:
+    """Return balanced accuracy and interval of the most telling row, be it a family or all together."""
+    row = files.loc[files["balanced accuracy"].idxmax()]
+    return row["balanced accuracy"], row["balanced accuracy low"], row["balanced accuracy high"]
+
+
+def _telling(value: float, low: float, n_classes: int) -> bool:
+    guess = 1 / n_classes
+    certain = np.isnan(low) and value > guess  # nothing varied: all are right
+    return bool(value >= guess + TELLING * (1 - guess) and (certain or low > guess))
+
+
+def _number(row: pd.Series, n_classes: int) -> str:
+    value, low, high = (row[f"balanced accuracy{end}"] for end in ("", " low", " high"))
+    limits = "" if np.isnan(low) else f" ({100 * low:.1f}–{100 * high:.1f})"
+    return f"balanced accuracy {percent(value)}{limits}, where guessing gets {percent(1 / n_classes)}"
+
+
+def _table(name: str, title: str, scores: pd.DataFrame) -> Table:
+    return Table(name, title, scores, percent=tuple(column for column in scores if column != "family"))
+
+
+def _sampled(index: np.ndarray, seed: int) -> np.ndarray:
+    if len(index) <= MOST:
+        return index
+    return np.sort(np.random.default_rng(seed).choice(index, MOST, replace=False))
+
+
+def _part(looks: Looks, index: np.ndarray) -> Looks:
+    return Looks(**{name: value[index] for name, value in vars(looks).items()})
