@@ -118,17 +118,21 @@ def test_a_file_that_cannot_be_used_is_listed_and_the_rest_is_written(telling, t
 
 
 def test_small_images_are_enlarged_only_when_asked(tmp_path):
-    saved(tmp_path / "old" / "ai" / "a.png", picture(40, 50))
-    saved(tmp_path / "old" / "real" / "b.png", picture(100, 80))
+    saved(tmp_path / "old" / "ai" / "a.png", picture(40, 120))
+    saved(tmp_path / "old" / "real" / "b.png", picture(100, 64))
     done = normalise(tmp_path / "old", tmp_path / "new", size=64, enlarge=True)
     assert done.counts["enlarged"] == 1
     assert "1 were enlarged (ai 1), which leaves traces" in done.lines()
     assert Image.open(tmp_path / "new" / "ai" / "a.jpg").size == (64, 64)
+    left_out = normalise(tmp_path / "old", tmp_path / "strict", size=64).table
+    assert (left_out["reason"] == "").tolist() == [False, True]
 
 
 def test_sizes_that_are_kept_are_warned_of(telling, tmp_path):
     done = normalise(telling, tmp_path / "new", size="keep")
     assert Image.open(tmp_path / "new" / "train" / "real" / "0.jpg").size == (400, 280)
+    before, after = done.table[["width_before", "height_before"]], done.table[["width", "height"]]
+    assert after.to_numpy().tolist() == before.to_numpy().tolist()
     assert done.lines()[-1] == "sizes were kept, and can tell a class; --size auto takes that away too"
     assert (done.counts["enlarged"], done.table["width"].nunique()) == (0, 3)
 
@@ -246,6 +250,8 @@ def test_options_that_cannot_be_are_refused_before_a_file_is_read(tmp_path, opti
 def test_neither_copy_nor_record_is_written_into_the_source(telling, tmp_path):
     with pytest.raises(InputError, match="choose a place outside"):
         normalise(telling, telling / "new")
+    with pytest.raises(InputError, match="not empty"):
+        normalise(telling, "/")
     telling.rename(tmp_path / "new-normalised")
     before = contents(tmp_path)
     with pytest.raises(InputError, match="which is to stay as it is; choose a new name"):
@@ -254,4 +260,4 @@ def test_neither_copy_nor_record_is_written_into_the_source(telling, tmp_path):
 
 
 def test_a_size_is_read_as_it_is_typed():
-    assert [parse_size(text) for text in ("256", "auto", "keep", "-1")] == [256, "auto", "keep", "-1"]
+    assert [parse_size(text) for text in ("256", "auto", "keep", "-1", "²")] == [256, "auto", "keep", "-1", "²"]
