@@ -6,8 +6,10 @@ from math import isnan
 from numbers import Integral, Real
 from pathlib import Path
 
+import pandas as pd
+
 from classify.pages import figure, page_folder, render
-from classify.verdict import percent
+from classify.verdict import percent, with_interval
 from pipelines.findings import LEVELS, Finding, Table
 
 MOST_ROWS = 20  # of a table on the page; its CSV holds all
@@ -96,8 +98,8 @@ def headline(findings: Sequence[Finding]) -> str:
         said = "finding makes" if bad == 1 else "findings make"
         return f"{_number(bad).capitalize()} {said} scores on these images worthless{more}."
     if mind:
-        said = "finding" if mind == 1 else "findings"
-        return f"Nothing was found that makes scores worthless; {_number(mind)} {said} should be kept in mind."
+        said = "finding says" if mind == 1 else "findings say"
+        return f"Nothing was found that makes scores worthless; {_number(mind)} {said} how far they reach."
     return "Nothing was found that would inflate a score." if findings else "Nothing was looked at."
 
 
@@ -137,15 +139,25 @@ def _table(table: Table, folder: Path, names: FileNames) -> dict:
     name, n = names.new(table.name, ".csv"), len(table.rows)
     table.rows.to_csv(folder / name, index=False)
     part = table.rows.head(MOST_ROWS)
-    columns = [[_text(value, column in table.percent) for value in part[column]] for column in part]
+    limits = {f"{column} {end}" for column in part for end in ("low", "high") if f"{column} low" in part}
+    shown = [column for column in part if column not in limits]
+    columns = [_column(part, column, column in table.percent) for column in shown]
     cut = f"the first {MOST_ROWS} of {n:,} rows" if n > MOST_ROWS else ""
     return {
         "title": table.title,
         "file": name,
-        "header": [str(column) for column in part],
+        "header": [str(column) for column in shown],
         "rows": list(zip(*columns, strict=True)),
         "cut": cut,
     }
+
+
+def _column(part: pd.DataFrame, column: str, as_percent: bool) -> list[str]:
+    """Return a column as texts, each with its interval where the table has columns for its ends."""
+    if f"{column} low" in part:
+        names = {column: "value", f"{column} low": "value_low", f"{column} high": "value_high"}
+        return [with_interval(row, "value") for _, row in part[list(names)].rename(columns=names).iterrows()]
+    return [_text(value, as_percent) for value in part[column]]
 
 
 def _text(value, as_percent: bool) -> str:

@@ -47,7 +47,11 @@ class Subject:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Rows to show and to write as ``<name>.csv``; floats between 0 and 1 in columns of `percent` are shown as such."""
+    """Rows to show and to write as ``<name>.csv``.
+
+    Shares in columns of `percent` are shown as such. A share whose 95 % interval stands in columns ``<its name> low``
+    and ``<its name> high`` is shown with it in one cell.
+    """
 
     name: str
     title: str

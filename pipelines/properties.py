@@ -11,6 +11,7 @@ from pipelines.coverage import holm
 
 SURE = 0.05  # of a Holm-adjusted p
 LEAST_FILES = 5  # a value in fewer files can prove nothing
+BY_IT_ALONE = "balanced accuracy by it alone"
 MOST_VALUES = 40  # of one property, the most frequent first
 
 
@@ -39,14 +40,24 @@ def differing(table: pd.DataFrame, labels: np.ndarray) -> pd.DataFrame:
     return found[found["p"] < SURE].sort_values(["told", "p"], ascending=[False, True], ignore_index=True)
 
 
+def shown(found: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
+    """Return what `differing` gives for people to read: shares as "6.2 %", medians as "512"."""
+    table = found.copy()
+    for name in classes:
+        table[name] = [_cell(value, number) for value, number in zip(found["value"], found[name], strict=True)]
+    return table.rename(columns={"told": BY_IT_ALONE, "p": "p (adjusted)"})
+
+
 def in_words(row: pd.Series, classes: list[str]) -> str:
     """Return "metadata “comment” in 6.2 % of real, 0.0 % of ai" or "median width 512 in real, 384 in ai"."""
     name = row["property"].replace("_", " ").replace("jpeg", "JPEG")
-    if row["value"]:
-        shares = ", ".join(f"{100 * row[label]:.1f} % of {label}" for label in classes)
-        return f"{name} “{row['value']}” in {shares}"
-    medians = ", ".join(f"{row[label]:,.4g} in {label}" for label in classes)
-    return f"median {name} {medians}"
+    value, joint = row["value"], "of" if row["value"] else "in"
+    each = ", ".join(f"{_cell(value, row[label])} {joint} {label}" for label in classes)
+    return f"{name} “{value}” in {each}" if value else f"median {name} {each}"
+
+
+def _cell(value: str, number: float) -> str:
+    return f"{100 * number:.1f} %" if value else f"{number:,.4g}"
 
 
 def _compared(table: pd.DataFrame, labels: np.ndarray, classes: list[str]) -> Iterator[dict | None]:

@@ -20,7 +20,7 @@ from classify.verdict import listed, percent
 from pipelines.findings import Finding, Subject, Table
 from pipelines.leaks import sides_of
 from pipelines.looks import Looks
-from pipelines.properties import differing, in_words
+from pipelines.properties import BY_IT_ALONE, differing, in_words, shown
 
 CHECK = "shortcuts"
 TOGETHER = "all of these together"
@@ -31,8 +31,6 @@ MOST = 10_000
 
 TELLING = 0.2
 """How far of the way from guessing to certainty a shortcut is bad: 0.6 for two classes."""
-
-MOST_NAMED = 3
 
 
 def shortcuts(subject: Subject) -> list[Finding]:
@@ -62,9 +60,9 @@ def family_scores(
     Returns
     -------
     DataFrame (one of files, one of pictures or None)
-        ``family``, ``balanced accuracy`` and ``ROC AUC`` over `N_FOLDS` folds out of fold, each with ``low`` and
-        ``high`` of its 95 % bootstrap interval (by independent groups; NaN where nothing varies). The last row of the
-        first is of all families together.
+        ``family`` (of files as in `classify.shortcuts.FAMILIES`), ``balanced accuracy`` and ``ROC AUC`` over
+        `N_FOLDS` folds out of fold, each with ``low`` and ``high`` of its 95 % bootstrap interval (by independent
+        groups; NaN where nothing varies). The last row of the first is of all families together.
 
     Raises
     ------
@@ -84,7 +82,7 @@ def family_scores(
         ]
         return pd.DataFrame(scored)
 
-    files = {f"{name} ({', '.join(names)})": fact_matrix(rows, [name]) for name, names in FAMILIES.items()}
+    files = {name: fact_matrix(rows, [name]) for name in FAMILIES}
     files = table({**files, TOGETHER: fact_matrix(rows)}, 0.3)
     if looks is None:
         return files, None
@@ -133,7 +131,7 @@ def _label(subject: Subject, offered: np.ndarray) -> Iterator[Finding]:
     guilty = differing(properties(rows), labels)
     told, low, high = _worst(files)
     who = f"{listed(classes)} of {len(index):,} training images"
-    named = "; ".join(in_words(row, classes) for _, row in guilty.head(MOST_NAMED).iterrows())
+    named = _named_of_each_family(guilty, classes)
     best = _number(files.iloc[-1], len(classes))
     if _telling(told, low, len(classes)):
         level, said = "bad", f"How files are stored, without a pixel, tells {who} apart: {best}. By what: {named}."
@@ -145,7 +143,7 @@ def _label(subject: Subject, offered: np.ndarray) -> Iterator[Finding]:
     tables = [_table("files", "How well each family of properties of files tells the class", files)]
     if len(guilty):
         title = "Properties of files that differ between classes by more than chance (shares, or medians)"
-        tables.append(Table("properties", title, guilty, percent=("told",)))
+        tables.append(Table("properties", title, shown(guilty, classes), percent=(BY_IT_ALONE,)))
     yield Finding(CHECK, level, said, told, low, high, tuple(tables))
 
     top = pictures.loc[pictures["balanced accuracy"].idxmax()]
@@ -170,9 +168,8 @@ def _set(subject: Subject, train: np.ndarray, test: np.ndarray, name: str) -> Fi
     guilty, both = differing(properties(rows), sides), ["train", name]
     told, low, high = _worst(files)
     telling = _telling(told, low, 2)
-    named = [in_words(row, both) for _, row in guilty.drop_duplicates("property").head(MOST_NAMED).iterrows()]
     families = [
-        family.split(" (")[0]
+        family
         for family, value, least in files[["family", "balanced accuracy", "balanced accuracy low"]].values[:-1]
         if _telling(value, least, 2)
     ]
@@ -181,12 +178,19 @@ def _set(subject: Subject, train: np.ndarray, test: np.ndarray, name: str) -> Fi
     else:
         said = f"“{name}” is stored much as train is: "
     said += f"files tell the two apart with {_number(files.iloc[-1], 2)}."
-    said += f" By what: {'; '.join(named)}." if telling and named else ""
+    said += f" By what: {_named_of_each_family(guilty, both)}." if telling and len(guilty) else ""
     tables = [_table(f"files-{name}", f"How well properties of files tell “{name}” from train", files)]
     if len(guilty):
         title = f"Properties of files that differ between train and “{name}” by more than chance"
-        tables.append(Table(f"properties-{name}", title, guilty, percent=("told",)))
+        tables.append(Table(f"properties-{name}", title, shown(guilty, both), percent=(BY_IT_ALONE,)))
     return Finding(CHECK, "mind" if telling else "fine", said, told, low, high, tuple(tables))
+
+
+def _named_of_each_family(guilty: pd.DataFrame, names: list[str]) -> str:
+    """Return the most telling property of each family in words: width, aspect and area would say the same thrice."""
+    family = {name: family for family, names in FAMILIES.items() for name in names}
+    firsts = guilty[~guilty["property"].map(family).duplicated()]
+    return "; ".join(in_words(row, names) for _, row in firsts.iterrows())
 
 
 def _worst(files: pd.DataFrame) -> tuple[float, float, float]:

@@ -207,11 +207,23 @@ def test_terminal_gets_a_line_a_check_the_worst_first():
     [
         ("bad", "One finding makes scores on these images worthless."),
         ("bad bad mind", "2 findings make scores on these images worthless, and one more should be kept in mind."),
-        ("mind fine", "Nothing was found that makes scores worthless; one finding should be kept in mind."),
-        ("mind mind", "Nothing was found that makes scores worthless; 2 findings should be kept in mind."),
+        ("mind fine", "Nothing was found that makes scores worthless; one finding says how far they reach."),
+        ("mind mind", "Nothing was found that makes scores worthless; 2 findings say how far they reach."),
         ("fine", "Nothing was found that would inflate a score."),
         ("", "Nothing was looked at."),
     ],
 )
 def test_headline_says_what_weighs(levels, says):
     assert headline([Finding("leaks", level, "") for level in levels.split()]) == says
+
+
+def test_a_share_is_shown_with_its_interval_and_written_apart(tmp_path):
+    rows = pd.DataFrame(
+        {"family": ["a", "b"], "told": [0.5, 0.9], "told low": [np.nan, 0.8], "told high": [np.nan, 0.95]}
+    )
+    finding = Finding("leaks", "fine", "Fine.", tables=(Table("t", "T", rows, percent=("told",)),))
+    page = write_page([finding], {"leaks": "Leaks"}, tmp_path / "page", title="t", facts={}).read_text()
+    assert "90.0 % (80.0–95.0)" in page
+    assert "told low" not in page
+    assert "50.0 %" in page
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "page/t.csv"), rows)
