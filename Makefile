@@ -14,6 +14,7 @@ $(VENV)/.ready: setup.cfg pyproject.toml
 
 demo: setup
 	$(BIN)/pipelines sample
+	$(BIN)/pipelines audit data/sample
 	$(BIN)/pipelines compare data/sample --quick --weights auto
 
 test: setup

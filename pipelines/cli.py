@@ -185,6 +185,34 @@ def audit(target: str | None, only: str | None, fail_above: float | None, classe
 @cli.command()
 @click.argument("source", metavar="SRC", type=click.Path())
 @click.argument("target", metavar="DST", type=click.Path())
+@click.option(
+    "--skip",
+    multiple=True,
+    metavar="RULE",
+    help="Switch a rule off: screenshots, blank, sheets, bar, marks or duplicates. Repeatable.",
+)
+@click.option("--dry-run", is_flag=True, help="Write the report alone.")
+@click.option("--workers", type=click.IntRange(1), show_default="one a core", help="Threads that read and write.")
+@told_by_table
+def prepare(source: str, target: str, classes: tuple[str, ...], **options) -> None:
+    """Write a cleaned copy of the images in SRC into DST: signatures cropped, sheets split, screenshots, blanks and
+    copies dropped.
+
+    What was done to each file and why, and what is left for you to decide, is in DST-prepared/.
+    """
+    from featex.dataset import parse_class
+    from featex.progress import TerminalProgress
+    from pipelines.prepare import prepare
+
+    classes = [parse_class(text) for text in classes]
+    done = prepare(source, target, classes=classes, progress=TerminalProgress(), **options)
+    for line in done.lines():
+        click.echo(line)
+
+
+@cli.command()
+@click.argument("source", metavar="SRC", type=click.Path())
+@click.argument("target", metavar="DST", type=click.Path())
 @click.option("--format", default="jpeg", type=click.Choice(["jpeg", "png"]))
 @click.option("--quality", default=95, type=click.IntRange(1, 100), help="Of JPEG.")
 @click.option("--subsampling", default="4:2:0", type=click.Choice(["4:4:4", "4:2:2", "4:2:0"]), help="Of JPEG.")
