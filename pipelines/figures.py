@@ -20,6 +20,7 @@ from PIL import Image
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from classify.errors import DataError
 from classify.figures import CJK, COLOURS, DASHES, GREY, STYLE, WIDTH
@@ -118,7 +119,13 @@ def map_rows(X: np.ndarray, labels: np.ndarray, seed: int = 0) -> pd.DataFrame:
         chosen = np.sort(np.random.default_rng(seed).choice(len(X), MOST_MAPPED, replace=False))
     Z = principal(X[chosen], seed)
     perplexity = min(30, (len(Z) - 1) / 3)  # 30 as usual, and the most that so few images allow
-    placed = TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(Z)
+    # What init="pca" begins with, but no two at one place, and no NaN where all images are equal: scikit-learn 1.9
+    # then ends the process with a segmentation fault.
+    begun = np.random.default_rng(seed).normal(scale=1e-6, size=(len(Z), 2))
+    begun[:, : Z.shape[1]] += 1e-4 * Z[:, :2] / max(Z[:, 0].std(), 1e-9)
+    tsne = TSNE(perplexity=perplexity, init=begun.astype(np.float32), random_state=seed)
+    with threadpool_limits(1):  # its threads wait for each other a thousand times: on busy cores ten times as long
+        placed = tsne.fit_transform(Z)
     spread = np.maximum(np.ptp(placed, axis=0), 1e-9)
     x, y = ((placed - placed.min(axis=0)) / spread).T
     return pd.DataFrame({"row": chosen, "label": shown_classes(labels)[chosen], "x": x, "y": y})
@@ -127,6 +134,8 @@ def map_rows(X: np.ndarray, labels: np.ndarray, seed: int = 0) -> pd.DataFrame:
 def principal(X: np.ndarray, seed: int) -> np.ndarray:
     """Return the first principal components of standardised features, `COMPONENTS` at most."""
     Z = StandardScaler().fit_transform(X)
+    if not Z.any():  # equal images have no direction, of which PCA would warn
+        return Z[:, :COMPONENTS]
     return PCA(min(COMPONENTS, *Z.shape), svd_solver="auto", random_state=seed).fit_transform(Z)
 
 
