@@ -6,17 +6,18 @@ image is resampled, to about half, which hides most of it. Measured on 200 image
 had been treated, both then made squares of one size: accuracy of a logistic regression on spectrum, periods, DCT
 coefficients and bytes per pixel, 5 folds by image; 0.5 is chance, and 0.05 more or less is too:
 
-=========================== ===================== ===== ===== =====
-copy                        to the smaller of the   to a part of it
-                            two, which is left     0.9   0.75  0.5
-=========================== ===================== ===== ===== =====
-saved as JPEG of quality 80         0.99           0.74  0.70  0.57
-enlarged to 640 (Lanczos)           0.88           0.76  0.61  0.52
-shrunk to 384 (Lanczos)             0.53           0.75  0.62  0.51
-shrunk to 384 (bilinear)            0.77           0.80  0.77  0.68
-=========================== ===================== ===== ===== =====
+=========================== ============ ===== ===== =====
+copy                        left alone   0.9   0.75  0.5
+=========================== ============ ===== ===== =====
+saved as JPEG of quality 80 0.99         0.74  0.70  0.57
+enlarged to 640 (Lanczos)   0.88         0.76  0.61  0.52
+shrunk to 384 (Lanczos)     0.53         0.75  0.62  0.51
+shrunk to 384 (bilinear)    0.77         0.80  0.77  0.68
+=========================== ============ ===== ===== =====
 
-What an earlier resize has blurred cannot be brought back, so the last row stays above chance.
+The columns are parts of the smaller of the two sizes, 384 or 512, that both became; "left alone" is that size itself,
+to which only the larger was resampled. What an earlier resize has blurred cannot be brought back: the last row stays
+above chance.
 """
 
 import os
