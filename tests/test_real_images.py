@@ -10,6 +10,7 @@ from PIL import Image
 from classify.plan import plan
 from classify.tuning import tune
 from featex import extract
+from pipelines.audit import audit
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +66,21 @@ def test_the_svm_holds_on_the_same_source_and_falls_to_chance_elsewhere(extracti
     assert tuned.model.passport["cv"]["mean"] >= 0.90
     assert accuracy["test"] >= 0.90
     assert 0.35 < accuracy["custom"] < 0.65
+
+
+def test_an_audit_says_of_these_images_what_is_known_of_them(extraction, tmp_path):
+    root = extraction.stored.extractor_dir.parent
+    (tmp_path / "artifacts").mkdir()
+    (tmp_path / "artifacts/features").symlink_to(root)
+    done = audit("ai-vs-real", only=("shortcuts", "coverage"), project=tmp_path)
+    label, pictures, *sets, coverage = done.findings
+    told = label.tables[0].rows.set_index("family")["balanced accuracy"]
+    assert told[["format", "size", "profile"]].tolist() == [0.5] * 3
+    assert told.max() < 0.6
+    assert "metadata “comment” in 0.0 % of ai, 6.2 % of real" in label.sentence
+    assert pictures.value > 0.7
+    stored = {one.sentence.split("”")[0]: one for one in sets}
+    assert stored["“test"].level == "fine"
+    assert "in format, size, compression and metadata" in stored["“custom"].sentence
+    assert coverage.level == "mind"
+    assert "content gap" in coverage.sentence
