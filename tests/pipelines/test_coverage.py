@@ -6,7 +6,6 @@ import pytest
 from PIL import Image
 from scipy.stats import false_discovery_control
 
-from featex import extract
 from pipelines import coverage as room
 from pipelines.coverage import appearance, balance, cluster_rows, coverage, holm, told_by_cluster
 from pipelines.findings import LEVELS, Finding
@@ -241,12 +240,3 @@ def test_names_of_pictures_and_tables_are_unique(make_subject):
     findings = [finding for check in CHECKS.values() for finding in check(subject)]
     names = pd.Series([part.name for finding in findings for part in (*finding.tables, *finding.pictures)])
     assert names.is_unique
-
-
-def test_the_gap_between_photographs_and_art_is_found(real_data, real_weights, tmp_path, make_subject):
-    features = extract(real_data / "ai-vs-real", tmp_path, weights=real_weights, device="cpu").load()
-    subject = make_subject(features.y, split=features.rows["split"].to_numpy(), X=features.X)
-    (finding,) = coverage(subject)
-    assert finding.level == "mind"
-    assert finding.low > 0.15
-    assert set(finding.tables[0].rows.query("`one class`")["class"]) == {"ai", "real"}
