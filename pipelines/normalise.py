@@ -9,15 +9,15 @@ coefficients and bytes per pixel, 5 folds by image; 0.5 is chance, and 0.05 more
 =========================== ============ ===== ===== =====
 copy                        left alone   0.9   0.75  0.5
 =========================== ============ ===== ===== =====
-saved as JPEG of quality 80 0.99         0.74  0.70  0.57
-enlarged to 640 (Lanczos)   0.88         0.76  0.61  0.52
-shrunk to 384 (Lanczos)     0.53         0.75  0.62  0.51
-shrunk to 384 (bilinear)    0.77         0.80  0.77  0.68
+saved as JPEG of quality 80 0.99         0.74  0.70  0.58
+enlarged to 640 (Lanczos)   0.87         0.76  0.60  0.53
+shrunk to 384 (Lanczos)     0.53         0.75  0.61  0.51
+shrunk to 384 (bilinear)    0.77         0.79  0.77  0.68
 =========================== ============ ===== ===== =====
 
 The columns are parts of the smaller of the two sizes, 384 or 512, that both became; "left alone" is that size itself,
 to which only the larger was resampled. What an earlier resize has blurred cannot be brought back: the last row stays
-above chance.
+above chance. `python benchmarks/normalise.py DIR` makes the table.
 """
 
 import os
