@@ -4,6 +4,14 @@ Nothing is learnt here; what is measured holds for interfaces in general. They h
 exactly equal over large parts), text on them (small islands of many upright strokes, in a ring of untouched ground)
 and long straight steps from one flat part to the next, level or upright. A camera's noise, a generator's and a brush's
 spoil each of these, and art that has one of them seldom has all, so the three are multiplied. Colour is not looked at.
+
+Measured: of 1,169 photographs and generated pictures (512 to 1,500 pixels a side) and 14 others none is found, surely
+or for review; 6 real screenshots are found surely. Of 72 screenshots of web pages (chats, file explorers, editors,
+dialogs, tables, viewers, posts; light and dark; 360 x 240 to 2,560 x 1,600) 64 are found surely as PNG, 60 as JPEG at
+quality 85 and 55 at 75, and 8, 11 and 12 for review: viewers and posts that are mostly photograph, for the most part. A
+caption on a white bar over 195 of those pictures put 169 up for review and 2 surely; in a flat frame, 182 and 9.
+Blurred with a sigma of 1/20 of the shorter side all of 195 are surely blurred out; of 1/50, 4, and 181 are for review;
+of 1/100, none, and 3 for review.
 """
 
 from dataclasses import dataclass
@@ -33,7 +41,7 @@ _LOW, _HIGH = 7, 64  # pixels, height of a word
 _RING = 5.0  # levels, standard deviation around a word; JPEG at quality 75 rings so far
 
 _GRID = 96  # pixels a side, to which an image is brought to see how sharp it is
-_BLURRED, _SOFT = 0.035, 0.022  # sigma of the shorter side: surely blurred out; for review
+_BLURRED, _SOFT = 0.038, 0.022  # sigma of the shorter side: surely blurred out; for review
 _GRAIN = 8  # levels between neighbours that noise and JPEG add; more is fine texture, which `_GRID` would hide
 _ROOT_TAU = (2 * np.pi) ** 0.5
 _EQUAL, _NEARLY = 3, 8  # levels from the median colour: surely blank; for review
@@ -42,7 +50,7 @@ _SPECKS = 0.005  # of the area may be other than `_NEARLY`, and a hundredth of t
 
 @dataclass(frozen=True)
 class _Screen:
-    """What of an interface is in an image; `ground`, `strokes` and `lines` in the units of the constants above."""
+    """What of an interface is in an image; `ground`, `strokes` and `lines` are in the units of `GROUND` and so on."""
 
     ground: float
     words: int
@@ -59,7 +67,7 @@ def find_screenshot(image: np.ndarray) -> Judgement | None:
     """Return "drop" for a screenshot of a user interface, surely or for review; None for what has no look of one.
 
     Documents, plots and tables are screens too. Found for review only are words on a flat ground without straight
-    edges (a logo, a card that says "no image available") and windows that a photograph fills up to nine tenths.
+    edges (a logo, a card that says "no image available") and windows of which a photograph fills nine tenths.
 
     Parameters
     ----------
@@ -103,23 +111,23 @@ def find_blank(image: np.ndarray) -> Judgement | None:
     sharp = side < 2 or (_steps(rows[:, 1:], rows[:, :-1]) > steepest).mean() > 0.001
     edge = 0.0 if sharp else _narrowest_edge(image)
     if edge >= _SOFT:
-        why = f"blurred out: no edge in it is sharper than a blur of {edge * side:.0f} pixels leaves one"
+        why = f"blurred out: no edge in it is sharper than a blur of {min(edge, 1) * side:.0f} pixels leaves one"
         return Judgement("drop", why, 0.95 if edge >= _BLURRED else 0.7)
     return Judgement("drop", blank, 0.7) if off <= _SPECKS else None
 
 
 def _narrowest_edge(image: np.ndarray) -> float:
-    """Return the sigma, in shorter sides of the image, of the blur that makes a step of its contrast as steep as it is.
+    """Return the sigma, in shorter sides, of the blur that leaves a step of the image's contrast as steep as its steepest.
 
-    At most: of a step from its darkest to its lightest, the steepest slope is contrast / (sigma sqrt(2 pi)).
+    A step blurred by a Gaussian is at its steepest contrast / (sigma sqrt(2 pi)).
     """
     small = Image.fromarray(image).reduce(max(1, min(image.shape[:2]) // _GRID))
     pixels = np.asarray(small).astype(np.float32)
     if min(small.size) < 2:
         return 0.0
-    slope = np.hypot(*np.gradient(pixels, axis=(0, 1))).max()
+    slope = np.hypot(*np.gradient(pixels, axis=(0, 1))).max() - 1  # what rounding to whole levels adds
     contrast = np.ptp(pixels, axis=(0, 1)).max()
-    return float(contrast / max(slope, 1e-6) / _ROOT_TAU / min(small.size))
+    return float(contrast / max(slope, 0.01) / _ROOT_TAU / min(small.size))
 
 
 def _look(grey: np.ndarray) -> _Screen:
@@ -135,7 +143,7 @@ def _look(grey: np.ndarray) -> _Screen:
     commonest = np.sort(levels)[-4:].sum()
     # Where flat parts have many levels, as in a sky, the commonest are less of a ground
     ground = commonest**2 / max(levels.sum(), 1e-9)
-    if ground < GROUND * REVIEW / 4 or not on_ground.any():
+    if ground < GROUND * REVIEW / 4 or not on_ground.any():  # nearly every picture ends here
         return nothing
     across, down = _steps(grey[:, 1:], grey[:, :-1]), _steps(grey[1:], grey[:-1])
     strokes = _words(grey, across >= _STEP, down >= _STEP, on_ground)
@@ -147,7 +155,7 @@ def _look(grey: np.ndarray) -> _Screen:
 
 
 def _steps(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return np.maximum(a, b) - np.minimum(a, b)  # stays uint8, four times as fast as abs of int16
+    return np.maximum(a, b) - np.minimum(a, b)  # stays uint8, where a - b would wrap
 
 
 def _words(grey: np.ndarray, across: np.ndarray, down: np.ndarray, ground: np.ndarray) -> list[float]:
@@ -162,7 +170,6 @@ def _words(grey: np.ndarray, across: np.ndarray, down: np.ndarray, ground: np.nd
     edges &= ~_filled(edges.T, least=_HIGH + 1).T  # borders of cells, which else would join with the text in them
     edges |= _filled(~edges, most=_GAP)
     islands, _ = ndimage.label(edges, np.ones((3, 3)))
-    words = []
     boxes = [(y.start - 1, y.stop, x.start - 1, x.stop) for y, x in ndimage.find_objects(islands)]
     boxes = np.array(boxes, dtype=int).reshape(-1, 4)
     top, bottom, left, right = boxes.T
@@ -173,10 +180,10 @@ def _words(grey: np.ndarray, across: np.ndarray, down: np.ndarray, ground: np.nd
     top, bottom, left, right = boxes.T
     corners = [grey[y, x].astype(np.int16) for y in (top, bottom) for x in (left, right)]
     calm = np.ptp(corners, axis=0) <= 4 * _RING  # most islands in a photograph are done with here, at little cost
+    words = []
     for top, bottom, left, right in boxes[calm].tolist():
         rows, columns = slice(top, bottom + 1), slice(left, right + 1)
-        ring = (grey[top, columns], grey[bottom, columns], grey[rows, left], grey[rows, right])
-        ring = np.concatenate(ring)
+        ring = np.concatenate([grey[top, columns], grey[bottom, columns], grey[rows, left], grey[rows, right]])
         if ring.std() > _RING or not ground[round(ring.mean())]:
             continue
         inside = across[top + 1 : bottom, left:right]
@@ -206,6 +213,6 @@ def _filled(mask: np.ndarray, least: int = 1, most: int | None = None) -> np.nda
     turns = np.diff(padded.ravel(), prepend=np.int8(0))
     starts, ends = np.flatnonzero(turns == 1), np.flatnonzero(turns == -1)
     fit = (ends - starts >= least) & (ends - starts <= (most or width))
-    turns[:] = 0
-    turns[starts[fit]], turns[ends[fit]] = 1, -1
-    return np.cumsum(turns, dtype=np.int8).view(bool).reshape(padded.shape)[:, :-1]
+    bounds = np.column_stack([starts[fit], ends[fit]]).ravel()
+    lengths = np.diff(bounds, prepend=0, append=turns.size)
+    return np.repeat(np.arange(lengths.size) % 2 == 1, lengths).reshape(padded.shape)[:, :-1]
