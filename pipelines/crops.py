@@ -23,7 +23,6 @@ LOSSY = {"JPEG": "as JPEG with the tables it had", "AVIF": "as AVIF of quality 1
 """How parts are saved that cannot keep their pixels exactly, for the reader."""
 
 LOSSLESS = "with the pixels it had"
-_PACKED = ("raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "lzma", "zstd", "group3", "group4")
 
 
 def cut(data: bytes, boxes: Sequence[tuple[int, int, int, int]]) -> tuple[list[bytes], str]:
@@ -61,7 +60,7 @@ def cut(data: bytes, boxes: Sequence[tuple[int, int, int, int]]) -> tuple[list[b
 
 def _kept(info: dict, texts: Iterable[str]) -> dict:
     """Return what a file holds beside its pixels, as options to save; `texts` are keys of a PNG's text chunks."""
-    options = {name: info[name] for name in ("exif", "icc_profile", "xmp", "dpi", "comment") if info.get(name)}
+    options = {name: info[name] for name in ("exif", "icc_profile", "xmp", "dpi") if info.get(name)}
     chunks = PngInfo()
     for key in texts:
         text = info.get(key, "")  # not that of the chunk: the orientation has been taken out of this one
@@ -82,8 +81,8 @@ def _options(kind: str, image: Image.Image | None) -> dict:
     if kind == "AVIF":
         return {"quality": 100, "subsampling": "4:4:4"}
     if kind == "TIFF":
-        packed = image.info.get("compression") if image else None
-        return {"compression": packed if packed in _PACKED else "tiff_adobe_deflate"}
+        packed = image.info.get("compression") if image else "jpeg"
+        return {"compression": packed if packed != "jpeg" else "tiff_adobe_deflate"}
     return {}
 
 

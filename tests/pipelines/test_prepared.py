@@ -87,6 +87,14 @@ def test_lines_count_files_by_rule_set_and_class(prepared):
     assert str(prepared.report) in lines[-1]
 
 
+def test_a_file_counts_once_for_a_rule_however_often_it_was_found_in_it(tmp_path):
+    events = [found(5, rule, would, would == "crop") for rule, would in 4 * [("bar", "crop"), ("marks", "report")]]
+    tables = tabulate(TABLE, PARTS, events, {}, {})
+    lines = Prepared(None, tmp_path, *tables, {"bar": "cropped", "marks": "marks"}, 9).lines()
+    assert lines[0] == "9 images would be written of 6 files"
+    assert lines[1:3] == ["bar: cropped: 1 (train real 1)", "marks: marks: none; 1 for review (train real 1)"]
+
+
 def test_sheets_show_the_surest_first_and_each_pair_once(prepared, tmp_path, monkeypatch):
     shown = {}
 

@@ -1,0 +1,296 @@
+"""prepare(): raw downloads to clean images. Signatures cropped, sheets split, screenshots, blanks and copies dropped.
+
+Every image is read and decoded once to judge it, in threads, and of what was seen only judgements and hashes are kept;
+then what is left is written: a file that needs no change byte for byte, parts of an image as `pipelines.crops` saves
+them. Only what a rule is sure of is acted on.
+"""
+
+import itertools
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pandas as pd
+
+from featex.cache import content_key
+from featex.dataset import find_images
+from featex.disk import cannot_write
+from featex.errors import ImageError, InputError, unknown
+from featex.folders import count
+from featex.images import decode
+from featex.progress import Progress
+from pipelines.copies import new_folder, write_metadata
+from pipelines.crops import cut
+from pipelines.duplicates import HASH, Duplicates, find_duplicates, grouped, hash_image
+from pipelines.keepers import choose
+from pipelines.prepared import Prepared, tabulate, write_report
+from pipelines.rules import RULES, Box, Rule, Verdict, judge, view
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """What is kept of one file from the look at it until it is written; `reason` if it cannot be used."""
+
+    reason: str = ""
+    key: str = ""
+    n_bytes: int = 0
+    verdict: Verdict = field(default_factory=Verdict)
+    whole: Box = (0, 0, 0, 0)
+    hashes: tuple[np.void, ...] = ()
+
+
+def prepare(
+    source: str | os.PathLike,
+    target: str | os.PathLike,
+    *,
+    skip: Sequence[str] = (),
+    dry_run: bool = False,
+    workers: int | None = None,
+    progress: Progress | None = None,
+    **dataset_options,
+) -> Prepared:
+    """Write the images below `source` cleaned into the new folder `target`, and return what was done to each.
+
+    `source` is only read. `target` appears whole or not at all; files keep their paths, and the parts of ``a.png`` are
+    ``a_1.png`` to ``a_4.png``. `featex.dataset.find_images` reads there the labels and sets of `source`; the parts of a
+    sheet, and copies that are kept, share a group, which folders cannot say: then there is a ``metadata.csv``. Beside
+    it the folder ``<target>-prepared`` holds the tables and contact sheets of `pipelines.prepared`.
+
+    Copies are told from what would be written, so each part of a sheet is compared. For which stays, see
+    `pipelines.keepers.choose`; the confidence is 1 for equal pixels and falls by 0.01 with each bit that differs.
+
+    Parameters
+    ----------
+    source : path
+        A folder in one of the layouts that `featex.dataset.find_images` knows.
+    target : path
+        Absent or empty, and not in `source`.
+    skip : sequence of str
+        Names of `RULES` to switch off.
+    dry_run : bool
+        Write only the report.
+    workers : int, optional
+        Threads, each with an image at a time; by default one a core, 16 at most.
+    progress : Progress, optional
+    **dataset_options
+        As `featex.dataset.find_images` takes them: labels, path_column, ..., classes.
+
+    Raises
+    ------
+    InputError
+        If an option, `source` or `target` cannot be used, no image can be read, or none is left.
+    StoreError
+        If `target` or the report cannot be written.
+    """
+    for name in skip:
+        if name not in RULES:
+            raise unknown("rule", name, RULES)
+    rules = {name: rule for name, rule in RULES.items() if name not in skip}
+    progress = progress or Progress()
+    workers = workers or min(16, os.cpu_count() or 1)
+    dataset = find_images(source, **dataset_options)
+    place = Path(target).resolve()
+    report = place.with_name(f"{place.name}-prepared")
+    if report.is_relative_to(dataset.root):
+        raise InputError(f"{str(report)!r} lies in {str(source)!r}, which is to stay as it is; choose a new name")
+    progress.say(f"{source}: {dataset.layout}")
+    table = dataset.table
+    with (
+        nullcontext() if dry_run else new_folder(target, source=source) as folder,
+        ThreadPoolExecutor(workers) as pool,
+    ):
+        try:
+            files = [dataset.root / path for path in table["path"]]
+            seen = _each(pool, progress, "look", partial(_look, rules), files, table["size"])
+            events = _judged(seen)
+            parts = _parts(table, seen)
+            if "duplicates" in rules:
+                parts, copies = _without_copies(parts, table["path"], progress)
+                events += copies
+            jobs = _jobs(parts, files, seen)
+            done = _each(pool, progress, "write", partial(_write, folder), jobs) if folder else []
+        finally:
+            pool.shutdown(cancel_futures=True)
+        reasons = {i: one.reason for i, one in enumerate(seen) if one.reason}
+        reasons |= {job.image: said for job, (said, _) in zip(jobs, done, strict=False) if said}
+        if len(reasons) == len(table):
+            examples = "; ".join(f"{table['path'][i]}: {reason}" for i, reason in list(reasons.items())[:3])
+            raise InputError(f"none of the {count(len(table), 'image')} below {source} can be used ({examples})")
+        parts = parts[~parts["image"].isin(reasons)]
+        saved = {job.image: how for job, (_, how) in zip(jobs, done, strict=False)}
+        prepared = Prepared(
+            None if dry_run else place,
+            report,
+            *tabulate(table, parts, events, reasons, saved),
+            {name: rule.title for name, rule in rules.items()},
+            len(parts),
+        )
+        write_report(prepared, dataset.root)
+        if parts.empty:
+            raise InputError(f"nothing is left of the {count(len(table), 'image')} below {source}; see why in {report}")
+        if folder:
+            write_metadata(folder, parts)
+    return prepared
+
+
+def _each(pool: ThreadPoolExecutor, progress: Progress, label: str, work, items: Sequence, *more: Sequence) -> list:
+    """Return work(item, ...) for every item, in order."""
+    results = []
+    with progress.task(label, len(items), "image") as tick:
+        for result in pool.map(work, items, *more):
+            results.append(result)
+            tick(1)
+    return results
+
+
+def _look(rules: Mapping[str, Rule], file: Path, found: int) -> _Seen:
+    try:
+        data = _bytes(file, found)
+        image = decode(data)
+    except ImageError as error:
+        return _Seen(str(error))
+    verdict = judge(image, rules)
+    hashes = tuple(hash_image(view(image, box)) for box in verdict.parts) if "duplicates" in rules else ()
+    height, width, _ = image.shape
+    return _Seen("", content_key(data), len(data), verdict, (0, 0, width, height), hashes)
+
+
+def _bytes(file: Path, found: int) -> bytes:
+    if found < 0:  # listed in a table, or with a name that no table can hold
+        raise ImageError("no such file")
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise ImageError(f"cannot be read: {error.strerror or error}") from error
+
+
+def _judged(seen: Sequence[_Seen]) -> list[dict]:
+    """Return a row for everything that a rule found in one image, acted on or for review."""
+    return [
+        _event(i, name, judgement.action, judgement.confidence, judgement.why, acted)
+        for i, one in enumerate(seen)
+        for acted, found in ((True, one.verdict.acted), (False, one.verdict.unsure))
+        for name, judgement in found
+    ]
+
+
+def _event(image: int, rule: str, would: str, confidence: float, why: str, acted: bool, other: str = "") -> dict:
+    found = {"image": image, "rule": rule, "would": would, "confidence": confidence, "why": why}
+    return found | {"acted": acted, "other": other}
+
+
+def _parts(table: pd.DataFrame, seen: Sequence[_Seen]) -> pd.DataFrame:
+    """Return a row for everything to be written, with what the table says of the image it comes from."""
+    names = new_names(list(table["path"]), [len(one.verdict.parts) for one in seen])
+    rows = [
+        {
+            "image": i,
+            "path": name,
+            "box": box,
+            "pixels": (box[2] - box[0]) * (box[3] - box[1]),
+            "bytes": one.n_bytes,
+            "hash": one.hashes[number] if one.hashes else None,
+            "whole": box == one.whole,
+            "several": len(one.verdict.parts) > 1,
+        }
+        for i, one in enumerate(seen)
+        for number, (box, name) in enumerate(zip(one.verdict.parts, names[i], strict=True))
+    ]
+    columns = ["image", "path", "box", "pixels", "bytes", "hash", "whole", "several"]
+    parts = pd.DataFrame(rows, columns=columns).astype({"image": int, "path": str, "several": bool})
+    said = table.iloc[parts["image"]].reset_index(drop=True)
+    parts[["label", "split", "source"]] = said[["label", "split", "source"]]
+    together = parts["several"] & (said["group"] == "")
+    parts["group"] = said["group"].where(~together, "parts of " + said["path"])
+    return parts
+
+
+def new_names(paths: Sequence[str], numbers: Sequence[int]) -> list[list[str]]:
+    """Return the paths of what is written of each file: its own for one part, ``a_1.png`` to ``a_4.png`` for four.
+
+    Where another file has that name, it gets one more underscore; names that differ only in upper and lower case are
+    one name, as they are on some disks. What lies outside the folder (``../a.png``, from a table) is put inside.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        POSIX, relative, each once.
+    numbers : sequence of int
+        Parts of each; what is dropped has none, and its name stays free of others.
+    """
+    names: list[list[str]] = [[] for _ in paths]
+    taken: set[str] = set()
+    for i in sorted(range(len(paths)), key=lambda i: numbers[i] > 1):
+        path = PurePosixPath(*(part for part in PurePosixPath(paths[i]).parts if part not in ("..", "/")))
+        endings = [f"_{number + 1}" for number in range(numbers[i])] if numbers[i] > 1 else [""]
+        for attempt in itertools.count():
+            wanted = [str(path.with_name(f"{path.stem}{'_' * attempt}{ending}{path.suffix}")) for ending in endings]
+            if taken.isdisjoint(name.casefold() for name in wanted):
+                break
+        taken.update(name.casefold() for name in wanted)
+        names[i] = wanted[: numbers[i]]
+    return names
+
+
+def _without_copies(parts: pd.DataFrame, paths: pd.Series, progress: Progress) -> tuple[pd.DataFrame, list[dict]]:
+    """Return the parts that stay, copies among them in one group, and a row for every copy dropped or disputed."""
+    try:
+        duplicates = find_duplicates(np.array(list(parts["hash"]), dtype=HASH), progress=progress)
+    except InputError as error:
+        raise InputError(f"{error}, or leave all in by skipping the rule duplicates") from error
+    choice = choose(parts, duplicates)
+    mirrored = choice.disputed.rename(columns={"image": "other", "other": "image"})
+    events = []
+    for acted, copies in ((True, choice.dropped), (False, choice.disputed), (False, mirrored)):
+        for copy in copies.itertuples():
+            one, other = parts.iloc[copy.image], parts.iloc[copy.other]
+            alike = "the same pixels as" if copy.distance == 0 else f"{copy.distance} of 64 bits of its hash from"
+            where = "" if acted else f", which is {' '.join(filter(None, (other['split'], other['label'])))}"
+            would, why = "drop" if acted else "report", f"{one['path']}: {alike} {other['path']}{where}"
+            beside = paths[other["image"]]
+            events.append(_event(one["image"], "duplicates", would, 1 - copy.distance / 100, why, acted, beside))
+    stay = np.setdiff1d(np.arange(len(parts)), choice.dropped["image"])
+    rows = parts.iloc[stay].reset_index(drop=True).assign(key=stay.astype(str))
+    return grouped(rows, Duplicates(duplicates.pairs, duplicates.groups[stay])), events
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One file to write: which it is, the content it had, and a name for each part; no boxes where it is copied."""
+
+    image: int
+    file: Path
+    key: str
+    boxes: tuple[Box, ...]
+    names: tuple[str, ...]
+
+
+def _jobs(parts: pd.DataFrame, files: Sequence[Path], seen: Sequence[_Seen]) -> list[_Job]:
+    return [
+        _Job(i, files[i], seen[i].key, () if of["whole"].all() else tuple(of["box"]), tuple(of["path"]))
+        for i, of in parts.groupby("image")
+    ]
+
+
+def _write(folder: Path, job: _Job) -> tuple[str, str]:
+    """Write what is left of one file below `folder`; return why it could not be, and how it was saved if not copied."""
+    try:
+        data = _bytes(job.file, 0)
+        if content_key(data) != job.key:
+            return "it was changed while this ran", ""
+        contents, saved = cut(data, job.boxes) if job.boxes else ([data], "")
+    except ImageError as error:
+        return str(error), ""
+    for name, content in zip(job.names, contents, strict=True):
+        new = folder / name
+        try:
+            new.parent.mkdir(parents=True, exist_ok=True)
+            new.write_bytes(content)
+        except OSError as error:
+            raise cannot_write(new, error) from error
+    return "", saved
