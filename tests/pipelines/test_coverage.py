@@ -56,7 +56,7 @@ def test_classes_of_the_same_content_have_no_gap(make_subject):
 
 
 def test_the_sheet_of_a_cluster_shows_its_own_images(make_subject, monkeypatch):
-    labels, X = of_classes(ai=range(7), real=range(6))
+    labels, X = of_classes(ai=[*range(6), 6, 6, 6], real=range(6))
     subject = make_subject(labels, X=X, **trained(labels))
     shown = []
     monkeypatch.setattr(room, "contact_sheet", lambda images, captions: shown.append((images, captions)) or b"")
@@ -65,6 +65,11 @@ def test_the_sheet_of_a_cluster_shows_its_own_images(make_subject, monkeypatch):
     at = [list(subject.rows["path"]).index(caption) for caption in captions]
     assert set(X[at].argmax(axis=1)) == {6}
     assert set(at) <= set(subject.train)
+    members = subject.train[X[subject.train].argmax(axis=1) == 6]
+    rest = sorted(set(members) - set(at))
+    middle = X[members].mean(axis=0)
+    near, far = (np.linalg.norm(X[rows] - middle, axis=1) for rows in (at, rest))
+    assert near[:5].mean() < near[-5:].mean() < far.mean()
     np.testing.assert_array_equal(images, subject.looks.tiles[at])
 
 
@@ -156,9 +161,8 @@ def test_images_of_one_group_are_counted_as_one_that_is_independent(make_subject
 
 
 def test_small_and_one_sided_test_sets_are_to_be_minded(make_subject):
-    labels = ["ai", "real"] * 130
-    split = ["train"] * 20 + ["test"] * 120 + ["wild"] * 60 + ["one"] * 60
-    labels[200:] = ["ai"] * 60
+    labels = ["ai", "real"] * 100 + ["ai"] * 120
+    split = ["train"] * 20 + ["test"] * 120 + ["wild"] * 60 + ["one"] * 120
     findings = {said.sentence.split("'")[1]: said for said in balance(make_subject(labels, split=split))[1:-1]}
     assert {name: said.level for name, said in findings.items()} == {"test": "fine", "wild": "mind", "one": "mind"}
     assert "about 9 points" in findings["test"].sentence

@@ -32,6 +32,34 @@ def test_labels_that_were_swapped_are_those_in_doubt(make_subject):
     assert finding.pictures[0].data[:2] == b"\xff\xd8"
 
 
+def test_the_sheet_shows_the_images_of_the_table(make_subject, monkeypatch):
+    truth = np.repeat(["ai", "real"], 60)
+    labels = truth.copy()
+    labels[[25, 70, 71, 90]] = ["real", "ai", "ai", "ai"]
+    split = ["test" if i % 10 == 0 else "train" for i in range(120)]  # so that rows and training rows differ
+    subject = make_subject(labels, X=blobs(truth, 9), split=split)
+    shown = []
+    monkeypatch.setattr(room, "contact_sheet", lambda images, captions: shown.append((images, captions)) or b"")
+    (finding,) = doubts(subject)
+    ((images, captions),) = shown
+    paths = list(finding.tables[0].rows["path"])
+    assert [caption.split("\n")[0] for caption in captions] == paths
+    at = [list(subject.rows["path"]).index(path) for path in paths]
+    assert set(at) == {25, 71}
+    np.testing.assert_array_equal(images, subject.looks.tiles[at])
+
+
+def test_folds_are_asked_to_keep_groups_together(make_subject, monkeypatch):
+    labels, asked = ["ai", "real"] * 60, []
+    monkeypatch.setattr(
+        room, "out_of_fold", lambda X, y, units, seed: asked.append(units) or out_of_fold(X, y, units, 0)
+    )
+    split, group = ["test"] * 10 + ["train"] * 110, [""] * 112 + ["film"] * 8
+    doubts(make_subject(labels, X=blobs(labels, 9), split=split, group=group))
+    assert len(set(asked[0][-8:])) == 1
+    assert len(set(asked[0])) == 102 + 1
+
+
 def test_right_labels_are_in_no_doubt(make_subject):
     labels = np.repeat(["ai", "real"], 60)
     (finding,) = doubts(make_subject(labels, X=blobs(labels, 9)))

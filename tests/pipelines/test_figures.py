@@ -149,6 +149,20 @@ def test_thumbnails_stand_where_the_map_puts_them_in_the_colour_of_their_class()
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["ai", "real"]
 
 
+def test_thumbnails_of_a_part_are_its_own(monkeypatch):
+    monkeypatch.setattr(room, "MOST_MAPPED", 12)
+    X = np.random.default_rng(0).normal(size=(50, 8))
+    tiles = np.repeat(np.arange(50, dtype=np.uint8), 64 * 64 * 3).reshape(50, 64, 64, 3)
+    drawn = []
+    monkeypatch.setattr(
+        room, "draw_map", lambda rows, tiles, n: drawn.append((rows, tiles, n)) or draw_map(rows, tiles, n)
+    )
+    map_figure(X, tiles, np.array(["ai", "real"] * 25))
+    ((rows, shown, n),) = drawn
+    assert n == 50
+    assert list(shown[:, 0, 0, 0]) == list(rows["row"])
+
+
 @pytest.mark.parametrize("n", [10, 11, 40])
 def test_a_map_is_a_jpeg(n):
     X = np.random.default_rng(0).normal(size=(n, 8)).astype(np.float32)
