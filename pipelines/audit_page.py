@@ -107,7 +107,7 @@ class FileNames:
     """Names of files for what checks call things: safe on any disk, and each given once."""
 
     def __init__(self):
-        self.given = {"index"}
+        self.given = {"index.html"}
 
     def new(self, wish: str, suffix: str) -> str:
         """Return `wish` with all but letters, digits, "-" and "_" replaced, and numbered where it is taken."""

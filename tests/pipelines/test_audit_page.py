@@ -154,9 +154,10 @@ def test_hostile_names_stay_text_and_inside_the_folder(tmp_path):
 
 def test_names_that_differ_in_case_alone_are_told_apart():
     names = FileNames()
-    assert [names.new(wish, ".csv") for wish in ("Test", "test", "テスト", "?")] == [
-        "Test.csv", "test-2.csv", "テスト.csv", "unnamed.csv",
+    assert [names.new(wish, ".csv") for wish in ("Test", "test", "new", "New", "テスト", "?")] == [
+        "Test.csv", "test-2.csv", "new.csv", "New-2.csv", "テスト.csv", "unnamed.csv",
     ]  # fmt: skip
+    assert names.new("index", ".html") == "index-2.html"
 
 
 def test_a_new_audit_takes_the_place_of_an_older_one_with_other_files(tmp_path):
