@@ -16,8 +16,8 @@ class Choice:
     Parameters
     ----------
     dropped : DataFrame
-        ``image`` that goes, ``other`` that is kept in its place, ``distance`` as in `Duplicates.pairs`; both are of
-        one class and set.
+        ``image`` that goes, ``other`` that is kept in its place, ``kind`` and ``distance`` as in `Duplicates.pairs`;
+        both are of one class and set.
     disputed : DataFrame
         The same columns for copies that are both kept, because their classes or sets differ: which of two labels is
         right, and which set shall have the image, cannot be seen from the pixels.
@@ -46,28 +46,28 @@ def choose(images: pd.DataFrame, duplicates: Duplicates) -> Choice:
     dropped, disputed = [], []
     for i in order.tolist():
         found = [
-            (distance, other)
-            for same, distance in ((content[i], 0), *near[content[i]])
+            (distance, kind, other)
+            for same, kind, distance in ((content[i], "exact", 0), *near[content[i]])
             for other in kept.get(same, {}).values()
         ]
-        here = [pair for pair in found if places[pair[1]] == places[i]]
+        here = [copy for copy in found if places[copy[-1]] == places[i]]
         if here:
-            distance, other = min(here)
-            dropped.append((i, other, distance))
+            distance, kind, other = min(here)
+            dropped.append((i, other, kind, distance))
         else:
             kept[content[i]][places[i]] = i
-            disputed += [(max(i, other), min(i, other), distance) for distance, other in found]
-    columns = ["image", "other", "distance"]
-    return Choice(*(pd.DataFrame(sorted(rows), columns=columns, dtype=int) for rows in (dropped, disputed)))
+            disputed += [(max(i, other), min(i, other), kind, distance) for distance, kind, other in found]
+    columns = {"image": int, "other": int, "kind": str, "distance": int}
+    return Choice(*(pd.DataFrame(sorted(rows), columns=list(columns)).astype(columns) for rows in (dropped, disputed)))
 
 
-def _copies(n: int, pairs: pd.DataFrame) -> tuple[list[int], dict[int, list[tuple[int, int]]]]:
-    """Return the first image of equal pixels for each, and the near (first image, distance) of each first image."""
+def _copies(n: int, pairs: pd.DataFrame) -> tuple[list[int], dict[int, list[tuple[int, str, int]]]]:
+    """Return the first image of equal pixels for each, and the copies of first images: (image, "near", distance)."""
     content = np.arange(n)
     exact, close = pairs[pairs["kind"] == "exact"], pairs[pairs["kind"] == "near"]
     content[exact["second"].to_numpy(dtype=int)] = exact["first"]
     near = defaultdict(list)
     for pair in close.itertuples():
-        near[pair.first].append((pair.second, pair.distance))
-        near[pair.second].append((pair.first, pair.distance))
+        near[pair.first].append((pair.second, "near", pair.distance))
+        near[pair.second].append((pair.first, "near", pair.distance))
     return content.tolist(), near

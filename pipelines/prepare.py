@@ -26,7 +26,8 @@ from featex.images import decode
 from featex.progress import Progress
 from pipelines.copies import new_folder, write_metadata
 from pipelines.crops import cut
-from pipelines.duplicates import HASH, Duplicates, find_duplicates, grouped, hash_image
+from pipelines.duplicates import HASH, MAX_DISTANCE, Duplicates, find_duplicates, grouped, hash_image
+from pipelines.judgements import SURE
 from pipelines.keepers import choose
 from pipelines.prepared import Prepared, tabulate, write_report
 from pipelines.rules import RULES, Box, Rule, Verdict, judge, view
@@ -61,8 +62,8 @@ def prepare(
     sheet, and copies that are kept, share a group, which folders cannot say: then there is a ``metadata.csv``. Beside
     it the folder ``<target>-prepared`` holds the tables and contact sheets of `pipelines.prepared`.
 
-    Copies are told from what would be written, so each part of a sheet is compared. For which stays, see
-    `pipelines.keepers.choose`; the confidence is 1 for equal pixels and falls by 0.01 with each bit that differs.
+    Copies are told from what would be written, so each part of a sheet is compared; for which of them stays, see
+    `pipelines.keepers.choose`. The confidence is 1 for equal pixels, else 0.99 less what the bits that differ take.
 
     Parameters
     ----------
@@ -249,14 +250,28 @@ def _without_copies(parts: pd.DataFrame, paths: pd.Series, progress: Progress) -
     for acted, copies in ((True, choice.dropped), (False, choice.disputed), (False, mirrored)):
         for copy in copies.itertuples():
             one, other = parts.iloc[copy.image], parts.iloc[copy.other]
-            alike = "the same pixels as" if copy.distance == 0 else f"{copy.distance} of 64 bits of its hash from"
-            where = "" if acted else f", which is {' '.join(filter(None, (other['split'], other['label'])))}"
-            would, why = "drop" if acted else "report", f"{one['path']}: {alike} {other['path']}{where}"
+            exact = copy.kind == "exact"
+            alike = "the same pixels as" if exact else f"nearly the same ({copy.distance} of 64 bits differ) as"
+            place = " ".join(filter(None, (other["split"], other["label"]))) or "without a label"
+            would, where = ("drop", "") if acted else ("report", f", which is {place}")
+            why = f"{one['path']}: {alike} {other['path']}{where}"
             beside = paths[other["image"]]
-            events.append(_event(one["image"], "duplicates", would, 1 - copy.distance / 100, why, acted, beside))
+            events.append(
+                _event(
+                    one["image"], "duplicates", would, 1.0 if exact else _confidence(copy.distance), why, acted, beside
+                )
+            )
     stay = np.setdiff1d(np.arange(len(parts)), choice.dropped["image"])
     rows = parts.iloc[stay].reset_index(drop=True).assign(key=stay.astype(str))
     return grouped(rows, Duplicates(duplicates.pairs, duplicates.groups[stay])), events
+
+
+def _confidence(distance: int) -> float:
+    """Return how sure it is that images are copies whose pixels differ: 0.99 where no bit of their hashes does.
+
+    What `find_duplicates` returns are copies, as far as was measured; so the furthest are just sure.
+    """
+    return round(0.99 - (0.99 - SURE) * distance / MAX_DISTANCE, 3)
 
 
 @dataclass(frozen=True)

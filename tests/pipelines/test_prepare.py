@@ -1,6 +1,7 @@
 """A cleaned copy holds what it should, and every file of the source is accounted for."""
 
 import hashlib
+import re
 import shutil
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from featex.dataset import find_images
 from featex.errors import InputError, StoreError
 from featex.images import decode
 from pipelines import prepare as room
-from pipelines.judgements import Judgement
+from pipelines.duplicates import MAX_DISTANCE
+from pipelines.judgements import SURE, Judgement
 from pipelines.prepare import new_names, prepare
 from pipelines.rules import RULES, Rule
+from pipelines.sample import PHOTOGRAPHS
 
 SIDE = 96
 RED, GREEN, BLUE, GREY = (250, 0, 0), (0, 250, 0), (0, 0, 250), (120, 120, 120)
@@ -174,7 +177,7 @@ def test_equal_and_near_copies_in_one_class_and_set_are_dropped(mixed, tmp_path)
     assert again["why"] == "train/real/again.jpg: the same pixels as train/real/0.jpg"
     assert (small["action"], small["rule"]) == ("dropped", "duplicates")
     assert 0.9 <= small["confidence"] <= 1.0
-    assert "test/ai/1.jpg" in small["why"]
+    assert re.fullmatch(r"test/ai/small.png: nearly the same \(\d of 64 bits differ\) as test/ai/1.jpg", small["why"])
     assert not (tmp_path / "new/train/real/again.jpg").exists()
     assert (done.report / "acted_duplicates.jpg").exists()
 
@@ -334,6 +337,12 @@ def test_what_a_table_says_goes_on_in_the_table_of_the_copy(tmp_path, rules):
     assert (table["size"] > 0).all()
 
 
+def test_all_that_is_dropped_as_a_copy_is_sure():
+    confidences = [room._confidence(distance) for distance in range(MAX_DISTANCE + 1)]
+    assert confidences == sorted(confidences, reverse=True)
+    assert (confidences[0], confidences[-1]) == (0.99, SURE)
+
+
 def test_no_two_files_get_one_name():
     paths = ["a.png", "a_1.png", "b/a.png", "../a.png", "A_2.PNG", "a.jpg"]
     assert new_names(paths, [4, 1, 4, 1, 1, 0]) == [
@@ -347,3 +356,52 @@ def test_no_two_files_get_one_name():
     assert new_names(["a.png", "../a.png", "../../a.png"], [1, 1, 1]) == [["a.png"], ["a_.png"], ["a__.png"]]
     assert new_names(["a.png", "A_3.PNG"], [4, 1])[0][0] == "a__1.png"
     assert new_names(["a.png", "a_1.png"], [4, 0])[0][0] == "a__1.png"
+
+
+def test_the_rules_themselves_clean_what_is_to_be_cleaned(tmp_path):
+    photographs = [
+        Image.fromarray(PHOTOGRAPHS["train"][name]()) for name in ("astronaut", "cat", "china", "motorcycle")
+    ]
+    squares = [image.crop((0, 0, 300, 300)).resize((256, 256)) for image in photographs]
+    sheet = Image.new("RGB", (512, 512))
+    for square, (left, top, _, _) in zip(squares, quarters(512, 512), strict=True):
+        sheet.paste(square, (left, top))
+    signed = Image.fromarray(PHOTOGRAPHS["test"]["coffee"]()).resize((512, 512))
+    for number, colour in enumerate(("#FFFF66", "#42FFFF", "#51DA4C", "#FF6E3C", "#3C46FF")):
+        signed.paste(colour, (472 + 8 * number, 504, 480 + 8 * number, 512))
+    root = tmp_path / "raw"
+    saved(root / "ai" / "sheet.jpg", sheet, quality=90)
+    saved(root / "ai" / "signed.png", signed)
+    saved(root / "ai" / "blank.png", Image.new("RGB", (300, 300), "#EEEEEE"))
+    saved(root / "real" / "plain.jpg", Image.fromarray(PHOTOGRAPHS["test"]["rocket"]()), quality=90)
+    saved(root / "real" / "cat.jpg", squares[1], quality=80)
+    done = prepare(root, tmp_path / "new")
+    actions = done.table.set_index("path")["action"].to_dict()
+    assert actions == {
+        **{"ai/blank.png": "dropped", "ai/sheet.jpg": "split", "ai/signed.png": "cropped"},
+        **{"real/plain.jpg": "kept", "real/cat.jpg": "review"},
+    }
+    table = find_images(tmp_path / "new").table.set_index("path")
+    assert len(table) == 7
+    assert table["group"]["real/cat.jpg"] == table["group"]["ai/sheet_2.jpg"] == table["group"]["ai/sheet_1.jpg"] != ""
+    assert decode((tmp_path / "new/ai/signed.png").read_bytes()).shape == (504, 512, 3)
+    np.testing.assert_array_equal(decode((tmp_path / "new/ai/signed.png").read_bytes()), np.asarray(signed)[:504])
+    assert [Image.open(tmp_path / f"new/ai/sheet_{i}.jpg").size for i in (1, 2, 3, 4)] == 4 * [(256, 256)]
+
+
+def test_real_downloads_come_out_clean(real_data, tmp_path):
+    if not (real_data / "cleaning").is_dir():
+        pytest.skip("FEATEX_TEST_DATA holds no cleaning/")
+    before = contents(real_data / "cleaning")
+    done = prepare(real_data / "cleaning", tmp_path / "new")
+    actions = done.table.groupby("label")["action"].agg(set).to_dict()
+    assert actions == {
+        **{"dalle_colour_bar": {"cropped"}, "dalle_no_bar": {"kept"}, "gemini_sparkle": {"review"}},
+        **{"grid_2x2_ai": {"kept"}, "ui_screenshots": {"dropped"}},
+    }
+    for path in done.table.loc[done.table["action"] == "cropped", "path"]:
+        old, new = (decode((folder / path).read_bytes()) for folder in (real_data / "cleaning", done.folder))
+        assert len(old) - len(new) == 16
+        np.testing.assert_array_equal(new, old[:-16])
+    assert len(find_images(done.folder).table) == done.n_written == 14
+    assert contents(real_data / "cleaning") == before
