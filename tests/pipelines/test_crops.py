@@ -35,7 +35,9 @@ def opened(data: bytes) -> Image.Image:
 
 def see_through() -> Image.Image:
     image = picture().convert("RGBA")
-    image.putalpha(Image.linear_gradient("L").resize(image.size))
+    alpha = Image.linear_gradient("L").resize(image.size)
+    alpha.paste(0, (20, 10, 40, 20))
+    image.putalpha(alpha)
     return image
 
 
