@@ -227,7 +227,7 @@ def draw_sizes(sizes: pd.DataFrame, formats: pd.DataFrame) -> Figure:
         _size_axes(axes, lowest, highest)
     panels[0].set_ylabel("height (pixels)")
     marks = [
-        Line2D([], [], marker=_MARKERS[i % 7], linestyle="", color=colour, markerfacecolor="none", label=label)
+        Line2D([], [], marker=_MARKERS[i % len(_MARKERS)], linestyle="", color=colour, markerfacecolor="none", label=label)
         for i, (label, (colour, _)) in enumerate(styles.items())
     ]
     above.legend(handles=marks, loc="outside lower center", ncols=4, frameon=False)
