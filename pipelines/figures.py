@@ -36,7 +36,7 @@ LEAST_MAPPED = 10
 COMPONENTS = 50
 _SIDE, _FRAME = 1560, 3  # pixels of a map, and of the frames in it
 _FEWEST_CELLS, _MOST_CELLS = 16, 52  # along a side: thumbnails of 97 and 30 pixels
-_MARKERS = "os^Dv<>"
+_MARKERS = "os^Dv<>"  # one for each of MOST_CLASSES
 REST = "other classes"
 
 
@@ -218,17 +218,16 @@ def draw_sizes(sizes: pd.DataFrame, formats: pd.DataFrame) -> Figure:
     lowest, highest = sizes[["width", "height"]].to_numpy().min(), sizes[["width", "height"]].to_numpy().max()
     for axes, name in zip(panels, sets, strict=False):
         part = sizes[sizes["set"] == name]
-        for number, (label, (colour, _)) in enumerate(styles.items()):
+        for marker, (label, (colour, _)) in zip(_MARKERS, styles.items(), strict=False):
             of = part[part["label"] == label]
             area = 25 + 500 * of["n"] / part["n"].max()
-            marker = _MARKERS[number % len(_MARKERS)]
             axes.scatter(of["width"], of["height"], s=area, marker=marker, facecolors="none", edgecolors=colour)
         axes.set(title=f"{fill(name, 26)}, n = {part['n'].sum():,}", xlabel="width (pixels)")
         _size_axes(axes, lowest, highest)
     panels[0].set_ylabel("height (pixels)")
     marks = [
-        Line2D([], [], marker=_MARKERS[i % len(_MARKERS)], linestyle="", color=colour, markerfacecolor="none", label=label)
-        for i, (label, (colour, _)) in enumerate(styles.items())
+        Line2D([], [], marker=marker, linestyle="", color=colour, markerfacecolor="none", label=label)
+        for marker, (label, (colour, _)) in zip(_MARKERS, styles.items(), strict=False)
     ]
     above.legend(handles=marks, loc="outside lower center", ncols=4, frameon=False)
     _format_table(below.subplots(), formats, cases)
