@@ -14,12 +14,15 @@ README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 BIN = Path(sys.executable).parent
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("project")
+def new_project(folder):
     (folder / "data").mkdir()
     make_sample(folder / "data" / "sample", n_train=30, n_test=6, n_custom=6, image_size=64, steps=2)
     return folder
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    return new_project(tmp_path_factory.mktemp("project"))
 
 
 def blocks(language):
@@ -49,7 +52,8 @@ def test_python_code_runs(project):
         assert done.returncode == 0, done.stderr
 
 
-def test_the_first_commands_work_with_no_option_at_all(project):
+def test_the_first_commands_work_with_no_option_at_all(tmp_path):
+    project = new_project(tmp_path)
     for command in (["featex", "--help"], ["featex", "extract"], ["classify", "tune", "--model", "svm"]):
         done = run(project, *command)
         assert done.returncode == 0, f"{command}\n{done.stderr}"

@@ -1,5 +1,6 @@
 import io
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -137,10 +138,10 @@ def test_interfaces_are_found_in_a_jpeg(screen, colours, quality):
     assert sure(find_screenshot(jpeg(SCREENS[screen](colours, 640, 480), quality)))
 
 
-@pytest.mark.parametrize("scale", [2, 5])
-def test_large_screens_of_many_pixels_a_point_are_found(scale):
-    image = dialog(LIGHT, 800, 500)
-    assert sure(find_screenshot(np.asarray(image.resize((800 * scale, 500 * scale), Image.Resampling.NEAREST))))
+@pytest.mark.parametrize(("size", "scale"), [((800, 500), 2), ((800, 500), 7), ((1300, 860), 4)], ids=str)
+def test_large_screens_of_many_pixels_a_point_are_found(size, scale):
+    image = dialog(LIGHT, *size)
+    assert sure(find_screenshot(np.asarray(image.resize((size[0] * scale, size[1] * scale), Image.Resampling.NEAREST))))
 
 
 def test_a_window_that_holds_a_large_photograph_is_found():
@@ -185,6 +186,42 @@ def test_panels_without_words_are_no_screen():
     for i in range(8):
         draw.rectangle((i * 60, i * 20, i * 60 + 44, 300), (30 * i, 40, 200 - 20 * i), "black", 4)
     assert find_screenshot(np.asarray(image)) is None
+
+
+def test_bars_are_no_words():
+    image = Image.new("RGB", (480, 320), LIGHT["ground"])
+    draw = ImageDraw.Draw(image)
+    for x, y in product(range(20, 460, 110), range(20, 300, 28)):
+        draw.rounded_rectangle((x, y, x + 85, y + 20), 9, (40, 90, 160))
+    assert find_screenshot(np.asarray(image)) is None
+
+
+@pytest.mark.parametrize(("level", "roughness"), [(220, 14), (120, 4)], ids=["rough", "no ground"])
+def test_words_on_anything_but_a_flat_ground_do_not_count(level, roughness):
+    noise = np.random.default_rng(0).integers(-roughness, roughness + 1, (320, 480, 1))
+    pixels = np.full((320, 480, 3), level) + noise
+    pixels[160:] = 220
+    pixels[170:180], pixels[200:210], pixels[240:250] = 90, 60, 180
+    image = Image.fromarray(pixels.astype(np.uint8))
+    assert find_screenshot(np.asarray(image)) is None
+    for y in (10, 60, 110):
+        write(ImageDraw.Draw(image), (20, y), SENTENCE, (0, 0, 0), 14)
+    assert find_screenshot(np.asarray(image)) is None
+
+
+def over_text(top: np.ndarray) -> np.ndarray:
+    """Words on white below rows of grey levels, 480 pixels wide, and a rough strip between, which is no line."""
+    page = Image.new("RGB", (480, 160), "white")
+    for i in range(6):
+        write(ImageDraw.Draw(page), (10, 10 + 24 * i), SENTENCE, "black", 14)
+    strip = np.random.default_rng(1).integers(0, 256, (4, 480))
+    top = np.vstack([np.broadcast_to(top, (len(top), 480)), strip]).astype(np.uint8)
+    return np.vstack([np.dstack([top] * 3), np.asarray(page)])
+
+
+def test_steps_between_bands_that_are_no_ground_are_no_lines():
+    stairs = np.repeat(np.arange(20, 230, 12), 5)[:, None]
+    assert not sure(find_screenshot(over_text(stairs)))
 
 
 def test_a_photograph_of_a_screen_is_not_dropped_surely():
@@ -277,6 +314,13 @@ def test_fine_texture_is_not_taken_for_blank_or_blurred(size):
     texture = np.random.default_rng(0).integers(0, 256, (size, size, 3)).astype(np.uint8)
     assert find_blank(texture) is None
     assert find_screenshot(texture) is None
+
+
+def test_a_halftone_of_a_blurred_picture_is_not_taken_for_blurred_out():
+    image = np.asarray(blurred(photo("coffee", (1600, 1200)), 1 / 20)) // 2 + 60
+    dots = np.indices((1200, 1600)).sum(axis=0) % 2 * 60
+    assert sure(find_blank(image.astype(np.uint8)))
+    assert find_blank((image + dots[..., None]).astype(np.uint8)) is None
 
 
 # Any image

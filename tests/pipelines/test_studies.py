@@ -86,7 +86,7 @@ def test_a_study_runs_from_its_folder_to_a_page_with_its_numbers_beside_ours(nam
     for model, passport in kept.items():
         assert passport["data"]["root"] == str(root)
         assert set(passport["classes"]) == CLASSES[name]
-        for wish, value in study.models[model].items():
+        for wish, value in study.models.get(model, {}).items():
             if wish not in ("trials", "max_epochs", "image_size"):
                 assert passport["settings"][wish] == value
     assert f"{study.title}: run again" in page
