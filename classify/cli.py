@@ -245,10 +245,61 @@ def models(model: str | None, models_dir: str) -> None:
     click.echo(f"Trained, in {models_dir}:" if trained else f"None trained yet in {models_dir}.")
     for passport in trained:
         cv = passport["cv"]
+        if cv is None:
+            click.echo(f"  {passport['name']}: {passport['about']}")
+            continue
         click.echo(
             f"  {passport['name']}: {passport['model']} on {passport['data']['n_train']:,} images of "
             f"{passport['data']['set']}; selection score {cv['mean']:.3f} ± {cv['std']:.3f} ({cv['scoring']})"
         )
+
+
+@cli.command("import")
+@click.argument("scores", type=click.Path(exists=True, dir_okay=False))
+@click.option("--name", required=True, help="What to call the detector.")
+@click.option("--report", show_default="that of the newest model", help="The report it joins, as `classify report`'s.")
+@click.option(
+    "--threshold",
+    default=0.5,
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Probability of the positive class from which the detector decides for it, as its authors give it.",
+)
+@click.option("--positive", metavar="CLASS", show_default="the report's", help="The class that `score` stands for.")
+@MODELS
+@PREDICTIONS
+def import_(
+    scores: str,
+    name: str,
+    report: str | None,
+    threshold: float,
+    positive: str | None,
+    models_dir: str,
+    predictions_dir: str,
+) -> None:
+    """Bring anyone's detector into every table and figure of a report: SCORES is a CSV of path and score.
+
+    `path` names images as the report does (a longer path or the file name alone will do); `score` is the probability
+    of the positive class, or there is a column `prob_CLASS` for each class. Only unseen images are scored.
+    """
+    from classify.imported import import_scores, keep_imported, read_scores
+    from classify.predictions import Predictions
+    from classify.results import read_predictions, report_models
+
+    passports = report_models(report, Path(models_dir))
+    model, said, notes = import_scores(
+        read_scores(Path(scores)),
+        passports,
+        Predictions.concat(read_predictions(passports, Path(predictions_dir))),
+        name=name,
+        threshold=threshold,
+        positive=positive,
+        file=scores,
+        command=shlex.join(["classify", *sys.argv[1:]]),
+    )
+    path = keep_imported(model, said, Path(models_dir), Path(predictions_dir))
+    for note in notes:
+        click.echo(note, err=True)
+    click.echo(f"Saved: {path}; now: classify report {model.passport['report']}")
 
 
 @cli.command()

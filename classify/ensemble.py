@@ -85,6 +85,8 @@ def plan_ensemble(
         raise ModelError(f"an ensemble needs two models or more, not {len(names)}; see: classify models")
     first = passports[0]
     for passport in passports:
+        if passport["reads"] == "scores":
+            raise ModelError(f"{passport['name']!r} is a detector from elsewhere, which has no folds to combine")
         if passport["reads"] == "predictions":
             told = ", ".join(member["name"] for member in passport["members"])
             raise ModelError(f"{passport['name']!r} is an ensemble itself; name its members instead: {told}")

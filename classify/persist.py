@@ -28,11 +28,9 @@ TRUSTED = ["classify.svm.RBFSVC", "sklearn.tree._tree.Tree"]
 def save(model: TrainedModel, directory: Path) -> Path:
     """Write `model` into ``directory/NAME``, whole or not at all, in place of an older one; return that folder."""
     target = Path(directory) / model.name
-    passport = {
-        "format": FORMAT,
-        **model.passport,
-        "calibration": {"slope": model.calibration.slope},
-    }
+    passport = {"format": FORMAT, **model.passport}
+    if model.calibration is not None:
+        passport["calibration"] = {"slope": model.calibration.slope}
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
@@ -44,7 +42,7 @@ def save(model: TrainedModel, directory: Path) -> Path:
         elif passport["reads"] == "pixels":
             safetensors.numpy.save_file(model.estimator.to_arrays(), temporary / WEIGHTS)
             passport["estimator"] = model.estimator.get_params()
-        else:
+        elif passport["reads"] != "scores":
             _skops().dump(model.estimator, temporary / SKOPS)
         write_json(temporary / PASSPORT, passport)
         if target.exists():
@@ -66,7 +64,7 @@ def load(directory: Path, device: str = "auto") -> TrainedModel:
     InputError
         If there is no model, or a member has gone.
     ModelError
-        If a member was made again after the ensemble had combined it.
+        If a member was made again after the ensemble had combined it, or the model is known by its scores alone.
     StoreError
         If a file is damaged, of a newer format, or holds a type that we never write.
     """
@@ -76,6 +74,11 @@ def load(directory: Path, device: str = "auto") -> TrainedModel:
     passport = read_json(directory / PASSPORT)
     if passport.get("format") != FORMAT:
         raise StoreError(f"{directory} has format {passport.get('format')}, this version reads {FORMAT}; make it again")
+    if passport["reads"] == "scores":
+        raise ModelError(
+            f"{passport['name']} is a detector from elsewhere, known here by its scores alone; it can be compared "
+            "(classify report), and other images are for the tool it came from"
+        )
     try:
         if passport["reads"] == "predictions":
             from classify.methods import METHODS

@@ -80,6 +80,27 @@ def read_predictions(passports: Sequence[dict], predictions: Path) -> list[Predi
     return [Predictions.read(predictions / f"{passport['name']}.csv") for passport in passports]
 
 
+def report_models(report: str | None, models: Path) -> list[dict]:
+    """Return the passports of the models that belong to a report, oldest first; None takes that of the newest model.
+
+    Models of other images than the newest cannot be compared with it, and are left out.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    passports = persist.passports(models)
+    if report is None and passports:
+        report = passports[-1]["report"]
+    chosen = [p for p in passports if p["report"] == report]
+    if not chosen:
+        there = ", ".join(sorted({p["report"] for p in passports})) or "none yet; run classify tune first"
+        raise InputError(f"no model in {models} belongs to {report or 'a report'}; there are: {there}")
+    digest = chosen[-1]["data"]["digest"]
+    return [p for p in chosen if p["data"]["digest"] == digest]
+
+
 def write_report_on(
     report: str | None, models: Path, predictions: Path, reports: Path, *, names: list[str] | None = None
 ) -> Path:
@@ -90,31 +111,25 @@ def write_report_on(
     report : str or None
         None takes that of the newest model.
     names : list of str, optional
-        Only these models.
+        Only these models, and detectors that were imported.
 
     Raises
     ------
     InputError
         If there is no such model, or its predictions have gone.
     """
-    passports = persist.passports(models)
-    if report is None and passports:
-        report = passports[-1]["report"]
-    chosen = [p for p in passports if p["report"] == report and (names is None or p["name"] in names)]
-    if not chosen:
-        there = ", ".join(sorted({p["report"] for p in passports})) or "none yet; run classify tune first"
-        raise InputError(f"no model in {models} belongs to {report or 'a report'}; there are: {there}")
-    digest = chosen[-1]["data"]["digest"]
-    chosen = [p for p in chosen if p["data"]["digest"] == digest]  # models of other images cannot be compared
+    chosen = report_models(report, models)
+    if names is not None:
+        chosen = [p for p in chosen if p["name"] in names or p["reads"] == "scores"]
     tables = read_predictions(chosen, predictions)
     commands = dict.fromkeys(passport["command"] for passport in chosen if passport["command"])
     return write_report(
         Predictions.concat(tables),
         chosen,
-        reports / report,
+        reports / chosen[-1]["report"],
         title=_title(chosen),
         notices=_notices(chosen),
-        command="\n".join([*commands, f"classify report {report}"]),
+        command="\n".join([*commands, f"classify report {chosen[-1]['report']}"]),
     )
 
 

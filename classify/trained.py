@@ -18,6 +18,7 @@ class TrainedModel:
     Parameters
     ----------
     estimator : fitted scikit-learn classifier
+        None, as the calibration, for a detector from elsewhere that is known by its scores alone.
     calibration : Calibration
         Learnt on out-of-fold scores.
     passport : dict

@@ -1,0 +1,218 @@
+"""Anyone's detector in our tables: scores from elsewhere, brought to the images of a report."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path, PurePath
+
+import numpy as np
+import pandas as pd
+
+from classify import persist
+from classify.errors import DataError
+from classify.metrics import positive_class
+from classify.plan import checked_name
+from classify.predictions import PROB, VALIDATION, Predictions
+from classify.trained import TrainedModel
+
+READS = "scores"
+"""What the passport of an imported detector says that it reads: it has no estimator, only what it said."""
+
+
+def read_scores(path: Path) -> pd.DataFrame:
+    """Return a CSV of scores (UTF-8, one header line), all columns as text.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read, or holds no row.
+    """
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot read scores from {str(path)!r}: {error}") from error
+    if table.empty:
+        raise DataError(f"{str(path)!r} holds no scores; give a row an image: path,score")
+    return table
+
+
+def import_scores(
+    table: pd.DataFrame,
+    passports: Sequence[dict],
+    predictions: Predictions,
+    *,
+    name: str,
+    threshold: float = 0.5,
+    positive: str | None = None,
+    file: str = "",
+    command: str = "",
+) -> tuple[TrainedModel, Predictions, list[str]]:
+    """Return a detector's scores as a model of the report that `passports` belong to.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A row an image. ``path``: as the report names it, or a whole path that ends so, or a file name that only one of
+        its images has. Then either ``score``, the probability of the positive class, or ``prob_<class>`` for each
+        class, all in 0..1.
+    passports : sequence of dict
+        Of the report's models: classes and data are taken from the newest.
+    predictions : Predictions
+        What the report's models said: which images there are, and their labels, sets, sources and groups.
+    name : str
+    threshold : float
+        The detector decides for the positive class from this probability on; fixed before these images are looked at,
+        as its authors give it.
+    positive : str, optional
+        The class that ``score`` stands for; by default the one that the report takes as positive.
+    file, command : str
+        Where the scores came from, and what brings them in again.
+
+    Returns
+    -------
+    model : TrainedModel
+        With no estimator, only a passport.
+    said : Predictions
+        Rows on unseen images. Training images are left out: an outside detector has no folds, and may know them.
+    notes : list of str
+        What was left out, for the user.
+
+    Raises
+    ------
+    DataError
+        If columns are missing, a score is no probability, a path is ambiguous or repeated, or no image is known.
+    """
+    newest = passports[-1]
+    classes = newest["classes"]
+    if len(classes) == 2:
+        positive = positive or newest.get("positive") or positive_class(classes)
+        if positive not in classes:
+            raise DataError(f"{positive!r} is none of the classes {list(classes)}; name one with --positive")
+    if not 0 < threshold <= 1:
+        raise DataError(f"a threshold is a probability above 0 and up to 1, not {threshold:g}")
+    probabilities = _probabilities(table, classes, positive)
+    images = predictions.table.drop_duplicates(["set", "path"])
+    found = _find(table["path"].astype(str), images["path"])
+    if (repeated := found[found.notna()]).duplicated().any():
+        raise DataError(f"{repeated[repeated.duplicated()].iloc[0]!r} has two scores; give each image once")
+    scored = pd.DataFrame(probabilities, index=found).rename_axis("path").loc[lambda rows: rows.index.notna()]
+    unseen = images[images["set"] != VALIDATION]
+    rows = unseen[unseen["path"].isin(scored.index)].reset_index(drop=True)
+    if rows.empty:
+        raise DataError(
+            f"none of the {len(table):,} paths (the first is {str(table['path'].iloc[0])!r}) is an unseen image of the "
+            f"report, such as {unseen['path'].iloc[0]!r}; name images as the report does"
+            if len(unseen)
+            else "the report has no unseen images; only those can be scored by a detector from elsewhere"
+        )
+    p = scored.loc[rows["path"]].to_numpy()
+    said = rows.assign(model=name, predicted=_decided(p, classes, positive, threshold), fold=-1)
+    said[[PROB + label for label in predictions.classes]] = p[:, [classes.index(c) for c in predictions.classes]]
+    notes = _left_out(len(table), found, rows, unseen, images)
+    passport = {
+        "name": checked_name(name),
+        "model": "imported",
+        "about": f"a detector from elsewhere, known by its scores in {file}",
+        "reads": READS,
+        "classes": list(classes),
+        "positive": positive,
+        "threshold": threshold if positive else None,
+        "params": {},
+        "settings": {},
+        "extractor": None,
+        "data": newest["data"],
+        "report": newest["report"],
+        "notes": [f"{name} is a detector from elsewhere: what it was trained on is not known here.", *notes],
+        "published": None,
+        "command": command,
+        "cv": None,
+        "trials": 0,
+        "training": [],
+        "digest": "",
+        "seconds": None,
+        "seed": None,
+        "device": None,
+        "versions": {},
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    return TrainedModel(None, None, passport), Predictions(said), notes
+
+
+def _probabilities(table: pd.DataFrame, classes: Sequence[str], positive: str | None) -> np.ndarray:
+    columns = [PROB + label for label in classes]
+    if "path" not in table:
+        raise DataError(f"scores need a column 'path'; there are {list(table.columns)}")
+    if set(columns) <= set(table):
+        p = table[columns]
+    elif "score" in table and positive:
+        p = table[["score"]]
+    else:
+        one = ", or 'score', the probability of " + repr(positive) if positive else ""
+        raise DataError(f"scores need the columns {', '.join(columns)}{one}; there are {list(table.columns)}")
+    numbers = p.apply(pd.to_numeric, errors="coerce").to_numpy(dtype=float)
+    bad = ~((numbers >= 0) & (numbers <= 1)).all(axis=1)  # NaN too
+    if bad.any():
+        row = table[bad].iloc[0]
+        values = ", ".join(f"{column} {row[column]!r}" for column in p.columns)
+        raise DataError(
+            f"{int(bad.sum())} of {len(table):,} scores are no probabilities in 0..1, the first of {row['path']!r} "
+            f"({values}); bring logits through a sigmoid, and percentages to shares, first"
+        )
+    if numbers.shape[1] > 1:
+        return numbers
+    rest = 1 - numbers[:, 0]
+    return np.column_stack([numbers[:, 0] if label == positive else rest for label in classes])
+
+
+def _find(given: pd.Series, known: pd.Series) -> pd.Series:
+    """Return the report's path for each given one; NaN where it knows none."""
+    known = pd.Series(known.unique())
+    given = given.str.replace("\\", "/")
+    endings = {}  # ends of known paths, whole parts only; None for what ends two of them
+    for path in known:
+        parts = PurePath(path).parts
+        for i in range(len(parts)):
+            ending = "/".join(parts[i:])
+            endings[ending] = path if ending not in endings else None
+    exact = set(known)
+
+    def find(path: str):
+        parts = PurePath(path).parts
+        for i in range(len(parts)):  # the longest end of what was given that is a whole known path
+            if (tail := "/".join(parts[i:])) in exact:
+                return tail
+        ending = path.strip("/")
+        if ending in endings and endings[ending] is None:
+            raise DataError(f"{path!r} may be one of several images of the report; give more of its path")
+        return endings.get(ending, np.nan)
+
+    return given.map(find).astype(object)
+
+
+def _decided(p: np.ndarray, classes: Sequence[str], positive: str | None, threshold: float) -> np.ndarray:
+    names = np.array(classes)
+    if positive is None:
+        return names[p.argmax(axis=1)]
+    at = list(classes).index(positive)
+    return np.where(p[:, at] >= threshold, positive, names[1 - at])
+
+
+def _left_out(n: int, found: pd.Series, rows: pd.DataFrame, unseen: pd.DataFrame, images: pd.DataFrame) -> list[str]:
+    notes = []
+    if unknown := int(found.isna().sum()):
+        notes.append(f"{unknown:,} of {n:,} scores are of images that the report does not hold; they are left out.")
+    seen = set(images.loc[images["set"] == VALIDATION, "path"])
+    if train := int(found.isin(seen - set(rows["path"])).sum()):
+        notes.append(f"{train:,} of {n:,} scores are of training images; they are left out.")
+    for name, part in unseen.groupby("set", sort=False):
+        if missing := len(part) - int((rows["set"] == name).sum()):
+            notes.append(f"{missing:,} of the {len(part):,} images of “{name}” have no score.")
+    return notes
+
+
+def keep_imported(model: TrainedModel, said: Predictions, models: Path, predictions: Path) -> Path:
+    """Write the detector's passport into ``models/NAME`` and what it said into ``predictions/NAME.csv``."""
+    there = next((p for p in persist.passports(models) if p["name"] == model.name), None)
+    if there is not None and there["reads"] != READS:
+        raise DataError(f"{model.name!r} is a model that was trained here; choose another name with --name")
+    said.write(predictions / f"{model.name}.csv")
+    return persist.save(model, models)
