@@ -16,6 +16,7 @@ from classify.methods import Method, get_method
 from classify.metrics import SCORES
 from classify.plan import checked_name, versions
 from classify.predictions import VALIDATION, Predictions
+from classify.provenance import code_sha256, environment
 from classify.trained import TrainedModel, made, predictions_table
 from classify.tuning import Tuned
 from featex.errors import InputError
@@ -245,5 +246,7 @@ def _passport(job: Ensemble, cv: dict, notes: list[str], seconds: float) -> dict
         "seed": first["seed"],
         "device": "cpu",
         "versions": versions(),
+        "environment": environment(),
+        "code_sha256": code_sha256(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -4,7 +4,9 @@ Colours are those of Okabe and Ito (https://jfly.uni-koeln.de/color/), which mos
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from textwrap import fill
 
 import matplotlib
@@ -18,6 +20,7 @@ from sklearn.metrics import roc_curve
 from classify.errors import DataError
 from classify.metrics import SCORES, fold_scores, positive_class, score_table
 from classify.predictions import SET_TITLES, VALIDATION, Predictions
+from classify.sections import Picture
 
 BLUE, ORANGE, GREEN, PURPLE, SKY, RED, BLACK = (
     "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000",
@@ -43,6 +46,8 @@ STYLE = {
     "text.parse_math": False,  # a class may be called "$"
 }
 WIDTH = 10  # inches, the width of the page
+DPI = 160
+METADATA = {"png": {"Software": None}, "svg": {"Date": None}}
 
 
 @dataclass(frozen=True)
@@ -61,9 +66,32 @@ class Drawing:
         rows = self.rows(predictions, positive, passports)
         if rows.empty:
             raise DataError("these predictions have nothing this figure could show; see what its caption asks for")
-        fonts = ["DejaVu Sans", *(name for name in CJK if name in get_font_names())]
-        with matplotlib.rc_context({**STYLE, "font.family": fonts}):
+        return self.drawn(rows)
+
+    def drawn(self, rows: pd.DataFrame) -> Figure:
+        """Return the figure of such rows, in the style of the page."""
+        with styled():
             return self.draw(rows)
+
+
+@contextmanager
+def styled():
+    """Draw figures in the style of the page, in fonts that have the letters of most names."""
+    fonts = ["DejaVu Sans", *(name for name in CJK if name in get_font_names())]
+    with matplotlib.rc_context({**STYLE, "font.family": fonts}):
+        yield
+
+
+def pictured(name: str, caption: str, figure: Figure, rows: pd.DataFrame) -> Picture:
+    """Return a figure as ``<name>.png``, with the same as SVG and the rows that it draws as CSV beside it."""
+    files = {}
+    for kind in ("png", "svg"):
+        file = BytesIO()
+        with matplotlib.rc_context({"svg.hashsalt": name}):  # equal figures are equal files
+            figure.savefig(file, format=kind, dpi=DPI, bbox_inches="tight", pad_inches=0.05, metadata=METADATA[kind])
+        files[kind] = file.getvalue()
+    beside = {f"{name}.svg": files["svg"], f"{name}.csv": rows.to_csv(index=False).encode()}
+    return Picture(f"{name}.png", caption, files["png"], beside)
 
 
 def accuracy_rows(

@@ -1,6 +1,7 @@
 """What all pages share: one look, numbers that do not break, pictures inside, and a folder that appears whole."""
 
 import base64
+import hashlib
 import re
 import shutil
 import tempfile
@@ -23,7 +24,7 @@ def render(template: Path, page: dict) -> str:
     Parameters
     ----------
     template : Path
-        A file that extends ``page.html``; the filter ``numbers`` and ``figure.html`` are there for it.
+        A file that extends ``page.html``; the filter ``numbers``, ``section.html`` and ``figure.html`` are there.
     page : dict
         What the template names, and for ``page.html``: ``title``, ``notices`` (a list) and ``command`` ("" for none).
     """
@@ -32,7 +33,10 @@ def render(template: Path, page: dict) -> str:
         loader=jinja2.FileSystemLoader(folders), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
     environment.filters["numbers"] = numbers
-    return environment.get_template(template.name).render(page)
+    script = Path(__file__).with_name("sort.js").read_text(encoding="utf-8")
+    # The page's policy lets this very script run and no other
+    sha256 = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return environment.get_template(template.name).render(page, script=Markup(script), script_sha256=sha256)
 
 
 def numbers(text: str) -> Markup:
@@ -55,8 +59,23 @@ def figure(file: str, caption: str, data: bytes) -> dict:
     with Image.open(BytesIO(data)) as image:
         dpi = image.info.get("dpi", (96, 96))[0]
         width, kind = round(96 / dpi * image.width), image.get_format_mimetype()  # CSS pixels: text fits the page's
-    uri = f"data:{kind};base64,{base64.b64encode(data).decode()}"
-    return {"file": file, "caption": caption, "width": width, "uri": uri}
+    return {"file": file, "caption": caption, "width": width, "uri": uri(data, kind), "beside": []}
+
+
+def uri(data: bytes, kind: str) -> str:
+    """Return bytes of a media type as part of a page."""
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def own_files(index: Path, mark: str) -> set[str]:
+    """Return the names of the files of an older page: itself, all that it links to, and what it has for others.
+
+    None if it has no such mark."""
+    try:
+        text = index.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return set()
+    return {index.name, "section", *re.findall(r'href="([^"#/:]+)"', text)} if mark in text else set()
 
 
 @contextmanager

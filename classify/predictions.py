@@ -13,10 +13,16 @@ from featex.disk import born_whole
 
 VALIDATION, HELD_OUT = "validation", "test"
 SET_TITLES = {HELD_OUT: "held-out"}  # a custom set goes by its own name
+
 TEXT = ("model", "set", "path", "label", "predicted", "split", "source", "group")
 COLUMNS = (*TEXT, "fold")
 PROB = "prob_"
 SUM_TOLERANCE = 1e-3  # another tool's CSV may carry four decimals; ours carries all of them
+
+
+def set_title(name: str) -> str:
+    """Return what a set is called to a reader: "held-out" for the test set, its own name for any other."""
+    return SET_TITLES.get(name, name)
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ import pandas as pd
 
 from classify.metrics import wilson
 from classify.predictions import HELD_OUT, SET_TITLES, VALIDATION
-from classify.verdict import count, spread, with_interval
+from classify.words import count, spread, with_interval
 
 CUSTOM = "custom"
 SETS = (VALIDATION, HELD_OUT, CUSTOM)  # what a published number may stand beside

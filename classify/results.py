@@ -2,16 +2,23 @@
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from classify import persist
 from classify.ensemble import Ensemble
+from classify.gallery import N_NEAR, Gallery, shown_errors
+from classify.imported import READS
+from classify.neighbours import neighbours
+from classify.notices import of_making
 from classify.plan import Plan
 from classify.predictions import Predictions
 from classify.report import write_report
+from classify.sections import read_section
+from classify.splits import partition
 from classify.tuning import Tuned
-from classify.verdict import listed
 from featex.errors import InputError, unknown
+from featex.features import Features
 
 
 def keep(tuned: Tuned, models: Path, predictions: Path, *, done_with: Path | None = None) -> Path:
@@ -101,36 +108,73 @@ def report_models(report: str | None, models: Path) -> list[dict]:
     return [p for p in chosen if p["data"]["digest"] == digest]
 
 
-def write_report_on(
-    report: str | None, models: Path, predictions: Path, reports: Path, *, names: list[str] | None = None
-) -> Path:
-    """Write ``reports/REPORT/index.html`` on the models that belong to a report, and return its path.
+@dataclass(frozen=True)
+class Shelf:
+    """Where what a report is made from is kept, and where it goes.
 
     Parameters
     ----------
-    report : str or None
-        None takes that of the newest model.
-    names : list of str, optional
-        Only these models, and detectors that were imported.
-
-    Raises
-    ------
-    InputError
-        If there is no such model, or its predictions have gone.
+    models, predictions, reports, gallery : Path
+    found : tuple of Path
+        Folders that hold, for each data set, what else was found out of it, such as audits; see
+        `classify.sections.read_section`.
     """
-    chosen = report_models(report, models)
-    if names is not None:
-        chosen = [p for p in chosen if p["name"] in names or p["reads"] == "scores"]
-    tables = read_predictions(chosen, predictions)
-    commands = dict.fromkeys(passport["command"] for passport in chosen if passport["command"])
-    return write_report(
-        Predictions.concat(tables),
-        chosen,
-        reports / chosen[-1]["report"],
-        title=_title(chosen),
-        notices=_notices(chosen),
-        command="\n".join([*commands, f"classify report {chosen[-1]['report']}"]),
-    )
+
+    models: Path
+    predictions: Path
+    reports: Path
+    gallery: Path
+    found: tuple[Path, ...] = ()
+
+    def write_report(
+        self, report: str | None = None, *, names: Sequence[str] | None = None, features: Features | None = None
+    ) -> Path:
+        """Write ``reports/REPORT/index.html`` on the models that belong to a report, and return its path.
+
+        Parameters
+        ----------
+        report : str, optional
+            By default that of the newest model.
+        names : sequence of str, optional
+            Only these models, and detectors that were imported.
+        features : Features, optional
+            Of the set, where they are at hand: the nearest training images of errors are then found, and kept.
+
+        Raises
+        ------
+        InputError
+            If there is no such model, or its predictions have gone.
+        """
+        chosen = report_models(report, self.models)
+        if names is not None:
+            chosen = [p for p in chosen if p["name"] in names or p["reads"] == READS]
+        predictions = Predictions.concat(read_predictions(chosen, self.predictions))
+        data = chosen[-1]["data"]
+        gallery = Gallery(self.gallery / f"{data['set']}-{data['digest'][:12]}", Path(data["root"]))
+        if features is not None:
+            _find_neighbours(gallery, predictions, features)
+        sections = [read_section(folder / data["set"], data["images"]) for folder in self.found]
+        report, commands = chosen[-1]["report"], dict.fromkeys(p["command"] for p in chosen if p["command"])
+        return write_report(
+            predictions,
+            chosen,
+            self.reports / report,
+            title=_title(chosen),
+            notices=of_making(chosen),
+            sections=[section for section in sections if section],
+            gallery=gallery,
+            command="\n".join(
+                [*dict.fromkeys(p["command"] for p in chosen if p["command"]), f"classify report {report}"]
+            ),
+        )
+
+
+def _find_neighbours(gallery: Gallery, predictions: Predictions, features: Features) -> None:
+    known = set(gallery.neighbours()["path"])
+    paths = dict.fromkeys(path for model in predictions.models for path in shown_errors(predictions, model))
+    if new := [path for path in paths if path not in known]:
+        train = partition(features.rows).train
+        gallery.keep_neighbours(neighbours(features, train, new, k=N_NEAR))
 
 
 def _title(passports: list[dict]) -> str:
@@ -138,20 +182,3 @@ def _title(passports: list[dict]) -> str:
         if study := passport.get("published"):
             return f"{study['title']}: run again"
     return f"What tells the classes of {passports[-1]['data']['set']} apart, and how well"
-
-
-def _notices(passports: list[dict]) -> list[str]:
-    notices = []
-    untrained = [p for p in passports if p["extractor"] and not p["extractor"]["trained"]]
-    if untrained:
-        notices.append(
-            f"The features of {', '.join(p['name'] for p in untrained)} come from an UNTRAINED "
-            f"{untrained[0]['extractor']['backbone']} (random weights): ImageNet weights could not be had, or were not "
-            "asked for. Judge no deep features by these scores."
-        )
-    if started := [p["name"] for p in passports if (p.get("settings") or {}).get("weights") == "random"]:
-        notices.append(
-            f"{listed(started)} started from UNTRAINED (random) weights: ImageNet weights could not be had, or were "
-            "not asked for. Judge no fine-tuned net by these scores."
-        )
-    return [*notices, *dict.fromkeys(note for passport in passports for note in passport["notes"])]

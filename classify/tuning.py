@@ -16,8 +16,9 @@ from classify.calibration import Calibration
 from classify.errors import ModelError
 from classify.inputs import read_inputs
 from classify.metrics import positive_class
-from classify.plan import Plan, versions
+from classify.plan import Plan, images_digest, versions
 from classify.predictions import VALIDATION, Predictions
+from classify.provenance import code_sha256, environment
 from classify.trained import TrainedModel, predictions_table
 from classify.validation import CrossValidation, Folded
 from featex.disk import cannot_write
@@ -194,6 +195,7 @@ def _passport(
             "set": job.features.name,
             "root": str(job.features.root),
             "digest": job.data_digest,
+            "images": images_digest(rows),
             "n_train": len(job.parts.train),
             "counts": {name: rows["label"].iloc[index].value_counts().to_dict() for name, index in used.items()},
         },
@@ -215,6 +217,8 @@ def _passport(
         "seed": job.seed,
         "device": job.settings.get("device", "cpu"),
         "versions": versions(),
+        "environment": environment(),
+        "code_sha256": code_sha256(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 

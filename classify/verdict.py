@@ -1,11 +1,12 @@
 """What the numbers say, in words: which model was chosen, and how it does on images it has not seen."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 import pandas as pd
 
 from classify.metrics import SCORES, against_chance, difference
 from classify.predictions import HELD_OUT, Predictions
+from classify.words import count, listed, percent, spread, with_interval
 
 SELECTION = "a selection score, not a result"
 
@@ -105,31 +106,5 @@ def _fall(held_out, row, name) -> str:
     return f"From held-out to “{name}” accuracy falls by {fall:.1f} points ({low:.1f}–{high:.1f})."
 
 
-def percent(value: float) -> str:
-    """Return 0.92 as "92.0 %", and NaN as a dash."""
-    return "—" if pd.isna(value) else f"{100 * value:.1f} %"
-
-
-def with_interval(row: pd.Series, score: str = "accuracy") -> str:
-    """Return "92.0 % (87.4–95.0)"; the value alone where it has no interval."""
-    low, high = row[f"{score}_low"], row[f"{score}_high"]
-    return percent(row[score]) + ("" if pd.isna(low) else f" ({100 * low:.1f}–{100 * high:.1f})")
-
-
-def count(row: pd.Series) -> str:
-    """Return the number of images of a row, "1,169"."""
-    return f"{int(row['n']):,}"
-
-
-def spread(row: pd.Series) -> str:
-    """Return "91.4 ± 2.5 %": mean and sample standard deviation over folds."""
-    return percent(row["mean"]) if pd.isna(row["std"]) else f"{100 * row['mean']:.1f} ± {100 * row['std']:.1f} %"
-
-
 def _images(name: str, row: pd.Series) -> str:
     return f"{count(row)} held-out images" if name == HELD_OUT else f"{count(row)} images of “{name}”"
-
-
-def listed(parts: Sequence[str]) -> str:
-    """Return "a, b and c"."""
-    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)

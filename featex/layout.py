@@ -13,3 +13,8 @@ PREDICTIONS = ARTIFACTS / "predictions"
 REPORTS = ARTIFACTS / "reports"
 LOOKS = ARTIFACTS / "looks"
 AUDITS = ARTIFACTS / "audits"
+GALLERY = ARTIFACTS / "gallery"
+STRESS = ARTIFACTS / "stress"
+TRANSFER = ARTIFACTS / "transfer"
+FOUND = (AUDITS, STRESS, TRANSFER)
+"""What pipelines find out about a set beside its scores; reports on the same images show it too."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from classify.plan import images_digest
 from featex.errors import InputError, unknown
 from featex.extraction import extract
 from featex.facts import FACTS
@@ -73,7 +74,7 @@ class Audit:
 
 
 def audit(
-    target: str | Path | None = None,
+    target: str | Path | StoredSet | None = None,
     *,
     only: Sequence[str] = (),
     backbone: str = "resnet18",
@@ -90,7 +91,7 @@ def audit(
 
     Parameters
     ----------
-    target : path or str, optional
+    target : path, str or StoredSet, optional
         A folder in one of the layouts that `featex.dataset.find_images` knows, whose features are extracted where they
         are not there yet; or the name of a set of features. By default the newest set.
     only : sequence of str
@@ -114,7 +115,9 @@ def audit(
     for check in only:
         if check not in CHECKS:
             raise unknown("check", check, CHECKS)
-    if target is not None and Path(target).is_dir():
+    if isinstance(target, StoredSet):
+        stored = target
+    elif target is not None and Path(target).is_dir():
         options = {"backbone": backbone, "weights": weights, "device": device, "name": name, **dataset_options}
         stored = extract(target, project / FEATURES, progress=progress, **options).stored
     else:
@@ -131,6 +134,7 @@ def audit(
         project / AUDITS / stored.name,
         title=f"What could tell the classes of {stored.name} apart without their content",
         facts=_facts(subject),
+        images=images_digest(subject.rows),
         command=command,
     )
     return Audit(page, tuple(findings))

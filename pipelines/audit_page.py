@@ -1,18 +1,12 @@
 """One page that shows what an audit found, the worst first, with its tables and pictures as files beside it."""
 
-import re
 from collections.abc import Mapping, Sequence
-from math import isnan
-from numbers import Integral, Real
 from pathlib import Path
 
-import pandas as pd
+from classify.pages import own_files, page_folder, render
+from classify.sections import FileNames, Section, shown, write_section
+from pipelines.findings import LEVELS, Finding
 
-from classify.pages import figure, page_folder, render
-from classify.verdict import percent, with_interval
-from pipelines.findings import LEVELS, Finding, Table
-
-MOST_ROWS = 20  # of a table on the page; its CSV holds all
 MARK = '<meta name="generator" content="pipelines audit">'  # in audit.html: the files this page links to are its own
 
 
@@ -23,6 +17,7 @@ def write_page(
     *,
     title: str,
     facts: Mapping[str, str],
+    images: str = "",
     command: str = "",
 ) -> Path:
     """Write the folder `out`: a self-contained ``index.html``, and its tables as CSV and its pictures beside it.
@@ -37,6 +32,8 @@ def write_page(
         Titles of the checks that were made, by name.
     facts : mapping of str to str
         What was audited and how: terms and their text.
+    images : str
+        Their digest, so that reports on the same images may show the verdict too.
     command : str
         What makes this page again.
 
@@ -53,7 +50,7 @@ def write_page(
         `out` cannot be written.
     """
     out, names, by_check = Path(out), FileNames(), _by_check(findings, checks)
-    with page_folder(out, _own_files(out / "index.html")) as folder:
+    with page_folder(out, own_files(out / "index.html", MARK)) as folder:
         page = {
             "title": title,
             "notices": [],
@@ -65,7 +62,13 @@ def write_page(
             ],
             "fine": [checks[name] for name, own in by_check.items() if {one.level for one in own} == {"fine"}],
             "sections": [
-                {"name": name, "title": checks[name], "findings": [_shown(one, folder, names) for one in own]}
+                {
+                    "name": name,
+                    "title": checks[name],
+                    "findings": [
+                        {"level": one.level, "sentence": one.sentence, **shown(one, folder, names)} for one in own
+                    ],
+                }
                 for name, own in by_check.items()
             ],
             "facts": facts,
@@ -73,7 +76,15 @@ def write_page(
         }
         text = render(Path(__file__).with_name("audit.html"), page)
         (folder / "index.html").write_text(text, encoding="utf-8")
+        write_section(_section(findings, checks), folder, images)
     return out / "index.html"
+
+
+def _section(findings: Sequence[Finding], checks: Mapping[str, str]) -> Section:
+    """Return what a report shows of an audit: its verdict, and how well each kind of shortcut tells the label."""
+    said = [f"{checks[one.check]}: {one.sentence}" for one in _worst_first(findings) if one.level != "fine"]
+    families = next((one.tables for one in findings if one.check == "shortcuts" and one.tables), ())
+    return Section("audit", "The audit: what could inflate these scores", [headline(findings), *said], families[:1])
 
 
 def verdict_lines(findings: Sequence[Finding], checks: Mapping[str, str]) -> list[str]:
@@ -103,75 +114,6 @@ def headline(findings: Sequence[Finding]) -> str:
     return "Nothing was found that would inflate a score." if findings else "Nothing was looked at."
 
 
-class FileNames:
-    """Names of files for what checks call things: safe on any disk, and each given once."""
-
-    def __init__(self):
-        self.given = {"index.html"}
-
-    def new(self, wish: str, suffix: str) -> str:
-        """Return `wish` with all but letters, digits, "-" and "_" replaced, and numbered where it is taken."""
-        stem = re.sub(r"[^\w-]+", "-", wish).strip("-") or "unnamed"
-        name, number = stem, 1
-        while f"{name}{suffix}".casefold() in self.given:
-            number += 1
-            name = f"{stem}-{number}"
-        self.given.add(f"{name}{suffix}".casefold())
-        return f"{name}{suffix}"
-
-
-def _shown(finding: Finding, folder: Path, names: FileNames) -> dict:
-    """Write a finding's tables and pictures, and return it for the page."""
-    figures = []
-    for picture in finding.pictures:
-        name = names.new(Path(picture.name).stem, Path(picture.name).suffix)
-        (folder / name).write_bytes(picture.data)
-        figures.append(figure(name, picture.caption, picture.data))
-    return {
-        "level": finding.level,
-        "sentence": finding.sentence,
-        "tables": [_table(table, folder, names) for table in finding.tables],
-        "figures": figures,
-    }
-
-
-def _table(table: Table, folder: Path, names: FileNames) -> dict:
-    name, n = names.new(table.name, ".csv"), len(table.rows)
-    table.rows.to_csv(folder / name, index=False)
-    part = table.rows.head(MOST_ROWS)
-    limits = {f"{column} {end}" for column in part for end in ("low", "high") if f"{column} low" in part}
-    shown = [column for column in part if column not in limits]
-    columns = [_column(part, column, column in table.percent) for column in shown]
-    cut = f"the first {MOST_ROWS} of {n:,} rows" if n > MOST_ROWS else ""
-    return {
-        "title": table.title,
-        "file": name,
-        "header": [str(column) for column in shown],
-        "rows": list(zip(*columns, strict=True)),
-        "cut": cut,
-    }
-
-
-def _column(part: pd.DataFrame, column: str, as_percent: bool) -> list[str]:
-    """Return a column as texts, each with its interval where the table has columns for its ends."""
-    if f"{column} low" in part:
-        names = {column: "value", f"{column} low": "value_low", f"{column} high": "value_high"}
-        return [with_interval(row, "value") for _, row in part[list(names)].rename(columns=names).iterrows()]
-    return [_text(value, as_percent) for value in part[column]]
-
-
-def _text(value, as_percent: bool) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if not isinstance(value, Real):
-        return "—" if value is None else str(value)
-    if as_percent or isnan(value):
-        return percent(value)
-    if isinstance(value, Integral) or abs(value) >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:.3g}"
-
-
 def _by_check(findings: Sequence[Finding], checks: Mapping[str, str]) -> dict[str, list[Finding]]:
     """Return the findings of each check, the worst first."""
     by_check = {name: [] for name in checks}
@@ -187,15 +129,6 @@ def _worst_first(findings: Sequence[Finding]) -> list[Finding]:
 def _badness(finding: Finding) -> int:
     """Return 0 for the worst level, then 1 and 2."""
     return len(LEVELS) - 1 - LEVELS.index(finding.level)
-
-
-def _own_files(index: Path) -> set[str]:
-    """Return the names of the files of an older audit: its page and all that this links to; none if it is another's."""
-    try:
-        text = index.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return set()
-    return {index.name, *re.findall(r'href="([^"#/:]+)"', text)} if MARK in text else set()
 
 
 def _number(n: int) -> str:

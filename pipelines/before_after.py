@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from classify.verdict import with_interval
+from classify.words import with_interval
 from featex.cache import content_key
 from featex.dataset import find_images
 from featex.errors import ImageError

@@ -98,6 +98,9 @@ def cli() -> None:
     help="Any other choice for nets, such as train=all; see classify models --model NAME. Repeatable.",
 )
 @click.option("--name", show_default="the study's or the folder's", help="What to call the set and its report.")
+@click.option(
+    "--audit/--no-audit", "audited", default=True, help="Look first for what could inflate the scores; on the page."
+)
 @told_by_table
 def compare(
     directory: str | None, only: str | None, classes: tuple[str, ...], recipe: tuple[str, ...], **options

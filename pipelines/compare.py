@@ -1,4 +1,4 @@
-"""compare: extract -> tune each -> predict -> report, of the usual models or of a study; what is done is skipped."""
+"""compare: extract, audit, tune each, predict, report, of the usual models or of a study; what is done is skipped."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,15 +11,17 @@ from classify.ensemble import combine, plan_ensemble
 from classify.errors import ModelError
 from classify.methods import METHODS
 from classify.models import ModelSpec, get_model
-from classify.plan import N_FOLDS, Plan, plan, settled
-from classify.results import find_members, is_kept, keep, read_predictions, replaced, write_report_on
+from classify.plan import N_FOLDS, Plan, images_digest, plan, settled
+from classify.results import Shelf, find_members, is_kept, keep, read_predictions, replaced
+from classify.sections import read_section
 from classify.tuning import Tuned, tune
 from featex.errors import unknown
 from featex.extraction import extract
-from featex.features import Features
-from featex.layout import DATA, FEATURES, PREDICTIONS, REPORTS, STUDIES
+from featex.features import Features, StoredSet
+from featex.layout import AUDITS, DATA, FEATURES, FOUND, GALLERY, PREDICTIONS, REPORTS, STUDIES
 from featex.layout import MODELS as MODELS_DIR
 from featex.progress import Progress
+from pipelines.audit import audit
 from pipelines.duplicates import find_duplicates, grouped, hash_images
 from pipelines.studies import Study
 from pipelines.study_files import load_study
@@ -57,6 +59,7 @@ def compare(
     max_epochs: int | None = None,
     recipe: Mapping[str, object] = MappingProxyType({}),
     name: str | None = None,
+    audited: bool = True,
     project: Path = Path("."),
     command: str = "",
     progress: Progress | None = None,
@@ -86,6 +89,8 @@ def compare(
         As `classify.plan.plan` takes them; given, they go before `quick`.
     recipe : mapping
         Fields of `classify.recipe.Recipe`, for nets.
+    audited : bool
+        Whether what could inflate the scores is looked for first, and stands on the page.
     project : Path
         The folder that artifacts/ is in.
     command : str
@@ -127,6 +132,8 @@ def compare(
         f"features: {extraction.computed:,} computed, {extraction.cached:,} cached, {extraction.failed:,} failed"
     )
     features, notes = extraction.load(), []
+    if audited:
+        _audit(extraction.stored, features, project, seed, progress)
     if told and told.near_duplicates:
         features, note = _copies_grouped(features, progress)
         notes.append(note)
@@ -158,13 +165,22 @@ def compare(
     seeing = [job.name for job in jobs if job.spec.name != BLIND]
     if len(seeing) > 1 and not told:  # a study is run as it was
         names += [_combine(method, seeing, project, command, progress) for method in METHODS]
-    return write_report_on(
-        jobs[0].report,
+    shelf = Shelf(
         project / MODELS_DIR,
         project / PREDICTIONS,
         project / REPORTS,
-        names=names,
+        project / GALLERY,
+        tuple(project / folder for folder in FOUND),
     )
+    return shelf.write_report(jobs[0].report, names=names, features=features)
+
+
+def _audit(stored: StoredSet, features: Features, project: Path, seed: int, progress: Progress) -> None:
+    if read_section(project / AUDITS / stored.name, images_digest(features.rows)):
+        progress.say("audit: done before")
+        return
+    for line in audit(stored, seed=seed, project=project, progress=progress).lines():
+        progress.say(f"audit: {line}")
 
 
 def _chosen(only: Sequence[str], told: Study | None) -> Sequence[str]:

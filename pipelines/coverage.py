@@ -9,11 +9,12 @@ from sklearn.cluster import KMeans
 
 from classify.errors import DataError
 from classify.metrics import wilson
+from classify.sections import Picture, Table
 from classify.splits import independent_units
-from classify.verdict import percent
+from classify.words import percent
 from pipelines.contact import contact_sheet
 from pipelines.figures import in_order, map_figure, principal, sizes_figure, spectrum_figure
-from pipelines.findings import Finding, Picture, Subject, Table
+from pipelines.findings import Finding, Subject
 from pipelines.leaks import sides_of
 
 PURE = 0.95

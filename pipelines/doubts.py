@@ -13,10 +13,11 @@ from sklearn.preprocessing import StandardScaler
 
 from classify.errors import DataError
 from classify.metrics import wilson
+from classify.sections import Picture, Table
 from classify.splits import folds, independent_units
-from classify.verdict import percent
+from classify.words import percent
 from pipelines.contact import contact_sheet
-from pipelines.findings import Finding, Picture, Subject, Table
+from pipelines.findings import Finding, Subject
 
 N_FOLDS = 5
 STRENGTHS = (0.001, 0.01, 0.1, 1.0)

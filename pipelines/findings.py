@@ -1,10 +1,11 @@
 """What crosses the doors of an audit: the subject that every check looks at, and the findings it comes back with."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from classify.sections import Picture, Table
 from featex.features import Features
 from pipelines.looks import Looks
 
@@ -43,29 +44,6 @@ class Subject:
         from classify.splits import partition
 
         return partition(self.rows).train
-
-
-@dataclass(frozen=True, eq=False)
-class Table:
-    """Rows to show and to write as ``<name>.csv``.
-
-    Shares in columns of `percent` are shown as such. A share whose 95 % interval stands in columns ``<its name> low``
-    and ``<its name> high`` is shown with it in one cell.
-    """
-
-    name: str
-    title: str
-    rows: pd.DataFrame
-    percent: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Picture:
-    """An image file (PNG or JPEG) to show and to write as ``<name>``, with a caption that says what to see."""
-
-    name: str
-    caption: str
-    data: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, eq=False)

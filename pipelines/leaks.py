@@ -9,12 +9,13 @@ import pandas as pd
 from classify.errors import DataError
 from classify.metrics import wilson
 from classify.predictions import HELD_OUT
+from classify.sections import Picture, Table
 from classify.splits import TRAINING, independent_units, partition
-from classify.verdict import percent
+from classify.words import percent
 from featex.errors import InputError
 from pipelines.contact import contact_sheet
 from pipelines.duplicates import Duplicates, find_duplicates
-from pipelines.findings import Finding, Picture, Subject, Table
+from pipelines.findings import Finding, Subject
 
 CHECK = "leaks"
 MOST = 0.05

@@ -14,10 +14,11 @@ from classify.calibration import class_scores
 from classify.errors import DataError
 from classify.metrics import SCORES, interval, positive_class
 from classify.models import MODELS
+from classify.sections import Table
 from classify.shortcuts import FAMILIES, fact_matrix, properties
 from classify.splits import folds, independent_units
-from classify.verdict import listed, percent
-from pipelines.findings import Finding, Subject, Table
+from classify.words import listed, percent
+from pipelines.findings import Finding, Subject
 from pipelines.leaks import sides_of
 from pipelines.looks import Looks
 from pipelines.properties import BY_IT_ALONE, differing, in_words, shown

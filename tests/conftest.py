@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from classify.results import Shelf
 from featex.backbones import BACKBONES
 from featex.facts import file_facts
 from featex.weights import find_weights, load_weights
@@ -81,6 +82,12 @@ def run_command(monkeypatch, tmp_path, capsys):
         return (code, out, err) if isinstance(code, int) else (1, out, f"{err}{code}\n")
 
     return run
+
+
+@pytest.fixture
+def shelf(tmp_path) -> Shelf:
+    """Where a report is made from, in folders below `tmp_path`."""
+    return Shelf(*(tmp_path / folder for folder in ("models", "predictions", "reports", "gallery")))
 
 
 @pytest.fixture(scope="session")

@@ -29,12 +29,17 @@ def blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
 
 
-def run(project, *command):
-    environment = {**os.environ, "FEATEX_WEIGHTS": "random", "PATH": f"{BIN}:{os.environ['PATH']}"}
-    return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
+@pytest.fixture
+def run(weights_file):
+    environment = {**os.environ, "FEATEX_WEIGHTS": weights_file, "PATH": f"{BIN}:{os.environ['PATH']}"}
+
+    def run(project, *command):
+        return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
+
+    return run
 
 
-def test_every_console_command_exits_well(project):
+def test_every_console_command_exits_well(project, run):
     commands = [line.removeprefix("$ ") for block in blocks("console") for line in block.splitlines()]
     assert len(commands) >= 10
     for command in commands:
@@ -46,13 +51,13 @@ def test_every_console_command_exits_well(project):
     assert (project / "predictions.csv").read_text().startswith("path,label,prob_ai,prob_real\n")
 
 
-def test_python_code_runs(project):
+def test_python_code_runs(project, run):
     for block in blocks("python"):
         done = run(project, sys.executable, "-c", block)
         assert done.returncode == 0, done.stderr
 
 
-def test_the_first_commands_work_with_no_option_at_all(tmp_path):
+def test_the_first_commands_work_with_no_option_at_all(tmp_path, run):
     project = new_project(tmp_path)
     for command in (["featex", "--help"], ["featex", "extract"], ["classify", "tune", "--model", "svm"]):
         done = run(project, *command)

@@ -9,7 +9,7 @@ from classify.imported import import_scores, keep_imported, read_scores
 from classify.metrics import score_table
 from classify.plan import plan
 from classify.predictions import VALIDATION, Predictions
-from classify.results import keep, write_report_on
+from classify.results import keep
 from classify.tuning import tune
 
 
@@ -125,7 +125,9 @@ def test_files_that_are_no_scores_are_refused(tmp_path):
     assert list(read_scores(path)) == ["path", "score"]
 
 
-def test_an_imported_detector_stands_on_the_page_and_cannot_be_run_or_combined(tuned, unseen, tmp_path, run_command):
+def test_an_imported_detector_stands_on_the_page_and_cannot_be_run_or_combined(
+    tuned, unseen, tmp_path, run_command, shelf
+):
     models, predictions = tmp_path / "models", tmp_path / "predictions"
     keep(tuned, models, predictions)
     file = tmp_path / "theirs.csv"
@@ -134,7 +136,7 @@ def test_an_imported_detector_stands_on_the_page_and_cannot_be_run_or_combined(t
     code, out, err = run_command(cli, "import", file, "--name", "theirs", *places)
     assert (code, err) == (0, "")
     assert "classify report toy" in out
-    page = write_report_on(None, models, predictions, tmp_path / "reports", names=["logreg-toy"]).read_text()
+    page = shelf.write_report(names=["logreg-toy"]).read_text()
     assert "what it was trained on is not known here" in page
     assert page.count("theirs") > 5
     assert "logreg-toy is right on" in page  # what has no folds is not chosen

@@ -1,4 +1,6 @@
 import base64
+import hashlib
+import re
 from io import BytesIO
 
 import jinja2
@@ -6,7 +8,7 @@ import pytest
 from PIL import Image
 
 from classify.errors import DataError
-from classify.pages import figure, numbers, page_folder, render
+from classify.pages import figure, numbers, own_files, page_folder, render
 from featex.errors import StoreError
 
 
@@ -35,6 +37,22 @@ def test_pages_share_their_frame_and_fetch_nothing(template):
     assert html.index("Beware.") < html.index("&lt;b&gt;") < html.index("pipelines audit x")
     assert "default-src 'none'" in html
     assert "Make it again" not in render(template(""), page | {"command": ""})
+
+
+def test_the_pages_own_script_is_the_only_one_that_may_run(template):
+    html = render(template(""), {"title": "", "notices": [], "command": ""})
+    (script,) = re.findall(r"<script>(.*?)</script>", html, flags=re.DOTALL)
+    sha256 = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{sha256}'" in html
+    assert "table.sortable" in script
+
+
+def test_an_older_page_is_known_by_its_mark_and_its_links(tmp_path):
+    index = tmp_path / "index.html"
+    assert own_files(index, "MARK") == set()
+    index.write_text('MARK <a href="a.csv"> <a href="#top"> <a href="https://x.org"> <a href="../up.csv">')
+    assert own_files(index, "MARK") == {"index.html", "section", "a.csv"}
+    assert own_files(index, "OTHER") == set()
 
 
 def test_a_name_that_the_page_lacks_is_no_empty_place(template):

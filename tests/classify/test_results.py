@@ -4,7 +4,7 @@ import pytest
 
 from classify.ensemble import combine, plan_ensemble
 from classify.plan import plan
-from classify.results import find_members, is_kept, keep, read_predictions, replaced, write_report_on
+from classify.results import find_members, is_kept, keep, read_predictions, replaced
 from classify.tuning import tune
 from featex.errors import InputError
 
@@ -29,12 +29,12 @@ def test_what_is_kept_is_known_by_its_digest_and_trials(make_features, tmp_path)
     assert not is_kept(job, *places)
 
 
-def test_a_report_is_on_the_models_of_the_newest_data(make_features, tmp_path):
+def test_a_report_is_on_the_models_of_the_newest_data(make_features, tmp_path, shelf):
     run(tmp_path, plan("forest", make_features(n=24), trials=1, n_folds=3))
     features = make_features()
     run(tmp_path, plan("svm", features, trials=1, n_folds=3))
     run(tmp_path, plan("logreg", features, trials=1, n_folds=3))
-    path = write_report_on(None, tmp_path / "models", tmp_path / "predictions", tmp_path / "reports")
+    path = shelf.write_report()
     page = path.read_text()
     assert path == tmp_path / "reports" / "toy" / "index.html"
     assert "svm-toy" in page
@@ -42,32 +42,32 @@ def test_a_report_is_on_the_models_of_the_newest_data(make_features, tmp_path):
     assert "forest-toy" not in page
 
 
-def test_a_report_says_first_what_spoils_it(make_features, tmp_path):
+def test_a_report_says_first_what_spoils_it(make_features, tmp_path, shelf):
     features = make_features()
     features.extractor["trained"] = False
     features.rows["split"] = ""
     run(tmp_path, plan("svm", features, trials=1, n_folds=3))
-    page = write_report_on("toy", tmp_path / "models", tmp_path / "predictions", tmp_path / "reports").read_text()
+    page = shelf.write_report("toy").read_text()
     assert page.index("UNTRAINED") < page.index("selection score")
     assert "held out by a hash" in page
 
 
-def test_a_net_that_started_from_random_weights_is_said_first(make_features, tmp_path):
+def test_a_net_that_started_from_random_weights_is_said_first(make_features, tmp_path, shelf):
     tuned = tune(plan("svm", make_features(), trials=1, n_folds=3))
     places = [tmp_path / place for place in ("models", "predictions", "reports")]
     for weights in ("resnet18.pth", "random"):
         passport = tuned.model.passport | {"settings": {"weights": weights}}
         keep(replace(tuned, model=replace(tuned.model, passport=passport)), *places[:2])
-        page = write_report_on("toy", *places).read_text()
+        page = shelf.write_report("toy").read_text()
         assert ("svm-toy started from UNTRAINED (random) weights" in page) == (weights == "random")
 
 
-def test_a_study_that_is_run_again_gives_the_page_its_title(make_features, tmp_path):
+def test_a_study_that_is_run_again_gives_the_page_its_title(make_features, tmp_path, shelf):
     features = make_features()
     study = {"study": "first", "title": "The first study", "source": "a journal", "notes": [], "scores": []}
     run(tmp_path, plan("svm", features, trials=1, n_folds=3, published=study))
     run(tmp_path, plan("logreg", features, trials=1, n_folds=3))
-    page = write_report_on("toy", tmp_path / "models", tmp_path / "predictions", tmp_path / "reports").read_text()
+    page = shelf.write_report("toy").read_text()
     assert "<h1>The first study: run again</h1>" in page
 
 
@@ -77,9 +77,9 @@ def test_a_recipe_is_another_model_than_the_best_of_a_search(make_features):
     assert recipe != one == two
 
 
-def test_no_model_is_a_sentence(tmp_path):
+def test_no_model_is_a_sentence(tmp_path, shelf):
     with pytest.raises(InputError, match=r"no model in .* belongs to a report; there are: none yet"):
-        write_report_on(None, tmp_path, tmp_path, tmp_path)
+        shelf.write_report()
 
 
 def test_a_model_that_would_be_replaced_is_named(make_features, tmp_path):
@@ -91,14 +91,14 @@ def test_a_model_that_would_be_replaced_is_named(make_features, tmp_path):
     assert replaced(plan("logreg", features), tmp_path / "models") == ""
 
 
-def test_predictions_that_have_gone_are_a_sentence(make_features, tmp_path):
+def test_predictions_that_have_gone_are_a_sentence(make_features, tmp_path, shelf):
     run(tmp_path, plan("svm", make_features(), trials=1, n_folds=3))
     (tmp_path / "predictions" / "svm-toy.csv").unlink()
     with pytest.raises(InputError, match=r"the predictions of svm-toy in .* have gone; make it again"):
-        write_report_on(None, tmp_path / "models", tmp_path / "predictions", tmp_path / "reports")
+        shelf.write_report()
 
 
-def test_an_ensemble_is_kept_and_reported_on_beside_its_members_and_known_again(make_features, tmp_path):
+def test_an_ensemble_is_kept_and_reported_on_beside_its_members_and_known_again(make_features, tmp_path, shelf):
     features = make_features()
     places = tmp_path / "models", tmp_path / "predictions"
 
@@ -111,7 +111,7 @@ def test_an_ensemble_is_kept_and_reported_on_beside_its_members_and_known_again(
     keep(combine(job(), read_predictions(job().passports, tmp_path / "predictions")), *places)
     assert is_kept(job(), *places)
     assert replaced(job(), tmp_path / "models") == ""
-    page = write_report_on(None, *places, tmp_path / "reports").read_text()
+    page = shelf.write_report().read_text()
     for sentence in ("was chosen from 3 models", "members svm-toy, logreg-toy", "<dd>predictions</dd>"):
         assert sentence in page
     run(tmp_path, plan("svm", features, trials=1, n_folds=3))

@@ -1,11 +1,15 @@
 """A study file that any test may change, and subjects of audits that need no images."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from classify.results import Shelf
 from featex.facts import FACTS
 from featex.features import Features
+from featex.layout import AUDITS, GALLERY, MODELS, PREDICTIONS, REPORTS
 from pipelines.duplicates import HASH, hash_image
 from pipelines.findings import Subject
 from pipelines.looks import Looks
@@ -74,5 +78,32 @@ def make_subject(tmp_path):
         )
         features = Features(X, rows, "toy", tmp_path, {"name": "toy-1"})
         return Subject(features, looks, pd.DataFrame(failed, columns=["path", "reason"]), seed)
+
+    return make
+
+
+@pytest.fixture
+def shelf_of():
+    """Return a function from a project's folder to the shelf that its reports are made from."""
+
+    def shelf_of(project: Path) -> Shelf:
+        return Shelf(*(project / place for place in (MODELS, PREDICTIONS, REPORTS, GALLERY)), (project / AUDITS,))
+
+    return shelf_of
+
+
+@pytest.fixture
+def make_sources(tmp_path, jpeg_facts):
+    """Return a function that makes Features of (label, source, n, place): noise, moved by 3 in column `place`."""
+
+    def make(*parts, seed: int = 0) -> Features:
+        rng, rows = np.random.default_rng(seed), []
+        for label, source, n, place in parts:
+            rows += [{"path": f"{source}/{i}.jpg", "label": label, "source": source, "place": place} for i in range(n)]
+        rows = pd.DataFrame(rows).assign(split="train", group="", size=1, mtime_ns=1, **jpeg_facts)
+        rows["key"] = [f"{i:064x}" for i in range(len(rows))]
+        X = rng.normal(size=(len(rows), 8)) + 3 * (rows.pop("place").to_numpy()[:, None] == np.arange(8))
+        extractor = {"name": "toy-1", "fingerprint": "1", "n_features": 8, "backbone": "toy", "weights": "none"}
+        return Features(X.astype(np.float32), rows, "toy", tmp_path, extractor)
 
     return make

@@ -8,9 +8,10 @@ import pytest
 from PIL import Image
 
 from classify.errors import DataError
+from classify.sections import FileNames, Picture, Table, read_section
 from pipelines import audit_page
-from pipelines.audit_page import FileNames, headline, verdict_lines, write_page
-from pipelines.findings import Finding, Picture, Table
+from pipelines.audit_page import headline, verdict_lines, write_page
+from pipelines.findings import Finding
 
 CHECKS = {"shortcuts": "Short cuts", "leaks": "Leaky sets", "balance": "Even classes", "doubts": "Doubted labels"}
 
@@ -46,9 +47,9 @@ class Page(HTMLParser):
         self.text = re.sub(r"\s+", " ", "".join(self.words))
 
     def handle_starttag(self, tag, attrs):
-        self.tags.add(tag)
+        self.tags.add(tag if tag != "script" or attrs else "our script")
         self.n_rows += tag == "tr"
-        self._style = tag == "style"
+        self._style = tag in ("style", "script")
         self.links += [value for name, value in attrs if name in ("src", "href", "action", "data")]
         self.ids |= {value for name, value in attrs if name == "id"}
 
@@ -103,9 +104,17 @@ def test_long_tables_are_cut_on_the_page_and_whole_beside_it(tmp_path):
 def test_folder_holds_the_page_its_tables_and_pictures_and_nothing_else(tmp_path):
     page(tmp_path)
     assert {path.name for path in (tmp_path / "audit").iterdir()} == {
-        "index.html", "pairs.csv", "classes.csv", "sheet.jpg",
+        "index.html", "pairs.csv", "classes.csv", "sheet.jpg", "section",
     }  # fmt: skip
     assert (tmp_path / "audit" / "sheet.jpg").read_bytes() == FINDINGS[0].pictures[0].data
+
+
+def test_reports_on_the_same_images_are_left_the_verdict(tmp_path):
+    page(tmp_path, images="a1")
+    section = read_section(tmp_path / "audit", "a1")
+    assert section.sentences[:2] == [headline(FINDINGS), "Leaky sets: Most images leak."]
+    assert "Short cuts" not in " ".join(section.sentences)
+    assert read_section(tmp_path / "audit", "b2") is None
 
 
 def test_page_fetches_nothing_and_links_only_to_its_own_files(tmp_path):
@@ -147,7 +156,7 @@ def test_hostile_names_stay_text_and_inside_the_folder(tmp_path):
     assert not found.tags & {"script", "i", "h6", "s", "u", "q"}
     assert "<script>1</script>" in found.text
     assert {path.name for path in (tmp_path / "audit").iterdir()} == {
-        "index.html", "up.csv", "up-2.csv", "a-b-1.csv", "INDEX.csv", "x-y.png",
+        "index.html", "up.csv", "up-2.csv", "a-b-1.csv", "INDEX.csv", "x-y.png", "section",
     }  # fmt: skip
     assert [path.name for path in tmp_path.iterdir()] == ["audit"]
 
@@ -164,7 +173,7 @@ def test_a_new_audit_takes_the_place_of_an_older_one_with_other_files(tmp_path):
     page(tmp_path, title="first")
     found = page(tmp_path, [Finding("leaks", "bad", "Now.", tables=(table("new"),))], title="second")
     assert "second" in found.text
-    assert {path.name for path in (tmp_path / "audit").iterdir()} == {"index.html", "new.csv"}
+    assert {path.name for path in (tmp_path / "audit").iterdir()} == {"index.html", "new.csv", "section"}
 
 
 def test_what_no_audit_wrote_is_never_swept_away(tmp_path):

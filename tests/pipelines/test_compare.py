@@ -23,7 +23,7 @@ class Listener(Progress):
 def run(data, tmp_path, weights_file):
     def run(only=("svm", "logreg"), **options):
         listener = Listener()
-        options = {"n_folds": 3, "trials": 1, "weights": weights_file, "device": "cpu", **options}
+        options = {"n_folds": 3, "trials": 1, "audited": False, "weights": weights_file, "device": "cpu", **options}
         return compare(data, only=only, project=tmp_path, progress=listener, **options), listener.lines
 
     return run
@@ -39,7 +39,9 @@ def test_every_model_has_a_quick_form():
 
 def test_data_is_the_folder_unless_told_otherwise(data, tmp_path, weights_file):
     data.rename(tmp_path / "data")
-    path = compare(only=["logreg"], project=tmp_path, n_folds=2, trials=1, weights=weights_file, device="cpu")
+    path = compare(
+        only=["logreg"], project=tmp_path, n_folds=2, trials=1, audited=False, weights=weights_file, device="cpu"
+    )
     assert path.parent.name == "data"
 
 
@@ -76,14 +78,11 @@ def test_a_quick_look_is_called_one_and_leaves_the_full_models_alone(run, tmp_pa
     assert (folds["svm-images"], folds["svm-images-quick"]) == (4, 3)
 
 
-def test_the_report_written_again_says_all_that_the_first_said(run, data, tmp_path):
-    from classify.results import write_report_on
-
+def test_the_report_written_again_says_all_that_the_first_said(run, data, tmp_path, shelf_of):
     (data / "train/ai/000.jpg").write_bytes(b"no image")
     path, _ = run(only=("svm",), quick=True, weights="random", command="pipelines compare images --quick")
     first = path.read_text()
-    places = (tmp_path / "artifacts" / name for name in ("models", "predictions", "reports"))
-    assert write_report_on("images-quick", *places).read_text() == first
+    assert shelf_of(tmp_path).write_report("images-quick").read_text() == first
     for word in ("quick look", "1 file cannot be used", "UNTRAINED", "pipelines compare images --quick"):
         assert word in first
 

@@ -7,7 +7,6 @@ from safetensors.torch import save_file
 from classify import persist
 from classify.models import get_model
 from classify.plan import settled
-from classify.results import write_report_on
 from featex.backbones import BACKBONES
 from featex.errors import InputError
 from pipelines.compare import BLIND, compare
@@ -78,7 +77,7 @@ def test_a_study_runs_from_its_folder_to_a_page_with_its_numbers_beside_ours(nam
     root = laid_out(name)
     models, image_size = CHEAP[name]
     few = {"n_folds": 2, "max_epochs": 1, "image_size": image_size, "weights": weights_folder, "device": "cpu"}
-    path = compare(study=name, only=models, quick=True, project=tmp_path, **few)
+    path = compare(study=name, only=models, quick=True, audited=False, project=tmp_path, **few)
     assert path == tmp_path / f"artifacts/reports/{name}-quick/index.html"
     study, page = load_study(name), path.read_text(encoding="utf-8")
     kept = {p["model"]: p for p in persist.passports(tmp_path / "artifacts/models")}
@@ -133,7 +132,7 @@ def run(data, tmp_path, weights_file):
     """Return a function that runs a study on `data` and returns the page and each model's passport."""
 
     def run(study, **options):
-        options = {"weights": weights_file, "device": "cpu", "project": tmp_path, **options}
+        options = {"weights": weights_file, "device": "cpu", "audited": False, "project": tmp_path, **options}
         page = compare(data, study=study, **options).read_text(encoding="utf-8")
         return page, {p["model"]: p for p in persist.passports(tmp_path / "artifacts/models")}
 
@@ -146,7 +145,7 @@ def test_a_setting_that_cannot_be_is_refused_before_any_work(study_file, run, tm
     assert not (tmp_path / "artifacts").exists()
 
 
-def test_a_study_of_ones_own_gives_models_settings_folds_and_name(study_file, run, tmp_path):
+def test_a_study_of_ones_own_gives_models_settings_folds_and_name(study_file, run, tmp_path, shelf_of):
     page, kept = run(study_file())
     assert set(kept) == {"svm", "lenet5", BLIND}
     assert {p["report"] for p in kept.values()} == {"small"}
@@ -162,8 +161,7 @@ def test_a_study_of_ones_own_gives_models_settings_folds_and_name(study_file, ru
     }
     assert kept["lenet5"]["published"]["scores"] == []
     assert re.search(r"80 % \(68\.2–88\.2\)<small>n += 60", page)
-    places = (tmp_path / "artifacts" / place for place in ("models", "predictions", "reports"))
-    assert write_report_on("small", *places).read_text(encoding="utf-8") == page
+    assert shelf_of(tmp_path).write_report("small").read_text(encoding="utf-8") == page
 
 
 def test_what_is_asked_for_goes_before_what_the_study_says(study_file, run):

@@ -1,0 +1,68 @@
+"""What a reader must know before any number: what spoils the scores of a report, or keeps them from being compared."""
+
+from collections.abc import Sequence
+
+from classify.predictions import VALIDATION, Predictions, set_title
+from classify.words import listed
+
+FEW_GROUPS = 10
+
+
+def differing_images(predictions: Predictions) -> list[str]:
+    """Return a notice for each set on which not all models judged the same images."""
+    notices = []
+    for name, part in predictions.labelled.groupby("set", sort=False):
+        times = part["path"].value_counts()
+        if (times < part["model"].nunique()).any():
+            notices.append(f"On {set_title(name)} the models judged different images, so their scores do not compare.")
+    return notices
+
+
+def few_groups(predictions: Predictions) -> list[str]:
+    """Return a notice for each unseen set whose images come from a handful of groups."""
+    notices = []
+    unseen = predictions.labelled[predictions.labelled["set"] != VALIDATION]
+    for name, part in unseen.groupby("set", sort=False):
+        grouped = part["group"] != ""
+        n = part["group"][grouped].nunique() + part["path"][~grouped].nunique()
+        if grouped.any() and n < FEW_GROUPS:
+            notices.append(
+                f"The images of {set_title(name)} come from {n} groups only (such as photographs or scenes): scores "
+                "on other groups may differ by more than the intervals say."
+            )
+    return notices
+
+
+def differing_making(passports: Sequence[dict]) -> list[str]:
+    """Return a notice for what models were not given alike: data, folds, score, features."""
+
+    def differ(part: str, *keys: str) -> bool:
+        told = [passport[part] for passport in passports if passport.get(part)]
+        return len({tuple(facts.get(key) for key in keys) for facts in told}) > 1
+
+    notices = []
+    if differ("data", "digest"):
+        notices.append("The models were not trained on the same data, so their scores do not compare.")
+    if differ("cv", "scoring", "n_folds"):
+        notices.append("The models were validated in different folds or by different scores, so these do not compare.")
+    if differ("extractor", "fingerprint"):
+        notices.append("The models read features of different extractors; see how each was made.")
+    return notices
+
+
+def of_making(passports: Sequence[dict]) -> list[str]:
+    """Return notices of how models were made: untrained weights, and whatever their passports note."""
+    notices = []
+    untrained = [p for p in passports if p["extractor"] and not p["extractor"]["trained"]]
+    if untrained:
+        notices.append(
+            f"The features of {', '.join(p['name'] for p in untrained)} come from an UNTRAINED "
+            f"{untrained[0]['extractor']['backbone']} (random weights): ImageNet weights could not be had, or were not "
+            "asked for. Judge no deep features by these scores."
+        )
+    if started := [p["name"] for p in passports if (p.get("settings") or {}).get("weights") == "random"]:
+        notices.append(
+            f"{listed(started)} started from UNTRAINED (random) weights: ImageNet weights could not be had, or were "
+            "not asked for. Judge no fine-tuned net by these scores."
+        )
+    return [*notices, *dict.fromkeys(note for passport in passports for note in passport["notes"])]

@@ -1,0 +1,73 @@
+"""The tables of scores on a report's page."""
+
+from collections.abc import Collection
+
+import pandas as pd
+
+from classify.predictions import Predictions, set_title
+from classify.scores import SCORES, Confusion, scores_for
+from classify.sections import Section, Table
+from classify.words import count, percent, spread, with_interval
+
+
+def accuracy_table(
+    scores: pd.DataFrame,
+    folds: pd.DataFrame,
+    predictions: Predictions,
+    blind: Collection[str] = (),
+) -> dict:
+    """Return the page's first table: ``accuracy`` (its ``header`` and ``rows``) and ``guessing`` (its last row)."""
+    accuracy = folds[folds["scoring"] == "accuracy"].set_index("model")
+    sets = [name for name in predictions.sets if name in set(scores["set"])]
+    found = scores.set_index(["model", "set"])
+    rows = []
+    for model in predictions.models:
+        validation = accuracy.loc[model] if model in accuracy.index else None
+        cells = [found.loc[(model, name)] if (model, name) in found.index else None for name in sets]
+        rows.append(
+            {
+                "model": model,
+                "blind": model in blind,
+                "validation": None if validation is None else {"text": spread(validation), "n": count(validation)},
+                "cells": [None if row is None else {"text": with_interval(row), "n": count(row)} for row in cells],
+            }
+        )
+    chances = [found.xs(name, level="set")["chance"].max() for name in sets]
+    return {
+        "accuracy": {"header": [set_title(name) for name in sets], "rows": rows},
+        "guessing": [percent(chance) if chance < 1 else "one class only" for chance in chances],
+    }
+
+
+def other_scores(scores: pd.DataFrame, predictions: Predictions, positive: str | None, chosen: str | None) -> Section:
+    """Return all scores but accuracy: two tables a set, of what models decide and of how sure they are."""
+    there = [name for name in scores_for(predictions.classes) if name not in ("accuracy", "recall_macro")]
+    kinds = {"decided": [], "sure": []}
+    for name in there:
+        kinds["decided" if isinstance(SCORES[name].statistic, Confusion) else "sure"].append(name)
+    titles = {"decided": "what models decide", "sure": "how they rank, and how sure they are"}
+    tables = []
+    for set_name in [name for name in predictions.sets if name in set(scores["set"])]:
+        part = scores[scores["set"] == set_name]
+        for kind, names in kinds.items():
+            rows = pd.DataFrame({"model": part["model"], "n": part["n"].astype(int)})
+            for name in names:
+                title = SCORES[name].title
+                rows[title] = part[name]
+                rows[f"{title} low"], rows[f"{title} high"] = part[f"{name}_low"], part[f"{name}_high"]
+            plain = tuple(SCORES[name].title for name in names if not SCORES[name].unit)
+            title = f"{set_title(set_name)}: {titles[kind]}"
+            tables.append(
+                Table(f"scores-{set_name}-{kind}", title, rows, plain=plain, most=len(rows), mark=chosen or "")
+            )
+    of = f"Of {positive}, the positive class: precision, recall, F1, found. " if positive else ""
+    about = (
+        f"With 95 % intervals. {of}Smaller is better in log loss, Brier score and calibration error. Guessing gets "
+        "50 % in ROC AUC, and in average precision the share of the class; a dash where a set has one class only."
+    )
+    return Section("scores", "Other scores on unseen sets", tables=tables, about=about)
+
+
+def unscored(predictions: Predictions) -> list[str]:
+    """Return the sets in which no image has a label."""
+    return [name for name in predictions.sets if name not in set(predictions.labelled["set"])]

@@ -1,0 +1,51 @@
+"""Numbers as people read them."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+
+def percent(value: float) -> str:
+    """Return 0.92 as "92.0 %", and NaN as a dash."""
+    return "—" if pd.isna(value) else f"{100 * value:.1f} %"
+
+
+def plain(value: float) -> str:
+    """Return 0.2134 as "0.213", and NaN as a dash."""
+    return "—" if pd.isna(value) else f"{value:.3f}"
+
+
+def within(value: float, low: float, high: float, *, unit: str = "%") -> str:
+    """Return "92.0 % (87.4–95.0)", or with no unit "0.213 (0.190–0.240)"; the value alone without an interval."""
+    if pd.isna(value) or pd.isna(low):
+        return percent(value) if unit else plain(value)
+    if unit:
+        return f"{percent(value)} ({100 * low:.1f}–{100 * high:.1f})"
+    return f"{plain(value)} ({low:.3f}–{high:.3f})"
+
+
+def with_interval(row: pd.Series, score: str = "accuracy", *, unit: str = "%") -> str:
+    """Return a score of a row with the interval in its columns ``<score>_low`` and ``<score>_high``."""
+    return within(row[score], row[f"{score}_low"], row[f"{score}_high"], unit=unit)
+
+
+def spread(row: pd.Series) -> str:
+    """Return "91.4 ± 2.5 %": mean and sample standard deviation over folds."""
+    return percent(row["mean"]) if pd.isna(row["std"]) else f"{100 * row['mean']:.1f} ± {100 * row['std']:.1f} %"
+
+
+def count(row: pd.Series) -> str:
+    """Return the number of images of a row, "1,169"."""
+    return f"{int(row['n']):,}"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """Return "a, b and c"."""
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+def p_value(p: float) -> str:
+    """Return "p = 0.40", "p = 0.0042" or "p < 0.0001"."""
+    if p < 0.0001:
+        return "p < 0.0001"
+    return f"p = {p:.2f}" if p >= 0.1 else f"p = {p:.2g}"

@@ -1,0 +1,58 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from classify.notices import differing_images, differing_making, few_groups, of_making
+from classify.predictions import Predictions
+
+
+@pytest.fixture
+def predictions():
+    """Two models, each on 40 images of "test" and 20 of "wild"."""
+    parts = []
+    for model in ("svm", "logreg"):
+        for name, n in (("test", 40), ("wild", 20)):
+            part = pd.DataFrame({"path": [f"{i}.jpg" for i in range(n)], "prob_ai": 0.7, "prob_real": 0.3})
+            parts.append(part.assign(model=model, set=name, label="ai", predicted="ai", split=name, fold=-1))
+    return Predictions(pd.concat(parts).assign(source="", group=""))
+
+
+def test_a_set_of_a_handful_of_groups_is_called_one(predictions):
+    table = predictions.table
+    number = table["path"].str.removesuffix(".jpg").astype(int)
+    grouped = table.assign(group=np.where(table["set"] == "test", "photograph " + (number % 2).astype(str), ""))
+    (notice,) = few_groups(Predictions(grouped))
+    assert notice.startswith("The images of held-out come from 2 groups only")
+    assert few_groups(Predictions(table.assign(group=(number % 20).astype(str)))) == []
+
+
+def test_models_judged_on_different_images_are_called_out(predictions):
+    assert differing_images(predictions) == []
+    table = predictions.table
+    fewer = Predictions(table[(table["model"] == "svm") | (table["path"] != "3.jpg") | (table["set"] == "wild")])
+    assert differing_images(fewer) == [
+        "On held-out the models judged different images, so their scores do not compare."
+    ]
+
+
+def test_models_made_differently_are_called_out():
+    made = {"data": {"digest": "a"}, "cv": {"scoring": "accuracy", "n_folds": 5}, "extractor": {"fingerprint": "a"}}
+    assert differing_making([made, made, {}, {"data": None, "cv": None, "extractor": None}]) == []
+    for change, words in (
+        ({"data": {"digest": "b"}}, "not trained on the same data"),
+        ({"cv": {"scoring": "accuracy", "n_folds": 3}}, "validated in different folds"),
+        ({"extractor": {"fingerprint": "b"}}, "features of different extractors"),
+    ):
+        (notice,) = differing_making([made, made | change])
+        assert words in notice
+
+
+def test_untrained_weights_and_notes_of_passports_are_said_once():
+    plain = {"name": "svm", "extractor": None, "settings": {}, "notes": ["A note."]}
+    untrained = {**plain, "name": "logreg", "extractor": {"trained": False, "backbone": "resnet18"}}
+    started = {**plain, "name": "cnn", "settings": {"weights": "random"}}
+    assert of_making([plain, plain]) == ["A note."]
+    first, second, note = of_making([plain, untrained, started])
+    assert first.startswith("The features of logreg come from an UNTRAINED resnet18")
+    assert second.startswith("cnn started from UNTRAINED")
+    assert note == "A note."

@@ -1,0 +1,57 @@
+import numpy as np
+import pandas as pd
+
+from classify.metrics import fold_scores, score_table
+from classify.predictions import VALIDATION, Predictions
+from classify.score_tables import accuracy_table, other_scores, unscored
+from classify.scores import SCORES, scores_for
+
+
+def said(classes=("ai", "real"), n=60):
+    rng, parts = np.random.default_rng(0), []
+    for model in ("svm", "cnn"):
+        for name in (VALIDATION, "test", "wild"):
+            p = rng.dirichlet(np.ones(len(classes)), n)
+            table = pd.DataFrame({f"prob_{c}": p[:, i] for i, c in enumerate(classes)})
+            table["label"] = np.array(classes)[np.arange(n) % len(classes)]
+            table["predicted"] = np.array(classes)[p.argmax(axis=1)]
+            fold = np.arange(n) % 3 if name == VALIDATION else -1
+            table = table.assign(path=[f"{name}{i}" for i in range(n)], model=model, set=name, split=name, fold=fold)
+            parts.append(table.assign(source="", group=""))
+    return Predictions(pd.concat(parts))
+
+
+def test_every_set_has_its_column_and_guessing_its_row():
+    predictions = said()
+    table = accuracy_table(score_table(predictions), fold_scores(predictions), predictions, {"cnn"})
+    assert table["accuracy"]["header"] == ["held-out", "wild"]
+    assert [(row["model"], row["blind"], len(row["cells"])) for row in table["accuracy"]["rows"]] == [
+        ("svm", False, 2), ("cnn", True, 2),
+    ]  # fmt: skip
+    assert table["guessing"] == ["50.0 %", "50.0 %"]
+
+
+def test_all_scores_stand_in_two_tables_a_set_each_once():
+    predictions = said()
+    section = other_scores(score_table(predictions), predictions, "ai", "svm")
+    assert [table.title.split(":")[0] for table in section.tables] == ["held-out", "held-out", "wild", "wild"]
+    shown = [column for table in section.tables[:2] for column in table.rows]
+    titles = [SCORES[name].title for name in scores_for(("ai", "real")) if name not in ("accuracy", "recall_macro")]
+    assert [shown.count(title) for title in titles] == [1] * len(titles)
+    assert {table.mark for table in section.tables} == {"svm"}
+    assert set(section.tables[1].plain) == {"log loss", "Brier score"}
+    assert "Of ai, the positive class" in section.about
+
+
+def test_three_classes_have_no_positive_one():
+    predictions = said(("a", "b", "c"))
+    section = other_scores(score_table(predictions), predictions, None, None)
+    assert "precision" not in section.tables[0].rows
+    assert "macro precision" in section.tables[0].rows
+    assert "positive class" not in section.about
+
+
+def test_sets_without_labels_are_named():
+    table = said().table
+    table.loc[table["set"] == "wild", "label"] = ""
+    assert unscored(Predictions(table)) == ["wild"]
