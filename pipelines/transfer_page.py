@@ -1,0 +1,205 @@
+"""The page that shows how well models do on other sources, with its tables and figure as files beside it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from classify.pages import page_folder, render
+from classify.persist import passports
+from classify.plan import images_digest
+from classify.sections import FOLDER, FileNames, Section, Table, shown, write_section
+from classify.words import percent
+from featex.features import load_features
+from featex.folders import count
+from featex.layout import ARTIFACTS, FEATURES, MODELS
+from featex.progress import Progress
+from pipelines.figures_transfer import matrix_picture
+from pipelines.transfer import DEFAULT, Transfer, kept_params, transfer
+
+TRANSFER = ARTIFACTS / "transfer"
+TABLE = "transfer.csv"
+FILES = {"index.html", FOLDER, "same-and-others.csv", "pairs.csv", TABLE, "transfer.png", "transfer.svg"}
+TEXTS = ("model", "train_source", "test_source")
+
+
+@dataclass(frozen=True, eq=False)
+class TransferPage:
+    """What a run of `transfer_set` made."""
+
+    page: Path
+    done: Transfer
+
+
+def transfer_set(
+    name: str | None = None,
+    *,
+    only: Sequence[str] = (),
+    vary: str | None = None,
+    seed: int = 0,
+    project: Path = Path("."),
+    command: str = "",
+    progress: Progress | None = None,
+) -> TransferPage:
+    """Compare the sources of a set of features, and write a page on it.
+
+    Models that were tuned on these features are fitted with the parameters found then.
+
+    Parameters
+    ----------
+    name : str, optional
+        The set's; by default the newest.
+    only : sequence of str
+        Models; none stands for `pipelines.transfer.DEFAULT`.
+    vary, seed
+        As `pipelines.transfer.transfer` takes them.
+    project : Path
+        The folder that artifacts/ is in.
+    command : str
+        What makes the page again; printed on it.
+
+    Raises
+    ------
+    DataError
+        If the set has fewer than two sources to compare.
+    InputError, ModelError
+        If there is no such set, model or class, or a model reads pixels.
+    """
+    features, models = load_features(project / FEATURES, name), only or DEFAULT
+    params = kept_params(features, passports(project / MODELS), models)
+    done = transfer(features, models, params=params, vary=vary, seed=seed, progress=progress)
+    extractor = features.extractor
+    untrained = "" if extractor.get("trained", True) else "; UNTRAINED: judge no model by them"
+    facts = {
+        "images": f"{count(len(features.rows), 'image')} below {features.root}",
+        "features": f"{extractor['backbone']}, weights {extractor['weights']}{untrained}",
+        "parameters": "; ".join(f"{model}: {_params(params.get(model))}" for model in models),
+        "seed": str(seed),
+    }
+    page = write_transfer(
+        done,
+        project / TRANSFER / features.name,
+        title=f"Does what was learnt from one source of {features.name} hold for the others?",
+        facts=facts,
+        images=images_digest(features.rows),
+        command=command,
+    )
+    return TransferPage(page, done)
+
+
+def write_transfer(
+    done: Transfer, out: Path, *, title: str, facts: Mapping[str, str], images: str = "", command: str = ""
+) -> Path:
+    """Write the folder `out`: a self-contained ``index.html``, and its tables and figure as files beside it.
+
+    The folder appears whole or not at all, and takes the place of an older one.
+
+    Parameters
+    ----------
+    facts : mapping of str to str
+        What was compared and how: terms and their text.
+    images : str
+        Their digest, so that reports on the same images may show this too.
+    command : str
+        What makes this page again.
+
+    Returns
+    -------
+    pathlib.Path
+        The page.
+
+    Raises
+    ------
+    classify.errors.DataError
+        `out` holds what is no part of such a page.
+    featex.errors.StoreError
+        `out` cannot be written.
+    """
+    out, section = Path(out), transfer_section(done)
+    with page_folder(out, FILES) as folder:
+        page = {
+            "title": title,
+            "notices": [],
+            "headline": headline(done.summary),
+            "part": shown(section, folder, FileNames()),
+            "notes": done.notes,
+            "facts": facts,
+            "command": command,
+        }
+        text = render(Path(__file__).with_name("transfer.html"), page)
+        (folder / "index.html").write_text(text, encoding="utf-8")
+        write_section(section, folder, images)
+    return out / "index.html"
+
+
+def transfer_section(done: Transfer) -> Section:
+    """Return what a page or a report shows: what the matrices say, and they themselves."""
+    ends = {"": "", "_low": " low", "_high": " high"}
+    named = {"same": "same source", "other": "other sources", "fall": "fall"}
+    means = done.summary[["model", *(f"{name}{end}" for name in named for end in ends)]]
+    means = means.rename(columns={f"{name}{end}": named[name] + ends[end] for name in named for end in ends})
+    pair = done.summary["worst_train"] + " → " + done.summary["worst_test"]
+    means = means.assign(**{"worst pair": pair, "right there": done.summary["worst"]})
+    wanted = {"model": "model", "train_source": "trained on", "test_source": "tested on", "n": "images"}
+    wanted |= {"accuracy": "accuracy", "low": "accuracy low", "high": "accuracy high"}
+    scores = {"own": "own images right", "roc_auc": "ROC AUC"}
+    if (done.table["n_own"] == done.table["n"]).all():  # nothing is held fixed, so this is accuracy again
+        del scores["own"]
+    wanted |= {f"{score}{end}": title + ends[end] for score, title in scores.items() for end in ends}
+    pairs = done.table[done.table["train_source"] != done.table["test_source"]]
+    pairs = pairs.sort_values("accuracy", kind="stable", ignore_index=True)[list(wanted)].rename(columns=wanted)
+    return Section(
+        "transfer",
+        "From one source to another",
+        done.sentences,
+        [
+            Table(
+                "same-and-others",
+                "The same source and others",
+                means,
+                percent=("right there",),
+                about="Means of accuracy over the pairs of a source with itself, and with each other one; a fall is "
+                "the former less the latter.",
+            ),
+            Table(
+                "pairs",
+                "Pairs of sources, the worst first",
+                pairs,
+                about="Own images are those of the source that is tested on, without what is held fixed."
+                if "own" in scores
+                else "",
+            ),
+        ],
+        [matrix_picture(done.table)],
+        "Intervals of 95 % tell how much chance there is in these images, not how a model would do on a source that "
+        "is not among them. " + " ".join(done.notes),
+    )
+
+
+def headline(summary: pd.DataFrame) -> str:
+    """Return what matters most in a sentence: of the model that is best on its own source, how it does on others."""
+    row = summary.iloc[0]
+    others = "another" if row["n_sources"] == 2 else "others"
+    return (
+        f"{row['model']} is right on {percent(row['same'])} of unseen images where it was trained on their source, and "
+        f"on {percent(row['other'])} where it was trained on {others}."
+    )
+
+
+def read_transfer(folder: Path) -> pd.DataFrame | None:
+    """Return `Transfer.table` from a folder that `write_transfer` wrote, or None where it wrote none."""
+    path = Path(folder) / TABLE
+    if not path.is_file():
+        return None
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)  # as text: a source may be called NA
+    for name in table.columns.difference(TEXTS):
+        table[name] = pd.to_numeric(table[name])
+    return table
+
+
+def _params(params: dict | None) -> str:
+    if params is None:
+        return "its recipe's"
+    told = ", ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in params.items())
+    return f"{told}, as tuned on training images of all these sources"

@@ -1,0 +1,102 @@
+import re
+
+import pandas as pd
+import pytest
+
+from classify.errors import DataError
+from classify.plan import images_digest
+from classify.sections import read_section
+from featex.cache import FeatureCache
+from featex.disk import write_json
+from featex.features import StoredSet
+from pipelines.transfer import transfer
+from pipelines.transfer_page import headline, read_transfer, transfer_section, transfer_set, write_transfer
+
+
+@pytest.fixture
+def generators(make_sources):
+    return make_sources(("ai", "ai/NA", 30, 0), ("ai", "ai/mj", 40, 1), ("real", "real", 60, None))
+
+
+@pytest.fixture
+def stored(generators, tmp_path):
+    """The set as featex keeps it."""
+    folder = tmp_path / "artifacts/features/toy-1"
+    write_json(folder / "extractor.json", generators.extractor)
+    cache = FeatureCache(folder / "vectors", 8)
+    cache.add(generators.rows["key"].tolist(), generators.X)
+    cache.flush()
+    StoredSet(folder / "sets/toy.parquet").write(generators.rows, generators.root)
+    return generators
+
+
+def test_a_set_on_disk_becomes_a_page_with_files_beside_it(stored, tmp_path):
+    made = transfer_set("toy", only=("logreg", "svm"), project=tmp_path, command="pipelines transfer toy")
+    html = made.page.read_text()
+    assert made.page == tmp_path / "artifacts/transfer/toy/index.html"
+    for said in (*made.done.notes, *made.done.sentences):
+        assert re.sub(r"\W+", " ", said) in re.sub(r"\W+", " ", re.sub(r"<[^>]+>", "", html).replace("&#39;", "'"))
+    assert "pipelines transfer toy" in html
+    assert "its recipe" in html
+    for link in re.findall(r'href="([^"]+)"', html):
+        assert (made.page.parent / link).is_file(), link
+    assert {path.suffix for path in made.page.parent.glob("transfer.*")} == {".png", ".svg", ".csv"}
+    section = read_section(made.page.parent, images_digest(stored.rows))
+    assert list(section.sentences) == made.done.sentences
+    again = transfer_set("toy", only=("logreg",), project=tmp_path)
+    assert set(read_transfer(again.page.parent)["model"]) == {"logreg"}
+
+
+def test_a_kept_model_lends_its_parameters(stored, tmp_path):
+    passport = {"model": "logreg", "data": {"set": "toy"}, "extractor": stored.extractor}
+    passport |= {"created": "2026", "params": {"C": 0.125, "class_weight": None}}
+    write_json(tmp_path / "artifacts/models/logreg-toy/passport.json", passport)
+    made = transfer_set(None, only=("logreg", "svm"), project=tmp_path)
+    told = "logreg: C=0.125, class_weight=None, as tuned on training images of all these sources; svm: its recipe"
+    assert told in made.page.read_text()
+    by_recipe = transfer(stored, ["logreg", "svm"]).table
+    here, alone = (table.set_index("model")["roc_auc"] for table in (made.done.table, by_recipe))
+    assert here["svm"].tolist() == alone["svm"].tolist()
+    assert here["logreg"].tolist() != alone["logreg"].tolist()
+
+
+def test_the_table_comes_back_as_it_was_even_from_a_source_called_na(generators, tmp_path):
+    done = transfer(generators, ["logreg"])
+    assert read_transfer(tmp_path / "out") is None
+    write_transfer(done, tmp_path / "out", title="t", facts={})
+    table = read_transfer(tmp_path / "out")
+    assert "NA" in set(table["train_source"])
+    pd.testing.assert_frame_equal(table, done.table, check_dtype=False)
+
+
+def test_a_folder_of_something_else_is_left_alone(generators, tmp_path):
+    (tmp_path / "mine.txt").write_text("dear to me")
+    with pytest.raises(DataError, match="in the way"):
+        write_transfer(transfer(generators, ["logreg"]), tmp_path, title="t", facts={})
+    assert (tmp_path / "mine.txt").exists()
+
+
+def test_pairs_are_shown_worst_first_without_a_source_and_itself(generators):
+    section = transfer_section(transfer(generators, ["logreg", "svm"]))
+    means, pairs = section.tables
+    assert len(pairs.rows) == 4
+    assert (pairs.rows["trained on"] != pairs.rows["tested on"]).all()
+    assert pairs.rows["accuracy"].is_monotonic_increasing
+    assert "own images right" in pairs.rows
+    assert means.rows["model"].tolist() == ["logreg", "svm"] or means.rows["same source"].is_monotonic_decreasing
+
+
+def test_own_images_are_no_column_where_nothing_is_held_fixed(make_sources):
+    parts = [(label, f"{label}/{source}", 30, place) for label, place in (("ai", 0), ("real", None)) for source in "ab"]
+    pairs = transfer_section(transfer(make_sources(*parts), ["logreg"])).tables[1]
+    assert "own images right" not in pairs.rows
+    assert pairs.about == ""
+
+
+def test_the_headline_is_of_the_model_best_on_its_own_source():
+    summary = pd.DataFrame({"model": ["svm", "forest"], "same": [0.95, 0.9], "other": [0.6, 0.8], "n_sources": 3})
+    assert headline(summary) == (
+        "svm is right on 95.0 % of unseen images where it was trained on their source, and on 60.0 % where it was "
+        "trained on others."
+    )
+    assert "trained on another." in headline(summary.assign(n_sources=2))
