@@ -1,0 +1,269 @@
+"""95 % intervals of scores: where the score of the same model on endlessly many such images may lie.
+
+Every interval takes the size of each class as given, since whoever built the set chose it. Which method a score gets
+follows from what kind of statistic it is; `benchmarks/coverage.py` measures how often each holds the true value.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+import numpy as np
+from scipy.sparse import csr_array
+from scipy.special import expit, logit
+from scipy.stats import binomtest, t
+
+from classify.scores import SCORES, Confusion, Loss, Ranking, Sample
+
+N_RESAMPLES = 1000
+N_DRAWS = 4000  # of a posterior, which are cheaper
+LEVEL = 0.95
+SIDES = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
+CHUNK = 4_000_000  # weights held at once: 32 MB
+NOTHING = (np.nan, np.nan)
+
+
+def interval(name: str, y, scores, predicted, classes, positive=None, *, group=None, seed=0):
+    """Return the 95 % interval (low, high) of a score; the arguments are those of `Score.__call__`.
+
+    - Shares of rows that are counted in advance (accuracy, recall, found at some false alarms): Wilson's (1927). What
+      is found at 1 or 5 % false alarms is counted at the threshold that the other class of this very set gives; how
+      many false alarms that threshold lets through elsewhere is not in the interval.
+    - Other scores of the confusion matrix (balanced accuracy, precision, F1): 2.5 and 97.5 percentiles of the score
+      where the row of each true class is drawn from its posterior under Jeffreys' prior (Goutte & Gaussier 2005 for
+      precision and F1, Brodersen et al. 2010 for balanced accuracy; Perks' prior for more than two classes). Wilson's
+      interval of precision, given the number decided on, is too wide where class sizes are given: it covers 98-99 %.
+    - Rankings (ROC AUC, average precision): the logit of the score plus and minus Student's quantile times how far
+      bootstrap resamples are from the score (root mean square: their spread, and the bias of average precision,
+      which is too high on few rows). Where nothing is out of order no resample varies: high is then 1, and low is
+      that of the same rows with their closest pair out of order, which is cautious.
+    - Losses (log loss, Brier): studentised bootstrap of the logarithm (Davison & Hinkley 1997, 5.2), since a few
+      confident errors are most of a loss.
+    - Expected calibration error: none. It is an average of absolute gaps, too high by about what a resample adds once
+      more, so the percentiles of a bootstrap tend to leave out even the value itself.
+
+    Where images share a non-empty `group`, each score gets the wider of that and of an interval with groups whole
+    (strata are then the sets of classes that groups hold): images of a group are not independent, and a handful of
+    groups is too few to resample alone. By group, all scores go the way of rankings (losses by
+    their logarithm); where no resample varies, as when nothing is wrong, one row of each group and class is counted.
+
+    Returns
+    -------
+    tuple of float
+        NaN, NaN where the score is NaN, and where no method can say anything.
+    """
+    return intervals([name], Sample.of(y, scores, predicted, classes, positive), group, seed)[name]
+
+
+def intervals(names: Iterable[str], sample: Sample, group=None, seed: int = 0) -> dict[str, tuple[float, float]]:
+    """Return the 95 % interval of each score; see `interval`."""
+    names, unit = list(names), units(group, len(sample.truth))
+    found = _of_rows(names, sample, seed)
+    if unit.max() + 1 < len(unit):
+        by_group = _of_groups(names, sample, unit, seed)
+        found = {
+            name: (np.fmin(low, by_group[name][0]), np.fmax(high, by_group[name][1]))
+            for name, (low, high) in found.items()
+        }
+    return {name: (float(low), float(high)) for name, (low, high) in found.items()}
+
+
+def units(group, n: int) -> np.ndarray:
+    """Return the code (n,) of what is independent of all else: a group, or a row that has none."""
+    group = np.full(n, "") if group is None else np.asarray(group).astype(str)
+    return np.unique(np.where(group == "", np.arange(n).astype(str), np.char.add("g", group)), return_inverse=True)[1]
+
+
+def _of_rows(names, sample, seed):
+    """Intervals that take rows as independent."""
+    known = [name for name in names if not np.isnan(SCORES[name].of(sample))]
+    shares = [name for name in known if SCORES[name].share]
+    others = {kind: [name for name in known if _is(kind, name)] for kind in (Confusion, Ranking, Loss)}
+    return {
+        **dict.fromkeys(names, NOTHING),
+        **{name: wilson(*_counted(SCORES[name].share(sample))) for name in shares},
+        **_posterior(others[Confusion], sample, seed),
+        **_of_rankings(others[Ranking], sample, seed),
+        **_of_losses(others[Loss], sample, seed),
+    }
+
+
+def _is(kind, name):
+    return isinstance(SCORES[name].statistic, kind) and not SCORES[name].share
+
+
+def _counted(share):
+    among, right = share
+    return int((among & right).sum()), int(among.sum())
+
+
+def _posterior(names, sample, seed):
+    k, counts = sample.scores.shape[1], sample.cells.sum(axis=0)
+    counts = counts.reshape(1, k, k)
+    values, rng = {name: [] for name in names}, np.random.default_rng(seed)
+    step = max(1, CHUNK // k**2)
+    for start in range(0, N_DRAWS, step) if names else ():
+        drawn = rng.standard_gamma(counts + 1 / k, (min(step, N_DRAWS - start), k, k))
+        matrices = drawn / drawn.sum(axis=2, keepdims=True) * counts.sum(axis=2, keepdims=True)
+        for name in names:
+            values[name].append(SCORES[name].statistic.of(matrices, sample.positive))
+    found = {}
+    for name, parts in values.items():
+        low, high = np.nanquantile(np.concatenate(parts), SIDES)
+        value = SCORES[name].of(sample)
+        found[name] = min(low, value), max(high, value)  # from 0 where nothing is right, to 1 where nothing is wrong
+    return found
+
+
+def _of_rankings(names, sample, seed):
+    found = _about_resamples(names, sample, np.arange(len(sample.truth)), seed)
+    for name, (low, _) in found.items():
+        if np.isnan(low) and SCORES[name].of(sample) == 1:
+            low, _ = _of_rankings([name], closest_pair_swapped(sample), seed)[name]
+            found[name] = NOTHING if np.isnan(low) else (low, 1.0)
+    return found
+
+
+def closest_pair_swapped(sample: Sample) -> Sample:
+    """Return the rows with, for each class, its least score and the greatest of the rest in each other's place."""
+    scores = sample.scores.copy()
+    for code in np.unique(sample.truth):
+        column, here = scores[:, code], sample.truth == code
+        pair = [np.where(here, column, np.inf).argmin(), np.where(here, -np.inf, column).argmax()]
+        column[pair] = column[pair[::-1]]
+    return replace(sample, scores=scores)
+
+
+def _of_losses(names, sample, seed):
+    strata = [sample.truth == code for code in np.unique(sample.truth)]
+    losses = {name: SCORES[name].statistic.of(sample) for name in names}
+    losses = {name: loss for name, loss in losses.items() if np.ptp(loss) > 1e-12}
+    here = {name: _log_mean(loss, strata, np.ones((1, len(loss)))) for name, loss in losses.items()}
+    ratios = {name: [] for name in losses}
+    for weights in resamples(sample.truth, np.arange(len(sample.truth)), seed) if losses else ():
+        for name, loss in losses.items():
+            value, error = _log_mean(loss, strata, weights)
+            ratios[name].append((value - here[name][0]) / error)
+    found = {}
+    for name, ((value,), (error,)) in here.items():
+        ratio = np.concatenate(ratios[name])
+        ratio = ratio[np.isfinite(ratio)]  # a resample of one row alone has no error to divide by
+        varies = error > 0 and len(ratio)
+        found[name] = tuple(np.exp(value - error * np.quantile(ratio, SIDES[::-1]))) if varies else NOTHING
+    return found
+
+
+def _log_mean(loss, strata, weights):
+    """The logarithm of weighted mean losses, and its standard error, both (m,)."""
+    total, variance = 0, 0
+    for rows in strata:
+        n, heavy = rows.sum(), weights[:, rows]
+        mean = heavy @ loss[rows] / n
+        total = total + n * mean
+        variance = variance + n**2 * np.maximum(heavy @ loss[rows] ** 2 / n - mean**2, 0) / max(n - 1, 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.log(total / len(loss)), np.sqrt(variance) / total
+
+
+def _of_groups(names, sample, unit, seed):
+    """Intervals that take groups as independent, whatever is alike within them."""
+    kinds = (Confusion, Ranking, Loss)
+    known = [n for n in names if isinstance(SCORES[n].statistic, kinds) and not np.isnan(SCORES[n].of(sample))]
+    found = dict.fromkeys(names, NOTHING) | _about_resamples(known, sample, unit, seed)
+    _, first = np.unique(np.column_stack([unit, sample.truth]), axis=0, return_index=True)
+    one_each = sample.rows(first)
+    for name in known:
+        if np.isnan(found[name][0]) and SCORES[name].of(one_each) == SCORES[name].of(sample):
+            found |= _of_rows([name], one_each, seed)
+    return found
+
+
+def _about_resamples(names, sample, unit, seed):
+    """Intervals about scores, as wide as resamples of whole units are far from them."""
+    statistics = {name: _statistic(name, sample) for name in names}
+    parts = {name: [] for name in names}
+    for weights in resamples(sample.truth, unit, seed) if names else ():
+        for name in names:
+            parts[name].append(statistics[name](weights))
+    n_units, n_strata = unit.max() + 1, strata(sample.truth, unit).max() + 1
+    found = {}
+    for name in names:
+        values = np.concatenate(parts[name])
+        found[name] = about(SCORES[name].of(sample), values, n_units, n_strata, loss=_is(Loss, name))
+    return found
+
+
+def about(value, resampled, n_units: int, n_strata: int, *, centre=None, loss=False) -> tuple[float, float]:
+    """Return the interval as wide as resamples (m,) are far from a score, about it or about `centre`."""
+    centre = value if centre is None else centre
+    resampled = resampled[~np.isnan(resampled)]
+    freedom = n_units - n_strata
+    inside = centre > 0 and (loss or centre < 1)
+    if not (inside and freedom and len(resampled)) or np.ptp(resampled) < 1e-12:
+        return NOTHING
+    # resamples of m units vary by (m - 1) / m too little
+    error = np.sqrt(np.mean((resampled - value) ** 2) * n_units / freedom)
+    reach = t.ppf(SIDES[1], freedom) * error * np.array([-1, 1])
+    return tuple(centre * np.exp(reach / centre) if loss else expit(logit(centre) + reach / (centre * (1 - centre))))
+
+
+def _statistic(name, sample):
+    """A score as a function of weights alone; a share is counted at the threshold of the rows as they are."""
+    if SCORES[name].share:
+        among, right = SCORES[name].share(sample)
+        return lambda weights: (weights @ (among & right)) / (weights @ among)
+    return lambda weights: SCORES[name].statistic(sample, weights)
+
+
+def resamples(truth: np.ndarray, unit: np.ndarray, seed: int) -> Iterator[np.ndarray]:
+    """Yield weights (m, n) of resampled rows, `N_RESAMPLES` in all; units are drawn within their stratum.
+
+    Parameters
+    ----------
+    truth, unit : ndarray of shape (n,), int
+        Codes of classes, and of what is drawn as a whole: groups, or single rows.
+    """
+    n, n_units = len(truth), unit.max() + 1
+    stratum = strata(truth, unit)
+    rng = np.random.default_rng(seed)
+    step = max(1, CHUNK // n)
+    for start in range(0, N_RESAMPLES, step):
+        m = min(step, N_RESAMPLES - start)
+        counts = np.zeros((m, n_units))
+        for value in range(stratum.max() + 1):
+            (members,) = np.nonzero(stratum == value)
+            draws = rng.integers(len(members), size=(m, len(members)))
+            draws += np.arange(m)[:, None] * len(members)
+            counts[:, members] = np.bincount(draws.ravel(), minlength=draws.size).reshape(draws.shape)
+        yield counts[:, unit]
+
+
+def strata(truth: np.ndarray, unit: np.ndarray) -> np.ndarray:
+    """Return the stratum (n_units,) of each unit: which classes it holds."""
+    held = csr_array((np.ones(len(truth)), (unit, truth)), shape=(unit.max() + 1, truth.max() + 1)).toarray() > 0
+    return np.unique(held, axis=0, return_inverse=True)[1]
+
+
+def wilson(k: int, n: int) -> tuple[float, float]:
+    """Return Wilson's 95 % interval of k right out of n."""
+    found = binomtest(k, n).proportion_ci(LEVEL, method="wilson")
+    return float(found.low), float(found.high)
+
+
+def against_chance(low: float, high: float, chance: float) -> str:
+    """Return "better", "worse" or "unclear": can an accuracy be told from always guessing the largest class?
+
+    It can when its 95 % interval leaves `chance` out, so the answer never contradicts the interval beside it. For
+    Wilson's interval this is the two-sided score test of a binomial at 5 %; for grouped images it is stricter.
+    """
+    if low > chance:
+        return "better"
+    return "worse" if high < chance else "unclear"
+
+
+def difference(a: tuple[float, float, float], b: tuple[float, float, float]) -> tuple[float, float, float]:
+    """Return a - b of two independent (value, low, high), with its 95 % interval.
+
+    Newcombe, Statistics in Medicine 17 (1998) 873, method 10: exact to the digit for two Wilson intervals.
+    """
+    d = a[0] - b[0]
+    return d, d - np.hypot(a[0] - a[1], b[2] - b[0]), d + np.hypot(a[2] - a[0], b[0] - b[1])

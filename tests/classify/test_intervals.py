@@ -1,0 +1,308 @@
+import numpy as np
+import pytest
+from scipy.special import expit, logit
+from scipy.stats import binom, binomtest, bootstrap, norm, t
+from statsmodels.stats.proportion import proportion_confint
+
+from classify import intervals as room
+from classify.intervals import against_chance, difference, interval, intervals, wilson
+from classify.scores import SCORES, Sample, scores_for
+
+CLASSES = ["ai", "real"]
+SHARES = ["accuracy", "recall", "found_at_1", "found_at_5"]
+RANKINGS = ["roc_auc", "average_precision"]
+LOSSES = ["log_loss", "brier"]
+POSTERIOR = ["balanced_accuracy", "f1_macro", "precision", "f1", "precision_macro", "recall_macro"]
+HELD = [*SHARES, *RANKINGS, *LOSSES, *POSTERIOR]
+
+
+def drawn(n=120, strength=1.5, seed=0, share=0.5):
+    """Labels, scores, decisions, classes of images whose scores are normal, as Bayes' rule turns into probabilities."""
+    rng = np.random.default_rng(seed)
+    n_positive = round(share * n)
+    truth = np.repeat([1, 0], [n_positive, n - n_positive])
+    x = rng.normal(size=n) + strength * (truth - 0.5)
+    p = expit(strength * x + np.log(share / (1 - share)))
+    names = np.array(["real", "ai"])
+    return names[truth], np.column_stack([p, 1 - p]), names[(p > 0.5).astype(int)], CLASSES
+
+
+def limits(names, *told, group=None, seed=0):
+    return intervals(names, Sample.of(*told), group, seed)
+
+
+def test_every_score_but_the_calibration_error_has_an_interval():
+    assert {*HELD, "calibration_error"} == set(SCORES)
+    found = limits(SCORES, *drawn())
+    assert [name for name in SCORES if np.isnan(found[name]).any()] == ["calibration_error"]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_shares_have_wilsons_interval(seed):
+    y, p, said, classes = drawn(n=60 + 20 * seed, seed=seed)
+    found = limits(SHARES, y, p, said, classes)
+    n = (y == "ai").sum()
+    counts = {"accuracy": ((y == said).sum(), len(y)), "recall": (((y == "ai") & (said == "ai")).sum(), n)}
+    counts |= {name: (round(SCORES[name](y, p, said, classes) * n), n) for name in ("found_at_1", "found_at_5")}
+    for name, (k, n) in counts.items():
+        assert found[name] == pytest.approx(proportion_confint(k, n, method="wilson"), abs=1e-12)
+
+
+@pytest.mark.parametrize("right", [0, 1, 12, 29, 30])
+def test_the_recall_of_one_class_has_jeffreys_interval(right):
+    y, said = np.full(30, "ai"), np.array(["ai"] * right + ["real"] * (30 - right))
+    low, high = interval("balanced_accuracy", y, np.full((30, 2), 0.5), said, CLASSES)
+    low_there, high_there = proportion_confint(right, 30, method="beta" if right in (0, 30) else "jeffreys")
+    expected = proportion_confint(right, 30, method="jeffreys")
+    assert (low, high) == pytest.approx((0 if right == 0 else expected[0], 1 if right == 30 else expected[1]), abs=0.01)
+    assert 0 <= low <= right / 30 <= high <= 1
+    assert low >= low_there - 0.03
+    assert high <= high_there + 0.03
+
+
+@pytest.mark.parametrize("name", POSTERIOR)
+@pytest.mark.parametrize("seed", range(2))
+def test_scores_of_decisions_have_the_percentiles_of_their_posterior(name, seed):
+    y, p, said, classes = drawn(seed=seed, share=0.3)
+    cells = [[int(((y == a) & (said == b)).sum()) for b in classes] for a in classes]
+    rng = np.random.default_rng(7)
+    (a, b), (c, d) = cells
+    found, passed = rng.beta(a + 0.5, b + 0.5, 20_000) * (a + b), rng.beta(c + 0.5, d + 0.5, 20_000) * (c + d)
+    matrices = np.stack([found, a + b - found, passed, c + d - passed], axis=1).reshape(-1, 2, 2)
+    expected = np.quantile(SCORES[name].statistic.of(matrices, 0), [0.025, 0.975])
+    np.testing.assert_allclose(interval(name, y, p, said, classes), expected, atol=0.008)
+
+
+def sides_of(sample, unit):
+    """Rows of each unit, by the class that the unit holds."""
+    return [[np.flatnonzero(unit == u) for u in np.unique(unit[sample.truth == code])] for code in (0, 1)]
+
+
+def resampled(name, sample, unit, method="percentile"):
+    sides = sides_of(sample, unit)
+
+    def statistic(*chosen):
+        parts = [sides[code][int(i)] for code, side in enumerate(chosen) for i in side]
+        return SCORES[name].of(sample.rows(np.concatenate(parts)))
+
+    data = tuple(np.arange(len(side)) for side in sides)
+    return bootstrap(data, statistic, vectorized=False, n_resamples=999, method=method, rng=np.random.default_rng(3))
+
+
+@pytest.mark.parametrize("name", RANKINGS)
+@pytest.mark.parametrize("size", [1, 3])
+def test_rankings_have_the_bootstrap_error_of_scipy_about_the_logit(name, size):
+    sample = Sample.of(*drawn(n=120))
+    group = np.arange(120) // size
+    theirs = resampled(name, sample, group)
+    value, units = SCORES[name].of(sample), 120 // size
+    far = np.sqrt(np.mean((theirs.bootstrap_distribution - value) ** 2) * units / (units - 2))
+    reach = t.ppf(0.975, units - 2) * far / value / (1 - value)
+    low, high = intervals([name], sample, group if size > 1 else None)[name]
+    expected = expit([logit(value) - reach, logit(value) + reach])
+    alone = intervals([name], sample)[name]
+    np.testing.assert_allclose(low, min(expected[0], alone[0]), atol=0.012)
+    np.testing.assert_allclose(high, max(expected[1], alone[1]), atol=0.012)
+
+
+@pytest.mark.parametrize("name", sorted({*HELD} - {"found_at_1", "found_at_5"}))
+@pytest.mark.parametrize("size", [1, 4])
+def test_with_many_rows_every_interval_is_that_of_scipys_bootstrap(name, size):
+    # of what is found, the threshold is kept, and a plain bootstrap would choose it again
+    n_units = 400
+    one = Sample.of(*drawn(n=n_units, strength=1.2, seed=1))
+    sample = one.rows(np.repeat(np.arange(n_units), size))
+    group = np.repeat(np.arange(n_units), size)
+    low, high = intervals([name], sample, group if size > 1 else None)[name]
+    theirs = resampled(name, sample, group).confidence_interval
+    if name in ("accuracy", "precision"):
+        return np.testing.assert_allclose([low, high], theirs, atol=0.25 * (theirs.high - theirs.low))
+    np.testing.assert_allclose([low, high], theirs, atol=0.12 * (theirs.high - theirs.low))
+
+
+def test_losses_have_the_studentised_interval_of_their_logarithm():
+    y, p, said, classes = drawn(n=40, strength=2)
+    loss = np.where(y == "ai", p[:, 1], p[:, 0]) ** 2
+    rng, sides = np.random.default_rng(5), [np.flatnonzero(y == c) for c in classes]
+
+    def log_mean(rows):
+        error = np.sqrt(sum((len(r) / 40) ** 2 * loss[r].var() / (len(r) - 1) for r in rows))
+        value = sum(loss[r].sum() for r in rows) / 40
+        return np.log(value), error / value
+
+    value, error = log_mean(sides)
+    ratios = []
+    for _ in range(2000):
+        there, its_error = log_mean([rng.choice(r, len(r)) for r in sides])
+        ratios.append((there - value) / its_error)
+    expected = np.exp(value - error * np.quantile(ratios, [0.975, 0.025]))
+    np.testing.assert_allclose(interval("brier", y, p, said, classes), expected, rtol=0.06)
+
+
+def test_intervals_of_decisions_hold_the_true_value_in_93_to_97_of_100_sets(monkeypatch):
+    """60 images at 3 strengths: every outcome, weighted by how likely it is, so with no Monte Carlo error."""
+    monkeypatch.setattr(room, "N_DRAWS", 1000)
+    names, strengths = ["accuracy", "recall", *POSTERIOR], (0.8, 1.5, 2.2)
+    right = {strength: norm.cdf(strength / 2) for strength in strengths}
+    held, seen = {name: np.zeros(3) for name in names}, np.zeros(3)
+    true = {
+        s: {name: SCORES[name].statistic.of(30 * np.array([[[p, 1 - p], [1 - p, p]]]), 0)[0] for name in names}
+        for s, p in right.items()
+    }
+    for found in range(31):
+        for passed in range(31):
+            likely = [binom.pmf(found, 30, p) * binom.pmf(passed, 30, 1 - p) for p in right.values()]
+            if max(likely) < 1e-4:
+                continue
+            truth = np.repeat([0, 1], 30)
+            said = np.concatenate([np.arange(30) >= found, np.arange(30) >= passed]).astype(int)
+            limits_there = intervals(names, Sample(truth, np.eye(2)[said], said, 0))
+            seen += likely
+            for name, (low, high) in limits_there.items():
+                held[name] += likely * np.array([low <= true[strength][name] <= high for strength in strengths])
+    assert (seen > 0.99).all()
+    cover = {name: round(float(np.mean(inside / seen)), 3) for name, inside in held.items()}
+    assert all(0.93 <= share <= 0.97 for share in cover.values()), cover
+
+
+def test_other_intervals_hold_the_true_value_in_93_to_97_of_100_sets(monkeypatch):
+    """60 images, 3 strengths, 150 sets each.
+
+    The Monte Carlo standard error of 450 sets at 95 % is 1.03 points, and the bounds give twice that.
+    """
+    monkeypatch.setattr(room, "N_RESAMPLES", 250)
+    names = [*RANKINGS, *LOSSES, "found_at_1", "found_at_5"]
+    held = {name: [] for name in names}
+    for number, strength in enumerate((0.8, 1.5, 2.2)):
+        large = Sample.of(*drawn(n=400_000, strength=strength, seed=9))
+        true = {name: SCORES[name].of(large) for name in names}
+        for seed in range(150 * number, 150 * (number + 1)):  # sets of their own, else they are no 450
+            told = drawn(n=60, strength=strength, seed=1000 + seed)
+            rest = np.sort(told[1][told[0] == "real", 0])[::-1]
+            for name, bar in (("found_at_1", rest[0]), ("found_at_5", rest[1])):
+                true[name] = norm.sf(logit(bar) / strength - strength / 2)  # of the threshold that these rows give
+            for name, (low, high) in limits(names, *told, seed=seed).items():
+                held[name].append(low <= true[name] <= high)
+    cover = {name: round(float(np.mean(inside)), 3) for name, inside in held.items()}
+    assert all(0.93 - 0.0206 <= share <= 0.97 + 0.0206 for share in cover.values()), cover
+
+
+@pytest.mark.parametrize("name", sorted({*RANKINGS, *LOSSES, *POSTERIOR}))
+def test_same_seed_gives_the_same_interval_and_another_seed_another(name):
+    one, again, other = (interval(name, *drawn(), seed=seed) for seed in (3, 3, 4))
+    assert one == again
+    assert one != other
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_ten_copies_in_a_group_are_no_more_evidence_than_one(name):
+    y, p, said, classes = drawn(n=80)
+    copies = [np.repeat(part, 10, axis=0) for part in (y, p, said)]
+    group = np.repeat([f"g{i}" for i in range(80)], 10)
+    alone = interval(name, y, p, said, classes)
+    taken_for_ten = interval(name, *copies, classes)
+    together = interval(name, *copies, classes, group=group)
+    width = np.ptp(alone)
+    assert np.ptp(taken_for_ten) < 0.5 * width
+    assert np.ptp(together) == pytest.approx(width, rel=0.25)
+
+
+def test_rows_without_a_group_stand_alone():
+    told = drawn()
+    group = np.full(len(told[0]), "")
+    assert limits(HELD, *told, group=group) == limits(HELD, *told)
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_two_groups_never_make_an_interval_narrower(name):
+    told = drawn()
+    low, high = interval(name, *told)
+    by_group = interval(name, *told, group=np.tile(["a", "b"], 60))
+    assert by_group[0] <= low
+    assert by_group[1] >= high
+
+
+def test_pairs_of_both_classes_in_a_group_stay_together():
+    y = np.array(["ai", "real"] * 40)
+    right = np.repeat(np.arange(40) % 4 > 0, 2)  # pairs are right or wrong as one
+    said = np.where(right, y, np.where(y == "ai", "real", "ai"))
+    p = (said[:, None] == CLASSES).astype(float)
+    pairs = interval("balanced_accuracy", y, p, said, CLASSES, group=np.repeat(np.arange(40), 2))
+    single = interval("balanced_accuracy", y, p, said, CLASSES)
+    assert np.ptp(pairs) > 1.2 * np.ptp(single)
+
+
+@pytest.mark.parametrize("name", [*SHARES, *RANKINGS, *POSTERIOR])
+def test_no_error_seen_is_not_called_certain(name):
+    y = np.array(["ai", "real"] * 10)
+    p = np.where(y[:, None] == CLASSES, 0.9, 0.1) + np.linspace(0, 0.02, 20)[:, None] * [1, -1]
+    low, high = interval(name, y, p, y, CLASSES)
+    assert 0.6 < low < 0.95
+    assert high == 1
+    few = interval(name, y, p, y, CLASSES, group=np.repeat(np.arange(5), 4))
+    assert few[0] < low
+    assert few[1] == 1
+
+
+def test_no_error_of_few_groups_is_counted_as_one_row_a_group():
+    y = np.repeat(["ai", "real"], 50)
+    p = (y[:, None] == CLASSES).astype(float)
+    by_group = interval("accuracy", y, p, y, CLASSES, group=np.repeat(np.arange(10), 10))
+    assert by_group == wilson(10, 10)
+
+
+def test_a_loss_that_never_varies_has_no_interval():
+    y, flat = np.array(["ai", "real"] * 10), np.full((20, 2), 0.5)
+    assert np.isnan(interval("log_loss", y, flat, y, CLASSES)).all()
+    assert np.isnan(interval("average_precision", y, flat, y, CLASSES)).all()
+
+
+def test_a_score_that_is_not_defined_has_no_interval():
+    y, said = np.full(10, "ai"), np.array(["ai"] * 7 + ["real"] * 3)
+    found = limits(SCORES, y, np.tile([0.7, 0.3], (10, 1)), said, CLASSES)
+    assert {name for name in SCORES if not np.isnan(found[name][0])} == {
+        *("accuracy", "recall", "balanced_accuracy", "recall_macro", "f1_macro")
+    }
+
+
+@pytest.mark.parametrize("group", [None, np.arange(90) // 3])
+def test_many_classes_have_the_intervals_of_their_scores(group):
+    rng = np.random.default_rng(0)
+    classes = list("abcd")
+    truth = np.repeat(np.arange(90) // 3 % 4, 1)
+    logits = rng.normal(size=(90, 4)) + 1.5 * np.eye(4)[truth]
+    p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    told = (np.array(classes)[truth], p, np.array(classes)[p.argmax(1)], classes)
+    for name, (low, high) in limits(scores_for(classes), *told, group=group).items():
+        if name != "calibration_error":
+            assert low < SCORES[name](*told) < high, name
+    assert np.isnan(interval("recall", *told)).all()
+
+
+def test_many_classes_get_a_row_of_the_confusion_matrix_each():
+    rng, classes = np.random.default_rng(1), list("abc")
+    truth = np.arange(300) % 3
+    said = np.where(rng.uniform(size=300) < 0.8, truth, (truth + 1) % 3)
+    told = (np.array(classes)[truth], np.eye(3)[said], np.array(classes)[said], classes)
+    found = interval("balanced_accuracy", *told)
+    rights = [(said == truth)[truth == code].mean() for code in range(3)]
+    error = np.sqrt(sum(p * (1 - p) / 100 for p in rights)) / 3
+    np.testing.assert_allclose(found, np.mean(rights) + error * np.array([-1.96, 1.96]), atol=0.01)
+
+
+def test_chance_is_told_from_the_interval_that_is_shown():
+    assert against_chance(*wilson(48, 100), 0.5) == "unclear"
+    assert against_chance(*wilson(184, 200), 0.5) == "better"
+    assert against_chance(*wilson(30, 100), 0.5) == "worse"
+    assert against_chance(*wilson(90, 100), 0.9) == "unclear"
+
+
+def test_difference_is_newcombes():
+    # the worked example (a) of Newcombe (1998): 56/70 against 48/80
+    d = difference((56 / 70, *wilson(56, 70)), (48 / 80, *wilson(48, 80)))
+    np.testing.assert_allclose(d, (0.2, 0.0524, 0.3339), atol=5e-5)
+
+
+@pytest.mark.parametrize(("k", "n"), [(0, 5), (48, 100), (7, 7)])
+def test_wilson_is_wilsons(k, n):
+    assert wilson(k, n) == tuple(binomtest(k, n).proportion_ci(method="wilson"))
