@@ -309,9 +309,10 @@ def import_(
 @PREDICTIONS
 def report(name: str | None, reports_dir: str, models_dir: str, predictions_dir: str) -> None:
     """Write the report of the newest model again, or REPORT (a set, or SET-quick) with all its models."""
-    from classify.results import write_report_on
+    from classify.results import Shelf
 
-    path = write_report_on(name, Path(models_dir), Path(predictions_dir), Path(reports_dir))
+    places = map(Path, (models_dir, predictions_dir, reports_dir))
+    path = Shelf(*places, layout.GALLERY, layout.FOUND).write_report(name)
     click.echo(f"Report: {path}")
 
 

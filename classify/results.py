@@ -163,9 +163,7 @@ class Shelf:
             notices=of_making(chosen),
             sections=[section for section in sections if section],
             gallery=gallery,
-            command="\n".join(
-                [*dict.fromkeys(p["command"] for p in chosen if p["command"]), f"classify report {report}"]
-            ),
+            command="\n".join([*commands, f"classify report {report}"]),
         )
 
 
