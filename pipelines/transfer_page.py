@@ -13,12 +13,11 @@ from classify.sections import FOLDER, FileNames, Section, Table, shown, write_se
 from classify.words import percent
 from featex.features import load_features
 from featex.folders import count
-from featex.layout import ARTIFACTS, FEATURES, MODELS
+from featex.layout import FEATURES, MODELS, TRANSFER
 from featex.progress import Progress
 from pipelines.figures_transfer import matrix_picture
 from pipelines.transfer import DEFAULT, Transfer, kept_params, transfer
 
-TRANSFER = ARTIFACTS / "transfer"
 TABLE = "transfer.csv"
 FILES = {"index.html", FOLDER, "same-and-others.csv", "pairs.csv", TABLE, "transfer.png", "transfer.svg"}
 TEXTS = ("model", "train_source", "test_source")
