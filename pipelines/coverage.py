@@ -7,6 +7,7 @@ import pandas as pd
 from scipy.stats import binomtest
 from sklearn.cluster import KMeans
 
+from classify.differences import holm
 from classify.errors import DataError
 from classify.metrics import wilson
 from classify.sections import Picture, Table
@@ -125,13 +126,6 @@ def told_by_cluster(cluster: np.ndarray, labels: np.ndarray) -> float:
     own = counts.columns.get_indexer(labels)
     others[np.arange(len(own)), own] -= 1
     return float((others.argmax(axis=1) == own).mean())
-
-
-def holm(p: np.ndarray, n_tests: int) -> np.ndarray:
-    """Return p-values corrected for `n_tests`, of which these are the smallest (Holm 1979)."""
-    order = np.argsort(p)
-    corrected = np.maximum.accumulate(p[order] * (n_tests - np.arange(len(p))))
-    return np.minimum(1, corrected)[np.argsort(order)]
 
 
 def balance(subject: Subject) -> list[Finding]:

@@ -4,10 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from scipy.stats import false_discovery_control
 
 from pipelines import coverage as room
-from pipelines.coverage import appearance, balance, cluster_rows, coverage, holm, told_by_cluster
+from pipelines.coverage import appearance, balance, cluster_rows, coverage, told_by_cluster
 from pipelines.findings import LEVELS, Finding
 
 CHECKS = {"coverage": coverage, "balance": balance, "appearance": appearance}
@@ -115,14 +114,6 @@ def test_p_is_that_of_the_binomial():
     cluster, labels = clusters_of((9, 1), (11, 19))
     rows = cluster_rows(cluster, labels, np.arange(40)).set_index("cluster")
     assert rows["p"][0] == pytest.approx(4 * (10 * 0.5**10 + 0.5**10))
-
-
-def test_holm_corrects_as_many_tests_as_were_made():
-    np.testing.assert_allclose(holm(np.array([0.01, 0.04, 0.03]), 3), [0.03, 0.06, 0.06])
-    np.testing.assert_allclose(holm(np.array([0.01, 0.04, 0.03]), 10), [0.1, 0.32, 0.27])
-    assert holm(np.array([0.5, 0.9]), 2).max() == 1
-    p = np.random.default_rng(0).random(20) ** 4
-    assert (holm(p, 20) >= false_discovery_control(p) - 1e-12).all()
 
 
 def test_no_image_vouches_for_itself():
