@@ -39,7 +39,8 @@ class Transfer:
         A row a model, the one best on its own source first and those that see no picture last: ``model, blind,
         n_sources``; ``same`` and ``other``, mean accuracy over the pairs of a source with itself and with others;
         ``fall``, the former less the latter; each with its interval ``_low`` and ``_high``; ``worst_train``,
-        ``worst_test`` and ``worst``, the pair of different sources that is least accurate; ``sentence``.
+        ``worst_test`` and ``worst``, the pair of different sources that is least accurate; ``sentence``. The interval
+        of the fall is that of two independent means: too wide rather than too narrow, for they share images.
     notes : tuple of str
         What was compared and how, a sentence each.
     """
