@@ -1,19 +1,23 @@
 """How often 95 % intervals of scores hold the true value, and how far the expected calibration error is from it.
 
-    python benchmarks/coverage.py [--runs 1000] [--rows 30 60 100 300] [--share 0.5]
+    python benchmarks/coverage.py [--runs 1000] [--rows 30 60 100 300] [--share 0.5] [--hindsight]
 
 Images of two classes get normal scores whose means lie `strength` apart, and the probability that Bayes' rule gives
 them. The sizes of both classes are fixed. True values are those of two million such images; what is found at 1 or 5 %
-false alarms is judged at the threshold of each run, whose true value is known in closed form.
+false alarms is judged at the threshold of each run, whose true value is known in closed form. With --hindsight it is
+the balanced accuracy of the best threshold alone, whose true value is known in closed form too.
 """
 
 import argparse
 
 import numpy as np
+import pandas as pd
 from scipy.special import expit
 from scipy.stats import norm
 
 from classify.intervals import intervals
+from classify.metrics import hindsight
+from classify.predictions import Predictions
 from classify.scores import SCORES, Sample
 
 STRENGTHS = {0.5: 0.60, 1.5: 0.77, 2.2: 0.86, 3.0: 0.93}  # distance of means: accuracy where classes are equally many
@@ -36,17 +40,39 @@ def truth_of(name: str, true: dict[str, float], sample: Sample, strength: float)
     return norm.sf(bar - strength / 2)
 
 
+def hindsight_line(n_positive: int, n: int, strength: float, runs: int) -> str:
+    rng, held, over, told = np.random.default_rng(0), [], [], []
+    true = norm.cdf(strength / 2)
+    for run in range(runs):
+        sample = draw(rng, n_positive, n - n_positive, strength)
+        names = np.array(["real", "ai"])
+        table = pd.DataFrame({"label": names[sample.truth], "predicted": names[sample.predicted]})
+        table["path"] = [str(row) for row in range(n)]
+        table = table.assign(model="m", set="test", split="", source="", group="", fold=-1)
+        table = table.assign(prob_real=sample.scores[:, 0], prob_ai=sample.scores[:, 1])
+        row = hindsight(Predictions(table), "ai", seed=run).iloc[0]
+        held.append(row["balanced_accuracy_low"] <= true <= row["balanced_accuracy_high"])
+        over.append(row["balanced_accuracy"] - true)
+        told.append(row["balanced_accuracy_optimism"])
+    return f"{np.mean(held):.1%}; too high by {np.mean(over):.3f}, optimism told {np.mean(told):.3f}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--rows", type=int, nargs="+", default=[30, 60, 100, 300])
     parser.add_argument("--share", type=float, default=0.5, help="of the positive class")
     parser.add_argument("--scores", nargs="+", choices=SCORES, default=list(SCORES))
+    parser.add_argument("--hindsight", action="store_true")
     options = parser.parse_args()
     print(f"{options.runs} runs a line; Monte Carlo standard error {np.sqrt(0.95 * 0.05 / options.runs):.2%} at 95 %")
     for n in options.rows:
         n_positive = round(n * options.share)
         for strength in STRENGTHS:
+            if options.hindsight:
+                told = hindsight_line(n_positive, n, strength, options.runs)
+                print(f"n = {n}, strength {strength}, best threshold in hindsight: {told}", flush=True)
+                continue
             rng = np.random.default_rng(0)
             large = draw(rng, n_positive * (2_000_000 // n), (n - n_positive) * (2_000_000 // n), strength)
             true = {name: SCORES[name].of(large) for name in options.scores}

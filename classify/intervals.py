@@ -31,7 +31,7 @@ def interval(name: str, y, scores, predicted, classes, positive=None, *, group=N
     - Other scores of the confusion matrix (balanced accuracy, precision, F1): 2.5 and 97.5 percentiles of the score
       where the row of each true class is drawn from its posterior under Jeffreys' prior (Goutte & Gaussier 2005 for
       precision and F1, Brodersen et al. 2010 for balanced accuracy; Perks' prior for more than two classes). Wilson's
-      interval of precision, given the number decided on, is too wide where class sizes are given: it covers 98-99 %.
+      interval of precision, given the number decided on, is too wide where the sizes of classes are given.
     - Rankings (ROC AUC, average precision): the logit of the score plus and minus Student's quantile times how far
       bootstrap resamples are from the score (root mean square: their spread, and the bias of average precision,
       which is too high on few rows). Where nothing is out of order no resample varies: high is then 1, and low is
@@ -43,8 +43,8 @@ def interval(name: str, y, scores, predicted, classes, positive=None, *, group=N
 
     Where images share a non-empty `group`, each score gets the wider of that and of an interval with groups whole
     (strata are then the sets of classes that groups hold): images of a group are not independent, and a handful of
-    groups is too few to resample alone. By group, all scores go the way of rankings (losses by
-    their logarithm); where no resample varies, as when nothing is wrong, one row of each group and class is counted.
+    groups is too few to resample alone. By group, all scores go the way of rankings (losses by their logarithm);
+    where no resample varies, as when nothing is wrong, one row of each group and class is counted.
 
     Returns
     -------
@@ -142,13 +142,14 @@ def _of_losses(names, sample, seed):
     for weights in resamples(sample.truth, np.arange(len(sample.truth)), seed) if losses else ():
         for name, loss in losses.items():
             value, error = _log_mean(loss, strata, weights)
-            ratios[name].append((value - here[name][0]) / error)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                # where a resample lacks the few rows that make the loss it knows no error: infinitely far
+                ratios[name].append(np.nan_to_num((value - here[name][0]) / error, posinf=np.inf, neginf=-np.inf))
     found = {}
     for name, ((value,), (error,)) in here.items():
-        ratio = np.concatenate(ratios[name])
-        ratio = ratio[np.isfinite(ratio)]  # a resample of one row alone has no error to divide by
-        varies = error > 0 and len(ratio)
-        found[name] = tuple(np.exp(value - error * np.quantile(ratio, SIDES[::-1]))) if varies else NOTHING
+        far = error * np.quantile(np.concatenate(ratios[name]), SIDES[::-1], method="inverted_cdf")
+        low, high = np.exp(np.minimum(value - far, np.log(SCORES[name].statistic.most(sample))))
+        found[name] = (low, high) if error > 0 else NOTHING
     return found
 
 
@@ -161,7 +162,7 @@ def _log_mean(loss, strata, weights):
         total = total + n * mean
         variance = variance + n**2 * np.maximum(heavy @ loss[rows] ** 2 / n - mean**2, 0) / max(n - 1, 1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.log(total / len(loss)), np.sqrt(variance) / total
+        return np.log(total / len(loss)), np.sqrt(np.where(variance > 1e-18 * total**2, variance, 0)) / total
 
 
 def _of_groups(names, sample, unit, seed):

@@ -86,11 +86,13 @@ def hindsight(predictions: Predictions, positive: str | None = None, *, seed: in
     """Return a row for each model and unseen set of both classes: how right the best threshold would have been.
 
     That threshold is chosen on the very rows it is judged on, so what is right there is no result: it is higher than
-    the same threshold would get on new images, by about ``optimism``. It says how much a fixed threshold loses.
+    the same threshold would get on new images, by ``optimism`` at least. It says how much a fixed threshold loses.
 
     Of all thresholds the one of greatest balanced accuracy is taken, and of several the one nearest to a half. In each
     bootstrap resample the threshold is chosen anew; its optimism is the mean over resamples of what it gets there
-    above what it gets on the rows as they are (Efron & Tibshirani 1993, 17.6).
+    above what it gets on the rows as they are (Efron & Tibshirani 1993, 17.6). Percentiles of those resamples would be
+    optimistic twice. These intervals hold what the truly best threshold gets in 87-93 of 100 sets of 60 images, and in
+    94-97 of 300 (``benchmarks/coverage.py --hindsight``, 300 runs each).
 
     Returns
     -------
@@ -139,9 +141,9 @@ def _curves(sample, weights):
     """Thresholds (k,), and of weights (m, n) what is right from each on: two arrays (m, k)."""
     score = sample.scores[:, sample.positive]
     levels, level = np.unique(-score, return_inverse=True)
-    levels = np.r_[np.nextafter(1, 2), -levels, 0]  # before the first no row is called positive
-    thresholds = np.r_[levels[0], (levels[1:-2] + levels[2:-1]) / 2, levels[-2] / 2]
-    thresholds[0] = max((1 + levels[1]) / 2, np.nextafter(levels[1], 2))
+    levels = -levels
+    none = max((1 + levels[0]) / 2, np.nextafter(levels[0], 2))  # no row is called positive
+    thresholds = np.r_[none, (levels[:-1] + levels[1:]) / 2, levels[-1] / 2]
     sides = []
     for side in (sample.truth == sample.positive, sample.truth != sample.positive):
         held = csr_array((np.ones(side.sum()), (np.flatnonzero(side), level[side] + 1)), (len(score), len(thresholds)))

@@ -95,9 +95,10 @@ class Ranking:
 
 @dataclass(frozen=True)
 class Loss:
-    """The mean over rows of a loss: `of` maps a sample to (n,) losses."""
+    """The mean over rows of a loss: `of` maps a sample to (n,) losses, none above `most`."""
 
     of: Callable[[Sample], np.ndarray]
+    most: Callable[[Sample], float]
 
     def __call__(self, sample: Sample, weights: np.ndarray) -> np.ndarray:
         return _ratio(weights @ self.of(sample), weights.sum(axis=1))
@@ -278,6 +279,14 @@ def _log_loss(sample):
     return -np.log(np.clip(_of_truth(sample), LEAST, 1))
 
 
+def _most_log_loss(sample):
+    return -np.log(LEAST)
+
+
+def _most_brier(sample):
+    return 2 if sample.positive is None else 1
+
+
 def _brier(sample):
     if sample.positive is not None:
         return (1 - _of_truth(sample)) ** 2
@@ -315,10 +324,10 @@ SCORES: dict[str, Score] = {
     "found_at_1": _found("found at 1 % false alarms", 0.01),
     "found_at_5": _found("found at 5 % false alarms", 0.05),
     # Mean -log of the probability given to the true class.
-    "log_loss": Score("log loss", Loss(_log_loss), smaller_is_better=True, unit=""),
+    "log_loss": Score("log loss", Loss(_log_loss, _most_log_loss), smaller_is_better=True, unit=""),
     # Of two classes the mean squared error of the positive one's probability, in 0..1 (scikit-learn's
     # `brier_score_loss`); of more, Brier's (1950) sum over classes, in 0..2.
-    "brier": Score("Brier score", Loss(_brier), smaller_is_better=True, unit=""),
+    "brier": Score("Brier score", Loss(_brier, _most_brier), smaller_is_better=True, unit=""),
     # Guo et al. 2017, arXiv 1706.04599: the mean gap between confidence and share right over 15 bins of equal width of
     # the largest probability. Too high on average: in a bin of few rows the gap is chance, so a calibrated model of 60
     # rows has about 0.1 (Roelofs et al. 2022, arXiv 2012.08668). Compare models on the same rows, never with 0.

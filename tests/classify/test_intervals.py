@@ -306,3 +306,14 @@ def test_difference_is_newcombes():
 @pytest.mark.parametrize(("k", "n"), [(0, 5), (48, 100), (7, 7)])
 def test_wilson_is_wilsons(k, n):
     assert wilson(k, n) == tuple(binomtest(k, n).proportion_ci(method="wilson"))
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_one_confident_error_leaves_the_upper_end_of_a_loss_open(name):
+    y = np.array(["ai", "real"] * 30)
+    p = np.where(y == "ai", 0.9, 0.1)
+    p[0] = 0.001
+    told = (y, np.column_stack([p, 1 - p]), np.where(p > 0.5, "ai", "real"), CLASSES)
+    low, high = interval(name, *told)
+    assert 0 < low < SCORES[name](*told) < high
+    assert high == pytest.approx({"brier": 1, "log_loss": 52 * np.log(2)}[name])  # the most there is
