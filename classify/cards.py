@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from classify.metrics import against_chance
-from classify.persist import _skops
+from classify.persist import skops_io
 from classify.predictions import HELD_OUT, set_title
 from classify.provenance import how_made
 from classify.scores import SCORES
@@ -39,7 +39,7 @@ def model_card(passport: dict, scores: pd.DataFrame, folds: pd.DataFrame, senten
     sentences : sequence of str
         What the numbers say of the model in words, the most important first.
     """
-    _skops()  # first: what makes cards imports it too, and then with torch
+    skops_io()  # first: what makes cards imports it too, and then with torch
     from skops.card import Card
 
     name = passport["name"]

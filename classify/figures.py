@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import get_font_names
 from sklearn.metrics import roc_curve
 
+from classify import figures_reliability, reliability
 from classify.errors import DataError
 from classify.metrics import SCORES, fold_scores, positive_class, score_table
 from classify.predictions import SET_TITLES, VALIDATION, Predictions
@@ -305,6 +306,12 @@ FIGURES: dict[str, Drawing] = {
         "ROC curves on unseen sets that hold both classes: what every threshold would find, and at what price.",
         roc_rows,
         draw_roc,
+    ),
+    "reliability": Drawing(
+        "Reliability: how often a model is right, against how sure it is, on each labelled set; dashed and faint "
+        "before its calibration. Upright lines are 95 % intervals of bins that hold about equally many images.",
+        reliability.rows,
+        figures_reliability.draw,
     ),
     "training": Drawing(
         "Loss and accuracy of each epoch of nets: thick where all images were used, thin in each fold. Training "

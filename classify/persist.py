@@ -43,7 +43,7 @@ def save(model: TrainedModel, directory: Path) -> Path:
             safetensors.numpy.save_file(model.estimator.to_arrays(), temporary / WEIGHTS)
             passport["estimator"] = model.estimator.get_params()
         elif passport["reads"] != "scores":
-            _skops().dump(model.estimator, temporary / SKOPS)
+            skops_io().dump(model.estimator, temporary / SKOPS)
         write_json(temporary / PASSPORT, passport)
         if target.exists():
             shutil.rmtree(target)
@@ -92,7 +92,7 @@ def load(directory: Path, device: str = "auto") -> TrainedModel:
             params = {**passport.pop("estimator"), "device": device}
             estimator = NetClassifier.from_arrays(params, passport["classes"], arrays)
         else:
-            estimator = _skops().load(directory / SKOPS, trusted=TRUSTED)
+            estimator = skops_io().load(directory / SKOPS, trusted=TRUSTED)
             _check_trees(estimator)
         calibration = Calibration(**passport.pop("calibration"))
     except (
@@ -138,7 +138,7 @@ class _NoTorch:
             raise ModuleNotFoundError(name)
 
 
-def _skops():
+def skops_io():
     """Return skops.io, imported without torch.
 
     skops walks through all of scikit-learn when it is imported, and scikit-learn's array-API shims import torch: two

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from classify.cards import model_card
 from classify.errors import DataError
 from classify.figures import FIGURES, pictured
 from classify.gallery import Gallery, galleries
@@ -12,6 +13,7 @@ from classify.metrics import SCORES, fold_scores, positive_class, score_table
 from classify.notices import differing_images, differing_making, few_groups
 from classify.pages import own_files, page_folder, render
 from classify.predictions import Predictions
+from classify.protocol import Protocol, protocol
 from classify.provenance import data_counts, how_made
 from classify.published import beside
 from classify.score_tables import accuracy_table, other_scores, unscored
@@ -34,7 +36,7 @@ def write_report(
     gallery: Gallery | None = None,
     command: str = "",
 ) -> Path:
-    """Write the folder `out`: a self-contained ``index.html``, its tables as CSV, its figures as PNG and SVG.
+    """Write the folder `out`: a self-contained ``index.html``, tables as CSV, figures as PNG and SVG, model cards.
 
     The folder appears whole or not at all, and takes the place of an older report.
 
@@ -81,12 +83,20 @@ def write_report(
         folds.to_csv(folder / "folds.csv", index=False)
         predictions.write(folder / "predictions.csv")
         said = verdict(scores, folds, predictions, _scoring(passports), blind)
+        found = protocol(predictions, scores, positive, _scoring(passports))
         parts = [
             other_scores(scores, predictions, positive, said["chosen"]),
+            *found.sections(said["chosen"]),
             Section("figures", "Figures", pictures=list(_figures(predictions, positive, passports))),
             *sections,
         ]
+        said["sentences"] += found.opening(said["chosen"], blind)
+        said["sentences"] += [f"{part.title}. {part.sentences[0]}" for part in sections if part.sentences]
+        said["sentences"].append(said.pop("why"))
         files = FileNames(*TABLES)
+        cards = dict(_cards(passports, predictions, scores, folds, found, files))
+        for file, text in cards.items():
+            (folder / file).write_text(text, encoding="utf-8")
         page = {
             "title": title,
             "notices": [
@@ -104,7 +114,7 @@ def write_report(
             "data": data_counts(predictions),
             "unscored": unscored(predictions),
             "command": command,
-            "files": TABLES,
+            "files": [*TABLES, *cards],
             "selection": SELECTION,
         }
         html = render(Path(__file__).with_name("report.html"), page)
@@ -134,6 +144,21 @@ def _positive(predictions: Predictions, passports: Sequence[dict]) -> str | None
         return None
     found = {passport.get("positive") for passport in passports} & set(predictions.classes)
     return found.pop() if len(found) == 1 else positive_class(predictions.classes)
+
+
+def _cards(
+    passports: Sequence[dict],
+    predictions: Predictions,
+    scores: pd.DataFrame,
+    folds: pd.DataFrame,
+    found: Protocol,
+    files: FileNames,
+) -> Iterator[tuple[str, str]]:
+    """Yield a file name and a model card for each model that is known to have been made here or imported."""
+    for passport in passports:
+        if passport.get("name") in predictions.models and passport.get("model"):
+            said = found.opening(passport["name"])
+            yield files.new(f"card-{passport['name']}", ".md"), model_card(passport, scores, folds, said)
 
 
 def _figures(predictions: Predictions, positive: str | None, passports: Sequence[dict]) -> Iterator[Picture]:

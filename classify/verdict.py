@@ -4,8 +4,8 @@ from collections.abc import Collection
 
 import pandas as pd
 
-from classify.metrics import SCORES, against_chance, difference
-from classify.predictions import HELD_OUT, Predictions
+from classify.metrics import SCORES, against_chance, difference, wilson
+from classify.predictions import HELD_OUT, VALIDATION, Predictions
 from classify.words import count, listed, percent, spread, with_interval
 
 SELECTION = "a selection score, not a result"
@@ -14,7 +14,7 @@ SELECTION = "a selection score, not a result"
 def verdict(
     scores: pd.DataFrame, folds: pd.DataFrame, predictions: Predictions, scoring: str, blind: Collection[str] = ()
 ) -> dict:
-    """Return ``chosen`` (a model or None), a ``headline`` and the ``sentences`` below it.
+    """Return ``chosen`` (a model or None), a ``headline``, the ``sentences`` below it, and ``why`` it was chosen.
 
     The model is the one with the best mean of `scoring` over validation folds, so that the unseen sets judge it and
     do not choose it. Models that are `blind`, which see no picture, are not chosen: they say what a score is worth.
@@ -23,7 +23,7 @@ def verdict(
     folds = folds[(folds["scoring"] == scoring) & folds["model"].isin(seeing)]
     chosen, why = _choose(folds, seeing, scoring)
     if chosen is None:
-        return {"chosen": None, "headline": "No model is chosen: see all of them below.", "sentences": [why]}
+        return {"chosen": None, "headline": "No model is chosen: see all of them below.", "sentences": [], "why": why}
     rows = scores[scores["model"] == chosen].set_index("set")
     blind_rows = scores[scores["model"].isin(blind)]
     order = [name for name in predictions.sets if name in rows.index]
@@ -37,6 +37,8 @@ def verdict(
             "There is no held-out set: nothing here says how the model does on unseen images of the kind it was "
             "trained on."
         )
+    sentences += _validation_falls(predictions, chosen, rows, custom)
+    sentences += _cannot(chosen, rows.loc[order])
     sentences += [_blind(row) for _, row in blind_rows.iterrows() if row["set"] in order and row["chance"] < 1]
     parts = [f"{percent(rows.loc[name, 'accuracy'])} of {_images(name, rows.loc[name])}" for name in order]
     if len(custom) > 2:
@@ -48,7 +50,7 @@ def verdict(
     headline = f"{chosen} is right on {listed(parts)}."
     if not order:
         headline = "No result yet: no model was tried on labelled images it had not seen."
-    return {"chosen": chosen, "headline": headline, "sentences": [*sentences, why]}
+    return {"chosen": chosen, "headline": headline, "sentences": sentences, "why": why}
 
 
 def _choose(folds, models, scoring) -> tuple[str | None, str]:
@@ -80,6 +82,42 @@ def _on_unseen(name, row, classes) -> str:
     told = against_chance(row["accuracy_low"], row["accuracy_high"], row["chance"])
     words = {"better": "better than", "worse": "worse than", "unclear": "which cannot be told from"}[told]
     return f"{said}, {words} guessing the largest class ({percent(row['chance'])})."
+
+
+def _validation_falls(predictions, chosen, rows, custom) -> list[str]:
+    """Return how far accuracy falls from the folds to each custom set that holds several classes."""
+    labelled = predictions.labelled
+    seen = labelled[(labelled["model"] == chosen) & (labelled["set"] == VALIDATION)]
+    if seen.empty:
+        return []
+    right = int((seen["label"] == seen["predicted"]).sum())
+    before = (right / len(seen), *wilson(right, len(seen)))
+    said = []
+    for name in custom:
+        after = tuple(rows.loc[name, ["accuracy", "accuracy_low", "accuracy_high"]])
+        fall, low, high = (100 * value for value in difference(before, after))
+        if rows.loc[name, "chance"] < 1 and low > 0:
+            said.append(
+                f"From validation, where {percent(before[0])} of out-of-fold images are right, to “{name}” it falls by "
+                f"{fall:.1f} points ({low:.1f}–{high:.1f})."
+            )
+    return said
+
+
+def _cannot(chosen, rows) -> list[str]:
+    """Return what the model cannot do: the sets on which it is no better than guessing."""
+    rows = rows[rows["chance"] < 1]
+    no_better = [
+        name
+        for name, row in rows.iterrows()
+        if against_chance(row["accuracy_low"], row["accuracy_high"], row["chance"]) != "better"
+    ]
+    if not no_better:
+        return []
+    sets = listed(
+        ["held-out images" if name == HELD_OUT else f"images such as those of “{name}”" for name in no_better]
+    )
+    return [f"What it cannot do: tell the classes apart on {listed(sets)}, as far as these images say."]
 
 
 def _blind(row) -> str:

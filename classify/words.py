@@ -45,7 +45,9 @@ def listed(parts: Sequence[str]) -> str:
 
 
 def p_value(p: float) -> str:
-    """Return "p = 0.40", "p = 0.0042" or "p < 0.0001"."""
+    """Return "p = 0.40", "p = 0.0042" or "p < 0.0001", and NaN as a dash."""
+    if pd.isna(p):
+        return "—"
     if p < 0.0001:
         return "p < 0.0001"
     return f"p = {p:.2f}" if p >= 0.1 else f"p = {p:.2g}"

@@ -129,6 +129,34 @@ def compare(
 
 
 @cli.command()
+@click.argument("name", metavar="[SET]", required=False)
+@click.option(
+    "--only",
+    metavar="MODEL,...",
+    show_default="svm,logreg,forest,shortcut",
+    help="Models that read features or how files are stored.",
+)
+@click.option(
+    "--vary",
+    metavar="CLASS",
+    show_default="the positive class, or the one with most sources",
+    help="Class whose sources are compared.",
+)
+@click.option("--seed", default=0, type=click.IntRange(0, 2**31 - 1), help="Of folds, draws and training.")
+def transfer(name: str | None, only: str | None, **options) -> None:
+    """Train on one source of SET and test on each other one: does what was learnt travel?"""
+    from featex.progress import TerminalProgress
+    from pipelines.transfer_page import transfer_set
+
+    models = [model.strip() for model in only.split(",")] if only else ()
+    command = shlex.join(["pipelines", *sys.argv[1:]])
+    made = transfer_set(name, only=models, command=command, progress=TerminalProgress(), **options)
+    for sentence in made.done.sentences:
+        click.echo(sentence)
+    click.echo(f"Page: {made.page}")
+
+
+@cli.command()
 @click.argument("target", metavar="[DIR|SET]", required=False)
 @click.option(
     "--only",

@@ -13,14 +13,17 @@ ONLY_IN = {
     "torch": {
         *("featex/backbones.py", "featex/weights.py", "featex/images.py", "featex/extractor.py", "featex/embedding.py"),
         *(f"classify/{room}.py" for room in ("pixels", "augment", "jpeg", "nets", "finetuned", "frozen")),
-        *(f"classify/{room}.py" for room in ("training", "rates", "checkpoint", "cnn")),
+        *(f"classify/{room}.py" for room in ("training", "rates", "checkpoint", "cnn", "cams", "occlusion", "explain")),
         *("pipelines/sample.py", "pipelines/generators.py"),
     },
     "torchvision": {
         *("featex/backbones.py", "featex/weights.py", "featex/images.py"),
         *("classify/nets.py", "classify/finetuned.py"),
     },
-    "matplotlib": {"classify/figures.py", "pipelines/figures.py"},
+    "matplotlib": {
+        *("classify/figures.py", "classify/figures_reliability.py"),
+        *(f"pipelines/{room}.py" for room in ("figures", "figures_transfer", "figures_stress")),
+    },
     "click": {f"{package}/cli.py" for package in PACKAGES},
 }
 LAYOUT_READERS = {"featex/layout.py", *(f"{package}/cli.py" for package in PACKAGES)}

@@ -38,6 +38,7 @@ def verdict(predictions, scoring="accuracy", blind=()):
     scores = score_table(predictions)
     folds = fold_scores(predictions, scoring)
     found = judged(scores, folds, predictions, scoring, blind)
+    found["sentences"] = [*found["sentences"], found["why"]]
     return found["chosen"], " ".join([found["headline"], *found["sentences"]])
 
 
@@ -103,3 +104,14 @@ def test_a_model_that_sees_no_picture_is_never_chosen_and_says_what_a_score_is_w
     assert "50.0 % (40.4–59.6) of 100 images of “custom”: no better than guessing." in words
     assert "Without a look" not in verdict(predictions)[1]
     assert verdict(said({"files": sets}), blind={"files"})[0] is None
+
+
+def test_it_says_what_the_model_cannot_do_and_how_far_it_falls_from_validation():
+    _, words = verdict(USUAL)
+    assert "What it cannot do: tell the classes apart on images such as those of “custom”" in words
+    assert (
+        "From validation, where 90.0 % of out-of-fold images are right, to “custom” it falls by 42.0 points (" in words
+    )
+    _, words = verdict(said({"m": {VALIDATION: (100, 0.9), "test": (200, 0.9), "custom": (100, 0.9)}}))
+    assert "cannot do" not in words
+    assert "From validation" not in words
