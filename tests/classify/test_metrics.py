@@ -1,6 +1,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import logit
+from scipy.stats import t
 
 from classify.metrics import SCORES, fold_scores, hindsight, interval, score_table, wilson
 from classify.predictions import Predictions
@@ -118,7 +120,8 @@ def test_accuracy_in_hindsight_counts_images_not_classes():
 def test_of_equally_good_thresholds_the_one_nearest_to_a_half_is_told():
     truth = np.array([True, False] * 10)
     assert hindsight(scored(truth, np.where(truth, 0.9, 0.2))).iloc[0]["threshold"] == 0.55
-    assert hindsight(scored(truth, np.full(20, 0.3))).iloc[0]["threshold"] in (0.15, 0.65)
+    for p, threshold in (([0.7, 0.45, 0.15, 0.1], 0.575), ([0.9, 0.7, 0.4, 0.2], 0.3)):
+        assert hindsight(scored(truth, np.tile(p, 5))).iloc[0]["threshold"] == pytest.approx(threshold)
     certain = hindsight(scored(truth, np.where(truth, 0.0, 1.0))).iloc[0]
     assert certain["balanced_accuracy"] == 0.5
 
@@ -129,6 +132,22 @@ def test_what_guesses_is_not_better_in_hindsight_once_optimism_is_told():
     assert found["balanced_accuracy"] > 0.56
     assert found["balanced_accuracy_optimism"] > 0.04
     assert np.mean([row["balanced_accuracy_low"] <= 0.5 for row in rows]) > 0.85
+
+
+def test_hindsight_is_as_sure_as_thresholds_chosen_anew_are_alike():
+    truth, p = shifted()
+    row = hindsight(scored(truth, p)).iloc[0]
+    rng, sides, values = np.random.default_rng(3), [np.flatnonzero(truth), np.flatnonzero(~truth)], []
+    for _ in range(1000):
+        found, passed = (np.sort(p[rng.choice(side, 30)]) for side in sides)
+        at = np.r_[0, p, 2]
+        values.append(((1 - np.searchsorted(found, at) / 30 + np.searchsorted(passed, at) / 30) / 2).max())
+    value, over = row["balanced_accuracy"], row["balanced_accuracy_optimism"]
+    far = np.sqrt(np.mean((np.array(values) - value) ** 2) * 60 / 58) * t.ppf(0.975, 58)
+    low, high = logit(row["balanced_accuracy_low"]), logit(row["balanced_accuracy_high"])
+    middle = value - over
+    assert (low + high) / 2 == pytest.approx(logit(middle))
+    assert (high - low) / 2 == pytest.approx(far / middle / (1 - middle), rel=0.06)
 
 
 def test_hindsight_with_nothing_wrong_is_not_called_certain():
