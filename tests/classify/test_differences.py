@@ -11,7 +11,7 @@ from statsmodels.stats.multitest import multipletests
 
 from classify import intervals
 from classify.differences import Drawn, auc_difference, corrected_t, folds, holm, paired
-from classify.mcnemar import needed, newcombe, sign_flip
+from classify.mcnemar import join, needed, newcombe, sign_flip
 from classify.metrics import fold_scores
 from classify.predictions import Predictions
 from classify.scores import Sample
@@ -242,6 +242,26 @@ def test_equal_rankings_differ_by_nothing_and_groups_leave_it_less_sure():
         assert auc_difference(found[0], found[0])[0] == 0
     assert of["alone"][0] == of["grouped"][0]
     assert of["grouped"][2] - of["grouped"][1] > 1.3 * (of["alone"][2] - of["alone"][1])
+
+
+def test_a_ranking_is_drawn_and_limited_by_whole_groups():
+    rng = np.random.default_rng(23)
+    group, truth = np.array([f"g{i // 12}" for i in range(120)]), np.arange(120) % 2
+    shift = rng.normal(0, 1, 10).repeat(12) * np.where(truth, 1, -1)
+    p = 1 / (1 + np.exp(-(truth + shift + rng.normal(size=120))))
+    label, scores = np.array(CLASSES)[truth], np.c_[1 - p, p]
+    sample = Sample.of(label, scores, label, CLASSES, "real")
+    found = Drawn.of(sample, group, 0)
+    assert found.limits[1:] == intervals.interval("roc_auc", label, scores, label, CLASSES, "real", group=group)
+    assert found.resampled.std() > 1.3 * Drawn.of(sample, np.full(120, ""), 0).resampled.std()
+
+
+def test_a_model_that_no_resample_varies_is_joined_as_uncorrelated():
+    certain = Drawn((1.0, 0.9, 1.0), np.ones(50))
+    other = Drawn((0.8, 0.7, 0.88), np.random.default_rng(24).normal(0.8, 0.05, 50))
+    assert auc_difference(certain, other)[1:] == join(certain.limits, other.limits, 0)
+    unknown = Drawn((0.8, 0.7, 0.88), np.full(50, np.nan))
+    assert auc_difference(unknown, other)[1:] == join(unknown.limits, other.limits, 0)
 
 
 def test_a_ranking_without_a_fault_still_has_an_interval():
