@@ -43,6 +43,7 @@ def model_card(passport: dict, scores: pd.DataFrame, folds: pd.DataFrame, senten
     from skops.card import Card
 
     name = passport["name"]
+    kept = passport.get("kept", name)  # a page may call it by less
     scores, folds = (table[table["model"] == name] for table in (scores, folds))
     elsewhere = passport.get("reads") == "scores"
     parts = {
@@ -56,7 +57,7 @@ def model_card(passport: dict, scores: pd.DataFrame, folds: pd.DataFrame, senten
             ("How it was made", _heading(made["title"], name)): pd.DataFrame(made["facts"], columns=["what", "value"])
             for made in how_made([passport])
         },
-        ("Use it",): "" if elsewhere else _code(f"classify predict {shlex.quote(name)} FILE_OR_FOLDER"),
+        ("Use it",): "" if elsewhere else _code(f"classify predict {shlex.quote(kept)} FILE_OR_FOLDER"),
         ("Make it again",): _code(passport.get("command") or ""),
     }
     about = {"Results": "On images it has never seen, with 95 % intervals.", "Selection, not a result": SELECTION}

@@ -305,14 +305,15 @@ def import_(
 @cli.command()
 @click.argument("name", metavar="[REPORT]", required=False)
 @click.option("--reports-dir", default=str(layout.REPORTS), type=click.Path(), help="Where reports are kept.")
+@FEATURES
 @MODELS
 @PREDICTIONS
-def report(name: str | None, reports_dir: str, models_dir: str, predictions_dir: str) -> None:
+def report(name: str | None, reports_dir: str, features_dir: str, models_dir: str, predictions_dir: str) -> None:
     """Write the report of the newest model again, or REPORT (a set, or SET-quick) with all its models."""
     from classify.results import Shelf
 
     places = map(Path, (models_dir, predictions_dir, reports_dir))
-    path = Shelf(*places, layout.GALLERY, layout.FOUND).write_report(name)
+    path = Shelf(*places, layout.GALLERY, Path(features_dir), layout.FOUND).write_report(name)
     click.echo(f"Report: {path}")
 
 

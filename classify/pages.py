@@ -40,8 +40,11 @@ def render(template: Path, page: dict) -> str:
 
 
 def numbers(text: str) -> Markup:
-    """Return the text escaped, with no line break inside a percentage and its interval."""
-    return Markup(re.sub(r"\d[\d.± ]*%( \([\d.–]+\))?", r'<span class="number">\g<0></span>', str(escape(text))))
+    """Return the text escaped, with no line break inside a percentage or points with their interval, or a p value."""
+    return Markup(_NUMBERS.sub(r'<span class="number">\g<0></span>', str(escape(text))))
+
+
+_NUMBERS = re.compile(r"-?\d[\d.± ]*(%|points)( \([-\d.–to ]+\))?|\bp (=|&lt;) \d[\d.]*\d")
 
 
 def figure(file: str, caption: str, data: bytes) -> dict:

@@ -92,7 +92,7 @@ class Protocol:
         drift = pd.DataFrame({"model": self.drift["model"], "set": self.drift["set"].map(set_title)})
         for column, title in (("sure", "sure on average"), ("sure_reference", "out of fold"), ("distance", "distance")):
             drift[title] = self.drift[column]
-        drift["p"] = self.drift["p"].map(p_value)
+        drift["p"] = self.drift["p"].map(_p)
         drift["unlike"] = self.drift["unlike"].map({True: "yes", False: "no"})
         about = (
             "A third answer: each model keeps quiet below a probability, chosen on out-of-fold images so that with "
@@ -152,10 +152,14 @@ def _tested(rows: pd.DataFrame) -> dict:
         "difference": rows["difference"],
         "difference low": rows["difference_low"],
         "difference high": rows["difference_high"],
-        "p": rows["p"].map(p_value),
-        "p, corrected": rows["p_holm"].map(p_value),
+        "p": rows["p"].map(_p),
+        "p, corrected": rows["p_holm"].map(_p),
         "told apart": rows["apart"].map({True: "yes", False: "no"}),
     }
+
+
+def _p(p: float) -> str:
+    return p_value(p).removeprefix("p ").removeprefix("= ")
 
 
 def _images(needed: float) -> str:

@@ -50,6 +50,7 @@ def how_made(passports: Sequence[dict]) -> list[dict]:
 
 def _own_facts(passport: dict) -> dict:
     return {
+        "kept as": passport.get("kept"),
         "model": passport.get("model"),
         "reads": passport.get("reads"),
         "best parameters": _pairs(passport.get("params")),

@@ -11,14 +11,14 @@ from classify.gallery import N_NEAR, Gallery, shown_errors
 from classify.imported import READS
 from classify.neighbours import neighbours
 from classify.notices import of_making
-from classify.plan import Plan
+from classify.plan import Plan, images_digest
 from classify.predictions import Predictions
 from classify.report import write_report
 from classify.sections import read_section
 from classify.splits import partition
 from classify.tuning import Tuned
 from featex.errors import InputError, unknown
-from featex.features import Features
+from featex.features import stored_sets
 
 
 def keep(tuned: Tuned, models: Path, predictions: Path, *, done_with: Path | None = None) -> Path:
@@ -115,6 +115,8 @@ class Shelf:
     Parameters
     ----------
     models, predictions, reports, gallery : Path
+    features : Path
+        Where the nearest training images of errors are looked up; they are kept in the gallery.
     found : tuple of Path
         Folders that hold, for each data set, what else was found out of it, such as audits; see
         `classify.sections.read_section`.
@@ -124,11 +126,10 @@ class Shelf:
     predictions: Path
     reports: Path
     gallery: Path
+    features: Path
     found: tuple[Path, ...] = ()
 
-    def write_report(
-        self, report: str | None = None, *, names: Sequence[str] | None = None, features: Features | None = None
-    ) -> Path:
+    def write_report(self, report: str | None = None, *, names: Sequence[str] | None = None) -> Path:
         """Write ``reports/REPORT/index.html`` on the models that belong to a report, and return its path.
 
         Parameters
@@ -137,8 +138,6 @@ class Shelf:
             By default that of the newest model.
         names : sequence of str, optional
             Only these models, and detectors that were imported.
-        features : Features, optional
-            Of the set, where they are at hand: the nearest training images of errors are then found, and kept.
 
         Raises
         ------
@@ -149,12 +148,17 @@ class Shelf:
         if names is not None:
             chosen = [p for p in chosen if p["name"] in names or p["reads"] == READS]
         predictions = Predictions.concat(read_predictions(chosen, self.predictions))
-        data = chosen[-1]["data"]
+        data, report = chosen[-1]["data"], chosen[-1]["report"]
+        commands = dict.fromkeys(p["command"] for p in chosen if p["command"])
+        # The page says what it is about at its head: models go by the rest of their names there
+        short = {p["name"]: p["name"].removesuffix(f"-{report}") for p in chosen}
+        if len(set(short.values())) < len(short):
+            short = {name: name for name in short}
+        predictions = Predictions(predictions.table.replace({"model": short}))
+        chosen = [{**p, "name": short[p["name"]], "kept": p["name"]} for p in chosen]
         gallery = Gallery(self.gallery / f"{data['set']}-{data['digest'][:12]}", Path(data["root"]))
-        if features is not None:
-            _find_neighbours(gallery, predictions, features)
+        _find_neighbours(gallery, predictions, self.features, data)
         sections = [read_section(folder / data["set"], data["images"]) for folder in self.found]
-        report, commands = chosen[-1]["report"], dict.fromkeys(p["command"] for p in chosen if p["command"])
         return write_report(
             predictions,
             chosen,
@@ -167,12 +171,15 @@ class Shelf:
         )
 
 
-def _find_neighbours(gallery: Gallery, predictions: Predictions, features: Features) -> None:
+def _find_neighbours(gallery: Gallery, predictions: Predictions, folder: Path, data: dict) -> None:
+    """Keep the nearest training images of the errors that are shown, where the set's features are there."""
     known = set(gallery.neighbours()["path"])
     paths = dict.fromkeys(path for model in predictions.models for path in shown_errors(predictions, model))
-    if new := [path for path in paths if path not in known]:
-        train = partition(features.rows).train
-        gallery.keep_neighbours(neighbours(features, train, new, k=N_NEAR))
+    new = [path for path in paths if path not in known]
+    for stored in stored_sets(folder) if new else ():
+        if stored.name == data["set"] and images_digest((features := stored.load()).rows) == data["images"]:
+            gallery.keep_neighbours(neighbours(features, partition(features.rows).train, new, k=N_NEAR))
+            return
 
 
 def _title(passports: list[dict]) -> str:

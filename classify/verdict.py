@@ -114,9 +114,7 @@ def _cannot(chosen, rows) -> list[str]:
     ]
     if not no_better:
         return []
-    sets = listed(
-        ["held-out images" if name == HELD_OUT else f"images such as those of “{name}”" for name in no_better]
-    )
+    sets = ["held-out images" if name == HELD_OUT else f"images such as those of “{name}”" for name in no_better]
     return [f"What it cannot do: tell the classes apart on {listed(sets)}, as far as these images say."]
 
 

@@ -16,12 +16,15 @@ def plain(value: float) -> str:
 
 
 def within(value: float, low: float, high: float, *, unit: str = "%") -> str:
-    """Return "92.0 % (87.4–95.0)", or with no unit "0.213 (0.190–0.240)"; the value alone without an interval."""
+    """Return "92.0 % (87.4–95.0)", or with no unit "0.213 (0.190–0.240)"; the value alone without an interval.
+
+    Below zero a dash would be read as a sign: "-24.0 % (-35.5 to -11.4)".
+    """
+    said = percent(value) if unit else plain(value)
     if pd.isna(value) or pd.isna(low):
-        return percent(value) if unit else plain(value)
-    if unit:
-        return f"{percent(value)} ({100 * low:.1f}–{100 * high:.1f})"
-    return f"{plain(value)} ({low:.3f}–{high:.3f})"
+        return said
+    ends = (f"{100 * end:.1f}" if unit else f"{end:.3f}" for end in (low, high))
+    return f"{said} ({(' to ' if low < 0 else '–').join(ends)})"
 
 
 def with_interval(row: pd.Series, score: str = "accuracy", *, unit: str = "%") -> str:

@@ -170,9 +170,10 @@ def compare(
         project / PREDICTIONS,
         project / REPORTS,
         project / GALLERY,
+        project / FEATURES,
         tuple(project / folder for folder in FOUND),
     )
-    return shelf.write_report(jobs[0].report, names=names, features=features)
+    return shelf.write_report(jobs[0].report, names=names)
 
 
 def _audit(stored: StoredSet, features: Features, project: Path, seed: int, progress: Progress) -> None:

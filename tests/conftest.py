@@ -87,7 +87,7 @@ def run_command(monkeypatch, tmp_path, capsys):
 @pytest.fixture
 def shelf(tmp_path) -> Shelf:
     """Where a report is made from, in folders below `tmp_path`."""
-    return Shelf(*(tmp_path / folder for folder in ("models", "predictions", "reports", "gallery")))
+    return Shelf(*(tmp_path / folder for folder in ("models", "predictions", "reports", "gallery", "features")))
 
 
 @pytest.fixture(scope="session")

@@ -139,7 +139,7 @@ def test_an_imported_detector_stands_on_the_page_and_cannot_be_run_or_combined(
     page = shelf.write_report(names=["logreg-toy"]).read_text()
     assert "what it was trained on is not known here" in page
     assert page.count("theirs") > 5
-    assert "logreg-toy is right on" in page  # what has no folds is not chosen
+    assert "logreg is right on" in page  # what has no folds is not chosen
     code, out, _ = run_command(cli, "models", "--models-dir", models)
     assert (code, "theirs: a detector from elsewhere" in out) == (0, True)
     with pytest.raises(ModelError, match="known here by its scores alone"):

@@ -60,6 +60,14 @@ def test_a_name_that_the_page_lacks_is_no_empty_place(template):
         render(template("{{ missing }}"), {"title": "", "notices": [], "command": ""})
 
 
+def test_points_and_p_values_stay_on_their_line():
+    said = numbers("by 4.0 points (-1.1 to 7.5), p = 0.047 and p < 0.0001.")
+    assert said == (
+        'by <span class="number">4.0 points (-1.1 to 7.5)</span>, <span class="number">p = 0.047</span> and '
+        '<span class="number">p &lt; 0.0001</span>.'
+    )
+
+
 def test_a_percentage_keeps_its_interval_on_its_line_and_hostile_text_stays_text():
     said = numbers("<b> 20 of 92.0 % (87.4–95.0) and 91.4 ± 2.5 %")
     assert said == (

@@ -59,7 +59,7 @@ def test_a_net_that_started_from_random_weights_is_said_first(make_features, tmp
         passport = tuned.model.passport | {"settings": {"weights": weights}}
         keep(replace(tuned, model=replace(tuned.model, passport=passport)), *places[:2])
         page = shelf.write_report("toy").read_text()
-        assert ("svm-toy started from UNTRAINED (random) weights" in page) == (weights == "random")
+        assert ("svm started from UNTRAINED (random) weights" in page) == (weights == "random")
 
 
 def test_a_study_that_is_run_again_gives_the_page_its_title(make_features, tmp_path, shelf):

@@ -12,6 +12,8 @@ def test_numbers_are_said_as_people_say_them():
     assert within(0.2134, 0.19, 0.24, unit="") == "0.213 (0.190–0.240)"
     assert within(0.2134, np.nan, np.nan, unit="") == "0.213"
     assert within(np.nan, 0.1, 0.2) == "—"
+    assert within(-0.24, -0.355, -0.114) == "-24.0 % (-35.5 to -11.4)"
+    assert within(0.01, -0.02, 0.04, unit="") == "0.010 (-0.020 to 0.040)"
     row = pd.Series({"accuracy": 0.9, "accuracy_low": 0.8, "accuracy_high": 0.95, "mean": 0.9, "std": 0.02, "n": 1169})
     assert with_interval(row) == "90.0 % (80.0–95.0)"
     assert spread(row) == "90.0 ± 2.0 %"

@@ -9,7 +9,7 @@ import pytest
 from classify.results import Shelf
 from featex.facts import FACTS
 from featex.features import Features
-from featex.layout import AUDITS, GALLERY, MODELS, PREDICTIONS, REPORTS
+from featex.layout import AUDITS, FEATURES, GALLERY, MODELS, PREDICTIONS, REPORTS
 from pipelines.duplicates import HASH, hash_image
 from pipelines.findings import Subject
 from pipelines.looks import Looks
@@ -87,7 +87,9 @@ def shelf_of():
     """Return a function from a project's folder to the shelf that its reports are made from."""
 
     def shelf_of(project: Path) -> Shelf:
-        return Shelf(*(project / place for place in (MODELS, PREDICTIONS, REPORTS, GALLERY)), (project / AUDITS,))
+        return Shelf(
+            *(project / place for place in (MODELS, PREDICTIONS, REPORTS, GALLERY, FEATURES)), (project / AUDITS,)
+        )
 
     return shelf_of
 
@@ -105,5 +107,27 @@ def make_sources(tmp_path, jpeg_facts):
         X = rng.normal(size=(len(rows), 8)) + 3 * (rows.pop("place").to_numpy()[:, None] == np.arange(8))
         extractor = {"name": "toy-1", "fingerprint": "1", "n_features": 8, "backbone": "toy", "weights": "none"}
         return Features(X.astype(np.float32), rows, "toy", tmp_path, extractor)
+
+    return make
+
+
+@pytest.fixture
+def make_said():
+    """Return a function that makes what a model said of images as they are and under conditions.
+
+    `before` and `under` are strings of one letter an image, the class it is taken for; `labels` its true class.
+    """
+
+    def make(labels: str, before: str, under: dict, model="svm", set="test", group=None, classes=("a", "r")):
+        parts = []
+        for (transform, grade), decided in {("", np.nan): before, **under}.items():
+            part = pd.DataFrame({"label": list(labels), "predicted": list(decided)})
+            part["path"] = [f"{i:03}.jpg" for i in range(len(part))]
+            for name in classes:
+                hit = part["predicted"] == name
+                part[f"prob_{name}"] = np.where(hit, 0.9, 0.1 / (len(classes) - 1))
+            part["group"] = "" if group is None else list(group)
+            parts.append(part.assign(model=model, set=set, transform=transform, grade=grade, source=""))
+        return pd.concat(parts, ignore_index=True)
 
     return make
