@@ -72,7 +72,7 @@ def embed(
         ThreadPoolExecutor(workers) as pool,
     ):
         try:
-            results = _in_order(pool, reader.read, [paths[i] for i in todo], ahead=workers + 3 * extractor.batch_size)
+            results = in_order(pool, reader.read, [paths[i] for i in todo], ahead=workers + 3 * extractor.batch_size)
             for i, (key, facts, pixels, reason) in zip(todo, results, strict=True):
                 embedding.keys[i] = key
                 embedding.facts[i] = facts
@@ -137,7 +137,7 @@ def _compute(
     return int(finite.sum())
 
 
-def _in_order(pool: ThreadPoolExecutor, function, items: Sequence, ahead: int) -> Iterator:
+def in_order(pool: ThreadPoolExecutor, function, items: Sequence, ahead: int) -> Iterator:
     """Yield function(item) in order, at most `ahead` calls early, so that memory does not grow with the items."""
     items = iter(items)
     futures: deque[Future] = deque(pool.submit(function, item) for item in islice(items, ahead))

@@ -1,0 +1,286 @@
+"""Images under conditions, as models see them: a file is decoded once, and what comes of it is kept by content and
+condition, so that a second run computes nothing."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from os import cpu_count
+from pathlib import Path
+
+import numpy as np
+
+from classify.calibration import class_scores
+from classify.errors import ModelError
+from classify.trained import TrainedModel, made
+from featex.cache import FeatureCache, content_key
+from featex.errors import ImageError, WeightsError
+from featex.images import decode
+from featex.layout import ARTIFACTS, FEATURES
+from featex.progress import Progress
+from pipelines.conditions import Condition
+
+SAID = ARTIFACTS / "said"
+"""What nets said of images under conditions: a folder a net, so that one that was trained anew is asked anew."""
+
+NET_BATCH = 32
+CHUNK = 4096  # vectors read and judged at once, as many as a part of a cache holds
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureEye:
+    """The eye of all models that read the features of one extractor; what it keeps of an image is its vector.
+
+    Parameters
+    ----------
+    passport : dict
+        The extractor's.
+    project : Path
+    wanted_by : str
+        The name of a model, for errors.
+    weights : str, optional
+        Where the extractor's weights are now, if not where its passport says.
+    device : str
+    progress : Progress
+    """
+
+    passport: dict
+    project: Path
+    wanted_by: str
+    weights: str | None = None
+    device: str = "auto"
+    progress: Progress = field(default_factory=Progress)
+
+    @cached_property
+    def cache(self) -> FeatureCache:
+        return FeatureCache(self.project / FEATURES / self.passport["name"] / "vectors", self.passport["n_features"])
+
+    @cached_property
+    def extractor(self):
+        """The extractor, which is built only where a vector is missing; raises ModelError where it is another one."""
+        from featex.embedding import open_cache
+        from featex.extractor import Extractor
+
+        passport = self.passport
+        try:
+            found = Extractor(
+                passport["backbone"], self.weights or passport["weights"], self.device, progress=self.progress
+            )
+        except WeightsError as error:
+            raise ModelError(
+                f"{self.wanted_by} needs the weights it was trained with; name them with --weights ({error})"
+            ) from error
+        if found.fingerprint != passport["fingerprint"]:
+            raise ModelError(
+                f"{self.wanted_by} was trained on features of {passport['name']}, and these weights make {found.name}; "
+                "name the right file with --weights"
+            )
+        open_cache(found, self.project / FEATURES)
+        return found
+
+    @property
+    def batch_size(self) -> int:
+        return self.extractor.batch_size
+
+    def see(self, image: np.ndarray):
+        return self.extractor.preprocess(image)
+
+    def look(self, batch: list) -> np.ndarray:
+        return self.extractor(batch)
+
+
+@dataclass(frozen=True, eq=False)
+class NetEye:
+    """The eye of one net; what it keeps of an image are its scores of the classes."""
+
+    model: TrainedModel
+    project: Path
+    batch_size: int = NET_BATCH
+
+    @cached_property
+    def cache(self) -> FeatureCache:
+        return FeatureCache(self.project / SAID / made(self.model.passport)[:32], len(self.model.classes))
+
+    @cached_property
+    def view(self):
+        from classify.nets import NETS
+        from classify.recipe import Recipe
+
+        net, settings = NETS[self.model.passport["model"]], self.model.passport["settings"]
+        return net.view(net.recipe.changed(**{field.name: settings.get(field.name) for field in fields(Recipe)}))
+
+    def see(self, image: np.ndarray) -> np.ndarray:
+        return self.view(image)
+
+    def look(self, batch: list) -> np.ndarray:
+        return class_scores(self.model.estimator, np.stack(batch)).astype(np.float32)
+
+
+Eye = FeatureEye | NetEye
+
+
+def blind(model: TrainedModel) -> str:
+    """Return why a model cannot be asked about other pixels, or ""."""
+    for member in model.members or (model,):
+        if member.passport["reads"] == "facts":
+            told = "it" if member is model else f"its member {member.name}"
+            return f"{told} reads how files are stored, and no pixel"
+    return ""
+
+
+def eyes_of(models: Sequence[TrainedModel], project: Path, **options) -> dict[str, Eye]:
+    """Return the eyes that the models, and the members of ensembles, see with, by `eye_name`.
+
+    `options` are those of `FeatureEye`: weights, device, progress.
+    """
+    eyes: dict[str, Eye] = {}
+    leaves = [leaf for model in models for leaf in model.members or (model,)]
+    for model in leaves:
+        if model.passport["reads"] == "pixels":
+            eyes.setdefault(eye_name(model), NetEye(model, project))
+        else:
+            eyes.setdefault(
+                eye_name(model), FeatureEye(model.passport["extractor"], project, wanted_by=model.name, **options)
+            )
+    return eyes
+
+
+def eye_name(model: TrainedModel) -> str:
+    """Return what tells apart the eyes of models that are no ensembles."""
+    extractor = model.passport["extractor"]
+    return extractor["fingerprint"] if extractor else made(model.passport)
+
+
+def bring(
+    images: Mapping[str, Path],
+    conditions: Sequence[Condition],
+    eyes: Sequence[Eye],
+    *,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> dict[str, str]:
+    """Bring what every eye sees of every image under every condition into its cache; return why images are left out.
+
+    Parameters
+    ----------
+    images : mapping of str to Path
+        Where the file with a content key is.
+    workers : int, optional
+        Threads that read and change images; by default one a core, 16 at most.
+
+    Returns
+    -------
+    dict
+        The reason, by content key, of images that some eye has not under each condition.
+
+    Raises
+    ------
+    ModelError
+        If something is missing, and the weights that it takes cannot be had.
+    """
+    progress, workers = progress or Progress(), workers or min(16, cpu_count() or 1)
+    todo = [key for key in images if _missing(key, conditions, eyes)]
+    if not todo:
+        return {}
+    from featex.embedding import in_order  # which takes torch with it, and a second run needs none
+
+    lacking = {id(eye): eye for key in todo for _, _, eye in _missing(key, conditions, eyes)}.values()
+    ahead = workers + max((eye.batch_size for eye in lacking), default=0) // max(1, len(conditions))
+    batches: dict[int, list] = {id(eye): [] for eye in eyes}
+    reasons: dict[str, str] = {}
+
+    def read(key: str) -> tuple[str, list, str]:
+        seen, reason = [], ""
+        try:
+            image = decode(_unchanged(images[key], key))
+            wanted = _missing(key, conditions, eyes)
+            for condition in dict.fromkeys(condition for condition, _, _ in wanted):
+                changed = condition(image, key)
+                seen += [(at, eye, eye.see(changed)) for which, at, eye in wanted if which == condition]
+        except ImageError as error:
+            reason = str(error)
+        return key, seen, reason
+
+    with progress.task("stress", len(todo), "image") as tick, ThreadPoolExecutor(workers) as pool:
+        try:
+            for key, seen, reason in in_order(pool, read, todo, ahead=ahead):
+                if reason:
+                    reasons[key] = reason
+                for at, eye, pixels in seen:
+                    batch = batches[id(eye)]
+                    batch.append((at, pixels))
+                    if len(batch) == eye.batch_size:
+                        _look(eye, batch)
+                tick(1)
+            for eye in lacking:
+                _look(eye, batches[id(eye)])
+        finally:
+            pool.shutdown(cancel_futures=True)
+            for eye in lacking:
+                eye.cache.flush()  # what is computed is kept, also when the run is stopped
+    for key in todo:
+        if key not in reasons and (missing := _missing(key, conditions, eyes)):
+            reasons[key] = f"what a model sees of it under {missing[0][0].name} is not finite"
+    return reasons
+
+
+def _missing(key: str, conditions: Sequence[Condition], eyes: Sequence[Eye]) -> list[tuple[Condition, str, Eye]]:
+    keys = [(condition, condition.key(key)) for condition in conditions]
+    return [(condition, at, eye) for condition, at in keys for eye in eyes if at not in eye.cache]
+
+
+def _unchanged(path: Path, key: str) -> bytes:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ImageError(f"cannot be read: {error.strerror or error}") from error
+    if content_key(data) != key:
+        raise ImageError("has changed since its features were extracted; run featex extract again")
+    return data
+
+
+def _look(eye: Eye, batch: list) -> None:
+    """Send a batch through the eye and into its cache, and empty it."""
+    if batch:
+        values = eye.look([pixels for _, pixels in batch])
+        finite = np.isfinite(values).all(axis=1)
+        eye.cache.add([at for (at, _), good in zip(batch, finite, strict=True) if good], values[finite])
+        batch.clear()
+
+
+def judge(
+    models: Sequence[TrainedModel], keys: Sequence[str], conditions: Sequence[Condition], eyes: Mapping[str, Eye]
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return what each model says of images under conditions, from caches that `bring` has filled.
+
+    Returns
+    -------
+    dict
+        By model: probabilities (n_conditions, n_images, n_classes), and decided classes (n_conditions, n_images) of
+        str.
+    """
+    step = max(1, CHUNK // max(1, len(conditions)))
+    parts: dict[str, list] = {model.name: [] for model in models}
+    for start in range(0, len(keys), step):
+        some = keys[start : start + step]
+        asked = [condition.key(key) for key in some for condition in conditions]  # as they lie in the cache
+        seen = {name: eye.cache.get(asked) for name, eye in eyes.items()}
+        for model in models:
+            p, decided = _say(model, seen)
+            parts[model.name].append((p.reshape(len(some), len(conditions), -1), decided.reshape(len(some), -1)))
+    return {
+        name: tuple(np.concatenate(side).swapaxes(0, 1) for side in zip(*part, strict=True))
+        for name, part in parts.items()
+    }
+
+
+def _say(model: TrainedModel, seen: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    if model.members:
+        said = [(member, _say(member, seen)[0]) for member in model.members]
+        X = [p[:, [member.classes.index(label) for label in model.classes]] for member, p in said]
+        return model.predict(np.stack(X, axis=1))
+    values = seen[eye_name(model)]
+    if model.passport["reads"] == "pixels":
+        scores = values.astype(np.float64)
+        return model.calibration(scores), np.array(model.classes)[scores.argmax(axis=1)]
+    return model.predict(values)

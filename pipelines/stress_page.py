@@ -1,0 +1,180 @@
+"""The page on where models break, with its tables and figures as files beside it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from classify.pages import own_files, page_folder, render
+from classify.predictions import set_title
+from classify.sections import FileNames, Section, Table, shown, write_section
+from classify.words import percent
+from featex.folders import count
+from pipelines.conditions import Condition
+from pipelines.figures_stress import pictures
+from pipelines.stress_words import sentences
+
+MARK = '<meta name="generator" content="pipelines stress">'  # in stress.html: the files this page links to are its own
+TABLE, BIAS, SAID, FAILED = "stress.csv", "bias.csv", "predictions.parquet", "failed.csv"
+TEXTS = ("model", "set", "transform", "only", "positive", "looks")
+ENDS = {"": "", "_low": " low", "_high": " high"}
+
+
+def write_stress(
+    said: pd.DataFrame,
+    table: pd.DataFrame,
+    bias: pd.DataFrame,
+    out: Path,
+    *,
+    title: str,
+    facts: Mapping[str, str],
+    notes: Sequence[str] = (),
+    failed: pd.DataFrame | None = None,
+    images: str = "",
+    command: str = "",
+) -> Path:
+    """Write the folder `out`: a self-contained ``index.html``, its tables and figures, and what was said of each image.
+
+    The folder appears whole or not at all, and takes the place of an older one.
+
+    Parameters
+    ----------
+    said, table, bias : DataFrame
+        As `pipelines.stress` takes and makes them.
+    facts : mapping of str to str
+        What was done and how: terms and their text.
+    notes : sequence of str
+        What a reader must know first.
+    failed : DataFrame, optional
+        Images that were left out: ``set, path, reason``.
+    images : str
+        The digest of all images of the set, so that reports on the same images may show this too.
+    command : str
+        What makes this page again.
+
+    Returns
+    -------
+    pathlib.Path
+        The page.
+
+    Raises
+    ------
+    classify.errors.DataError
+        `out` holds what is no part of such a page.
+    featex.errors.StoreError
+        `out` cannot be written.
+    """
+    out, section = Path(out), stress_section(table, bias, notes)
+    left_out = failed is not None and len(failed) > 0
+    with page_folder(out, own_files(out / "index.html", MARK)) as folder:
+        said.to_parquet(folder / SAID, index=False)
+        table.to_csv(folder / TABLE, index=False)
+        bias.to_csv(folder / BIAS, index=False)
+        if left_out:
+            failed.to_csv(folder / FAILED, index=False)
+        page = {
+            "title": title,
+            "notices": list(notes),
+            "headline": headline(table),
+            "part": shown(section, folder, FileNames(TABLE, BIAS, SAID, FAILED)),
+            "facts": facts,
+            "failed": left_out,
+            "command": command,
+        }
+        text = render(Path(__file__).with_name("stress.html"), page)
+        (folder / "index.html").write_text(text, encoding="utf-8")
+        write_section(section, folder, images)
+    return out / "index.html"
+
+
+def stress_section(table: pd.DataFrame, bias: pd.DataFrame, notes: Sequence[str] = ()) -> Section:
+    """Return what a page or a report shows: what was found in words, tables with the worst first, and figures."""
+    found = table[(table["only"] == "") & (table["transform"] != "")].sort_values("difference", kind="stable")
+    fallen = _named(found).assign(fall=-found["difference"])
+    fallen["fall low"], fallen["fall high"] = -found["difference_high"], -found["difference_low"]
+    scores = {"balanced_accuracy": "balanced accuracy", "roc_auc": "ROC AUC"}
+    scores |= {name: f"right of {name.removeprefix('recall_')}" for name in found if name.startswith("recall_")}
+    fallen = fallen.assign(**{title: found[name] for name, title in scores.items()})
+    tables = [
+        Table(
+            "conditions",
+            "Accuracy under conditions, the deepest fall first",
+            fallen.assign(**{"beyond chance": found["apart"].map({True: "yes", False: "no"})}),
+            percent=tuple(scores.values()),
+            about="A fall is from the same images as they are.",
+        )
+    ]
+    if len(bias):
+        tables.append(_one_class(table, bias))
+    return Section(
+        "stress",
+        "Where it breaks",
+        sentences(table, bias),
+        tables,
+        pictures(table, bias),
+        " ".join(
+            [
+                "Unseen images were changed before the models saw them; pixels are those of the files, which a model "
+                "that looks at images made small sees less of. Intervals are of 95 %, of each number by itself.",
+                *notes,
+            ]
+        ),
+    )
+
+
+def _one_class(table: pd.DataFrame, bias: pd.DataFrame) -> Table:
+    leaning = bias.sort_values("bias", key=lambda values: -values.abs(), kind="stable")
+    shown, labels = _named(leaning, accuracy=False), [name.removeprefix("n_") for name in bias if name.startswith("n_")]
+    positive = leaning["positive"].iloc[0]
+    lean = {f"bias{end}": f"lean to {positive}{title}" for end, title in ENDS.items()}
+    for label in labels:
+        lean |= {f"shift_{label}{end}": f"shift of {label}{title}" for end, title in ENDS.items()}
+    shown = shown.assign(**{title: leaning[name] for name, title in lean.items()})
+    accuracy = table[table["only"] != ""].set_index(["model", "set", "transform", "grade", "only"])["accuracy"]
+    where = leaning[["model", "set", "transform", "grade"]]
+    for label in labels:
+        at = pd.MultiIndex.from_frame(where.assign(only=label))
+        shown[f"accuracy, {label} alone"] = accuracy.loc[at].to_numpy()
+    shown["looks"] = leaning["looks"].where(leaning["looks"] != "", "—")
+    return Table(
+        "one-class",
+        "What conditions make images look like, the strongest lean first",
+        shown,
+        percent=tuple(f"accuracy, {label} alone" for label in labels),
+        about=f"A shift is how many more images of a class are taken for {positive}; the lean is the mean of both "
+        "shifts. Accuracy is that of a set of which one class alone went through the condition.",
+    )
+
+
+def _named(rows: pd.DataFrame, *, accuracy: bool = True) -> pd.DataFrame:
+    named = [Condition(*key).name for key in zip(rows["transform"], rows["grade"], strict=True)]
+    told = pd.DataFrame({"model": rows["model"], "set": rows["set"].map(set_title), "condition": named, "n": rows["n"]})
+    if accuracy:
+        told = told.assign(**{f"accuracy{title}": rows[f"accuracy{end}"] for end, title in ENDS.items()})
+    return told
+
+
+def headline(table: pd.DataFrame) -> str:
+    """Return what matters most in a sentence: of the model most accurate on the first set, where it falls deepest."""
+    here = table[(table["set"] == table["set"].iloc[0]) & (table["only"] == "")]
+    as_is = here[here["transform"] == ""]
+    best = as_is.loc[as_is["accuracy"].idxmax()]
+    tried = here[(here["model"] == best["model"]) & (here["transform"] != "")]
+    fallen = tried[tried["apart"] & (tried["difference"] < 0)]
+    start = f"{best['model']} is right on {percent(best['accuracy'])} of {set_title(best['set'])} images as they are"
+    if fallen.empty:
+        return f"{start}; under {count(len(tried), 'condition')} no fall can be told from chance."
+    worst = fallen.loc[fallen["difference"].idxmin()]
+    said = Condition(worst["transform"], worst["grade"]).said
+    return f"{start}, and on {percent(worst['accuracy'])} under {said}."
+
+
+def read_stress(folder: Path) -> pd.DataFrame | None:
+    """Return `pipelines.stress.stress_table` from a folder that `write_stress` wrote, or None where it wrote none."""
+    path = Path(folder) / TABLE
+    if not path.is_file():
+        return None
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)  # as text: a class may be called NA
+    for name in table.columns.difference(TEXTS):
+        table[name] = table[name].map({"True": True, "False": False}) if name == "apart" else pd.to_numeric(table[name])
+    return table

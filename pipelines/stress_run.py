@@ -1,0 +1,225 @@
+"""stress: the unseen images of a report under each condition, to all its models that see pixels."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from classify import persist
+from classify.errors import DataError, ModelError
+from classify.imported import READS
+from classify.plan import images_digest
+from classify.predictions import PROB, VALIDATION, Predictions
+from classify.results import read_predictions, report_models
+from classify.trained import TrainedModel
+from featex.errors import InputError, unknown
+from featex.features import find_set
+from featex.folders import count
+from featex.layout import FEATURES, MODELS, PREDICTIONS, STRESS
+from featex.progress import Progress
+from pipelines.conditioned import blind, bring, eyes_of, judge
+from pipelines.conditions import FULL, Condition, conditions
+from pipelines.stress import bias_table, stress_table
+from pipelines.stress_page import write_stress
+from pipelines.stress_words import sentences
+
+FACTS = ["set", "path", "label", "source", "group"]
+
+
+@dataclass(frozen=True, eq=False)
+class Stressed:
+    """What a stress run found, and its page.
+
+    Parameters
+    ----------
+    said : DataFrame
+        What each model said of each image, as it is and under each condition; see `pipelines.stress.stress_table`.
+    table, bias : DataFrame
+        As `pipelines.stress.stress_table` and `pipelines.stress.bias_table` make them.
+    failed : DataFrame
+        Images that were left out: ``set, path, reason``.
+    notes : tuple of str
+        Which models and images were left out, a sentence each.
+    page : Path
+    """
+
+    said: pd.DataFrame
+    table: pd.DataFrame
+    bias: pd.DataFrame
+    failed: pd.DataFrame
+    notes: tuple[str, ...]
+    page: Path
+
+    def lines(self) -> list[str]:
+        """Return what to say of it at a command line."""
+        return [*self.notes, *sentences(self.table, self.bias)]
+
+
+def stress_set(
+    report: str | None = None,
+    *,
+    names: Sequence[str] = (),
+    transforms: Sequence[str] = (),
+    grades: str = FULL,
+    limit: int | None = None,
+    seed: int = 0,
+    weights: str | None = None,
+    device: str = "auto",
+    workers: int | None = None,
+    project: Path = Path("."),
+    command: str = "",
+    progress: Progress | None = None,
+) -> Stressed:
+    """Show the models of a report their unseen labelled images under conditions, and write a page on what they say.
+
+    Of images as they are that stands which each model's predictions say already. What is computed is kept by content
+    and condition, so that a run that was stopped goes on, and one that was done computes nothing.
+
+    Parameters
+    ----------
+    report : str, optional
+        A report's name, which is its set's unless told otherwise; by default that of the newest model.
+    names : sequence of str
+        Models; none stands for all of the report that see pixels.
+    transforms, grades
+        As `pipelines.conditions.conditions` takes them.
+    limit : int, optional
+        Images of each set at most, drawn at random, of each class by its share.
+    seed : int
+        Of that draw, and of intervals.
+    weights : str, optional
+        Where the extractor's weights are now, if not where the models' passports say.
+    device, workers
+        As `featex.extract` takes them.
+    project : Path
+        The folder that artifacts/ is in.
+    command : str
+        What makes the page again; printed on it.
+
+    Raises
+    ------
+    DataError
+        If there is no unseen image with a label, or none can be used.
+    InputError
+        If a name is unknown, a number out of range, or the set was extracted anew from other images.
+    ModelError
+        If weights are needed that cannot be had, or none of the models sees pixels.
+    """
+    progress, tried = progress or Progress(), conditions(transforms, grades)
+    if limit is not None and limit < 1:
+        raise InputError(f"a set is stressed on 1 image or more, not {limit}")
+    chosen = _chosen(report_models(report, project / MODELS), names)
+    models, notes = _seeing(chosen, project / MODELS, device)
+    data, positive = chosen[-1]["data"], models[0].passport["positive"]
+    said = read_predictions([model.passport for model in models], project / PREDICTIONS)
+    rows = _unseen(said[0])
+    drawn = rows if limit is None else _drawn(rows, limit, seed)
+    if len(drawn) < len(rows):
+        notes.append(f"Of each set at most {count(limit, 'image')} were drawn at random, of each class by its share.")
+    paths, root = _keys(project / FEATURES, data)
+    keys = paths.loc[drawn["path"]].to_numpy()
+    eyes = eyes_of(models, project, weights=weights, device=device, progress=progress)
+    images = {key: root / path for key, path in zip(keys, drawn["path"], strict=True)}
+    reasons = bring(images, tried, list(eyes.values()), workers=workers, progress=progress)
+    bad = np.array([key in reasons for key in keys])
+    failed = drawn.loc[bad, ["set", "path"]].assign(reason=[reasons[key] for key in keys[bad]])
+    if bad.all():
+        raise DataError(f"none of {count(len(drawn), 'image')} can be used ({failed.iloc[0]['reason']})")
+    if bad.any():
+        notes.append(f"{count(len(failed), 'image')} left out, which cannot be had under each condition: failed.csv.")
+    drawn = drawn[~bad].reset_index(drop=True)
+    table = _gathered(drawn, models, said, judge(models, list(keys[~bad]), tried, eyes), tried)
+    found = stress_table(table, positive, seed=seed), bias_table(table, positive)
+    page = write_stress(
+        table,
+        *found,
+        project / STRESS / data["set"],
+        title=f"Where the models of {chosen[-1]['report']} break",
+        facts={
+            "images": "; ".join(f"{n:,} of {name}" for name, n in drawn["set"].value_counts(sort=False).items()),
+            "models": ", ".join(model.name for model in models),
+            "conditions": ", ".join(condition.name for condition in tried),
+            "seed": str(seed),
+        },
+        notes=notes,
+        failed=failed,
+        images=data["images"],
+        command=command,
+    )
+    return Stressed(table, *found, failed, tuple(notes), page)
+
+
+def _chosen(passports: list[dict], names: Sequence[str]) -> list[dict]:
+    there = {passport["name"]: passport for passport in passports}
+    for name in names:
+        if name not in there:
+            raise unknown("model", name, there)
+    return [there[name] for name in dict.fromkeys(names)] or passports
+
+
+def _seeing(passports: list[dict], directory: Path, device: str) -> tuple[list[TrainedModel], list[str]]:
+    """Return the models that other pixels can change the mind of, and a sentence on each of the others."""
+    models, notes = [], []
+    for passport in passports:
+        name = passport["name"]
+        if passport["reads"] == READS:
+            notes.append(f"{name} is left out: it is known here by its scores alone.")
+            continue
+        model = persist.load(directory / name, device)
+        if why := blind(model):
+            notes.append(f"{name} is left out: {why}.")
+        else:
+            models.append(model)
+    if not models:
+        raise ModelError(f"there is no model to show images under conditions. {' '.join(notes)}")
+    return models, notes
+
+
+def _unseen(said: Predictions) -> pd.DataFrame:
+    rows = said.labelled.loc[said.labelled["set"] != VALIDATION, FACTS].reset_index(drop=True)
+    if rows.empty:
+        raise DataError("there is no unseen image with a label; add a test set, and make the report again")
+    return rows
+
+
+def _drawn(rows: pd.DataFrame, limit: int, seed: int) -> pd.DataFrame:
+    """Return at most `limit` rows of each set, drawn at random, of each class by its share; in their order."""
+    lot = pd.Series(np.random.default_rng(seed).random(len(rows)), rows.index)
+    by_class = lot.groupby([rows["set"], rows["label"]])
+    place = (by_class.rank() - 0.5) / by_class.transform("size")  # of each class evenly from 0 to 1
+    taken = (place + 1e-9 * lot).groupby(rows["set"]).rank() <= limit
+    return rows[taken].reset_index(drop=True)
+
+
+def _keys(directory: Path, data: dict) -> tuple[pd.Series, Path]:
+    """Return the content keys of a set's images by path, and the folder that paths are relative to."""
+    rows, root = find_set(directory, data["set"]).read()
+    if images_digest(rows) != data["images"]:
+        raise InputError(
+            f"the set {data['set']!r} was extracted anew from other images than its models were trained and judged on; "
+            "make the report again"
+        )
+    return rows.set_index("path")["key"], root
+
+
+def _gathered(drawn, models, said, judged, tried: Sequence[Condition]) -> pd.DataFrame:
+    """Return what `stress_table` takes: each image as it is, by the model's own predictions, then under conditions."""
+    parts, names = [], [None, *tried]
+    classes = models[0].classes
+    for model, before in zip(models, said, strict=True):
+        columns = [PROB + label for label in classes]
+        own = before.table.set_index(["set", "path"]).loc[pd.MultiIndex.from_frame(drawn[["set", "path"]])]
+        p, decided = judged[model.name]
+        p = p[..., [model.classes.index(label) for label in classes]]
+        facts = pd.concat([drawn] * len(names), ignore_index=True).assign(model=model.name)
+        facts["predicted"] = np.concatenate([own["predicted"].to_numpy(str), decided.ravel()])
+        facts[columns] = np.concatenate([own[columns].to_numpy(), p.reshape(-1, len(classes))])
+        facts["transform"] = np.repeat([one.transform if one else "" for one in names], len(drawn))
+        facts["grade"] = np.repeat([one.grade if one else np.nan for one in names], len(drawn))
+        texts = [name for name in facts if name not in (*columns, "grade")]
+        parts.append(facts)
+    table = pd.concat(parts, ignore_index=True)
+    table = table.astype(dict.fromkeys(texts, "category"))  # a path is told for each model and condition
+    return table[["model", "set", "path", "label", "predicted", *columns, "transform", "grade", "source", "group"]]
