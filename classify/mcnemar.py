@@ -17,9 +17,9 @@ def sign_flip(gains: np.ndarray) -> float:
     calls equal models different more often than its level says, and a little less often where they are few
     (Fagerland et al. 2013, BMC Medical Research Methodology 13:91). With whole groups as units it is Fisher's (1935)
     randomisation test of paired differences, worked out in full: images of a group are not independent, and six groups
-    at least must differ before p can be under 0.05. It takes equal models to be alike in how their errors fall on groups:
-    where one loses whole groups and the other single images, equal accuracies were called different in 5 % of 2,000
-    simulated sets of 60 groups, 7 % of 30, and 16 % of 15.
+    at least must differ before p can be under 0.05. Equal models are taken to be alike in how their errors fall on
+    groups: where one loses whole groups and the other single images, equal accuracies were called different in 5 % of
+    2,000 simulated sets of 60 groups, 7 % of 30, and 16 % of 15.
 
     Parameters
     ----------
