@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from classify.errors import ModelError
-from classify.metrics import SCORES
 from classify.models import ModelSpec, get_model
+from classify.scores import checked_scoring
 from classify.splits import Partition, partition
-from featex.errors import InputError, unknown
+from featex.errors import InputError
 from featex.features import Features
 from featex.progress import Progress
 
@@ -114,7 +114,7 @@ def plan(
         Of the whole study; the model's own number by default. 0 is the model's recipe, without a search.
     n_folds : int
     scoring : str
-        A name in `classify.metrics.SCORES`; the mean over folds is maximised.
+        A name in `classify.scores.SCORES` that is greater for better models; the mean over folds is maximised.
     seed : int
         Of folds, search and training.
     name : str, optional
@@ -138,8 +138,7 @@ def plan(
         If a name is unknown, a number is out of range, or the data cannot be trained on.
     """
     spec = get_model(model)
-    if scoring not in SCORES:
-        raise unknown("scoring", scoring, SCORES)
+    scoring = checked_scoring(scoring, sorted(set(features.rows["label"]) - {""}))
     if n_folds < 2:
         raise ModelError(f"cross-validation needs two folds or more, not {n_folds}")
     trials = spec.trials if trials is None else trials

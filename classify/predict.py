@@ -10,6 +10,7 @@ from classify.errors import ModelError
 from classify.inputs import read_inputs, read_pixels
 from classify.shortcuts import fact_matrix
 from classify.trained import TrainedModel
+from classify.unsure import Rule
 from featex.dataset import find_images
 from featex.errors import ImageError, InputError, WeightsError
 from featex.facts import file_facts
@@ -18,7 +19,7 @@ from featex.progress import Progress
 
 
 def predict_set(model: TrainedModel, features: Features, progress: Progress | None = None) -> pd.DataFrame:
-    """Return a row an image of a set: path, label (the decision), `prob_<class>` for each class, and the image's split.
+    """Return a row an image of a set: as `predict_images` has them, and the image's split.
 
     Raises
     ------
@@ -65,7 +66,8 @@ def predict_images(
     Returns
     -------
     predicted : DataFrame
-        A row an image: path, label (the decision), and `prob_<class>` for each class.
+        A row an image: path, label (the decision), `prob_<class>` for each class, and of a model that was kept with a
+        rule for it `answer`: the decision, or "unsure".
     failed : DataFrame
         path and reason; for an ensemble, what one of its members cannot read.
 
@@ -181,4 +183,6 @@ def _facts_of(model: TrainedModel, files: list[Path], **_):
 def _table(model: TrainedModel, paths: list[str], X: np.ndarray) -> pd.DataFrame:
     probabilities, decided = model.predict(X)
     columns = {f"prob_{name}": probabilities[:, i] for i, name in enumerate(model.classes)}
+    if rule := model.passport.get("unsure"):
+        columns["answer"] = Rule(**rule).answers(probabilities, model.classes)
     return pd.DataFrame({"path": paths, "label": decided, **columns})

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from classify import persist
@@ -17,6 +17,7 @@ from classify.report import write_report
 from classify.sections import read_section
 from classify.splits import partition
 from classify.tuning import Tuned
+from classify.unsure import UNSURE, fit
 from featex.errors import InputError, unknown
 from featex.features import stored_sets
 
@@ -24,11 +25,14 @@ from featex.features import stored_sets
 def keep(tuned: Tuned, models: Path, predictions: Path, *, done_with: Path | None = None) -> Path:
     """Write a model into ``models/NAME`` and its predictions into ``predictions/NAME.csv``; return the former.
 
-    The predictions come first: a model on disk always has its own beside it. Then the folder `done_with` is removed,
-    which held what a killed training would have gone on from.
+    The predictions come first: a model on disk always has its own beside it. With it goes the rule by which it answers
+    "unsure". Then the folder `done_with` is removed, which held what a killed training would have gone on from.
     """
-    tuned.predictions.write(predictions / f"{tuned.model.name}.csv")
-    path = persist.save(tuned.model, models)
+    model = tuned.model
+    tuned.predictions.write(predictions / f"{model.name}.csv")
+    if UNSURE not in model.classes:
+        model = replace(model, passport={**model.passport, "unsure": asdict(fit(tuned.predictions))})
+    path = persist.save(model, models)
     if done_with is not None:
         shutil.rmtree(done_with, ignore_errors=True)
     return path

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import fisher_exact, ks_2samp
 
+from classify.differences import holm
 from classify.shortcuts import LISTS
-from pipelines.coverage import holm
 
 SURE = 0.05  # of a Holm-adjusted p
 LEAST_FILES = 5  # a value in fewer files can prove nothing

@@ -48,7 +48,7 @@ def test_every_console_command_exits_well(project, run):
         assert "Traceback" not in done.stderr
         assert "Warning" not in done.stderr, f"{command}\n{done.stderr}"
     assert (project / "artifacts/reports/sample/index.html").exists()
-    assert (project / "predictions.csv").read_text().startswith("path,label,prob_ai,prob_real\n")
+    assert (project / "predictions.csv").read_text().startswith("path,label,prob_ai,prob_real,answer\n")
 
 
 def test_python_code_runs(project, run):

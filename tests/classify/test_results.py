@@ -1,11 +1,16 @@
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
 
+from classify import persist
 from classify.ensemble import combine, plan_ensemble
 from classify.plan import plan
+from classify.predict import predict_set
 from classify.results import find_members, is_kept, keep, read_predictions, replaced
 from classify.tuning import tune
+from classify.unsure import Rule, fit
 from featex.errors import InputError
 
 
@@ -27,6 +32,18 @@ def test_what_is_kept_is_known_by_its_digest_and_trials(make_features, tmp_path)
     assert not is_kept(plan("svm", features, trials=2, n_folds=4), *places)
     (tmp_path / "predictions" / "svm-toy.csv").unlink()
     assert not is_kept(job, *places)
+
+
+def test_a_model_is_kept_with_the_rule_by_which_it_answers_unsure(make_features, tmp_path):
+    features = make_features(n=200, shift=4.0)
+    tuned = run(tmp_path, plan("logreg", features, trials=0, n_folds=3))
+    model = persist.load(tmp_path / "models/logreg-toy")
+    rule = Rule(**model.passport["unsure"])
+    assert rule == fit(tuned.predictions)
+    assert rule.least is not None
+    table = predict_set(model, features)
+    probabilities = table[[f"prob_{label}" for label in model.classes]].max(axis=1)
+    assert (table["answer"] == table["label"].where(probabilities >= rule.least, "unsure")).all()
 
 
 def test_a_report_is_on_the_models_of_the_newest_data(make_features, tmp_path, shelf):
@@ -131,3 +148,23 @@ def test_members_are_found_in_the_order_they_are_named_or_named_back(make_featur
         assert [passport["name"] for passport in find_members(wanted, tmp_path / "models")] == wanted
     with pytest.raises(InputError, match=r"unknown model 'smv-toy'; did you mean 'svm-toy'\? available: "):
         find_members(["logreg-toy", "smv-toy"], tmp_path / "models")
+
+
+def test_a_report_is_written_again_without_torch_and_images_and_its_tables_are_equal(make_features, tmp_path, shelf):
+    features = make_features()
+    run(tmp_path, plan("logreg", features, trials=0, n_folds=3))
+    run(tmp_path, plan("forest", features, trials=1, n_folds=3))
+    path = shelf.write_report()
+    before = {file.name: file.read_bytes() for file in path.parent.iterdir() if file.suffix in (".csv", ".html")}
+    places = ", ".join(
+        f"Path({str(place)!r})" for place in (shelf.models, shelf.predictions, shelf.reports, shelf.gallery)
+    )
+    code = f"""
+import sys
+sys.modules["torch"] = sys.modules["torchvision"] = None  # importing either is an ImportError
+from pathlib import Path
+from classify.results import Shelf
+Shelf({places}, Path("nowhere")).write_report()
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert {name: (path.parent / name).read_bytes() for name in before} == before
