@@ -254,6 +254,39 @@ def models(model: str | None, models_dir: str) -> None:
         )
 
 
+@cli.command()
+@click.argument("model")
+@click.argument("paths", nargs=-1, required=True, metavar="IMAGE...")
+@click.option("--out", required=True, type=click.Path(), help="Folder for the page, a picture an image, and a table.")
+@click.option("--occlusion/--no-occlusion", "occlude", default=True, help="Cover the image patch by patch, as a check.")
+@click.option("--weights", metavar="FILE", help="The extractor's weights, if they are not where they were.")
+@DEVICE
+@FEATURES
+@MODELS
+def explain(
+    model: str, paths: tuple[str, ...], out: str, features_dir: str, models_dir: str, device: str, **options
+) -> None:
+    """Show which pixels of images moved the score of MODEL, and the training images most like them."""
+    from classify import persist
+    from classify.explain import explain
+    from classify.explain_page import line, summary, write_explanation
+    from featex.progress import TerminalProgress
+
+    progress = TerminalProgress()
+    trained = persist.load(persist.find_model(Path(models_dir), model), device)
+    found = explain(trained, paths, cache=features_dir, device=device, progress=progress, **options)
+    for note in found.notes:
+        progress.say(note)
+    for row in found.failed.itertuples():
+        progress.say(f"Left out: {row.path}: {row.reason}")
+    for one in found.images:
+        click.echo(line(one))
+    if said := summary(found):
+        click.echo(said)
+    page = write_explanation(found, Path(out), command=shlex.join(["classify", *sys.argv[1:]]))
+    click.echo(f"Page: {page}")
+
+
 @cli.command("import")
 @click.argument("scores", type=click.Path(exists=True, dir_okay=False))
 @click.option("--name", required=True, help="What to call the detector.")

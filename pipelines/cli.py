@@ -129,6 +129,44 @@ def compare(
 
 
 @cli.command()
+@click.argument("report", metavar="[REPORT]", required=False)
+@click.option("--models", metavar="NAME,...", show_default="all of the report that see pixels", help="Models to try.")
+@click.option(
+    "--transforms", metavar="NAME,...", show_default="all", help="Of jpeg, webp, resize, downscale, blur, crop, noise."
+)
+@click.option("--grades", default="full", type=click.Choice(["full", "quick"]), help="quick: two grades of each.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N images of each set, drawn at random.")
+@click.option("--seed", default=0, type=click.IntRange(0, 2**31 - 1), help="Of that draw, and of intervals.")
+@click.option("--weights", metavar="FILE", help="The extractor's weights, if they are not where they were.")
+@click.option(
+    "--device",
+    default="auto",
+    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    help="auto: a GPU where there is one.",
+)
+def stress(report: str | None, models: str | None, transforms: str | None, **options) -> None:
+    """Show the models of REPORT unseen images re-encoded, resized, blurred, cropped and noisy: where do they break?
+
+    REPORT is that of the newest model unless you say otherwise. What was computed before is kept.
+    """
+    from featex.progress import TerminalProgress
+    from pipelines.stress_run import stress_set
+
+    split = [[name.strip() for name in given.split(",")] if given else () for given in (models, transforms)]
+    stressed = stress_set(
+        report,
+        names=split[0],
+        transforms=split[1],
+        command=shlex.join(["pipelines", *sys.argv[1:]]),
+        progress=TerminalProgress(),
+        **options,
+    )
+    for line in stressed.lines():
+        click.echo(line)
+    click.echo(f"Page: {stressed.page}")
+
+
+@cli.command()
 @click.argument("name", metavar="[SET]", required=False)
 @click.option(
     "--only",
