@@ -49,8 +49,9 @@ def test_nothing_is_listened_to_afterwards(extractor):
     assert not torch.nn.modules.module._global_forward_hooks
 
 
-def test_maps_with_channels_last_are_found():
-    maps, features = pooled_maps(Extractor("swin_t", "random", "cpu", 1), noise(1, 224))
+@pytest.mark.parametrize("name", ["swin_t", "timm:swin_tiny_patch4_window7_224"])
+def test_maps_of_transformers_are_found_also_with_channels_last(name):
+    maps, features = pooled_maps(Extractor(name, "random", "cpu", 1), noise(1, 224))
     assert maps.shape == (1, 768, 7, 7)
     np.testing.assert_allclose(maps.mean(axis=(2, 3)), features, rtol=1e-4, atol=1e-5)
 
