@@ -1,0 +1,99 @@
+"""Reliability: does a model that says 80 % sure turn out right in 80 % of such images, before and after calibration?"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.special import softmax
+
+from classify.calibration import SMALLEST
+from classify.metrics import interval
+from classify.predictions import Predictions
+
+IN_A_BIN, MOST_BINS = 25, 10  # 25 images a bin leave at best +-10 points; ten points draw any curve worth seeing
+BEFORE, AFTER = "before", "after"
+COLUMNS = ["set", "model", "calibration", "bin", "bins", "n", "confidence", "right", "right_low", "right_high"]
+
+
+def rows(predictions: Predictions, positive: str | None = None, passports: Sequence[dict] = ()) -> pd.DataFrame:
+    """Return the points of reliability curves, a row a bin of images that a model is about equally sure of.
+
+    The confidence is the probability of the likeliest class, for two classes as for more, and right means that this
+    class is the true one; Guo et al. 2017, arXiv 1706.04599. Bins hold about equal counts, one bin for each 25 images
+    of a set and ten at most, as scikit-learn's ``calibration_curve(strategy="quantile")`` cuts them.
+
+    Parameters
+    ----------
+    predictions : Predictions
+    positive : str, optional
+        No meaning here: every drawing is called alike.
+    passports : sequence of dict
+        ``passport["calibration"]["slope"]``, where there is one, tells what a model said before its calibration.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``set, model, calibration`` ("before" or "after"), ``bin`` (from the least sure), ``bins`` (of this curve),
+        ``n, confidence`` (mean), ``right`` (share) and its 95 % interval ``right_low, right_high``. On the validation
+        set a calibration was fitted, so the curve after it is a little too good there.
+    """
+    slopes = {passport.get("name"): (passport.get("calibration") or {}).get("slope") for passport in passports}
+    parts = []
+    labelled = predictions.labelled
+    for model in predictions.models:
+        for name in predictions.sets:
+            part = labelled[(labelled["model"] == model) & (labelled["set"] == name)]
+            if part.empty:
+                continue
+            said = {AFTER: predictions.probabilities(part)}
+            if (slopes.get(model) or 1) != 1:  # an ensemble has no calibration of its own, which is a slope of 1
+                said = {BEFORE: uncalibrated(said[AFTER], slopes[model]), **said}
+            for calibration, p in said.items():
+                confidence, decided = likeliest(p, predictions.classes)
+                points = curve(confidence, decided == part["label"].to_numpy(), part["group"].to_numpy())
+                parts.append(points.assign(set=name, model=model, calibration=calibration))
+    return pd.concat(parts, ignore_index=True)[COLUMNS] if parts else pd.DataFrame(columns=COLUMNS)
+
+
+def curve(confidence: np.ndarray, right: np.ndarray, group: np.ndarray | None = None) -> pd.DataFrame:
+    """Return ``bin, bins, n, confidence, right, right_low, right_high``, a row a bin that holds an image.
+
+    Equal confidences share a bin, so there may be fewer bins than asked for, and uneven ones.
+
+    Parameters
+    ----------
+    confidence : ndarray of shape (n,), 0..1
+    right : ndarray of shape (n,), bool
+    group : ndarray of shape (n,), str, optional
+        See `share_interval`.
+    """
+    wanted = min(MOST_BINS, max(1, len(right) // IN_A_BIN))
+    inner = np.quantile(confidence, np.linspace(0, 1, wanted + 1))[1:-1]
+    number = np.searchsorted(inner, confidence)
+    points = []
+    for i in np.unique(number):
+        here = number == i
+        low, high = share_interval(right[here], None if group is None else group[here])
+        points.append((here.sum(), confidence[here].mean(), right[here].mean(), low, high))
+    points = pd.DataFrame(points, columns=["n", "confidence", "right", "right_low", "right_high"])
+    return points.assign(bin=range(len(points)), bins=len(points))
+
+
+def uncalibrated(p: np.ndarray, slope: float) -> np.ndarray:
+    """Return the probabilities (n, n_classes) that a model said before `Calibration` had multiplied by `slope`."""
+    return softmax(np.log(np.maximum(p, SMALLEST)) / slope, axis=1)
+
+
+def likeliest(p: np.ndarray, classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the top probability (n,) and its class (n,) of str of each row of `p` (n, n_classes)."""
+    return p.max(axis=1), np.array(classes, dtype=object)[p.argmax(axis=1)]
+
+
+def share_interval(hits: np.ndarray, group: np.ndarray | None = None) -> tuple[float, float]:
+    """Return the 95 % interval of the share of `hits` (n,) bool: Wilson's, wider where images share a `group`.
+
+    It is the interval of accuracy in `classify.metrics.interval`, of any share.
+    """
+    n = len(hits)
+    said = np.where(hits, "yes", "no")
+    return interval("accuracy", np.full(n, "yes"), np.zeros((n, 2)), said, ["no", "yes"], "yes", group=group)
