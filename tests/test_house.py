@@ -13,7 +13,7 @@ ONLY_IN = {
     "torch": {
         *("featex/backbones.py", "featex/weights.py", "featex/images.py", "featex/extractor.py", "featex/embedding.py"),
         *(f"classify/{room}.py" for room in ("pixels", "augment", "jpeg", "nets", "finetuned", "frozen")),
-        *(f"classify/{room}.py" for room in ("training", "rates", "checkpoint", "cnn", "cams", "occlusion", "explain")),
+        *(f"classify/{room}.py" for room in ("training", "rates", "checkpoint", "cnn", "cams")),
         *("pipelines/sample.py", "pipelines/generators.py"),
     },
     "torchvision": {
