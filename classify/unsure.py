@@ -18,7 +18,7 @@ TARGET, CONFIDENCE = 0.05, 0.95
 # stops the sequence at its start oftener (64 % against 25 % of draws, where 2 % of the surest are wrong); from a half,
 # a model that is right on 84 % answers nothing in 78 % of draws, from a quarter in 3 %.
 FIRST_SHARE = 1 / 4
-MOST_IMAGES = 1_000_000  # no data set that helps is larger
+MOST_UNITS = 1_000_000  # to ask for more would be no help
 KEPT, BROKEN, UNCLEAR, NOTHING = "kept", "broken", "unclear", "no answers"
 
 
@@ -195,7 +195,7 @@ def prove(
         return Rule(target, confidence, float(at[last]), unit, n, int(answered[last]), float(errors[last]))
     failed = ends[0] if len(ends) else -1
     tested, lost = int(answered[failed]), float(errors[failed])
-    needed = least if not len(ends) else _needed(lost / tested, n / tested, target, confidence, tail)
+    needed = least if not len(ends) else _needed(lost / tested, target, confidence, tail)
     return Rule(target, confidence, None, unit, n, tested, lost, needed)
 
 
@@ -225,7 +225,7 @@ def rule_table(
         ``accuracy`` (if every image were answered by its likeliest class), each share with its 95 % interval
         ``<share>_low, <share>_high``; ``promise``: "kept" where no more than `target` is wrong, "broken" where the
         whole interval lies above it, else "unclear", and "no answers". The row of ``validation`` is what the rule was
-        fitted on; its promise is empty.
+        fitted on; its promise is empty. All shares are of images, also where the rule counted groups.
     """
     if rules is None:
         fitted = predictions.labelled.query("set == @VALIDATION")["model"].unique()
@@ -320,13 +320,11 @@ def _mean_tail(total: np.ndarray, n: np.ndarray, mean: float) -> np.ndarray:
     return np.minimum(hoeffding, np.e * binom.cdf(np.ceil(total), n, mean))
 
 
-def _needed(rate: float, times: float, target: float, confidence: float, tail) -> int | None:
+def _needed(rate: float, target: float, confidence: float, tail) -> int | None:
     """Return how many units would prove the first threshold if errors came at this rate; None if none would."""
-    if rate >= target:
-        return None
-    tested = np.unique(np.geomspace(1, MOST_IMAGES / times, 2000).astype(int))
+    tested = np.unique(np.geomspace(1, FIRST_SHARE * MOST_UNITS, 2000).astype(int))
     proven = tail(np.ceil(rate * tested), tested, target) <= 1 - confidence
-    return int(np.ceil(times * tested[proven.argmax()])) if proven.any() else None
+    return int(np.ceil(tested[proven.argmax()] / FIRST_SHARE)) if proven.any() else None
 
 
 def _refuse_unsure(classes: Sequence[str]) -> None:
