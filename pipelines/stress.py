@@ -97,9 +97,9 @@ def bias_table(said: pd.DataFrame, positive: str | None = None) -> pd.DataFrame:
 
     Of two classes, a condition may move the share that is taken for the positive one, by `shift` of either class.
     Half the sum of both shifts is `bias`: it is the balanced accuracy where the positive class alone went through the
-    condition less that where the other one alone did, so how much a test set that was stored so would flatter a model,
-    or a training set mislead it. Half their difference is `fall`, of balanced accuracy where both went through it: a
-    model that is lost under a condition without leaning to a class has all fall and no bias.
+    condition less that where the other one alone did, so how much it matters to a score which class of a test set was
+    treated so. Half their difference is `fall`, of balanced accuracy where both went through it: a model that is lost
+    under a condition without leaning to a class has all fall and no bias.
 
     Parameters
     ----------

@@ -17,6 +17,7 @@ from pipelines.stress_words import sentences
 MARK = '<meta name="generator" content="pipelines stress">'  # in stress.html: the files this page links to are its own
 TABLE, BIAS, SAID, FAILED = "stress.csv", "bias.csv", "predictions.parquet", "failed.csv"
 TEXTS = ("model", "set", "transform", "only", "positive", "looks")
+MOST_ROWS = 10  # of a table on the page: figures below tell more
 ENDS = {"": "", "_low": " low", "_high": " high"}
 
 
@@ -101,6 +102,7 @@ def stress_section(table: pd.DataFrame, bias: pd.DataFrame, notes: Sequence[str]
             "Accuracy under conditions, the deepest fall first",
             fallen.assign(**{"beyond chance": found["apart"].map({True: "yes", False: "no"})}),
             percent=tuple(scores.values()),
+            most=MOST_ROWS,
             about="A fall is from the same images as they are.",
         )
     ]
@@ -141,6 +143,7 @@ def _one_class(table: pd.DataFrame, bias: pd.DataFrame) -> Table:
         "What conditions make images look like, the strongest lean first",
         shown,
         percent=tuple(f"accuracy, {label} alone" for label in labels),
+        most=MOST_ROWS,
         about=f"A shift is how many more images of a class are taken for {positive}; the lean is the mean of both "
         "shifts. Accuracy is that of a set of which one class alone went through the condition.",
     )

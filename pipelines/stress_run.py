@@ -19,8 +19,9 @@ from featex.features import find_set
 from featex.folders import count
 from featex.layout import FEATURES, MODELS, PREDICTIONS, STRESS
 from featex.progress import Progress
-from pipelines.conditioned import blind, bring, eyes_of, judge
+from pipelines.conditioned import bring, judge
 from pipelines.conditions import FULL, Condition, conditions
+from pipelines.eyes import blind, eyes_of
 from pipelines.stress import bias_table, stress_table
 from pipelines.stress_page import write_stress
 from pipelines.stress_words import sentences
@@ -208,8 +209,8 @@ def _gathered(drawn, models, said, judged, tried: Sequence[Condition]) -> pd.Dat
     """Return what `stress_table` takes: each image as it is, by the model's own predictions, then under conditions."""
     parts, names = [], [None, *tried]
     classes = models[0].classes
+    columns = [PROB + label for label in classes]
     for model, before in zip(models, said, strict=True):
-        columns = [PROB + label for label in classes]
         own = before.table.set_index(["set", "path"]).loc[pd.MultiIndex.from_frame(drawn[["set", "path"]])]
         p, decided = judged[model.name]
         p = p[..., [model.classes.index(label) for label in classes]]
@@ -218,8 +219,8 @@ def _gathered(drawn, models, said, judged, tried: Sequence[Condition]) -> pd.Dat
         facts[columns] = np.concatenate([own[columns].to_numpy(), p.reshape(-1, len(classes))])
         facts["transform"] = np.repeat([one.transform if one else "" for one in names], len(drawn))
         facts["grade"] = np.repeat([one.grade if one else np.nan for one in names], len(drawn))
-        texts = [name for name in facts if name not in (*columns, "grade")]
         parts.append(facts)
     table = pd.concat(parts, ignore_index=True)
-    table = table.astype(dict.fromkeys(texts, "category"))  # a path is told for each model and condition
-    return table[["model", "set", "path", "label", "predicted", *columns, "transform", "grade", "source", "group"]]
+    texts = ["model", "set", "path", "label", "predicted", "transform", "source", "group"]
+    table = table.astype(dict.fromkeys(texts, "category"))  # each comes once for each model and condition
+    return table[[*texts[:5], *columns, "transform", "grade", "source", "group"]]

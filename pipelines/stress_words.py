@@ -63,7 +63,7 @@ def _bias(row: pd.Series, one_class: pd.DataFrame, untouched: pd.Series) -> str:
     return (
         f"{condition.said[0].upper()}{condition.said[1:]} makes {moved} images look {looks} to {row['model']} on "
         f"{set_title(row['set'])}: {told}. A lean of {lean[0]:.1f} points ({min(lean[1:]):.1f}–{max(lean[1:]):.1f}): "
-        f"with {looks} images alone stored so its accuracy would be {percent(alone[looks])}, with {moved} ones alone "
+        f"with {looks} images alone treated so its accuracy would be {percent(alone[looks])}, with {moved} ones alone "
         f"{percent(alone[moved])}, and it is {percent(untouched['accuracy'])} as they are."
     )
 

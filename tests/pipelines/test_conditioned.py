@@ -6,10 +6,12 @@ import pytest
 from PIL import Image
 
 from classify.calibration import Calibration
+from featex import embedding
 from featex.cache import FeatureCache, content_key
 from pipelines import conditioned as room
-from pipelines.conditioned import blind, bring, eye_name, judge
+from pipelines.conditioned import bring, judge
 from pipelines.conditions import Condition
+from pipelines.eyes import eye_name
 
 TRIED = [Condition("jpeg", 50), Condition("blur", 2), Condition("noise", 8)]
 
@@ -123,14 +125,15 @@ def test_what_is_not_finite_is_not_kept_and_told(images, tmp_path):
     assert np.isfinite(eye.cache.get([key.key(k) for k in images for key in TRIED if key.key(k) in eye.cache])).all()
 
 
-def test_memory_does_not_grow_with_the_images(tmp_path, write_images, eye):
-    paths = write_images(tmp_path / "many", 40, size=8)
-    waiting = []
-    original = eye.look
-    eye.look = lambda batch: waiting.append(eye.seen - sum(eye.batches)) or original(batch)
-    bring({content_key(path.read_bytes()): path for path in paths}, TRIED, [eye], workers=2)
-    assert eye.seen == 120
-    assert max(waiting) <= len(TRIED) * (2 + 2 + 1) + 4
+def test_memory_does_not_grow_with_the_images(images, eye, monkeypatch):
+    asked = []
+    original = embedding.in_order
+    told = lambda *arguments, ahead: asked.append(ahead) or original(*arguments, ahead=ahead)  # noqa: E731
+    monkeypatch.setattr(embedding, "in_order", told)
+    bring(images, TRIED, [eye], workers=2)
+    eye.batch_size = 60
+    bring(images, [Condition("crop", 0.9), *TRIED], [eye], workers=2)
+    assert asked == [2 + 1, 2 + 15]  # images that wait: one a worker, and as many as make a batch
 
 
 def model(name, classes=("a", "r"), *, reads="features", members=(), sign=1.0, extractor="one"):
@@ -195,11 +198,3 @@ def test_a_net_says_what_its_kept_scores_say(tmp_path):
     margin = 2 * (values[:, :, 1] - values[:, :, 0]).T
     assert p[:, :, 1] == pytest.approx(1 / (1 + np.exp(-margin)), rel=1e-5)
     assert (decided == np.where(margin < 0, "a", "r")).all()
-
-
-def test_a_model_that_reads_how_files_are_stored_is_blind_and_so_is_an_ensemble_with_it():
-    shortcut = model("shortcut", reads="facts")
-    assert blind(model("svm")) == ""
-    assert blind(shortcut) == "it reads how files are stored, and no pixel"
-    told = blind(model("vote", members=(model("svm"), shortcut), reads="predictions"))
-    assert told == "its member shortcut reads how files are stored, and no pixel"

@@ -148,6 +148,24 @@ def test_chance_is_rarely_called_a_bias_or_a_difference(make_said):
     assert apart <= 6
 
 
+def test_a_bias_is_named_only_beyond_what_so_many_tries_would_find(make_said):
+    labels = "a" * 40 + "r" * 40
+
+    def looks(n_moved, n_tried):
+        moved = {("jpeg", 50): "a" * 40 + "a" * n_moved + "r" * (40 - n_moved)}
+        others = {("blur", i): labels for i in range(n_tried - 1)}
+        row = bias_table(make_said(labels, labels, moved | others), "a").iloc[0]
+        assert row["bias_low"] > 0
+        return row["looks"], row["p_holm_r"]
+
+    one, of_one = looks(8, 1)
+    few, of_few = looks(6, 1)
+    many, of_many = looks(8, 5)
+    assert (one, few, many) == ("a", "", "")
+    p = binomtest(8, 8).pvalue
+    assert (of_one, of_few, of_many) == pytest.approx((2 * p, 2 * binomtest(6, 6).pvalue, 10 * p))
+
+
 def test_images_of_a_group_are_no_independent_answers(make_said):
     labels, before = "a" * 40 + "r" * 40, "a" * 40 + "r" * 40
     after = {JPEG: "a" * 40 + "a" * 20 + "r" * 20}

@@ -19,7 +19,7 @@ from classify.tuning import tune
 from featex.errors import InputError
 from featex.extraction import extract
 from featex.features import StoredSet, load_features
-from pipelines import conditioned
+from pipelines import conditioned, eyes
 from pipelines.conditions import CONDITIONS, Condition
 from pipelines.stress_page import read_stress
 from pipelines.stress_run import stress_set
@@ -138,7 +138,7 @@ def test_models_that_see_no_pixel_are_left_out_with_a_line(stressed, stress):
 
 def test_a_second_run_computes_nothing_and_needs_no_weights(stressed, stress, monkeypatch):
     monkeypatch.setattr(conditioned, "decode", pytest.fail)
-    monkeypatch.setattr(conditioned.FeatureEye, "extractor", property(pytest.fail))
+    monkeypatch.setattr(eyes.FeatureEye, "extractor", property(pytest.fail))
     monkeypatch.setattr("classify.cnn.NetClassifier.predict_proba", pytest.fail)
     again = stress()
     pd.testing.assert_frame_equal(again.said, stressed.said)

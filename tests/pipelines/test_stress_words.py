@@ -35,7 +35,7 @@ def test_a_bias_is_said_with_shares_and_what_it_would_do_to_a_score(say):
         "they are; 96.0 % of 50 a images are taken for a, 90.0 % as they are. A lean of 28.0 points ("
     )
     assert said.endswith(
-        "with a images alone stored so its accuracy would be 88.0 %, with r ones alone 60.0 %, and it is 85.0 % as "
+        "with a images alone treated so its accuracy would be 88.0 %, with r ones alone 60.0 %, and it is 85.0 % as "
         "they are."
     )
 
