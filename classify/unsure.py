@@ -306,8 +306,6 @@ def _by_threshold(top: np.ndarray, wrong: np.ndarray, group: np.ndarray | None):
     # a group's share of wrong answers moves with each image of it that is answered: sum what it moves by
     errors = (share - share.groupby(unit).shift(fill_value=0)).cumsum().round(9).clip(lower=0).to_numpy()
     answered = (~unit.duplicated()).cumsum().to_numpy()
-    # thresholds that answer no group more than the one before are passed over, but for the lowest of them
-    ends = ends[np.r_[answered[ends][1:] != answered[ends][:-1], True]]
     return int(answered[-1]), answered[ends], errors[ends], top[ends]
 
 

@@ -1,65 +1,106 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import ks_2samp
+from scipy.stats import ks_2samp, kstwo
 
-from classify.drift import LEAST_DISTANCE, drift_table, effective, sentences
+from classify.drift import drift_table, effective, sentences
 from classify.predictions import VALIDATION, Predictions
 
 
-def said(sets, group=""):
-    """sets: {name: top probabilities}; all without a label."""
+def said(sets, model="svm", groups=None):
+    """sets: {name: top probabilities}; no image has a label."""
     parts = []
     for name, top in sets.items():
-        table = pd.DataFrame({"prob_ai": top, "prob_real": 1 - np.asarray(top), "predicted": "ai", "label": ""})
-        fold = 0 if name == VALIDATION else -1
-        table = table.assign(path=[str(i) for i in range(len(table))], set=name, split=name, fold=fold)
-        parts.append(table)
-    return Predictions(pd.concat(parts).assign(model="m", source="", group=group))
+        rows = pd.DataFrame({"path": [f"{i}.jpg" for i in range(len(top))], "prob_ai": top, "prob_real": 1 - top})
+        group = (groups or {}).get(name, "")
+        rows = rows.assign(model=model, set=name, label="", predicted="ai", split="", source="", group=group)
+        parts.append(rows.assign(fold=0 if name == VALIDATION else -1))
+    return Predictions(pd.concat(parts, ignore_index=True))
 
 
-def test_distances_and_p_are_those_of_scipy():
-    rng = np.random.default_rng(0)
-    before, after = rng.beta(8, 2, 400) / 2 + 0.5, rng.beta(5, 3, 150) / 2 + 0.5
-    row = drift_table(said({VALIDATION: before, "wild": after})).iloc[0]
-    theirs = ks_2samp(before, after, method="asymp")
-    assert row["distance"] == pytest.approx(theirs.statistic)
-    assert row["p"] == pytest.approx(theirs.pvalue, rel=1e-6)
-    assert row[["n", "n_reference"]].tolist() == [150, 400]
-    assert row["sure"] == pytest.approx(after.mean())
-    assert row["unlike"]
+def drawn(n, low=0.5, seed=0):
+    return np.random.default_rng(seed).uniform(low, 1, n)
 
 
-def test_sets_drawn_alike_are_seldom_called_unlike():
-    rng = np.random.default_rng(1)
-    draws = [said({VALIDATION: rng.uniform(0.5, 1, 300), "test": rng.uniform(0.5, 1, 100)}) for _ in range(60)]
-    assert sum(drift_table(one)["unlike"].iloc[0] for one in draws) <= 2
+def one(reference, top, **options):
+    return drift_table(said({VALIDATION: reference, "wild": top}, **options)).iloc[0]
 
 
-def test_a_trifle_is_no_drift_however_sure():
-    rng = np.random.default_rng(2)
-    row = drift_table(said({VALIDATION: rng.uniform(0.5, 1, 40_000), "test": rng.uniform(0.52, 1, 40_000)})).iloc[0]
-    assert row["p"] < 0.001
-    assert row["distance"] < LEAST_DISTANCE
+def test_distance_and_p_are_those_of_scipy():
+    for n, seed in ((40, 1), (300, 2)):
+        reference, top = drawn(500), drawn(n, 0.55, seed)
+        row, theirs = one(reference, top), ks_2samp(reference, top, method="asymp")
+        assert (row["distance"], row["p"]) == pytest.approx((theirs.statistic, theirs.pvalue))
+        assert (row["n"], row["n_reference"]) == (n, 500)
+        assert (row["sure"], row["sure_reference"]) == pytest.approx((top.mean(), reference.mean()))
+
+
+def test_no_labels_are_needed_and_none_are_looked_at():
+    predictions = said({VALIDATION: drawn(300), "wild": drawn(100, 0.8, 1)})
+    labelled = Predictions(predictions.table.assign(label="real"))
+    pd.testing.assert_frame_equal(drift_table(predictions), drift_table(labelled))
+    assert drift_table(predictions)["unlike"].tolist() == [True]
+
+
+def test_sets_of_the_same_kind_are_hardly_ever_called_unlike():
+    found = [one(drawn(300, seed=2 * i), drawn(80, seed=2 * i + 1))["unlike"] for i in range(60)]
+    assert sum(found) <= 2  # of 60 at 1 %
+
+
+def test_a_trifle_is_no_warning_however_many_images_show_it():
+    row = one(drawn(20_000), drawn(20_000, 0.53, 1))
+    assert row["p"] < 1e-6
+    assert not row["unlike"]
+    assert one(drawn(20_000), drawn(20_000, 0.6, 1))["unlike"]
+
+
+def test_an_accident_of_a_few_images_is_no_warning():
+    row = one(drawn(300), np.array([0.51, 0.55, 0.6]))
+    assert row["distance"] > 0.5
+    assert not row["unlike"]
+    assert row["visible"] > 0.8
+
+
+def test_the_visible_distance_is_where_warnings_begin():
+    reference = np.linspace(0.5, 1, 1000)
+    visible = one(reference, reference[::20])["visible"]
+    assert 0.2 < visible < 0.3
+    for more, unlike in ((-0.02, False), (0.02, True)):
+        # every probability below a point raised to it moves the distribution by that share
+        assert one(reference, np.maximum(reference[::20], 0.5 + (visible + more) / 2))["unlike"] == unlike
+
+
+def test_images_of_one_group_count_as_one():
+    assert effective(pd.Series([""] * 7)) == 7
+    assert effective(pd.Series(["a", "a", "b", "b"])) == 2
+    assert effective(pd.Series(["a", "a", "a", ""])) == 1.6
+    reference, top = drawn(400), np.repeat(np.random.default_rng(1).uniform(0.7, 1, 10), 20)
+    assert one(reference, top)["unlike"]
+    row = one(reference, top, groups={"wild": np.repeat([f"g{i}" for i in range(10)], 20)})
+    assert row["p"] == pytest.approx(kstwo.sf(row["distance"], round(10 * 400 / 410)))
     assert not row["unlike"]
 
 
-def test_images_of_a_group_count_as_one_where_all_are():
-    assert effective(pd.Series([""] * 10)) == 10
-    assert effective(pd.Series(["a"] * 5 + ["b"] * 5)) == pytest.approx(2)
-    rng = np.random.default_rng(3)
-    tops = {VALIDATION: rng.uniform(0.8, 1, 200), "wild": rng.uniform(0.5, 1, 200)}
-    alone, together = drift_table(said(tops)), drift_table(said(tops, group="one"))
-    assert alone["unlike"].iloc[0]
-    assert not together["unlike"].iloc[0]
-
-
-def test_words_say_what_changed_and_what_silence_is_worth():
-    rng = np.random.default_rng(4)
-    table = drift_table(
-        said({VALIDATION: rng.uniform(0.9, 1, 300), "test": rng.uniform(0.9, 1, 100), "wild": rng.uniform(0.5, 1, 100)})
+def test_a_model_without_out_of_fold_rows_is_left_out():
+    both = Predictions.concat(
+        [said({"test": drawn(50)}, model="bought"), said({VALIDATION: drawn(90), "test": drawn(50)})]
     )
+    assert drift_table(both)[["model", "set"]].to_numpy().tolist() == [["svm", "test"]]
+    none = drift_table(said({"test": drawn(50)}))
+    assert none.empty
+    assert sentences(none) == []
+
+
+def test_a_warning_says_how_the_set_is_unlike_and_silence_is_called_no_proof():
+    table = drift_table(said({VALIDATION: drawn(600), "test": drawn(200, seed=1), "far": drawn(200, 0.8, 2)}))
     warning, silence = sentences(table)
-    assert warning.startswith("m is less sure of “wild” than of images like those it was trained on")
+    assert warning.startswith(
+        "svm is more sure of “far” than of images like those it was trained on (on average 90.0 %, out of fold 76.3 %"
+    )
+    assert "p < 0.0001): the set is unlike the training images" in warning
     assert silence.startswith("That there is no warning for 1 of 2 pairs of model and set proves nothing")
-    assert drift_table(said({"wild": [0.9, 0.8]})).empty
+    less = drift_table(said({VALIDATION: drawn(600), "test": 0.5 + drawn(200) / 10}))
+    assert sentences(less)[0].startswith("svm is less sure of the held-out set than")
+    assert len(sentences(less)) == 1
+    spread = drift_table(said({VALIDATION: drawn(600), "far": np.full(200, drawn(600).mean())}))
+    assert sentences(spread)[0].startswith("svm is otherwise sure of “far”")

@@ -1,39 +1,62 @@
-import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_hex
 
 from classify.figures_reliability import draw
 from classify.predictions import VALIDATION
-from classify.reliability import AFTER, BEFORE
+
+BLUE, ORANGE = "#0072B2", "#E69F00"
 
 
-@pytest.fixture
-def points():
-    parts = []
-    for name in (VALIDATION, "test", "wild"):
-        for model in ("svm", "cnn"):
-            for calibration in (BEFORE, AFTER) if model == "svm" else (AFTER,):
-                part = pd.DataFrame({"confidence": np.linspace(0.6, 0.9, 4), "right": [0.5, 0.6, 0.8, 1.0], "n": 25})
-                part["right_low"], part["right_high"] = part["right"] - 0.1, part["right"]
-                parts.append(part.assign(set=name, model=model, calibration=calibration, bin=range(4), bins=4))
-    return pd.concat(parts, ignore_index=True)
+def points(models=("svm", "cnn"), sets=(VALIDATION, "test"), before=("svm",)):
+    found = []
+    for model in models:
+        for name in sets:
+            for calibration in ("before", "after") if model in before else ("after",):
+                for i, confidence in enumerate((0.6, 0.9)):
+                    at = {"bin": i, "bins": 2, "n": 25, "confidence": confidence, "right": 0.5 + i / 4}
+                    limits = {"right_low": 0.3 + i / 4, "right_high": 0.7 + i / 4}
+                    found.append({"set": name, "model": model, "calibration": calibration, **at, **limits})
+    return pd.DataFrame(found)
 
 
-def test_a_set_has_its_panel_with_a_curve_a_model_and_calibration(points):
-    figure = draw(points)
-    assert [axes.get_title().split(",")[0] for axes in figure.axes] == ["validation", "held-out", "wild"]
+def test_a_panel_a_set_a_curve_a_model_and_before_dashed():
+    figure = draw(points())
+    assert [axes.get_title() for axes in figure.axes] == [
+        "validation, n = 50\nits calibration was fitted here",
+        "held-out, n = 50",
+    ]
     for axes in figure.axes:
-        assert len(axes.lines) == 1 + 3  # the diagonal, svm before and after, cnn
-        np.testing.assert_allclose(axes.lines[2].get_ydata(), [50, 60, 80, 100])
-        assert (axes.get_xlabel(), axes.get_ylabel()) == ("sure of its answer (%)", "right (%)")
-    assert "n = 100" in figure.axes[0].get_title()
-    assert "its calibration was fitted here" in figure.axes[0].get_title()
-    assert "fitted" not in figure.axes[1].get_title()
+        diagonal, *curves = axes.lines
+        assert diagonal.get_xydata().tolist() == [[0, 0], [100, 100]]
+        styles = [(line.get_linestyle(), to_hex(line.get_color()).upper()) for line in curves]
+        assert styles == [("--", BLUE), ("-", BLUE), ("-", ORANGE)]
+        assert curves[1].get_xydata().tolist() == [[60, 50], [90, 75]]
+        assert len(axes.collections) == 2  # intervals of what is said after calibration
+        segments = [segment.round(6).tolist() for segment in axes.collections[0].get_segments()]
+        assert segments == [[[60, 30], [60, 70]], [[90, 55], [90, 95]]]
+        assert axes.get_xlabel() == "sure of its answer (%)"
 
 
-def test_the_key_tells_models_apart_and_names_what_is_dashed(points):
-    (legend,) = draw(points).legends
-    texts = [text.get_text() for text in legend.get_texts()]
-    assert texts == ["svm", "cnn", "before calibration", "right as often as it says"]
-    after = draw(points[points["calibration"] == AFTER]).legends[0]
-    assert "before calibration" not in [text.get_text() for text in after.get_texts()]
+def test_before_is_in_the_key_only_where_there_is_such_a_curve():
+    keys = [text.get_text() for text in draw(points()).legends[0].get_texts()]
+    assert keys == ["svm", "cnn", "before calibration", "right as often as it says"]
+    assert "before calibration" not in [text.get_text() for text in draw(points(before=())).legends[0].get_texts()]
+
+
+def test_no_two_of_many_models_look_alike():
+    axes = draw(points(models=[f"m{i}" for i in range(20)], before=())).axes[0]
+    assert len({(line.get_color(), line.get_marker()) for line in axes.lines[1:]}) == 20
+
+
+@pytest.mark.parametrize("sets", [("a",), tuple("abcd")])
+def test_any_number_of_sets_has_its_panels_and_no_empty_one(sets, tmp_path):
+    figure = draw(points(sets=sets))
+    assert len(figure.axes) == len(sets)
+    figure.savefig(tmp_path / "drawn.png", dpi=30)
+
+
+def test_confidence_below_a_half_is_on_the_page():
+    rows = points()
+    axes = draw(rows.assign(confidence=rows["confidence"] / 2)).axes[0]
+    assert axes.get_xlim()[0] < 30

@@ -4,130 +4,310 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import binomtest
+from scipy.special import expit
+from scipy.stats import binom
+from statsmodels.stats.proportion import proportion_confint
 
 from classify.errors import DataError
 from classify.predictions import VALIDATION, Predictions
-from classify.unsure import BROKEN, KEPT, NOTHING, UNCLEAR, UNSURE, Rule, fit, least_units, prove, rule_table, sentences
+from classify.unsure import Rule, _mean_tail, fit, least_units, prove, rule_table, sentences
+
+POPULATION = 50_000
 
 
-def calibrated(rng, n):
-    """Top probabilities and whether the likeliest class is wrong, of a model that means what it says."""
-    top = 1 - rng.random(n) ** 2 / 2
-    return top, rng.random(n) > top
+def said(top, right, *, name=VALIDATION, model="svm", classes=("ai", "real"), group=None, label=True, paths="img"):
+    """Predictions whose likeliest class has the probabilities `top`, and is the true one where `right`."""
+    top, right, names = np.asarray(top, float), np.asarray(right, bool), np.array(classes)
+    n, k = len(top), len(classes)
+    decided = np.arange(n) % k
+    p = np.repeat(((1 - top) / (k - 1))[:, None], k, axis=1)
+    p[np.arange(n), decided] = top
+    rows = pd.DataFrame({"path": [f"{paths}{i}.jpg" for i in range(n)], "predicted": names[decided]})
+    rows["label"] = names[np.where(right, decided, (decided + 1) % k)] if label else ""
+    rows = rows.assign(model=model, set=name, split="", source="", group="" if group is None else group)
+    rows["fold"] = np.arange(n) % 5 if name == VALIDATION else -1
+    return Predictions(rows.assign(**{f"prob_{c}": p[:, i] for i, c in enumerate(classes)}))
 
 
-def said(sets, model="m"):
-    """sets: {name: (top, wrong)}; classes take turns, a wrong answer names the other."""
-    parts = []
-    for name, (top, wrong) in sets.items():
-        label = np.where(np.arange(len(top)) % 2 == 0, "ai", "real")
-        predicted = np.where(wrong, np.where(label == "ai", "real", "ai"), label)
-        p = np.where(predicted == "ai", top, 1 - top)
-        table = pd.DataFrame({"label": label, "predicted": predicted, "prob_ai": p, "prob_real": 1 - p})
-        fold = np.arange(len(top)) % 5 if name == VALIDATION else -1
-        parts.append(table.assign(path=[f"{i}" for i in range(len(top))], set=name, split=name, fold=fold))
-    return Predictions(pd.concat(parts).assign(model=model, source="", group=""))
+def ladder(n, wrong=()):
+    """n different top probabilities from the highest down, wrong at these places."""
+    return np.linspace(0.99, 0.51, n), np.isin(np.arange(n), wrong)
 
 
-def test_the_promise_is_broken_in_no_more_draws_than_it_says():
+def test_the_bound_is_the_exact_one_of_an_independent_library():
     rng = np.random.default_rng(0)
-    rules = [prove(*calibrated(rng, 400)) for _ in range(1000)]
-    # of answers from t on, (1 - t) / 3 are wrong: above 5 % below 0.85
-    broken = np.mean([rule.least is not None and rule.least < 0.85 for rule in rules])
-    assert broken <= 0.05 + 2 * 0.007  # two standard errors of a share of 5 % of 1,000
-    assert np.mean([rule.least is not None for rule in rules]) > 0.25  # a rule that never answers promises nothing
+    for _ in range(20):
+        top = rng.uniform(0.5, 1, 500)
+        rule = prove(top, rng.random(500) < (1 - top) ** 2)
+        assert rule.tested == (top >= rule.least).sum()
+        assert proportion_confint(rule.wrong, rule.tested, alpha=0.1, method="beta")[1] <= 0.05
 
 
-def test_groups_are_counted_and_not_their_images():
-    rng = np.random.default_rng(1)
-    broken = {True: 0, False: 0}
-    for _ in range(200):
-        top, wrong = (np.repeat(values, 8) for values in calibrated(rng, 150))
-        top = top - rng.uniform(0, 1e-6, len(top))
-        for grouped in broken:
-            group = np.repeat(np.arange(150), 8).astype(str) if grouped else None
-            rule = prove(top, wrong, group)
-            broken[grouped] += rule.least is not None and rule.least < 0.85
-            assert (rule.unit, rule.n) == (("group", 150) if grouped else ("image", 1200))
-    assert broken[True] <= 0.05 * 200 + 6
-    assert broken[False] > 0.15 * 200
+def test_the_last_threshold_before_the_first_that_fails_is_taken():
+    # 0 errors are few enough of 59 answers, 1 of 93, 2 of 124: an error too early ends it, whatever comes after
+    assert least_units() == 59
+    assert prove(*ladder(236, wrong=[80])).tested == 80
+    assert prove(*ladder(236, wrong=[92, 123])).tested == 236
+    assert prove(*ladder(236, wrong=[92, 122])).tested == 122
+    assert prove(*ladder(236, wrong=[58])).least is None
 
 
-def test_split_conformal_sets_of_one_class_err_in_more_of_their_answers():
-    rng = np.random.default_rng(2)
-    top, wrong = calibrated(rng, 20_000)
-    held = np.quantile(np.where(wrong, top, 1 - top), 0.95)  # 1 - probability of the true class
-    top, wrong = calibrated(rng, 20_000)
-    answered = (1 - top <= held) & (top > held)  # the likeliest class is in the set, the other is not
-    assert wrong[answered].mean() > 0.06
-    rule = prove(top, wrong)
-    assert wrong[top >= rule.least].mean() < 0.055
+def test_the_surest_quarter_is_tested_first():
+    top, wrong = ladder(1000, wrong=[0, 40, 80, 120])
+    assert prove(top, wrong).tested == 1000  # a start at the surest 59 would have failed
+    assert prove(top, np.arange(1000) < 9).least is None
 
 
-@pytest.mark.parametrize(("n", "wrong"), [(59, 0), (93, 1), (400, 12)])
-def test_what_is_proven_is_clopper_and_pearsons_limit(n, wrong):
-    top = np.linspace(1, 0.5, n)
-    rule = prove(top, np.arange(n) >= n - wrong)
-    limit = binomtest(wrong, n).proportion_ci(0.9, method="exact").high  # one side of 95 %
-    assert (rule.least == 0.5) == (limit <= 0.05)
-    assert rule.tested == n if rule.least == 0.5 else rule.tested < n
+def test_equal_probabilities_are_answered_alike():
+    top = np.repeat([0.9, 0.8, 0.7], 100)
+    rule = prove(top, np.arange(300) >= 295)
+    assert (rule.least, rule.tested) == (0.7, 300)
+    early = prove(top, (np.arange(300) >= 100) & (np.arange(300) < 120))
+    assert (early.least, early.tested) == (0.9, 100)
 
 
-def test_so_few_images_prove_nothing_and_the_rule_says_how_many_would():
-    rule = prove(np.full(40, 0.9), np.zeros(40, bool))
-    assert (rule.least, rule.needed) == (None, least_units()) == (None, 59)
-    assert "That takes 59 images at least, and there are 40." in rule.sentence("svm")
-    hopeless = prove(np.full(200, 0.9), np.arange(200) % 2 == 0)
-    assert hopeless.needed is None
-    assert "no number of images would show it" in hopeless.sentence("svm")
-    close = prove(np.full(200, 0.9), np.arange(200) < 6)
-    assert close.least is None
-    assert 200 < close.needed < 2000
-    assert f"it takes about {close.needed:,} images" in close.sentence("svm")
-    assert not close.answered(np.ones(3)).any()
+def test_a_rule_that_cannot_be_proven_answers_nothing_and_says_how_many_images_it_takes():
+    few = prove(*ladder(58))
+    assert (few.least, few.needed) == (None, 59)
+    assert "That takes 59 images at least, and there are 58." in few.sentence("svm")
+    assert prove(*ladder(59)).least == 0.51
+    assert "Of the 59 images that it is surest of, it is wrong on 1" in prove(*ladder(59, wrong=[58])).sentence("svm")
+    unlucky = prove(*ladder(240, wrong=[3]))
+    assert (unlucky.tested, unlucky.wrong) == (60, 1)
+    needed = unlucky.needed
+    assert f"wrong on 1; at that rate it takes about {needed:,} images, and there are 240." in unlucky.sentence("svm")
+    assert prove(*ladder(needed, wrong=range(3, needed, 60))).least is not None  # and so it does
+    assert prove(*ladder(needed // 2, wrong=range(3, needed, 60))).least is None
+    bad = prove(*ladder(400, wrong=range(0, 400, 10)))
+    assert bad.needed is None
+    assert "at that rate no number of images would show it" in bad.sentence("svm")
+    assert (few.answers(np.array([[1.0, 0.0]]), ["ai", "real"]) == "unsure").all()
 
 
-def test_a_rule_answers_from_its_threshold_on_and_lives_through_json():
-    rule = Rule(0.05, 0.95, 0.8, "image", 100, 70, 1.0)
-    assert Rule(**json.loads(json.dumps(asdict(rule)))) == rule
-    answers = rule.answers(np.array([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]]), ["ai", "real"])
-    assert answers.tolist() == ["ai", "real", UNSURE]
-    assert "at least 80.0 % sure" in rule.sentence("svm")
-    with pytest.raises(DataError, match="a class is called 'unsure'"):
-        rule.answers(np.array([[0.9, 0.1]]), ["ai", UNSURE])
-
-
-def test_a_rule_is_fitted_on_out_of_fold_rows_alone():
-    rng = np.random.default_rng(3)
-    good, bad = (rng.uniform(0.5, 1, 300), np.zeros(300, bool)), (rng.uniform(0.5, 1, 300), np.ones(300, bool))
-    assert fit(said({VALIDATION: good, "test": bad})).least == pytest.approx(good[0].min())
-    assert fit(said({VALIDATION: bad, "test": good})).least is None
-    with pytest.raises(DataError, match="no labelled out-of-fold predictions"):
-        fit(said({"test": good}))
-    with pytest.raises(DataError, match="target and confidence"):
-        prove(*good, target=0)
+def test_a_target_or_confidence_that_is_none_is_refused():
+    for wish in ({"target": 0}, {"target": 5}, {"confidence": 1}):
+        with pytest.raises(DataError, match="between 0 and 1"):
+            prove(*ladder(100), **wish)
     with pytest.raises(DataError, match="no images"):
-        prove(np.array([]), np.array([], bool))
+        prove(np.empty(0), np.empty(0, bool))
+    assert "at most 2.5 % of its answers" in prove(*ladder(200), target=0.025).sentence("svm")
 
 
-def test_what_became_of_the_promise_stands_in_a_row_a_set_and_in_words():
-    rng = np.random.default_rng(4)
-    right = np.r_[0.9, rng.uniform(0.9, 1, 299)], np.zeros(300, bool)
-    half = rng.uniform(0.9, 1, 100), np.arange(100) % 2 == 0
-    some = rng.uniform(0.9, 1, 20), np.arange(20) < 2
-    unlikely = np.full(10, 0.55), np.zeros(10, bool)
-    table = rule_table(said({VALIDATION: right, "test": right, "wild": half, "few": some, "dim": unlikely}))
-    rows = table.set_index("set")
-    assert rows["promise"].to_dict() == {
-        VALIDATION: "", "test": KEPT, "wild": BROKEN, "few": UNCLEAR, "dim": NOTHING,
-    }  # fmt: skip
-    assert rows.loc["wild", ["n", "answered", "judged", "error", "accuracy"]].tolist() == [100, 1, 100, 0.5, 0.5]
-    assert rows.loc["wild", "error_low"] > 0.05
-    assert np.isnan(rows.loc["dim", "error"])
-    held_out, wild, few, dim = sentences(table)
-    assert held_out.startswith("Asked to err in at most 5 % of its answers, m answers 100.0 %")
-    assert held_out.endswith("as promised.")
-    assert wild.endswith("the promise holds only for images like those it was trained on.")
-    assert "cannot tell it from chance" in few
-    assert dim.endswith("m answers none of the 10 images of “dim”.")
+@pytest.mark.parametrize("classes", [("ai", "real"), ("cat", "dog", "unknown")])
+def test_a_rule_answers_with_a_class_or_unsure(classes):
+    top, wrong = ladder(236, wrong=[100, 101, 102])
+    rule = fit(said(top, ~wrong, classes=classes))
+    assert rule.tested == 101
+    tops = rule.least + np.array([0, 1e-9, 0.01, -1e-9])
+    p = np.repeat(((1 - tops) / (len(classes) - 1))[:, None], len(classes), axis=1)
+    p[[0, 1, 2, 3], [0, 1, len(classes) - 1, 0]] = tops
+    assert rule.answers(p, classes).tolist() == [classes[0], classes[1], classes[-1], "unsure"]
+
+
+def test_a_rule_comes_back_from_json():
+    for rule in (prove(*ladder(236, wrong=[100, 101])), prove(*ladder(30)), prove(*ladder(100), np.repeat("a", 100))):
+        assert Rule(**json.loads(json.dumps(asdict(rule)))) == rule
+
+
+def test_fit_takes_the_labelled_out_of_fold_rows_of_one_model():
+    top, wrong = ladder(300, wrong=[150])
+    parts = [
+        said(top, ~wrong),
+        said(top, wrong, name="test"),
+        said(top, wrong, model="other"),
+        said(top, ~wrong, label=False, paths="bare"),
+    ]
+    rows = Predictions.concat(parts)
+    assert fit(rows, "svm") == prove(top, wrong)
+    with pytest.raises(DataError, match="one of svm, other"):
+        fit(rows)
+    with pytest.raises(DataError, match="no labelled out-of-fold predictions"):
+        fit(said(top, ~wrong, name="test"))
+
+
+def test_a_class_called_unsure_is_refused():
+    with pytest.raises(DataError, match="another name"):
+        fit(said(*ladder(100), classes=("sure", "unsure")))
+    with pytest.raises(DataError, match="another name"):
+        prove(*ladder(100)).answers(np.array([[0.5, 0.5]]), ["sure", "unsure"])
+
+
+def world(kind, rng, n):
+    """Top probabilities and how likely each is wrong; never more likely where the model is surer."""
+    if kind == "no threshold is good":
+        return rng.uniform(0.5, 1, n), np.full(n, 0.0501)
+    z = np.abs(rng.normal(0, 4, n))
+    if kind == "overconfident with ties":
+        return np.round(expit(2 * z), 2), 1 - expit(z)
+    return expit(z), 1 - expit(z)  # right in 87 %
+
+
+@pytest.mark.parametrize("kind", ["no threshold is good", "calibrated", "overconfident with ties"])
+def test_the_promise_is_broken_in_no_more_than_five_percent_of_draws(kind):
+    rng, draws, n = np.random.default_rng(0), 500, 400
+    top, error = world(kind, rng, POPULATION)
+    broken, answered = 0, []
+    for _ in range(draws):
+        rows = rng.integers(POPULATION, size=n)
+        rule = prove(top[rows], rng.random(n) < error[rows])
+        sure = rule.answered(top)
+        answered.append(sure.mean())
+        broken += sure.any() and error[sure].mean() > 0.05
+    assert broken / draws <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / draws)
+    if kind == "calibrated":
+        assert np.mean(answered) > 0.45  # of the 0.73 that could be answered, were all known
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+def test_conformal_answers_err_oftener_than_the_promise_and_this_rule_does_not(conditional):
+    """Sets of one class: the share of wrong ones among all images is bounded, and not that among the answers."""
+    rng, draws, n = np.random.default_rng(0), 100, 800
+    z = rng.normal(0, 3, POPULATION)
+    p = np.column_stack([expit(z), expit(-z)])  # calibrated, right in 84 %
+    among_all, among_answers, ours = [], [], []
+    for _ in range(draws):
+        rows = rng.integers(POPULATION, size=n)
+        y = (rng.random(n) > p[rows, 0]).astype(int)
+        scores = 1 - p[rows, y]
+        inside = 1 - p <= [_limit(scores[y == k] if conditional else scores) for k in (0, 1)]
+        one = inside.sum(axis=1) == 1
+        wrong = np.where(inside[:, 0], p[:, 1], p[:, 0])[one]
+        among_all.append(wrong.sum() / POPULATION)
+        among_answers.append(wrong.mean())
+        rule = prove(p[rows].max(axis=1), p[rows].argmax(axis=1) != y)
+        sure = rule.answered(p.max(axis=1))
+        ours.append(p[sure].min(axis=1).mean() if sure.any() else 0)
+    assert np.mean(among_all) < 0.055  # what conformal prediction promises, it keeps
+    assert np.mean(np.array(among_answers) > 0.05) > 0.9
+    assert np.mean(np.array(ours) > 0.05) <= 0.09
+
+
+def _limit(scores, error=0.05):
+    """The score up to which a class is in the set of split conformal prediction."""
+    return np.sort(scores)[min(len(scores), int(np.ceil((len(scores) + 1) * (1 - error)))) - 1]
+
+
+def test_groups_are_counted_where_images_stand_in_groups():
+    top, wrong = ladder(400, wrong=range(300, 320))
+    group = np.repeat([f"scene {i}" for i in range(100)], 4)
+    rule = prove(top, wrong, group)
+    assert (rule.unit, rule.n, rule.tested) == ("group", 100, 75)  # the 76th group is wrong
+    assert (rule.wrong, rule.least) == (0, top[299])
+    assert "answers 75 groups of 100" in rule.sentence("svm")
+    assert prove(top, wrong, np.full(400, "")) == prove(top, wrong)
+    lone = prove(top, wrong, np.where(np.arange(400) < 396, "", "pair"))
+    assert (lone.unit, lone.n) == ("group", 397)
+    names = np.where(np.arange(400) == 399, "i3", "")  # no name of a group is taken for that of an image without one
+    assert prove(top, wrong, names).n == 400
+    few = prove(*ladder(400), np.repeat(["a", "b", "c", "d"], 100))
+    assert (few.least, few.needed, few.unit) == (None, 59, "group")
+
+
+def test_groups_take_the_test_for_means_which_asks_for_more():
+    top, wrong = ladder(236, wrong=[92])
+    assert prove(top, wrong).tested == 236  # 1 of 93 is proven where images are counted
+    assert prove(top, wrong, np.arange(236).astype(str)).tested == 92
+
+
+def test_a_group_is_wrong_by_the_share_of_its_answers_that_are():
+    top, wrong = ladder(400, wrong=range(340, 400, 4))
+    group = np.repeat(np.arange(100).astype(str), 4)
+    shuffled = np.random.default_rng(0).permutation(400)
+    for order in (np.arange(400), shuffled):
+        rule = prove(top[order], wrong[order], group[order], target=0.2)
+        assert (rule.tested, rule.wrong, rule.least) == (100, 15 / 4, top[-1])  # in 15 groups one answer of four
+
+
+def test_copies_break_the_promise_only_where_groups_are_not_known():
+    rng, draws, groups, size = np.random.default_rng(0), 200, 150, 5
+    tops, error = world("calibrated", rng, POPULATION)
+    broken = {"known": 0, "not known": 0}
+    for _ in range(draws):
+        rows = rng.integers(POPULATION, size=groups)
+        top = np.repeat(tops[rows], size) - 1e-9 * np.tile(np.arange(size), groups)
+        wrong = np.repeat(rng.random(groups) < error[rows], size)
+        for known, names in (("known", np.repeat(np.arange(groups).astype(str), size)), ("not known", None)):
+            sure = prove(top, wrong, names).answered(tops)
+            broken[known] += sure.any() and error[sure].mean() > 0.05
+    assert broken["known"] / draws <= 0.05
+    assert broken["not known"] / draws > 0.1
+
+
+def test_tail_of_means_is_never_below_the_exact_one():
+    n, mean = np.array([20, 60, 200]), 0.05
+    for k in range(11):
+        assert (_mean_tail(np.full(3, float(k)), n, mean) >= binom.cdf(k, n, mean) - 1e-12).all()
+    assert _mean_tail(np.zeros(1), np.array([59]), mean) == pytest.approx(0.95**59)  # Hoeffding's is exact here
+    assert _mean_tail(np.array([34.5]), np.array([1000]), mean) == pytest.approx(np.e * binom.cdf(35, 1000, mean))
+    assert _mean_tail(np.array([50.0]), np.array([100]), mean) == 1
+
+
+def sets(**of_set):
+    """A model that is right on the surest 250 of 300, its rule, and sets of (top, right)."""
+    top, wrong = ladder(300, wrong=range(250, 300))
+    parts = [said(top, ~wrong), *(said(*rows, name=name) for name, rows in of_set.items())]
+    return Predictions.concat(parts), prove(top, wrong)
+
+
+def test_table_tells_what_became_of_the_promise_on_each_set():
+    high, low = np.full(100, 0.98), np.full(100, 0.52)
+    predictions, rule = sets(
+        test=(np.r_[high, low], np.arange(200) >= 5),
+        near=(high, np.arange(100) >= 8),
+        far=(high, np.arange(100) >= 40),
+        dark=(low, np.arange(100) >= 40),
+    )
+    table = rule_table(predictions).set_index("set")
+    assert (table["model"] == "svm").all()
+    found = dict(zip(table.index, table["promise"], strict=True))
+    assert found == {VALIDATION: "", "test": "kept", "near": "unclear", "far": "broken", "dark": "no answers"}
+    assert (table["least"] == rule.least).all()
+    held = table.loc["test"]
+    assert held[["n", "answered", "judged", "error", "accuracy"]].tolist() == [200, 0.5, 100, 0.05, 0.975]
+    for share, right, n in (("error", 5, 100), ("answered", 100, 200), ("accuracy", 195, 200)):
+        limits = (held[f"{share}_low"], held[f"{share}_high"])
+        assert limits == pytest.approx(proportion_confint(right, n, method="wilson"))
+    assert np.isnan(table.loc["dark", "error"])
+    assert table.loc["far", "accuracy"] == 0.6
+    words = sentences(table.reset_index())
+    assert len(words) == 4  # nothing of validation, which the rule was fitted on
+    assert words[0].startswith("Asked to err in at most 5 % of its answers, svm answers 50.0 % (43.1–56.9)")
+    assert words[0].endswith("of the 200 held-out images and errs in 5.0 % (2.2–11.2) of these answers, as promised.")
+    assert "more than promised, but 100 answers cannot tell it from chance" in words[1]
+    assert "100 images of “far” and errs in 40.0 % (30.9–49.8) of these answers: the promise holds only for" in words[2]
+    assert words[3] == "Asked to err in at most 5 % of its answers, svm answers none of the 100 images of “dark”."
+
+
+def test_a_broken_promise_on_the_held_out_set_is_not_laid_on_the_images_alone():
+    predictions, _ = sets(test=(np.full(50, 0.98), np.arange(50) >= 25))
+    assert "or its folds flatter it" in sentences(rule_table(predictions))[0]
+
+
+def test_answers_to_images_without_labels_are_counted_and_not_judged():
+    top, wrong = ladder(300)
+    bare = said(np.full(40, 0.98), np.full(40, True), name="inbox", label=False)
+    table = rule_table(Predictions.concat([said(top, ~wrong), bare]))
+    row = table[table["set"] == "inbox"].iloc[0]
+    assert (row["answered"], row["judged"], row["promise"]) == (1, 0, "")
+    assert row[["error", "error_low", "accuracy"]].isna().all()
+    assert "answers 100.0 % (91.2–100.0) of the 40 images of “inbox”; they have no labels" in sentences(table)[0]
+
+
+def test_intervals_of_the_table_are_wider_where_images_stand_in_groups():
+    top, wrong = ladder(300)
+    right, widths = np.repeat(np.arange(12) % 4 > 0, 10), {}
+    for known, group in (("lone", None), ("grouped", np.repeat([f"g{i}" for i in range(12)], 10))):
+        rows = Predictions.concat([said(top, ~wrong), said(np.full(120, 0.98), right, name="test", group=group)])
+        row = rule_table(rows).iloc[1]
+        widths[known] = row["error_high"] - row["error_low"]
+    assert widths["grouped"] > 1.5 * widths["lone"]
+
+
+def test_a_model_without_out_of_fold_rows_has_no_row_and_given_rules_are_taken():
+    top, wrong = ladder(300)
+    bought = said(top, ~wrong, name="test", model="bought")
+    assert rule_table(bought).empty
+    assert sentences(rule_table(bought)) == []
+    table = rule_table(bought, rules={"bought": Rule(0.1, 0.95, 0.75, "image", 100, 80, 2.0)})
+    assert table[["target", "least", "answered"]].iloc[0].tolist() == [0.1, 0.75, 0.5]
+    assert sentences(table)[0].startswith("Asked to err in at most 10 % of its answers, bought answers 50.0 %")
