@@ -149,7 +149,7 @@ def prove(
     What it rests on:
 
     - New images are drawn as those here were: same sources, same mix of classes. Nothing is promised of others.
-    - Error does not grow with the top probability. Where it does, the bound is broken a little oftener than said.
+    - Error does not grow with the top probability. Where it does, the bound may be broken oftener than said.
     - Out-of-fold rows stand in for a set held out for this alone. They come of models fitted on fewer images than the
       one that will answer, whose settings (and the slope of whose calibration) were chosen on these very rows. The
       first errs on the careful side, the second does not, and a refitted net may be surer than its folds' nets were:
