@@ -1,54 +1,20 @@
-"""Figures of a comparison: rows are computed first, then drawn; a figure without rows has nothing to show.
-
-Colours are those of Okabe and Ito (https://jfly.uni-koeln.de/color/), which most colour-blind readers tell apart.
-"""
+"""Figures of a comparison: rows are computed first, then drawn; a figure without rows has nothing to show."""
 
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BytesIO
 from textwrap import fill
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.font_manager import get_font_names
 from sklearn.metrics import roc_curve
 
 from classify import figures_reliability, reliability
+from classify.drawing import BLUE, COLOURS, DASHES, GREY, ORANGE, RED, WIDTH, styled
 from classify.errors import DataError
 from classify.metrics import SCORES, fold_scores, positive_class, score_table
 from classify.predictions import SET_TITLES, VALIDATION, Predictions
-from classify.sections import Picture
-
-BLUE, ORANGE, GREEN, PURPLE, SKY, RED, BLACK = (
-    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000",
-)  # fmt: skip
-COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, RED, BLACK)
-DASHES = ("-", "--", "-.", ":")  # an eighth model repeats a colour, so its line differs
-GREY = "#767676"
-# matplotlib's own font has no Chinese, Japanese or Korean, which names may be written in
-CJK = (
-    "Noto Sans CJK JP",
-    "Noto Sans CJK SC",
-    "WenQuanYi Zen Hei",
-    "Hiragino Sans",
-    "Microsoft YaHei",
-    "Arial Unicode MS",
-)
-STYLE = {
-    "font.size": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 10.5,
-    "figure.titlesize": 12,
-    "text.parse_math": False,  # a class may be called "$"
-}
-WIDTH = 10  # inches, the width of the page
-DPI = 160
-METADATA = {"png": {"Software": None}, "svg": {"Date": None}}
 
 
 @dataclass(frozen=True)
@@ -73,26 +39,6 @@ class Drawing:
         """Return the figure of such rows, in the style of the page."""
         with styled():
             return self.draw(rows)
-
-
-@contextmanager
-def styled():
-    """Draw figures in the style of the page, in fonts that have the letters of most names."""
-    fonts = ["DejaVu Sans", *(name for name in CJK if name in get_font_names())]
-    with matplotlib.rc_context({**STYLE, "font.family": fonts}):
-        yield
-
-
-def pictured(name: str, caption: str, figure: Figure, rows: pd.DataFrame) -> Picture:
-    """Return a figure as ``<name>.png``, with the same as SVG and the rows that it draws as CSV beside it."""
-    files = {}
-    for kind in ("png", "svg"):
-        file = BytesIO()
-        with matplotlib.rc_context({"svg.hashsalt": name}):  # equal figures are equal files
-            figure.savefig(file, format=kind, dpi=DPI, bbox_inches="tight", pad_inches=0.05, metadata=METADATA[kind])
-        files[kind] = file.getvalue()
-    beside = {f"{name}.svg": files["svg"], f"{name}.csv": rows.to_csv(index=False).encode()}
-    return Picture(f"{name}.png", caption, files["png"], beside)
 
 
 def accuracy_rows(

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from classify.drawing import COLOURS, GREY, WIDTH
 from classify.predictions import VALIDATION, set_title
 from classify.reliability import AFTER, BEFORE
 
@@ -18,9 +19,6 @@ def draw(rows: pd.DataFrame) -> Figure:
 
     Upright lines are 95 % intervals, of what is right after calibration.
     """
-    # `classify.figures` lists this drawing, so its colours are there only once it has been read
-    from classify.figures import COLOURS, GREY, WIDTH
-
     sets, models = list(rows["set"].unique()), list(rows["model"].unique())
     columns = min(3, len(sets))
     lines = -(-len(sets) // columns)
@@ -50,18 +48,18 @@ def draw(rows: pd.DataFrame) -> Figure:
         axes.set(xlim=(least - 2, 102), ylim=(-2, 102), xlabel="sure of its answer (%)", ylabel="right (%)")
         axes.grid(color="#dddddd", linewidth=0.6)
         axes.set_axisbelow(True)
-    figure.legend(handles=_keys(rows, models, COLOURS, GREY), loc="outside lower center", ncols=3, frameon=False)
+    figure.legend(handles=_keys(rows, models), loc="outside lower center", ncols=3, frameon=False)
     return figure
 
 
-def _keys(rows: pd.DataFrame, models: list[str], colours: tuple[str, ...], grey: str) -> list[Line2D]:
+def _keys(rows: pd.DataFrame, models: list[str]) -> list[Line2D]:
     keys = [
-        Line2D([], [], color=colours[i % len(colours)], marker=_marker(i), label=fill(model, 36))
+        Line2D([], [], color=COLOURS[i % len(COLOURS)], marker=_marker(i), label=fill(model, 36))
         for i, model in enumerate(models)
     ]
     if np.isin(BEFORE, rows["calibration"]):
-        keys.append(Line2D([], [], color=grey, linestyle="--", marker="o", markersize=2.5, label="before calibration"))
-    return [*keys, Line2D([], [], color=grey, linestyle=":", label="right as often as it says")]
+        keys.append(Line2D([], [], color=GREY, linestyle="--", marker="o", markersize=2.5, label="before calibration"))
+    return [*keys, Line2D([], [], color=GREY, linestyle=":", label="right as often as it says")]
 
 
 def _marker(i: int) -> str:

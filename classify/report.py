@@ -6,8 +6,9 @@ from pathlib import Path
 import pandas as pd
 
 from classify.cards import model_card
+from classify.drawing import pictured
 from classify.errors import DataError
-from classify.figures import FIGURES, pictured
+from classify.figures import FIGURES
 from classify.gallery import Gallery, galleries
 from classify.metrics import SCORES, fold_scores, positive_class, score_table
 from classify.notices import differing_images, differing_making, few_groups

@@ -12,11 +12,8 @@ from classify.errors import ModelError
 from classify.trained import TrainedModel, made
 from featex.cache import FeatureCache
 from featex.errors import WeightsError
-from featex.layout import ARTIFACTS, FEATURES
+from featex.layout import FEATURES, SAID
 from featex.progress import Progress
-
-SAID = ARTIFACTS / "said"
-"""What nets said of images under conditions: a folder a net, so that one that was trained anew is asked anew."""
 
 NET_BATCH = 32
 

@@ -22,8 +22,8 @@ from sklearn.manifold import TSNE
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
+from classify.drawing import CJK, COLOURS, DASHES, GREY, STYLE, WIDTH
 from classify.errors import DataError
-from classify.figures import CJK, COLOURS, DASHES, GREY, STYLE, WIDTH
 from classify.predictions import HELD_OUT
 from classify.splits import TRAINING
 from pipelines.looks import FREQUENCIES

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from classify.figures import COLOURS, DASHES, GREY, WIDTH, pictured, styled
+from classify.drawing import COLOURS, DASHES, GREY, WIDTH, pictured, styled
 from classify.predictions import set_title
 from classify.sections import Picture
 from pipelines.conditions import CONDITIONS

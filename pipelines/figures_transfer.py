@@ -9,7 +9,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from classify.figures import BLUE, ORANGE, WIDTH, pictured, styled
+from classify.drawing import BLUE, ORANGE, WIDTH, pictured, styled
 from classify.metrics import against_chance
 from classify.sections import Picture
 

@@ -21,7 +21,7 @@ ONLY_IN = {
         *("classify/nets.py", "classify/finetuned.py"),
     },
     "matplotlib": {
-        *("classify/figures.py", "classify/figures_reliability.py"),
+        *(f"classify/{room}.py" for room in ("drawing", "figures", "figures_reliability")),
         *(f"pipelines/{room}.py" for room in ("figures", "figures_transfer", "figures_stress")),
     },
     "click": {f"{package}/cli.py" for package in PACKAGES},
