@@ -34,7 +34,7 @@ def test_predict_writes_csv_and_json_of_images_and_of_a_set(classify, extracted,
     classify("tune", "--model", "logreg", "--trials", 1, "--folds", 3)
     code, out, _ = classify("predict", "logreg-images", data / "wild")
     assert code == 0
-    assert out.splitlines()[0] == "path,label,prob_ai,prob_real"
+    assert out.splitlines()[0] == "path,label,prob_ai,prob_real,answer"
     assert len(out.splitlines()) == 7
     name = f"{extracted.stored.extractor_dir.name}/images"  # "images" alone is the folder beside it
     code, out, err = classify("predict", "logreg-images", name, "--format", "json", "--out", "all.json")

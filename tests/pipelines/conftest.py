@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from classify import report
 from classify.results import Shelf
 from featex.facts import FACTS
 from featex.features import Features
@@ -80,6 +81,12 @@ def make_subject(tmp_path):
         return Subject(features, looks, pd.DataFrame(failed, columns=["path", "reason"]), seed)
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def _few_figures(monkeypatch):
+    """Reports of flows are drawn with one figure: tests/classify holds the others, and they take seconds."""
+    monkeypatch.setattr(report, "FIGURES", {"accuracy": report.FIGURES["accuracy"]})
 
 
 @pytest.fixture
