@@ -40,7 +40,7 @@ def test_predict_writes_csv_and_json_of_images_and_of_a_set(classify, extracted,
     code, out, err = classify("predict", "logreg-images", name, "--format", "json", "--out", "all.json")
     assert (code, out) == (0, "38 rows: all.json\n")
     rows = json.loads((tmp_path / "all.json").read_text())
-    assert rows[0].keys() == {"path", "label", "prob_ai", "prob_real", "split"}
+    assert rows[0].keys() == {"path", "label", "prob_ai", "prob_real", "answer", "split"}
     assert all((row["prob_ai"] > 0.5) == (row["label"] == "ai") for row in rows)
     assert "was trained on images of this set" in err
 
