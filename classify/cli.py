@@ -35,7 +35,14 @@ def cli() -> None:
 
 @cli.command()
 @click.option("--model", required=True, help="svm, logreg, forest, lenet5, cnn, resnet18, ...: see `classify models`.")
-@click.option("--features", "set_name", metavar="SET", show_default="the newest", help="See `featex show`.")
+@click.option(
+    "--features",
+    "set_names",
+    multiple=True,
+    metavar="SET",
+    show_default="the newest",
+    help="See `featex show`. Repeat it to join sets of the same images side by side (EXTRACTOR/SET).",
+)
 @click.option(
     "--trials",
     type=click.IntRange(0),
@@ -43,7 +50,18 @@ def cli() -> None:
     help="Trials of the whole study; 0 trains by the recipe, without a search.",
 )
 @click.option("--timeout", type=click.FloatRange(0), help="Seconds after which no further trial begins.")
-@click.option("--folds", "n_folds", default=5, type=click.IntRange(2), help="Of the cross-validation.")
+@click.option(
+    "--folds",
+    default="5",
+    metavar="N|source|content|content:N",
+    help="How many at random; or each holds out a source of a class, and the worst one counts; or clusters of content.",
+)
+@click.option(
+    "--weigh",
+    default="none",
+    metavar="none|source|content",
+    help="Let each source of a class weigh the same, or images whose content gives their class away weigh little.",
+)
 @click.option(
     "--scoring",
     default="accuracy",
@@ -83,7 +101,9 @@ def cli() -> None:
 @PREDICTIONS
 def tune(
     model: str,
-    set_name: str | None,
+    set_names: tuple[str, ...],
+    folds: str,
+    weigh: str,
     timeout: float | None,
     storage: str | None,
     features_dir: str,
@@ -93,12 +113,15 @@ def tune(
     **choices,
 ) -> None:
     """Tune a model by cross-validation, keep it, and judge it on every set it was not trained on."""
+    from classify.content import content_of
     from classify.models import get_model
     from classify.plan import plan
     from classify.recipe import parse_choice
+    from classify.regime import Regime, parse_folds
     from classify.results import keep, replaced
     from classify.tuning import tune
-    from featex.features import load_features
+    from featex.features import load_features, stored_sets
+    from featex.joined import join
     from featex.progress import TerminalProgress
 
     progress = TerminalProgress()
@@ -107,7 +130,18 @@ def tune(
     choices = {**dict(map(parse_choice, recipe)), **told}
     if "weights" in get_model(model).wishes:
         choices.setdefault("weights", os.environ.get("FEATEX_WEIGHTS", "imagenet"))
-    job = plan(model, load_features(Path(features_dir), set_name), command=command, progress=progress, **choices)
+    features = join([load_features(Path(features_dir), name) for name in set_names or (None,)])
+    kind, n_folds = parse_folds(folds)
+    content = content_of(features, stored_sets(Path(features_dir))) if "content" in (kind, weigh) else None
+    job = plan(
+        model,
+        features,
+        n_folds=n_folds,
+        regime=Regime(kind, weigh, content),
+        command=command,
+        progress=progress,
+        **choices,
+    )
     search = f"{job.trials} trial{'' if job.trials == 1 else 's'}" if job.trials else "by its recipe"
     n_train, of = len(job.parts.train), f"{job.spec.name} on {job.features.name}"
     progress.say(f"{of}: {n_train:,} training images, {job.n_folds} folds, {search}")

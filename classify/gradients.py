@@ -110,7 +110,7 @@ def _svm(estimator: RBFSVC, towards: int, against: int) -> Kernel:
         weights[blocks[second]] = svc.dual_coef_[first, blocks[second]]
         pair = first * n_classes - first * (first + 1) // 2 + second - first - 1
         intercept, sign = svc.intercept_[pair], 1 if towards == first else -1
-    scaler = estimator.scaler_
+    scaler = getattr(estimator.scaler_, "scaler_", estimator.scaler_)  # one block: what it standardises by
     return Kernel(vectors, sign * weights, sign * float(intercept), estimator.gamma, scaler.mean_, scaler.scale_)
 
 

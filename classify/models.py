@@ -1,10 +1,11 @@
 """What can be trained: a row a model in MODELS, with its search space and what it reads."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from classify import svm
+from classify.blocks import BlockScaler
 from classify.recipe import Recipe
 from featex.errors import unknown
 from featex.progress import Progress
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from optuna import Trial
 
 
-def unchanged(train, validation):
+def unchanged(train, validation, blocks=None):
     """Return both sides of a fold as they are."""
     return train, validation
 
@@ -38,7 +39,9 @@ class ModelSpec:
     trials : int
         How many trials are enough by default.
     prepare : callable
-        ``prepare(train, validation)`` turns the two sides of a fold into what is fitted and judged.
+        ``prepare(train, validation, blocks)`` turns the two sides of a fold into what is fitted and judged.
+    scales : bool
+        Whether `build` and `prepare` take `blocks`, the widths of blocks of columns that are scaled by themselves.
     parallel_folds : bool
         Whether folds run in threads; False for what uses all cores by itself.
     settle : callable
@@ -59,6 +62,7 @@ class ModelSpec:
     first: Callable[[int], list[dict]]
     trials: int
     prepare: Callable = unchanged
+    scales: bool = False
     parallel_folds: bool = False
     settle: Callable[..., dict] = lambda seed, progress, **wishes: {}
     wishes: tuple[str, ...] = ()
@@ -77,12 +81,13 @@ def _suggest_svm(trial: "Trial", n_features: int) -> dict:
     }
 
 
-def _build_logreg(C: float, class_weight: str | None):
+def _build_logreg(C: float, class_weight: str | None, blocks: Sequence[int] | None = None):
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    return make_pipeline(StandardScaler(), LogisticRegression(C=C, class_weight=class_weight, max_iter=2000))
+    scaler = BlockScaler(blocks) if blocks else StandardScaler()
+    return make_pipeline(scaler, LogisticRegression(C=C, class_weight=class_weight, max_iter=2000))
 
 
 def _suggest_logreg(trial: "Trial", n_features: int) -> dict:
@@ -188,6 +193,7 @@ MODELS = {
             lambda n_features: [{"C": 1.7, "gamma": 1 / n_features, "class_weight": None}],
             trials=30,
             prepare=svm.prepare,
+            scales=True,
             parallel_folds=True,
         ),
         ModelSpec(
@@ -198,6 +204,7 @@ MODELS = {
             _suggest_logreg,
             lambda n_features: [{"C": 1.0, "class_weight": None}],
             trials=20,
+            scales=True,
             parallel_folds=True,
         ),
         ModelSpec(

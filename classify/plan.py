@@ -11,13 +11,12 @@ import pandas as pd
 
 from classify.errors import ModelError
 from classify.models import ModelSpec, get_model
+from classify.regime import N_FOLDS, USUAL, Regime
 from classify.scores import checked_scoring
 from classify.splits import Partition, partition
 from featex.errors import InputError
 from featex.features import Features
 from featex.progress import Progress
-
-N_FOLDS = 5
 
 
 @dataclass(frozen=True)
@@ -41,11 +40,18 @@ class Plan:
     notes: tuple[str, ...] = ()
     command: str = ""
     published: dict | None = None
+    regime: Regime = USUAL
 
     @property
     def y(self) -> np.ndarray:
         """Labels of the training rows."""
         return self.features.y[self.parts.train]
+
+    @property
+    def n_copies(self) -> int:
+        """Varied copies of each training image that are fitted on too."""
+        copies = self.features.copies
+        return 0 if copies is None or self.spec.reads != "features" else copies.shape[1]
 
     @property
     def data_digest(self) -> str:
@@ -71,6 +77,8 @@ class Plan:
             "settings": {k: v for k, v in self.settings.items() if k != "weights"},  # their sha256 stands for them
             "versions": versions(),
         }
+        facts |= self.regime.facts
+        facts |= {"copies": self.n_copies} if self.n_copies else {}
         facts |= {} if self.trials else {"search": False}  # a recipe is another model than the best of some trials
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
@@ -99,6 +107,7 @@ def plan(
     notes: Sequence[str] = (),
     command: str = "",
     published: dict | None = None,
+    regime: Regime = USUAL,
     progress: Progress | None = None,
     **wishes,
 ) -> Plan:
@@ -127,6 +136,8 @@ def plan(
         What makes the model again.
     published : dict, optional
         What a study that is run again said of this model, as JSON can hold it; see `classify.published`.
+    regime : Regime
+        How folds are cut and images weighed.
     progress : Progress, optional
         Hears of weights that are downloaded.
     **wishes
@@ -143,6 +154,9 @@ def plan(
         raise ModelError(f"cross-validation needs two folds or more, not {n_folds}")
     trials = spec.trials if trials is None else trials
     settings = settled(spec, seed, trials=trials, progress=progress, **wishes)
+    if spec.scales and len(features.blocks) > 1:
+        settings["blocks"] = [width for _, width in features.blocks]
+    regime.check(spec.reads, spec.name)
     parts = partition(features.rows)
     report = report or features.name
     return Plan(
@@ -159,6 +173,7 @@ def plan(
         notes=(*parts.notes, *notes),
         command=command,
         published=published,
+        regime=regime,
     )
 
 

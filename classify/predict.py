@@ -139,11 +139,11 @@ def _say(model: TrainedModel, inputs: list[np.ndarray]) -> np.ndarray:
 
 def _features_of(model: TrainedModel, files: list[Path], *, cache, weights, device, progress):
     from featex.embedding import embed, open_cache
-    from featex.extractor import Extractor
+    from featex.extractor import extractor_of
 
     passport = model.passport["extractor"]
     try:
-        extractor = Extractor(passport["backbone"], weights or passport["weights"], device, progress=progress)
+        extractor = extractor_of(passport, weights, device, progress=progress)
     except WeightsError as error:
         raise ModelError(
             f"{model.name} needs the weights it was trained with; name them with --weights ({error})"

@@ -9,13 +9,18 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
+from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+from sklearn.preprocessing import StandardScaler
 
 from classify.errors import DataError
 from classify.predictions import HELD_OUT
 
 HELD_OUT_FRACTION = 0.2
 TRAINING = ("train", "val")
+CONTENT_CLUSTERS = 4  # a fold
+CONTENT_COMPONENTS = 50
 
 
 @dataclass(frozen=True)
@@ -122,6 +127,87 @@ def folds(y: np.ndarray, units: np.ndarray, n_folds: int, seed: int) -> list[tup
         lacking = set(y) - set(y[train])
         if lacking or not len(validation):
             raise DataError(f"groups are too few and large for {n_folds} folds; take fewer with --folds")
+    return pairs
+
+
+def folds_by_source(
+    y: np.ndarray, units: np.ndarray, sources: np.ndarray, seed: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return folds each of which judges by sources that it does not train on.
+
+    Of every class with two sources or more, fold i holds out its source i, counted round where classes have unequal
+    many; a class of one source is parted by its units instead, and so is on both sides, with other images.
+
+    Parameters
+    ----------
+    y, units, sources : ndarray of shape (n_samples,)
+
+    Raises
+    ------
+    DataError
+        If no class has two sources.
+    """
+    there = {label: np.unique(sources[y == label]) for label in np.unique(y)}
+    n_folds = max(map(len, there.values()))
+    if n_folds < 2:
+        raise DataError(
+            "no class has images of two sources, so none can be held out; give each source a folder of its own inside "
+            "its class, or take --folds content"
+        )
+    part, n_parts = np.empty(len(y), dtype=int), np.empty(len(y), dtype=int)
+    chance = np.random.default_rng(seed)
+    for label, names in there.items():
+        rows = np.flatnonzero(y == label)
+        if len(names) > 1:
+            part[rows], n_parts[rows] = np.searchsorted(names, sources[rows]), len(names)
+            continue
+        own, at = np.unique(units[rows], return_inverse=True)
+        if len(own) < n_folds:
+            raise DataError(f"class {label!r} has {len(own)} independent images and {n_folds} folds; add images")
+        part[rows], n_parts[rows] = (chance.permutation(len(own)) % n_folds)[at], n_folds
+    pairs = []
+    for number in range(n_folds):
+        judged = part == number % n_parts
+        train = np.flatnonzero(~np.isin(units, units[judged]))  # a group that lies in two sources trains for neither
+        if set(y[train]) != set(y):
+            raise DataError("groups reach across all sources of a class; take --folds with a number, or content")
+        pairs.append((train, np.flatnonzero(judged)))
+    return pairs
+
+
+def folds_by_content(
+    y: np.ndarray, units: np.ndarray, content: np.ndarray, n_folds: int, seed: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return folds each of which judges by content that it does not train on.
+
+    Content is a cluster of what pictures show: k-means on the principal components of `content`; whole clusters are
+    held out, so that a model cannot have learnt what this kind of picture is. It stands in for other sources where
+    each class has one alone.
+
+    Parameters
+    ----------
+    y, units : ndarray of shape (n_samples,)
+    content : ndarray of shape (n_samples, n_features)
+        Features that see content: those of a late layer of the whole image.
+
+    Raises
+    ------
+    DataError
+        If there are too few images, or clusters that hold one class alone leave too few folds with all classes.
+    """
+    k = min(CONTENT_CLUSTERS * n_folds, len(np.unique(units)) // 5)
+    if k < n_folds:
+        raise DataError(f"{len(y):,} images are too few for {n_folds} folds by content; take fewer folds, or random")
+    Z = StandardScaler().fit_transform(content.astype(np.float64))
+    Z = PCA(min(CONTENT_COMPONENTS, *Z.shape), random_state=seed).fit_transform(Z)
+    clusters = KMeans(k, n_init=5, random_state=seed).fit_predict(Z)
+    _, first, unit = np.unique(units, return_index=True, return_inverse=True)
+    clusters = clusters[first][unit]  # a group goes where its first image does
+    pairs = list(StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed).split(y, y, clusters))
+    if any(set(y[train]) != set(y) or set(y[judged]) != set(y) for train, judged in pairs):
+        raise DataError(
+            f"content tells the classes apart so well that {n_folds} folds of it lack one; take fewer, or random"
+        )
     return pairs
 
 

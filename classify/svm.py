@@ -1,13 +1,15 @@
 """The RBF SVM that shares squared distances."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics.pairwise import euclidean_distances
-from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.utils.validation import check_is_fitted
+
+from classify.blocks import BlockScaler
 
 # 20,000 rows make a kernel matrix of 3.2 GB; beyond, libsvm computes kernel rows as it needs them.
 MAX_PRECOMPUTED = 20_000
@@ -21,13 +23,15 @@ class Distances:
     squared: np.ndarray
 
 
-def prepare(train: np.ndarray, validation: np.ndarray):
+def prepare(train: np.ndarray, validation: np.ndarray, blocks: Sequence[int] | None = None):
     """Return what `RBFSVC` can be fitted on and judged on instead of the rows, for any C and gamma.
 
     Parameters
     ----------
     train, validation : ndarray of shape (n_samples, n_features)
         Both sides of a fold. Scaling is learnt from `train` alone.
+    blocks : sequence of int, optional
+        As `classify.blocks.BlockScaler` takes them.
 
     Returns
     -------
@@ -36,7 +40,7 @@ def prepare(train: np.ndarray, validation: np.ndarray):
     """
     if len(train) > MAX_PRECOMPUTED:
         return train, validation
-    scaler = StandardScaler().fit(train.astype(np.float64))
+    scaler = BlockScaler(blocks).fit(train.astype(np.float64))
     rows, others = scaler.transform(train.astype(np.float64)), scaler.transform(validation.astype(np.float64))
     return Distances(euclidean_distances(rows, squared=True)), Distances(
         euclidean_distances(others, rows, squared=True)
@@ -56,6 +60,8 @@ class RBFSVC(ClassifierMixin, BaseEstimator):
     gamma : float
         Width of the kernel exp(-gamma d^2), > 0; d is measured between standardised rows.
     class_weight : None, "balanced" or dict
+    blocks : sequence of int, optional
+        As `classify.blocks.BlockScaler` takes them.
 
     Attributes
     ----------
@@ -64,26 +70,27 @@ class RBFSVC(ClassifierMixin, BaseEstimator):
         The fitted machine.
     """
 
-    def __init__(self, C: float = 1.0, gamma: float = 0.002, class_weight=None):
+    def __init__(self, C: float = 1.0, gamma: float = 0.002, class_weight=None, blocks=None):
         self.C = C
         self.gamma = gamma
         self.class_weight = class_weight
+        self.blocks = blocks
 
-    def fit(self, X, y) -> "RBFSVC":
-        """Fit on rows (n_samples, n_features), or on the `Distances` that `prepare` made of them."""
+    def fit(self, X, y, sample_weight=None) -> "RBFSVC":
+        """Fit on rows (n_samples, n_features), or on the `Distances` of `prepare`; weights multiply C."""
         options = {"C": self.C, "class_weight": self.class_weight}
         if isinstance(X, Distances):
             squared = X.squared
         else:
             X = np.asarray(X, dtype=np.float64)
-            self.scaler_ = StandardScaler().fit(X)
+            self.scaler_ = BlockScaler(self.blocks).fit(X)
             rows = self.scaler_.transform(X)
             if len(rows) > MAX_PRECOMPUTED:
-                self.svc_ = SVC(kernel="rbf", gamma=self.gamma, **options).fit(rows, y)
+                self.svc_ = SVC(kernel="rbf", gamma=self.gamma, **options).fit(rows, y, sample_weight)
                 self.classes_ = self.svc_.classes_
                 return self
             squared = euclidean_distances(rows, squared=True)
-        self.svc_ = SVC(kernel="precomputed", **options).fit(self._kernel(squared), y)
+        self.svc_ = SVC(kernel="precomputed", **options).fit(self._kernel(squared), y, sample_weight)
         self.classes_ = self.svc_.classes_
         if not isinstance(X, Distances):  # which stand in for rows in folds, and are of no use later
             self.support_vectors_ = rows[self.svc_.support_]

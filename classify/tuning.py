@@ -71,7 +71,11 @@ def tune(
     for note in job.parts.notes:
         progress.say(note)
     X = read_inputs(job.spec.name, job.features, job.settings, progress)
-    validation = CrossValidation(job, X[job.parts.train], checkpoints and Path(checkpoints))
+    copies = job.features.copies if job.spec.reads == "features" else None
+    train = job.parts.train
+    validation = CrossValidation(
+        job, X[train], None if copies is None else copies[train], checkpoints and Path(checkpoints)
+    )
     if job.trials:
         best, n_trials, before = _search(job, validation, storage, timeout, started, progress)
     else:
@@ -163,8 +167,8 @@ def _optimise(
                 raise
             progress.say(f"trial {number + 1} failed: {error}")
             continue
-        study.tell(trial, folded.mean)
-        if best is None or folded.mean > best.mean:
+        study.tell(trial, validation.value(folded))
+        if best is None or validation.value(folded) > validation.value(best):
             best = folded
         tick(1)
     return best
@@ -190,6 +194,7 @@ def _passport(
         "threshold": 0.5 if positive else None,
         "params": best.params,
         "settings": job.settings,
+        "regime": {"folds": job.regime.folds, "weigh": job.regime.weigh, "copies": job.n_copies},
         "extractor": job.features.extractor if job.spec.reads == "features" else None,
         "data": {
             "set": job.features.name,
@@ -205,7 +210,8 @@ def _passport(
         "command": job.command,
         "cv": {
             "scoring": job.scoring,
-            "n_folds": job.n_folds,
+            "n_folds": len(best.scores),
+            "folds": job.regime.folds,
             "scores": best.scores,
             "mean": best.mean,
             "std": float(np.std(best.scores, ddof=1)),

@@ -14,7 +14,7 @@ from classify.errors import DataError
 from classify.metrics import SCORES
 from classify.models import unchanged
 from classify.plan import Plan
-from classify.splits import folds
+from classify.regime import weighted, with_copies
 from featex.progress import Progress
 
 KEEP_BYTES = 4e9  # prepared folds above this are made anew for each trial instead of kept
@@ -48,6 +48,10 @@ class Folded:
     def mean(self) -> float:
         return float(np.mean(self.scores))
 
+    @property
+    def worst(self) -> float:
+        return float(np.min(self.scores))
+
 
 class CrossValidation:
     """The folds of a job, with what each fold's two sides were prepared to.
@@ -56,17 +60,22 @@ class CrossValidation:
     ----------
     job : Plan
     X : inputs of the training rows
+    copies : ndarray of shape (n_train, n_copies, n_features), optional
+        Varied copies of them, which are fitted on and never judged.
     checkpoints : Path, optional
         Folder that long fits are kept in as they go: a job that was killed finds its finished ones there.
     """
 
-    def __init__(self, job: Plan, X, checkpoints: Path | None = None):
-        self.job, self.X, self.y, self.checkpoints = job, X, job.y, checkpoints
-        self.units = job.parts.units[job.parts.train]
+    def __init__(self, job: Plan, X, copies: np.ndarray | None = None, checkpoints: Path | None = None):
+        self.job, self.X, self.copies, self.y, self.checkpoints = job, X, copies, job.y, checkpoints
+        self.rows = job.parts.train
+        self.units = job.parts.units[self.rows]
+        self.sources = job.features.rows["source"].to_numpy(dtype=str)[self.rows]
         self.classes = np.unique(self.y)
-        self.pairs = folds(self.y, self.units, job.n_folds, job.seed)
+        self.pairs = job.regime.pairs(self.y, self.units, self.sources, self.rows, job.n_folds, job.seed)
+        n_fitted = len(self.y) * (1 + job.n_copies)
         # What is prepared may be a matrix of all rows against all rows.
-        self._keep = job.spec.prepare is not unchanged and 8 * len(self.y) ** 2 * job.n_folds < KEEP_BYTES
+        self._keep = job.spec.prepare is not unchanged and 8 * n_fitted**2 * job.n_folds < KEEP_BYTES
         self._prepared: dict[int, tuple] = {}
 
     def run(self, params: dict, progress: Progress) -> Folded:
@@ -79,22 +88,31 @@ class CrossValidation:
         fold = np.empty(len(self.y), dtype=int)
         for number, ((_, rows), (scores, _)) in enumerate(zip(self.pairs, judged, strict=True)):
             oof[rows], fold[rows] = scores, number
-        fold_scores = [self._score(rows, oof[rows]) for _, rows in self.pairs]
+        fold_scores = [self._score(rows, scores) for (_, rows), (scores, _) in zip(self.pairs, judged, strict=True)]
         return Folded(params, fold_scores, oof, fold, [history for _, history in judged])
+
+    def value(self, folded: Folded) -> float:
+        """Return what is maximised: the mean over folds, or where sources are held out the worst."""
+        return folded.worst if self.job.regime.worst else folded.mean
 
     def refit(self, params: dict, progress: Progress):
         """Return the estimator fitted on all training rows."""
-        return self._fit(self.X, self.y, self.units, params, progress, "all training images")
+        everything = np.arange(len(self.y))
+        return self._fit(self._fitted_on(everything), everything, params, progress, "all training images")
 
     def _fold(self, number: int, params: dict, progress: Progress) -> tuple[np.ndarray, list[dict] | None]:
         train, _ = self.pairs[number]
         fitted_on, judged_on = self._sides(number)
-        label = f"fold {number + 1} of {len(self.pairs)}"
-        estimator = self._fit(fitted_on, self.y[train], self.units[train], params, progress, label)
+        estimator = self._fit(fitted_on, train, params, progress, f"fold {number + 1} of {len(self.pairs)}")
         return class_scores(estimator, judged_on), getattr(estimator, "history_", None)
 
-    def _fit(self, X, y: np.ndarray, units: np.ndarray, params: dict, progress: Progress, label: str):
+    def _fit(self, X, rows: np.ndarray, params: dict, progress: Progress, label: str):
+        """Return the estimator fitted on X, which `rows` were made to."""
         spec, settings = self.job.spec, self.job.settings
+        y, units, weights = self.y[rows], self.units[rows], self._weights(rows)
+        if self.copies is not None:
+            times = 1 + self.copies.shape[1]
+            y, units, weights = (part if part is None else np.tile(part, times) for part in (y, units, weights))
 
         def told(line: str) -> None:
             progress.remark(f"{spec.name}, {label}: {line}")
@@ -104,11 +122,21 @@ class CrossValidation:
             key = hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()[:12]
             checkpoint = self.checkpoints / f"{label.replace(' ', '-')}-{key}.pt"
         options = spec.fit_options(units, told, checkpoint)
-        return spec.build(**settings, **params).fit(X, y, **options)
+        estimator = spec.build(**settings, **params)
+        return estimator.fit(X, y, **options, **weighted(estimator, weights))
+
+    def _weights(self, rows: np.ndarray) -> np.ndarray | None:
+        job = self.job
+        return job.regime.weights(self.y[rows], self.sources[rows], self.rows[rows], job.seed)
+
+    def _fitted_on(self, rows: np.ndarray):
+        return self.X[rows] if self.copies is None else with_copies(self.X[rows], self.copies[rows])
 
     def _sides(self, number: int):
         train, rows = self.pairs[number]
-        sides = self._prepared.get(number) or self.job.spec.prepare(self.X[train], self.X[rows])
+        sides = self._prepared.get(number) or self.job.spec.prepare(
+            self._fitted_on(train), self.X[rows], self.job.settings.get("blocks")
+        )
         if self._keep:
             self._prepared[number] = sides
         return sides

@@ -44,6 +44,19 @@ def cli() -> None:
 )
 @click.option("--batch-size", type=click.IntRange(1), show_default="8 on a CPU, 256 on a GPU")
 @click.option("--workers", type=click.IntRange(1), show_default="one a core", help="Threads that read and decode.")
+@click.option(
+    "--recipe",
+    default="default",
+    metavar="default|robust",
+    help="A choice of all that follows down to --copies; robust is made to travel to other sources of images.",
+)
+@click.option("--view", metavar="resize|crop|tiles", help="The image made small, or squares at its own resolution.")
+@click.option("--tiles", type=click.IntRange(1), help="How many squares view tiles takes.")
+@click.option("--pool", metavar="mean|each", help="Average tiles, or keep columns for each.")
+@click.option("--input", "inputs", metavar="rgb,residual,spectrum", help="What of the pixels; one or several.")
+@click.option("--layers", metavar="stem,layer1,...,layer4,penultimate", help="Where the network is read.")
+@click.option("--tta", metavar="none|flips", help="Average the vectors of an image and its mirror image.")
+@click.option("--copies", type=click.IntRange(0), help="Varied copies (resized, blurred, JPEG) of a training image.")
 @FEATURES
 @click.option("--name", show_default="the folder's name", help="What to call the set.")
 @click.option("--labels", type=click.Path(), help="A CSV that names the images, instead of folders that do.")
@@ -67,7 +80,7 @@ def cli() -> None:
     metavar="NAME=PATTERN",
     help="Call folders (or CSV labels) that match PATTERN by NAME; repeat it, the first match wins.",
 )
-def extract(directory: str, out: str, classes: tuple[str, ...], **options) -> None:
+def extract(directory: str, out: str, classes: tuple[str, ...], recipe: str, copies: int | None, **options) -> None:
     """Extract the features of all images in DIR.
 
     DIR holds CLASS/... folders, or SET/CLASS/... folders (train, val, test; any other name is a custom test set), or
@@ -76,15 +89,30 @@ def extract(directory: str, out: str, classes: tuple[str, ...], **options) -> No
     from featex.dataset import parse_class
     from featex.extraction import extract
     from featex.progress import TerminalProgress
+    from featex.recipes import choose
 
+    choices = {name: options.pop(name) for name in ("view", "tiles", "pool", "inputs", "layers", "tta")}
+    for name in ("inputs", "layers"):
+        choices[name] = choices[name] and tuple(word.strip() for word in choices[name].split(","))
+    chosen = choose(recipe, copies=copies, **choices)
     done = extract(
-        directory, out, classes=[parse_class(text) for text in classes], progress=TerminalProgress(), **options
+        directory,
+        out,
+        view=chosen.view,
+        copies=chosen.copies,
+        classes=[parse_class(text) for text in classes],
+        progress=TerminalProgress(),
+        **options,
     )
+    if chosen != choose():
+        click.echo(f"Taken of each image: {chosen.view.sentence()} ({done.n_features:,} columns)")
     rate = f" ({done.computed / done.seconds:,.1f} images/s on {done.device})" if done.computed else ""
     click.echo(
         f"{done.found:,} found: {done.cached:,} cached, {done.computed:,} computed{rate}, {done.failed:,} failed; "
         f"{done.seconds:,.1f} s; {done.stored.path}"
     )
+    if chosen.copies:
+        click.echo(f"Varied copies of training images: {chosen.copies} each; {done.computed_copies:,} computed now")
     if done.failed:
         click.echo(f"The {done.failed:,} that cannot be used, and why: {done.stored.failed_path}")
 

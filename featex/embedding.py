@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from featex.cache import FeatureCache, content_key
+from featex.copies import copy_keys, varied
 from featex.disk import write_json
 from featex.errors import ImageError
 from featex.extractor import Extractor
@@ -25,13 +26,15 @@ from featex.progress import Progress
 class Embedding:
     """Content keys of files, in their order, and why some have none. Vectors are in the cache.
 
-    `facts` are those of each file that was read, by its number.
+    `facts` are those of each file that was read, by its number; `computed` counts vectors of images, and
+    `computed_copies` those of their varied copies.
     """
 
     keys: list[str]
     reasons: dict[int, str] = field(default_factory=dict)
     facts: dict[int, dict] = field(default_factory=dict)
     computed: int = 0
+    computed_copies: int = 0
 
 
 def open_cache(extractor: Extractor, out: str | Path) -> FeatureCache:
@@ -40,7 +43,7 @@ def open_cache(extractor: Extractor, out: str | Path) -> FeatureCache:
     if not (directory / "extractor.json").exists():
         extractor.build()  # weights that do not fit must leave nothing behind
         write_json(directory / "extractor.json", extractor.passport)
-    return FeatureCache(directory / "vectors", extractor.backbone.n_features)
+    return FeatureCache(directory / "vectors", extractor.n_features)
 
 
 def embed(
@@ -49,6 +52,7 @@ def embed(
     cache: FeatureCache,
     *,
     known: Sequence[tuple[str, str]] = (),
+    copies: Sequence[int] = (),
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Embedding:
@@ -59,82 +63,100 @@ def embed(
     known : sequence of (key, reason), one a path, optional
         What is known of the file: its content key, and why it cannot be used; "" for what is not known. A file whose
         key is in the cache, or that cannot be used, is not read.
+    copies : sequence of int, one a path, optional
+        How many varied copies of each image are wanted beside it, under their `featex.copies.copy_keys`.
     """
+    copies = copies if len(copies) else [0] * len(paths)
     known = known or [("", "")] * len(paths)
     embedding = Embedding([key for key, _ in known], {i: reason for i, (_, reason) in enumerate(known) if reason})
     refused = {key: reason for key, reason in known if key and reason}
-    todo = [i for i, (key, reason) in enumerate(known) if not reason and (not key or key not in cache)]
+    todo = [i for i, (key, reason) in enumerate(known) if not reason and (not key or _missing(key, copies[i], cache))]
     reader = _Reader(extractor, cache, refused)
     workers = workers or min(16, os.cpu_count() or 1)
     batch: list[tuple[str, torch.Tensor]] = []
+    computed: list[str] = []
     with (
         (progress or Progress()).task("extract", len(todo), "image") as tick,
         ThreadPoolExecutor(workers) as pool,
     ):
         try:
-            results = in_order(pool, reader.read, [paths[i] for i in todo], ahead=workers + 3 * extractor.batch_size)
-            for i, (key, facts, pixels, reason) in zip(todo, results, strict=True):
+            ahead = workers + 3 * extractor.batch_size
+            results = in_order(pool, reader.read, [(paths[i], copies[i]) for i in todo], ahead=ahead)
+            for i, (key, facts, seen, reason) in zip(todo, results, strict=True):
                 embedding.keys[i] = key
                 embedding.facts[i] = facts
                 if reason:
                     embedding.reasons[i] = reason
-                if pixels is not None:
-                    batch.append((key, pixels))
-                if len(batch) == extractor.batch_size:
-                    embedding.computed += _compute(batch, extractor, cache, refused)
+                for view in seen:
+                    batch.append(view)
+                    if len(batch) == extractor.batch_size:
+                        computed += _compute(batch, extractor, cache, refused)
                 tick(1)
-            embedding.computed += _compute(batch, extractor, cache, refused)
+            computed += _compute(batch, extractor, cache, refused)
         finally:
             pool.shutdown(cancel_futures=True)
             cache.flush()  # what is computed is kept, also when the run is stopped
     for i, key in enumerate(embedding.keys):
-        if key in refused:  # found out after a copy of the file had been passed over
-            embedding.reasons[i] = refused[key]
+        for one in (key, *copy_keys(key, copies[i])):
+            if one in refused:  # found out after a copy of the file had been passed over
+                embedding.reasons[i] = refused[one]
+    embedding.computed = len(set(computed).intersection(embedding.keys))
+    embedding.computed_copies = len(computed) - embedding.computed
     return embedding
 
 
+def _missing(key: str, n_copies: int, cache: FeatureCache) -> list[str]:
+    """Return the keys of an image and its copies that have no vector yet."""
+    return [k for k in (key, *copy_keys(key, n_copies)) if k not in cache]
+
+
 class _Reader:
-    """Reads one file in a worker thread; of equal files only the first is decoded."""
+    """Reads one file in a worker thread; of equal files only the first is decoded, and once for all its copies."""
 
     def __init__(self, extractor: Extractor, cache: FeatureCache, refused: dict[str, str]):
         self.extractor, self.cache, self.refused = extractor, cache, refused
         self._claimed: set[str] = set()
         self._lock = Lock()
 
-    def read(self, path: Path) -> tuple[str, dict, torch.Tensor | None, str]:
-        """Return (key, facts, pixels or None, reason or "")."""
+    def read(self, item: tuple[Path, int]) -> tuple[str, dict, list[tuple[str, torch.Tensor]], str]:
+        """Return (key, facts, what the extractor takes of the image and its copies, reason or "")."""
+        path, n_copies = item
         try:
             data = path.read_bytes()
         except FileNotFoundError:
-            return "", {}, None, "no such file"
+            return "", {}, [], "no such file"
         except OSError as error:
-            return "", {}, None, f"cannot be read: {error.strerror or error}"
+            return "", {}, [], f"cannot be read: {error.strerror or error}"
         key = content_key(data)
         try:
             facts = file_facts(data)
             with self._lock:
-                if key in self._claimed or key in self.cache or key in self.refused:
-                    return key, facts, None, ""
-                self._claimed.add(key)
-            return key, facts, self.extractor.preprocess(decode(data)), ""
+                if key in self.refused:
+                    return key, facts, [], ""
+                wanted = [k for k in _missing(key, n_copies, self.cache) if k not in self._claimed]
+                self._claimed.update(wanted)
+            image = decode(data) if wanted else None
+            seen = [(k, self.extractor.preprocess(image if k == key else varied(image, k))) for k in wanted]
+            return key, facts, seen, ""
         except ImageError as error:
             self.refused[key] = str(error)
-            return key, {}, None, str(error)
+            return key, {}, [], str(error)
 
 
 def _compute(
     batch: list[tuple[str, torch.Tensor]], extractor: Extractor, cache: FeatureCache, refused: dict[str, str]
-) -> int:
-    """Send a batch through the model and into the cache, empty it, and return how many vectors were kept."""
+) -> list[str]:
+    """Send a batch through the model and into the cache, empty it, and return the keys of what was kept."""
     if not batch:
-        return 0
+        return []
     vectors = extractor([pixels for _, pixels in batch])
     finite = np.isfinite(vectors).all(axis=1)
     keys = [key for key, _ in batch]
     refused.update({key: "its features are not finite" for key, good in zip(keys, finite, strict=True) if not good})
-    cache.add([key for key, good in zip(keys, finite, strict=True) if good], vectors[finite])
+    kept = [key for key, good in zip(keys, finite, strict=True) if good]
+    cache.add(kept, vectors[finite])
     batch.clear()
-    return int(finite.sum())
+    return kept
 
 
 def in_order(pool: ThreadPoolExecutor, function, items: Sequence, ahead: int) -> Iterator:

@@ -12,8 +12,9 @@ from featex.embedding import embed, open_cache
 from featex.errors import InputError, StoreError
 from featex.extractor import Extractor
 from featex.facts import FACTS
-from featex.features import SUFFIX, Features, StoredSet
+from featex.features import SUFFIX, Features, StoredSet, is_copied
 from featex.progress import Progress
+from featex.views import DEFAULT, View
 
 STAMP = ["path", "size", "mtime_ns"]  # where all three are equal, a file is taken to be unchanged
 FAILED_COLUMNS = ["path", "reason", "size", "mtime_ns", "key"]
@@ -32,6 +33,10 @@ class Extraction:
         Equal files count once each as cached.
     seconds : float
     device : str
+    computed_copies : int
+        Vectors of varied copies that were computed.
+    n_features : int
+        Columns.
     """
 
     stored: StoredSet
@@ -41,6 +46,8 @@ class Extraction:
     failed: int
     seconds: float
     device: str
+    computed_copies: int = 0
+    n_features: int = 0
 
     def load(self) -> Features:
         """Return the features."""
@@ -55,6 +62,8 @@ def extract(
     weights: str = "imagenet",
     device: str = "auto",
     batch_size: int | None = None,
+    view: View = DEFAULT,
+    copies: int = 0,
     workers: int | None = None,
     name: str | None = None,
     progress: Progress | None = None,
@@ -68,8 +77,10 @@ def extract(
         A folder in one of the layouts that `featex.dataset.find_images` knows.
     out : path
         Where features are kept, such as artifacts/features.
-    backbone, weights, device, batch_size
+    backbone, weights, device, batch_size, view
         As `featex.extractor.Extractor` takes them.
+    copies : int
+        How many varied copies of each training image are kept beside it; see `featex.copies`.
     workers : int, optional
         Threads that read and decode; by default one a core, 16 at most.
     name : str, optional
@@ -91,7 +102,7 @@ def extract(
     started = time.monotonic()
     dataset = find_images(root, **dataset_options)
     progress.say(f"{root}: {dataset.layout}")
-    extractor = Extractor(backbone, weights, device, batch_size, progress)
+    extractor = Extractor(backbone, weights, device, batch_size, progress, view)
     stored = StoredSet(Path(out) / extractor.name / "sets" / f"{_set_name(name, dataset.root)}{SUFFIX}")
     cache = open_cache(extractor, out)
 
@@ -102,6 +113,7 @@ def extract(
         extractor,
         cache,
         known=list(zip(table["key"].fillna(""), table.pop("reason"), strict=True)),
+        copies=(copies * is_copied(table)).tolist(),
         workers=workers,
         progress=progress,
     )
@@ -114,7 +126,7 @@ def extract(
     if rows.empty:
         examples = "; ".join(f"{row.path}: {row.reason}" for row in failed.head(3).itertuples())
         raise InputError(f"none of the {len(table):,} images below {root} can be used ({examples})")
-    stored.write(rows, dataset.root)
+    stored.write(rows, dataset.root, copies)
     _write_failed(stored, failed)
     return Extraction(
         stored,
@@ -124,6 +136,8 @@ def extract(
         failed=len(failed),
         seconds=time.monotonic() - started,
         device=str(extractor.device),
+        computed_copies=embedding.computed_copies,
+        n_features=extractor.n_features,
     )
 
 

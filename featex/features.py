@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from featex.cache import FeatureCache
+from featex.copies import copy_keys
 from featex.disk import born_whole, read_json
 from featex.errors import InputError, StoreError
 from featex.facts import FACTS
@@ -34,7 +35,9 @@ class Features:
     root : Path
         The folder the images were read from.
     extractor : dict
-        The extractor's passport: backbone, weights, preprocessing, fingerprint, versions.
+        The extractor's passport: backbone, weights, view, preprocessing, fingerprint, versions.
+    copies : ndarray of shape (n_samples, n_copies, n_features), float32, optional
+        Vectors of varied copies of the images (see `featex.copies`), for training; NaN for images that have none.
     """
 
     X: np.ndarray
@@ -42,6 +45,12 @@ class Features:
     name: str
     root: Path
     extractor: dict
+    copies: np.ndarray | None = None
+
+    @property
+    def blocks(self) -> list[tuple[str, int]]:
+        """Name and number of columns of each part of a vector, in their order."""
+        return [tuple(block) for block in self.extractor.get("blocks") or [("features", self.X.shape[1])]]
 
     @property
     def y(self) -> np.ndarray:
@@ -80,26 +89,53 @@ class StoredSet:
         """Return the cache that holds the set's vectors."""
         return FeatureCache(self.extractor_dir / "vectors", self.extractor()["n_features"])
 
+    @property
+    def n_copies(self) -> int:
+        """How many varied copies of each training image have vectors too."""
+        return int(self._table().schema.metadata.get(b"featex.copies", 0))
+
     def read(self) -> tuple[pd.DataFrame, Path]:
         """Return the rows, and the folder their paths are relative to."""
+        table = self._table()
+        return table.to_pandas(), Path(table.schema.metadata[b"featex.root"].decode())
+
+    def _table(self) -> pa.Table:
         try:
             table = pq.read_table(self.path)
-            root = Path(table.schema.metadata[b"featex.root"].decode())
+            table.schema.metadata[b"featex.root"]
         except (OSError, pa.ArrowException, KeyError, TypeError) as error:
             raise StoreError(f"{self.path} is not a set of featex's ({error}); delete it and extract again") from error
-        return table.to_pandas(), root
+        return table
 
-    def write(self, rows: pd.DataFrame, root: Path) -> None:
+    def write(self, rows: pd.DataFrame, root: Path, n_copies: int = 0) -> None:
         """Write the table, whole or not at all."""
         table = pa.Table.from_pandas(rows[list(COLUMNS)], preserve_index=False)
-        table = table.replace_schema_metadata({**table.schema.metadata, b"featex.root": str(root).encode()})
+        told = {b"featex.root": str(root).encode(), b"featex.copies": str(n_copies).encode()}
+        table = table.replace_schema_metadata({**table.schema.metadata, **told})
         with born_whole(self.path) as temporary:
             pq.write_table(table, temporary)
 
     def load(self) -> Features:
         """Return the set with its vectors."""
         rows, root = self.read()
-        return Features(self.cache().get(rows["key"]), rows, self.name, root, self.extractor())
+        cache = self.cache()
+        copies = _copies(rows, self.n_copies, cache)
+        return Features(cache.get(rows["key"]), rows, self.name, root, self.extractor(), copies)
+
+
+def is_copied(rows: pd.DataFrame) -> pd.Series:
+    """Return which images have varied copies: labelled ones that a model may be trained on."""
+    return (rows["label"] != "") & rows["split"].isin(["", "train", "val"])
+
+
+def _copies(rows: pd.DataFrame, n: int, cache: FeatureCache) -> np.ndarray | None:
+    if not n:
+        return None
+    vectors = np.full((len(rows), n, cache.n_features), np.nan, dtype=np.float32)
+    copied = np.flatnonzero(is_copied(rows))
+    keys = [copy for key in rows["key"].iloc[copied] for copy in copy_keys(key, n)]
+    vectors[copied] = cache.get(keys).reshape(-1, n, cache.n_features)
+    return vectors
 
 
 def stored_sets(directory: Path) -> list[StoredSet]:

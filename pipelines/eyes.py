@@ -50,13 +50,11 @@ class FeatureEye:
     def extractor(self):
         """The extractor, which is built only where a vector is missing; raises ModelError where it is another one."""
         from featex.embedding import open_cache
-        from featex.extractor import Extractor
+        from featex.extractor import extractor_of
 
         passport = self.passport
         try:
-            found = Extractor(
-                passport["backbone"], self.weights or passport["weights"], self.device, progress=self.progress
-            )
+            found = extractor_of(passport, self.weights, self.device, progress=self.progress)
         except WeightsError as error:
             raise ModelError(
                 f"{self.wanted_by} needs the weights it was trained with; name them with --weights ({error})"

@@ -64,5 +64,5 @@ def test_blocks_of_rows_make_no_difference(monkeypatch):
 
 
 def test_clone_is_exact():
-    params = {"C": 3.0, "gamma": 0.5, "class_weight": "balanced"}
+    params = {"C": 3.0, "gamma": 0.5, "class_weight": "balanced", "blocks": [2, 3]}
     assert clone(RBFSVC(**params)).get_params() == params

@@ -28,8 +28,7 @@ class FakeExtractor:
     device = torch.device("cpu")
     passport: ClassVar = {"name": "fake-1", "fingerprint": "1", "n_features": 3, "backbone": "fake", "weights": "none"}
 
-    class backbone:  # noqa: N801
-        n_features = 3
+    n_features = 3
 
     def __init__(self, *args):
         FakeExtractor.decoded = FakeExtractor.computed = 0

@@ -1,0 +1,117 @@
+"""What a set of unlabelled images tells of its own source: statistics that features are aligned by, and a threshold."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.covariance import LedoitWolf
+
+from classify.errors import DataError
+from featex.errors import unknown
+
+ALIGNMENTS = ("none", "mean", "coral")
+LEAST = 20
+"""Images from which on the mean and variance of a set say more of its source than of the images that happen to be in
+it: the mean of twenty is known to within a fifth of a standard deviation."""
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """Statistics of the training features, by which those of another source are brought to the same place.
+
+    Parameters
+    ----------
+    mean, std : ndarray of shape (n_features,)
+    root : ndarray of shape (n_features, n_features), optional
+        Square root of the covariance of the standardised features, for ``coral``.
+    """
+
+    mean: np.ndarray
+    std: np.ndarray
+    root: np.ndarray | None = None
+
+    @classmethod
+    def fit(cls, X: np.ndarray, how: str) -> "Alignment":
+        """Return the statistics of training features X, (n_samples, n_features).
+
+        Raises
+        ------
+        InputError
+            If there is no way `how`.
+        """
+        if how not in ALIGNMENTS:
+            raise unknown("alignment", how, ALIGNMENTS)
+        X = np.asarray(X, dtype=np.float64)
+        mean, std = X.mean(axis=0), _std(X)
+        return cls(mean, std, _power((X - mean) / std, 0.5) if how == "coral" else None)
+
+    def __call__(self, X: np.ndarray) -> np.ndarray:
+        """Return features of one other source with the training features' statistics; no label is looked at.
+
+        Mean and variance of each column (as batch normalisation is adapted, Li et al. 2018,
+        doi:10.1016/j.patcog.2018.03.005), and of ``coral`` the whole covariance (Sun, Feng & Saenko 2016,
+        arXiv 1511.05547), shrunk by Ledoit & Wolf's estimate.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            All of one source: `LEAST` images or more, with classes mixed about as they were in training. A set of one
+            class alone would be moved to where both classes are.
+
+        Raises
+        ------
+        DataError
+            If there are too few images.
+        """
+        if len(X) < LEAST:
+            raise DataError(f"{len(X)} images are too few to align their statistics; it takes {LEAST} of one source")
+        X = np.asarray(X, dtype=np.float64)
+        rows = (X - X.mean(axis=0)) / _std(X)
+        if self.root is not None:
+            rows = rows @ _power(rows, -0.5) @ self.root
+        return (rows * self.std + self.mean).astype(np.float32)
+
+
+def shifted(probabilities: np.ndarray, share: float, positive: int = 1) -> np.ndarray:
+    """Return probabilities moved so that a share `share` of these images is decided for the class `positive`.
+
+    Scores often still rank images of another source well where they all lie on one side of the threshold. How many of
+    them are of the class must be known, or assumed; which ones need not. Their log-odds are moved by one number, so
+    that no two images change places.
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (n_samples, 2)
+    share : float
+        In 0..1, both ends excluded.
+    positive : int
+        Its column.
+
+    Raises
+    ------
+    DataError
+        If there are more than two classes, or the share is none.
+    """
+    if probabilities.shape[1] != 2:
+        raise DataError(f"a threshold is between two classes, and there are {probabilities.shape[1]}")
+    if not 0 < share < 1:
+        raise DataError(f"a share of {share:g} is not between 0 and 1")
+    p = np.clip(probabilities[:, positive], 1e-12, 1 - 1e-12)
+    odds = np.log(p / (1 - p))
+    ranked = np.sort(odds)[::-1]
+    n = min(max(round(share * len(odds)), 1), len(odds) - 1) if len(odds) > 1 else 1
+    threshold = ranked[0] - 1e-9 if len(odds) == 1 else (ranked[n - 1] + ranked[n]) / 2
+    moved = 1 / (1 + np.exp(-(odds - threshold)))
+    out = np.empty_like(probabilities)
+    out[:, positive], out[:, 1 - positive] = moved, 1 - moved
+    return out
+
+
+def _std(X: np.ndarray) -> np.ndarray:
+    std = X.std(axis=0)
+    return np.where(std > 0, std, 1.0)
+
+
+def _power(rows: np.ndarray, power: float) -> np.ndarray:
+    """Return the covariance of standardised rows, shrunk, to the given power."""
+    values, vectors = np.linalg.eigh(LedoitWolf().fit(rows).covariance_)
+    return (vectors * np.maximum(values, 1e-6) ** power) @ vectors.T

@@ -1,0 +1,138 @@
+"""Regime: how a model of features is trained so that it learns what travels, not what its training set happens to hold.
+
+Folds that hold out sources or content choose the setting that survives a change; weights keep one source, or content
+that gives the class away, from deciding alone.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import cross_val_predict
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from classify.errors import DataError, ModelError
+from classify.splits import folds, folds_by_content, folds_by_source
+from featex.errors import unknown
+
+N_FOLDS = 5
+FOLDS = ("random", "source", "content")
+WEIGHTS = ("none", "source", "content")
+CONTENT_C = 0.003  # of the logistic regression that sees content: weak, for probabilities that are not all 0 and 1
+LEAST_WEIGHT = 0.02  # of an image whose class its content gives away, before weights are scaled to a mean of 1
+
+
+@dataclass(frozen=True)
+class Regime:
+    """How folds are cut, and how training images are weighed.
+
+    Parameters
+    ----------
+    folds : {"random", "source", "content"}
+        `content` and `source` hold out whole clusters of content, or whole sources; of sources the worst one counts,
+        of the others the mean.
+    weigh : {"none", "source", "content"}
+        Whether each source of a class weighs the same, or images whose content gives their class away weigh little
+        (overlap weights, Li, Morgan & Zaslavsky 2018, doi:10.1080/01621459.2016.1260466). Classes keep their weight.
+    content : ndarray of shape (n_samples, n_features), optional
+        A row for each row of the features: what pictures show, as a late layer sees it. Needed where content is asked
+        for.
+    """
+
+    folds: str = "random"
+    weigh: str = "none"
+    content: np.ndarray | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def facts(self) -> dict:
+        """What a digest of a job depends on; {} for the default."""
+        facts = {"folds by": self.folds} if self.folds != "random" else {}
+        facts |= {"weigh": self.weigh} if self.weigh != "none" else {}
+        if "content" in (self.folds, self.weigh):
+            facts["content"] = hashlib.sha256(np.ascontiguousarray(self.content)).hexdigest()
+        return facts
+
+    @property
+    def worst(self) -> bool:
+        """Whether the worst fold decides, rather than their mean."""
+        return self.folds == "source"
+
+    def check(self, reads: str, model: str) -> None:
+        """Raise where a choice is unknown, needs what is not there, or is not for this kind of model."""
+        for what, value, there in (("kind of folds", self.folds, FOLDS), ("kind of weights", self.weigh, WEIGHTS)):
+            if value not in there:
+                raise unknown(what, value, there)
+        if "content" in (self.folds, self.weigh) and self.content is None:
+            raise ModelError("content was asked for and there are no features that see it; run featex extract first")
+        if self.weigh != "none" and reads != "features":
+            raise ModelError(f"{model} cannot weigh images by {self.weigh}; that is for models that read features")
+
+    def pairs(
+        self, y: np.ndarray, units: np.ndarray, sources: np.ndarray, rows: np.ndarray, n_folds: int, seed: int
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return the folds of the training rows, pairs of row numbers among them; `rows` are theirs among all."""
+        if self.folds == "source":
+            return folds_by_source(y, units, sources, seed)
+        if self.folds == "content":
+            return folds_by_content(y, units, self.content[rows], n_folds, seed)
+        return folds(y, units, n_folds, seed)
+
+    def weights(self, y: np.ndarray, sources: np.ndarray, rows: np.ndarray, seed: int) -> np.ndarray | None:
+        """Return a weight for each training row, 1 on average over each class; None where all weigh the same."""
+        if self.weigh == "none":
+            return None
+        weights = by_source(y, sources) if self.weigh == "source" else by_content(y, self.content[rows], seed)
+        for label in np.unique(y):
+            weights[y == label] /= weights[y == label].mean()
+        return weights
+
+
+USUAL = Regime()
+
+
+def parse_folds(text: str) -> tuple[str, int]:
+    """Return the kind of folds and how many of "5", "source", "content" or "content:5"; by default `N_FOLDS`."""
+    kind, _, number = text.partition(":")
+    if kind.isdigit():
+        kind, number = "random", text
+    if kind not in FOLDS or (number and not number.isdigit()):
+        raise ModelError(f"folds {text!r} are neither a number nor one of source, content and content:N")
+    return kind, int(number or N_FOLDS)
+
+
+def by_source(y: np.ndarray, sources: np.ndarray) -> np.ndarray:
+    """Return weights (n_samples,) by which each source of a class weighs as much as its others."""
+    names, counts = np.unique(np.char.add(np.char.add(y.astype(str), "\n"), sources.astype(str)), return_counts=True)
+    return 1 / counts[np.searchsorted(names, np.char.add(np.char.add(y.astype(str), "\n"), sources.astype(str)))]
+
+
+def by_content(y: np.ndarray, content: np.ndarray, seed: int) -> np.ndarray:
+    """Return overlap weights (n_samples,): how little a model of the content alone expects each image's own class.
+
+    Under them content tells as good as nothing of the class, so that a model that is fitted with them must look for
+    something else. The model of the content is a logistic regression, out of fold.
+    """
+    n_folds = min(5, np.unique(y, return_counts=True)[1].min())
+    if n_folds < 2:
+        raise DataError("a class has one training image, so images cannot be weighed by content; add images")
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=CONTENT_C, max_iter=2000))
+    expected = cross_val_predict(model, content.astype(np.float64), y, cv=n_folds, method="predict_proba")
+    own = expected[np.arange(len(y)), np.searchsorted(np.unique(y), y)]
+    return np.maximum(1 - own, LEAST_WEIGHT)
+
+
+def weighted(estimator, weights: np.ndarray | None) -> dict:
+    """Return the keyword argument of ``estimator.fit`` that weighs its rows, {} for None."""
+    if weights is None:
+        return {}
+    name = "sample_weight"
+    return {f"{estimator.steps[-1][0]}__{name}" if isinstance(estimator, Pipeline) else name: weights}
+
+
+def with_copies(X: np.ndarray, copies: np.ndarray | None) -> np.ndarray:
+    """Return rows (n, d), and after them their copies (n, n_copies, d), copy by copy: (n * (1 + n_copies), d)."""
+    if copies is None:
+        return X
+    return np.concatenate([X, *np.moveaxis(copies, 1, 0)])
