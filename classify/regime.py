@@ -21,6 +21,7 @@ N_FOLDS = 5
 FOLDS = ("random", "source", "content")
 WEIGHTS = ("none", "source", "content")
 CONTENT_C = 0.003  # of the logistic regression that sees content: weak, for probabilities that are not all 0 and 1
+LEAST_SOURCE = 20  # images of a source; the score of fewer chooses nothing
 LEAST_WEIGHT = 0.02  # of an image whose class its content gives away, before weights are scaled to a mean of 1
 
 
@@ -90,6 +91,29 @@ class Regime:
 
 
 USUAL = Regime()
+
+
+def travelling(labels: np.ndarray, sources: np.ndarray, content: np.ndarray | None) -> Regime:
+    """Return the regime that chooses settings by what changes from source to source.
+
+    Sources are held out where every class has two with `LEAST_SOURCE` images or more; else clusters of content, where
+    something tells the content; else folds are random.
+
+    Parameters
+    ----------
+    labels, sources : ndarray of shape (n_train,), of str
+        Of the training images.
+    content : ndarray or None
+        As `Regime` takes it.
+    """
+
+    def several(label: str) -> bool:
+        counts = np.unique(sources[labels == label], return_counts=True)[1]
+        return len(counts) > 1 and counts.min() >= LEAST_SOURCE
+
+    if all(several(label) for label in np.unique(labels)):
+        return Regime("source")
+    return USUAL if content is None else Regime("content", content=content)
 
 
 def parse_folds(text: str) -> tuple[str, int]:

@@ -12,26 +12,35 @@ class Recipe:
 
     Parameters
     ----------
+    name : str
     view : View
     copies : int
         Varied copies of each training image.
+    model : str
+        What is tuned on it: a name in `classify.models.MODELS`.
     about : str
         One line for people.
     """
 
+    name: str
     view: View = DEFAULT
     copies: int = 0
+    model: str = "svm"
     about: str = ""
 
 
 RECIPES = {
-    "default": Recipe(about="the penultimate layer for the whole image: strong where the source stays the same"),
-    "robust": Recipe(
-        View("tiles", tiles=5, inputs=("spectrum", "statistics")),
-        copies=1,
-        about="spectrum and statistics of squares at their own resolution, and a varied copy of each training image: "
-        "made to travel to other sources",
-    ),
+    recipe.name: recipe
+    for recipe in (
+        Recipe("default", about="the penultimate layer for the whole image: strong where the source stays the same"),
+        Recipe(
+            "robust",
+            View("tiles", tiles=5, inputs=("spectrum", "statistics")),
+            copies=1,
+            about="spectrum and statistics of squares at their own resolution, made to travel to other sources; and a "
+            "varied copy of each training image",
+        ),
+    )
 }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from featex import layout
-from featex.errors import FeatexError
+from featex.errors import FeatexError, InputError
 
 DEVICES = ["auto", "cpu", "cuda", "mps"]
 SCORING = "accuracy, balanced_accuracy, f1_macro, roc_auc or average_precision: its mean over folds is maximised."
@@ -94,8 +94,9 @@ def cli() -> None:
 @click.option(
     "--recipe",
     multiple=True,
-    metavar="NAME=VALUE",
-    help="Any other choice for nets, such as train=all; see classify models --model NAME. Repeatable.",
+    metavar="robust|NAME=VALUE",
+    help="robust adds a model on features made to travel to other sources (see featex extract --recipe). Any other "
+    "choice for nets, such as train=all; see classify models --model NAME. Repeatable.",
 )
 @click.option("--name", show_default="the study's or the folder's", help="What to call the set and its report.")
 @click.option(
@@ -116,11 +117,15 @@ def compare(
     from featex.progress import TerminalProgress
     from pipelines.compare import compare
 
+    named = [word for word in recipe if "=" not in word]
+    if len(named) > 1:
+        raise InputError(f"--recipe names {' and '.join(named)}; name one, the others are NAME=VALUE")
     path = compare(
         directory,
         only=[name.strip() for name in only.split(",")] if only else (),
         classes=[parse_class(text) for text in classes],
-        recipe=dict(map(parse_choice, recipe)),
+        recipe=dict(map(parse_choice, (word for word in recipe if "=" in word))),
+        features_recipe=named[0] if named else "default",
         command=shlex.join(["pipelines", *sys.argv[1:]]),
         progress=TerminalProgress(),
         **options,

@@ -21,10 +21,12 @@ from featex.features import Features, StoredSet
 from featex.layout import AUDITS, DATA, FEATURES, FOUND, GALLERY, PREDICTIONS, REPORTS, STUDIES
 from featex.layout import MODELS as MODELS_DIR
 from featex.progress import Progress
+from featex.recipes import choose
 from pipelines.audit import audit
 from pipelines.duplicates import find_duplicates, grouped, hash_images
 from pipelines.studies import Study
 from pipelines.study_files import load_study
+from pipelines.travelling import travelling_job
 
 USUAL = ("svm", "logreg", "forest", "lenet5", "cnn", "resnet18")  # compared unless told otherwise: these need no GPU
 BLIND = "shortcut"  # stands in every comparison: what the scores could be had for without a picture
@@ -58,6 +60,7 @@ def compare(
     image_size: int | None = None,
     max_epochs: int | None = None,
     recipe: Mapping[str, object] = MappingProxyType({}),
+    features_recipe: str = "default",
     name: str | None = None,
     audited: bool = True,
     project: Path = Path("."),
@@ -89,6 +92,8 @@ def compare(
         As `classify.plan.plan` takes them; given, they go before `quick`.
     recipe : mapping
         Fields of `classify.recipe.Recipe`, for nets.
+    features_recipe : str
+        A name in `featex.recipes.RECIPES`. The model of another than the default is set beside the others.
     audited : bool
         Whether what could inflate the scores is looked for first, and stands on the page.
     project : Path
@@ -106,6 +111,7 @@ def compare(
     own = told.models if told else {model: {} for model in USUAL}
     asked = {"trials": trials, "image_size": image_size, "max_epochs": max_epochs, "weights": weights, **recipe}
     root = Path(root or project / DATA / (told.directory if told else ""))
+    travelling = choose(features_recipe)
     specs = [get_model(model) for model in dict.fromkeys([*(_chosen(only, told) or own), BLIND])]
     for choice in recipe:
         if not any(choice in spec.wishes for spec in specs):
@@ -159,9 +165,27 @@ def compare(
         )
         for spec in specs
     ]
-    for job in jobs:
+    travellers = []
+    if travelling != choose():
+        travellers = [
+            travelling_job(
+                travelling,
+                jobs[0],
+                extraction.stored,
+                project / FEATURES,
+                root=root,
+                backbone=backbone,
+                weights=weights,
+                device=device,
+                name=name,
+                progress=progress,
+                **dataset_options,
+            )
+        ]
+    for job in (*jobs, *travellers):
         _run(job, project, progress)
-    names = [job.name for job in jobs]
+    names = [job.name for job in (*jobs, *travellers)]
+    # Ensembles are of models on the default's features: one that travels would be outvoted by those that do not
     seeing = [job.name for job in jobs if job.spec.name != BLIND]
     if len(seeing) > 1 and not told:  # a study is run as it was
         names += [_combine(method, seeing, project, command, progress) for method in METHODS]

@@ -1,0 +1,87 @@
+"""The model of a recipe that is made to travel: its features, the folds that choose its settings, and what a report
+says of it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from classify.content import content_of
+from classify.errors import DataError
+from classify.plan import Plan, plan
+from classify.regime import travelling
+from featex.extraction import extract
+from featex.features import Features, StoredSet
+from featex.progress import Progress
+from featex.recipes import Recipe
+
+FOLDS_SAID = {
+    "source": "each fold holds out a source of every class, and the worst fold chose its settings",
+    "content": "each fold holds out clusters of content, so that its settings were chosen on content that is new",
+    "random": "its folds are random, for there is nothing to hold out by",
+}
+
+
+def travelling_job(
+    recipe: Recipe, like: Plan, usual: StoredSet, out: Path, *, progress: Progress | None = None, **extraction
+) -> Plan:
+    """Return the job of a recipe's model, on the same images as `like`, chosen by folds that hold out what changes.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    like : Plan
+        A job on the default's features: folds, seed, report and the rest are its own.
+    usual : StoredSet
+        The default's features, which tell the content of pictures.
+    out : Path
+        Where features are kept.
+    **extraction
+        As `featex.extract` takes them: root, backbone, weights, ...
+    """
+    progress = progress or Progress()
+    done = extract(extraction.pop("root"), out, view=recipe.view, copies=recipe.copies, progress=progress, **extraction)
+    progress.say(
+        f"{recipe.name}: {recipe.view.sentence()}: {done.computed:,} computed, {done.cached:,} cached, and "
+        f"{done.computed_copies:,} varied copies"
+    )
+    features = _same_rows(done.load(), like.features)
+    train = like.parts.train
+    labels, sources = (features.rows[column].to_numpy(dtype=str)[train] for column in ("label", "source"))
+    regime = travelling(labels, sources, content_of(features, [usual]))
+    options = {
+        "trials": like.trials if like.spec.name == recipe.model else None,
+        "n_folds": like.n_folds,
+        "scoring": like.scoring,
+        "seed": like.seed,
+        "name": f"{recipe.model}-{recipe.name}-{like.report}",
+        "report": like.report,
+        "command": like.command,
+        "progress": progress,
+    }
+    notes = [note for note in like.notes if note not in like.parts.notes]
+    job = plan(recipe.model, features, regime=regime, notes=notes, **options)
+    try:
+        job.regime.pairs(job.y, job.parts.units[train], sources, train, job.n_folds, job.seed)
+    except DataError as error:
+        progress.say(f"{recipe.name}: folds are random, for {error}")
+        job = plan(recipe.model, features, notes=notes, **options)
+    return replace(job, notes=(*job.notes, _said(job, recipe)))
+
+
+def _said(job: Plan, recipe: Recipe) -> str:
+    copies = ""
+    if job.n_copies:
+        copies = f", and {job.n_copies} varied copy of each training image" if job.n_copies == 1 else ""
+        copies = copies or f", and {job.n_copies} varied copies of each training image"
+    return (
+        f"{recipe.model}-{recipe.name} is the recipe {recipe.name}: {recipe.view.sentence()}{copies}; "
+        f"{FOLDS_SAID[job.regime.folds]}. Its selection score is not to be set beside those of random folds."
+    )
+
+
+def _same_rows(features: Features, usual: Features) -> Features:
+    """Return the features with the groups that the default's rows have by now (near-duplicates may be among them)."""
+    if not np.array_equal(features.rows["path"], usual.rows["path"]):
+        raise DataError("an image can be used by one extractor and not by the other; leave it out of the folder")
+    return replace(features, rows=features.rows.assign(group=usual.rows["group"].to_numpy()))
