@@ -212,6 +212,17 @@ def ensemble(members: tuple[str, ...], method: str, name: str | None, models_dir
 @click.option("--format", "as_", default="csv", type=click.Choice(["csv", "json"]))
 @click.option("--out", type=click.Path(), show_default="the terminal", help="File to write.")
 @click.option("--weights", metavar="FILE", help="The extractor's weights, if they are not where they were.")
+@click.option(
+    "--align",
+    default="none",
+    metavar="none|mean|coral",
+    help="Move the images' features to where the training images' are: all must be of one source, classes mixed.",
+)
+@click.option(
+    "--share",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="Move the threshold so that this share of the images is of the positive class.",
+)
 @DEVICE
 @FEATURES
 @MODELS
@@ -221,12 +232,15 @@ def predict(
     as_: str,
     out: str | None,
     weights: str | None,
+    align: str,
+    share: float | None,
     device: str,
     features_dir: str,
     models_dir: str,
 ) -> None:
     """Write what MODEL says of images, folders of images, or a feature set."""
     from classify import persist
+    from classify.adapted import adaptation
     from classify.predict import predict_images, predict_set
     from featex.disk import born_whole
     from featex.features import load_features, stored_sets
@@ -234,16 +248,17 @@ def predict(
 
     progress = TerminalProgress()
     trained = persist.load(persist.find_model(Path(models_dir), model), device)
+    adapt = adaptation(trained, align, share, Path(features_dir))
     sets = stored_sets(Path(features_dir))
     names = {stored.name for stored in sets} | {f"{stored.extractor_dir.name}/{stored.name}" for stored in sets}
     if len(paths) == 1 and not Path(paths[0]).exists() and paths[0] in names:
         features = load_features(Path(features_dir), paths[0])
-        table = predict_set(trained, features, progress)
+        table = predict_set(trained, features, progress, adapt)
         if features.name == trained.passport["data"]["set"]:
             progress.say(f"{trained.name} was trained on images of this set: judge it by classify report instead.")
     else:
         table, failed = predict_images(
-            trained, paths, cache=features_dir, weights=weights, device=device, progress=progress
+            trained, paths, cache=features_dir, weights=weights, device=device, progress=progress, adapt=adapt
         )
         for row in failed.itertuples():
             progress.say(f"Left out: {row.path}: {row.reason}")

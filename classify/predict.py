@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from classify.adapted import Adaptation
 from classify.errors import ModelError
 from classify.inputs import read_inputs, read_pixels
 from classify.shortcuts import fact_matrix
@@ -18,7 +19,9 @@ from featex.features import Features
 from featex.progress import Progress
 
 
-def predict_set(model: TrainedModel, features: Features, progress: Progress | None = None) -> pd.DataFrame:
+def predict_set(
+    model: TrainedModel, features: Features, progress: Progress | None = None, adapt: Adaptation | None = None
+) -> pd.DataFrame:
     """Return a row an image of a set: as `predict_images` has them, and the image's split.
 
     Raises
@@ -27,7 +30,7 @@ def predict_set(model: TrainedModel, features: Features, progress: Progress | No
         If the features are not those of the extractor that the model, or a member of an ensemble, was trained on.
     """
     X = _set_inputs(model, features, progress or Progress())
-    return _table(model, [str(path) for path in features.paths], X).assign(split=features.rows["split"])
+    return _table(model, [str(path) for path in features.paths], X, adapt).assign(split=features.rows["split"])
 
 
 def _set_inputs(model: TrainedModel, features: Features, progress: Progress) -> np.ndarray:
@@ -50,6 +53,7 @@ def predict_images(
     weights: str | None = None,
     device: str = "auto",
     progress: Progress | None = None,
+    adapt: Adaptation | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return what the model says of image files and folders of them, and which cannot be used.
 
@@ -62,6 +66,8 @@ def predict_images(
         Where vectors are looked up first and kept, such as artifacts/features.
     weights : str, optional
         Where the extractor's weights are now, if not where the model's passport says.
+    adapt : Adaptation, optional
+        From `classify.adapted.adaptation`; all images are taken to be of one source.
 
     Returns
     -------
@@ -86,7 +92,7 @@ def predict_images(
     if len(failed) == len(files):
         row = failed.iloc[0]
         raise InputError(f"none of the {len(files):,} images can be used ({row.path}: {row.reason})")
-    return _table(model, [str(path) for i, path in enumerate(files) if i not in reasons], X), failed
+    return _table(model, [str(path) for i, path in enumerate(files) if i not in reasons], X, adapt), failed
 
 
 def _files(paths: Sequence[str | Path]) -> list[Path]:
@@ -180,9 +186,10 @@ def _facts_of(model: TrainedModel, files: list[Path], **_):
     return fact_matrix(pd.DataFrame(rows)) if rows else np.empty(0), reasons
 
 
-def _table(model: TrainedModel, paths: list[str], X: np.ndarray) -> pd.DataFrame:
-    probabilities, decided = model.predict(X)
+def _table(model: TrainedModel, paths: list[str], X: np.ndarray, adapt: Adaptation | None) -> pd.DataFrame:
+    probabilities, decided = adapt.predict(model, X) if adapt else model.predict(X)
     columns = {f"prob_{name}": probabilities[:, i] for i, name in enumerate(model.classes)}
-    if rule := model.passport.get("unsure"):
+    # The rule was proven for what the model says by itself
+    if (rule := model.passport.get("unsure")) and not adapt:
         columns["answer"] = Rule(**rule).answers(probabilities, model.classes)
     return pd.DataFrame({"path": paths, "label": decided, **columns})

@@ -11,9 +11,10 @@ from classify.gradients import Votes, class_maps, decision
 from classify.nets import NETS
 from classify.recipe import Recipe
 from classify.trained import TrainedModel
-from featex.extractor import Extractor
+from featex.extractor import Extractor, extractor_of
 from featex.images import decode
 from featex.progress import Progress
+from featex.views import DEFAULT
 
 PATH_MAP = (
     "What each position of the backbone's last maps gave to the score: integrated gradients on the way from the mean "
@@ -127,5 +128,10 @@ def sight(
         return OnPixels(model)
     if passport["reads"] != "features":
         raise ModelError(f"{model.name} sees no picture, only how files are stored; explain another model")
-    extractor = passport["extractor"]
-    return OnFeatures(model, Extractor(extractor["backbone"], weights or extractor["weights"], device, None, progress))
+    extractor = extractor_of(passport["extractor"], weights, device, progress=progress)
+    if not isinstance(extractor, Extractor) or extractor.view != DEFAULT:
+        raise ModelError(
+            f"{model.name} reads {extractor.name}, no single layer of the whole image, so that nothing says which "
+            "pixels moved its score; explain a model on the default features"
+        )
+    return OnFeatures(model, extractor)

@@ -1,59 +1,135 @@
-"""Reading a network at several depths in one forward pass."""
+"""A network read at several depths in one forward pass."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.fx import symbolic_trace
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-STAGES = {"stem": "maxpool", **{f"layer{n}": f"layer{n}" for n in range(1, 5)}}
+from featex.backbones import TIMM, Backbone
+from featex.errors import InputError
+from featex.views import LAYERS, PENULTIMATE
+
+DEPTHS = tuple(layer for layer in LAYERS if layer != PENULTIMATE)
+_RESNET = ("maxpool", "layer1", "layer2", "layer3", "layer4")
+_FEATURES = tuple(f"features.{n}" for n in (0, 1, 3, 5, 7))
+STAGES = {
+    **dict.fromkeys(("resnet18", "resnet34", "resnet50"), _RESNET),
+    **dict.fromkeys(("convnext_tiny", "swin_t"), _FEATURES),
+    "vgg16": tuple(f"features.{n}" for n in (4, 9, 16, 23, 30)),
+    "densenet121": ("features.pool0", *(f"features.denseblock{n}" for n in range(1, 5))),
+    "efficientnet_b0": tuple(f"features.{n}" for n in (0, 2, 3, 5, 7)),
+    "inception_v3": ("maxpool1", "maxpool2", "Mixed_5d", "Mixed_6e", "Mixed_7c"),
+    "vit_b_16": ("conv_proj", *(f"encoder.layers.encoder_layer_{n}" for n in (2, 5, 8, 11))),
+}
+"""Names of the modules whose outputs are stem and layer1 to layer4, of each of torchvision's backbones."""
 
 
 class _DeepEnough(Exception):  # noqa: N818
-    """Raised to end a forward pass."""
+    """Ends a forward pass when the last layer that is asked for has been seen."""
 
 
 class Depths:
-    def __init__(self, model, backbone, layers):
-        self.model, self.backbone, self.layers = model, backbone, layers
+    """A network that gives what each of several layers says of an image.
 
-    def __call__(self, pixels):
-        seen, handles = {}, []
-        wanted = [layer for layer in STAGES if layer in self.layers]
+    Parameters
+    ----------
+    model : Module
+        From `Backbone.build`, filled and on its device.
+    backbone : Backbone
+    layers : sequence of str
+        Of `featex.views.LAYERS`.
+    """
 
-        def look(layer):
-            def hook(module, inputs, output):
-                seen[layer] = torch.cat([output.mean((2, 3)), output.std((2, 3), correction=0)], 1)
-                if layer == wanted[-1] and "penultimate" not in self.layers:
-                    raise _DeepEnough
+    def __init__(self, model: nn.Module, backbone: Backbone, layers: Sequence[str]):
+        self.model, self.layers = model, tuple(layers)
+        self._inner = [layer for layer in DEPTHS if layer in layers]
+        names = dict(zip(DEPTHS, stages(backbone, model), strict=True)) if self._inner else {}
+        self._modules = {layer: model.get_submodule(names[layer]) for layer in self._inner}
+        self._maps_last = backbone.name.startswith("swin") or _keeps_channels_last(model)
+        self._prefix = getattr(model, "num_prefix_tokens", 1)  # torchvision's transformer has its class token alone
 
-            return hook
+    def __call__(self, pixels: Tensor) -> dict[str, Tensor]:
+        """Return for each layer what it says of images (n, 3, height, width), normalised: (n, width).
 
+        Of the penultimate layer its values, of each other mean and standard deviation of each channel over positions.
+        The pass ends at the last layer that is asked for.
+        """
+        said: dict[str, Tensor] = {}
+        handles = [module.register_forward_hook(self._hook(layer, said)) for layer, module in self._modules.items()]
         try:
-            for layer in wanted:
-                handles.append(self.model.get_submodule(STAGES[layer]).register_forward_hook(look(layer)))
             with suppress(_DeepEnough):
-                seen["penultimate"] = self.model(pixels)
+                said[PENULTIMATE] = self.model(pixels)
         finally:
             for handle in handles:
                 handle.remove()
-        return {layer: seen[layer] for layer in self.layers}
+        return {layer: said[layer] for layer in self.layers}
+
+    def _hook(self, layer: str, said: dict[str, Tensor]):
+        last = PENULTIMATE not in self.layers and layer == self._inner[-1]
+
+        def look(module: nn.Module, inputs, output) -> None:
+            maps = output[0] if isinstance(output, tuple) else output
+            if maps.ndim == 4:
+                last_axis = self._maps_last or _keeps_channels_last(module)
+                positions = maps.flatten(1, 2) if last_axis else maps.flatten(2).transpose(1, 2)
+            else:
+                positions = maps[:, 0 if layer == "stem" else self._prefix :]
+            said[layer] = torch.cat([positions.mean(1), positions.std(1, correction=0)], dim=1)
+            if last:
+                raise _DeepEnough
+
+        return look
 
 
-def widths(backbone, layers):
-    if not set(layers) - {"penultimate"}:
+def _keeps_channels_last(module: nn.Module) -> bool:
+    return "NHWC" in str(getattr(module, "output_fmt", ""))  # timm's word for it
+
+
+def stages(backbone: Backbone, model: nn.Module) -> tuple[str, ...]:
+    """Return the names of the modules whose outputs are stem and layer1 to layer4.
+
+    Of a transformer, the layers are the blocks at a quarter, a half, three quarters and the end of its depth; of timm's
+    other networks, the last four that timm lists as their stages.
+
+    Raises
+    ------
+    InputError
+        If timm lists fewer.
+    """
+    if not backbone.name.startswith(TIMM):
+        return STAGES[backbone.name]
+    if hasattr(model, "blocks") and hasattr(model, "patch_embed"):
+        n = len(model.blocks)
+        return ("patch_embed", *(f"blocks.{max(n * quarter // 4 - 1, 0)}" for quarter in range(1, 5)))
+    listed = [info["module"] for info in getattr(model, "feature_info", None) or []]
+    first = next((name for name in ("stem", "patch_embed", "conv_stem", "conv1") if hasattr(model, name)), None)
+    if len(listed) > 4:
+        return (listed[-5], *listed[-4:])
+    if len(listed) == 4 and first:
+        return (first, *listed)
+    raise InputError(f"timm does not say where the layers of {backbone.name} are; leave out --layers, or take another")
+
+
+def widths(backbone: Backbone, layers: Sequence[str]) -> dict[str, int]:
+    """Return how many columns each layer gives; no weights are needed."""
+    if not set(layers) - {PENULTIMATE}:
         return dict.fromkeys(layers, backbone.n_features)
-    with torch.device("meta"):
-        model = backbone.build()
-        out = Depths(model, backbone, layers)(torch.zeros(1, 3, backbone.crop, backbone.crop))
-    return {layer: out[layer].shape[1] for layer in layers}
+    with torch.device("meta"), torch.inference_mode():
+        said = Depths(backbone.build(), backbone, layers)(torch.zeros(1, 3, backbone.crop, backbone.crop))
+    return {layer: columns.shape[1] for layer, columns in said.items()}
 
 
 def fold_batchnorm(model: nn.Module) -> nn.Module:
+    """Fold each BatchNorm after a convolution into it, in place, and return the model: there is less to compute.
+
+    A model that cannot be traced is left as it is.
+    """
     try:
         graph = symbolic_trace(model).graph
-    except Exception:
+    except Exception:  # tracing runs the model's code on stand-ins, and that may raise anything
         return model
     modules = dict(model.named_modules())
     for node in graph.nodes:

@@ -9,7 +9,8 @@ from featex.errors import InputError, unknown
 VIEWS = ("resize", "crop", "tiles")
 INPUTS = ("rgb", "residual", "spectrum", "statistics")
 OF_NETWORK = ("rgb", "residual")
-LAYERS = ("stem", "layer1", "layer2", "layer3", "layer4", "penultimate")
+PENULTIMATE = "penultimate"
+LAYERS = ("stem", "layer1", "layer2", "layer3", "layer4", PENULTIMATE)
 POOLS = ("mean", "each")
 TTA = ("none", "flips")
 # Corners and middle first: they cover a square image that is twice as wide as a tile, and overlap in a smaller one.
@@ -43,7 +44,7 @@ class View:
     tiles: int = 5
     pool: str = "mean"
     inputs: tuple[str, ...] = ("rgb",)
-    layers: tuple[str, ...] = ("penultimate",)
+    layers: tuple[str, ...] = (PENULTIMATE,)
     tta: str = "none"
 
     def __post_init__(self):

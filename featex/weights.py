@@ -3,6 +3,7 @@
 import hashlib
 import re
 import socket
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,7 +92,7 @@ def load_weights(backbone: Backbone, weights: Weights, image_size: int | None = 
         return _initialised(backbone, image_size)
     model = backbone.build(image_size)
     expected = model.state_dict()
-    state = _clean(_read(weights.path), backbone.head, expected)
+    state = _clean(_as_published(_read(weights.path), model), backbone.head, expected)
     if image_size not in (None, backbone.crop) and POSITIONS in state:
         from torchvision.models.vision_transformer import interpolate_embeddings
 
@@ -208,6 +209,17 @@ def _read(path: Path) -> Mapping[str, torch.Tensor]:
     if not isinstance(state, Mapping) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise WeightsError(f"{path} holds no table of tensors; save the model's state_dict()")
     return state
+
+
+def _as_published(state: Mapping[str, torch.Tensor], model: nn.Module) -> Mapping[str, torch.Tensor]:
+    """Return a published file's tensors by timm's names: timm knows those of OpenAI's CLIP, of DINOv2 and of others."""
+    convert = getattr(sys.modules[type(model).__module__], "checkpoint_filter_fn", None)
+    if convert is None:
+        return state
+    try:
+        return convert(dict(state), model)
+    except Exception:  # on tensors of another network it raises anything; what does not fit is told by its own names
+        return state
 
 
 def _clean(

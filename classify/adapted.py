@@ -1,0 +1,81 @@
+"""A model on images of another source: its features aligned, or its threshold moved, with no label of theirs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from classify.alignment import ALIGNMENTS, Alignment, shifted
+from classify.errors import ModelError
+from classify.plan import images_digest
+from classify.splits import partition
+from classify.trained import TrainedModel
+from featex.errors import FeatexError, unknown
+from featex.features import load_features
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """How what a model says of a set of images is adapted to that set; see `classify.alignment`.
+
+    Parameters
+    ----------
+    alignment : Alignment or None
+    share : float or None
+        Of the images, that are of the positive class.
+    """
+
+    alignment: Alignment | None = None
+    share: float | None = None
+
+    def predict(self, model: TrainedModel, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return probabilities (n, n_classes) and decided classes (n,), as `TrainedModel.predict` does."""
+        if self.alignment is not None:
+            X = self.alignment(X)
+        probabilities, decided = model.predict(X)
+        if self.share is None:
+            return probabilities, decided
+        probabilities = shifted(probabilities, self.share, model.classes.index(model.passport["positive"]))
+        return probabilities, np.array(model.classes)[probabilities.argmax(axis=1)]
+
+
+def adaptation(model: TrainedModel, align: str, share: float | None, directory: Path) -> Adaptation | None:
+    """Return the adaptation that is asked for, or None.
+
+    Parameters
+    ----------
+    model : TrainedModel
+    align : str
+        Of `classify.alignment.ALIGNMENTS`.
+    share : float or None
+    directory : Path
+        Where features are kept: alignment needs those that the model was trained on.
+
+    Raises
+    ------
+    ModelError
+        If the model reads no features, has more classes than two, or its training features have gone.
+    """
+    if align not in ALIGNMENTS:
+        raise unknown("alignment", align, ALIGNMENTS)
+    if share is not None and model.passport["positive"] is None:
+        raise ModelError(f"{model.name} has {len(model.classes)} classes, and a threshold is between two")
+    if align == "none":
+        return None if share is None else Adaptation(share=share)
+    if model.passport["reads"] != "features":
+        raise ModelError(f"{model.name} reads {model.passport['reads']}; to align is for models that read features")
+    return Adaptation(Alignment.fit(_trained_on(model, directory), align), share)
+
+
+def _trained_on(model: TrainedModel, directory: Path) -> np.ndarray:
+    data, extractor = model.passport["data"], model.passport["extractor"]
+    name = f"{extractor['name']}/{data['set']}"
+    if "parts" in extractor:
+        raise ModelError(f"{model.name} reads joined features, which cannot be aligned; take a model on one of them")
+    try:
+        features = load_features(directory, name)
+    except FeatexError as error:
+        raise ModelError(f"the features that {model.name} was trained on have gone ({error}); extract them") from error
+    if images_digest(features.rows) != data["images"]:
+        raise ModelError(f"{name} is no longer the set that {model.name} was trained on; tune it again")
+    return features.X[partition(features.rows).train]
