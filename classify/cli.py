@@ -49,6 +49,12 @@ def cli() -> None:
     show_default="the model's own",
     help="Trials of the whole study; 0 trains by the recipe, without a search.",
 )
+@click.option(
+    "--pool",
+    default="mean",
+    metavar="mean|suspicious",
+    help="Of tiles that have columns of their own: go by the mean score, or by the tile most like the positive class.",
+)
 @click.option("--timeout", type=click.FloatRange(0), help="Seconds after which no further trial begins.")
 @click.option(
     "--folds",
@@ -104,6 +110,7 @@ def tune(
     set_names: tuple[str, ...],
     folds: str,
     weigh: str,
+    pool: str,
     timeout: float | None,
     storage: str | None,
     features_dir: str,
@@ -137,7 +144,7 @@ def tune(
         model,
         features,
         n_folds=n_folds,
-        regime=Regime(kind, weigh, content),
+        regime=Regime(kind, weigh, pool, content),
         command=command,
         progress=progress,
         **choices,

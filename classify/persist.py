@@ -22,7 +22,12 @@ PASSPORT = "passport.json"
 SKOPS = "estimator.skops"
 WEIGHTS = "weights.safetensors"
 # All that we write and skops does not trust by itself: our own, and trees, whose nodes `_check_trees` looks at.
-TRUSTED = ["classify.blocks.BlockScaler", "classify.svm.RBFSVC", "sklearn.tree._tree.Tree"]
+TRUSTED = [
+    "classify.blocks.BlockScaler",
+    "classify.tilewise.Tilewise",
+    "classify.svm.RBFSVC",
+    "sklearn.tree._tree.Tree",
+]
 
 
 def save(model: TrainedModel, directory: Path) -> Path:

@@ -54,6 +54,17 @@ class Plan:
         return 0 if copies is None or self.spec.reads != "features" else copies.shape[1]
 
     @property
+    def tiles(self) -> int:
+        """How many tiles of an image are judged one by one."""
+        view = self.features.extractor.get("view") or {}
+        return view["tiles"] if view.get("pool") == "each" and self.spec.reads == "features" else 1
+
+    @property
+    def n_features(self) -> int:
+        """Columns that are judged at once."""
+        return self.features.X.shape[1] // self.tiles
+
+    @property
     def data_digest(self) -> str:
         """Sha256 of what is trained and judged on: content, label, use and group of each row."""
         rows = self.features.rows
@@ -154,12 +165,10 @@ def plan(
         raise ModelError(f"cross-validation needs two folds or more, not {n_folds}")
     trials = spec.trials if trials is None else trials
     settings = settled(spec, seed, trials=trials, progress=progress, **wishes)
-    if spec.scales and len(features.blocks) > 1:
-        settings["blocks"] = [width for _, width in features.blocks]
     regime.check(spec.reads, spec.name)
     parts = partition(features.rows)
     report = report or features.name
-    return Plan(
+    job = Plan(
         spec,
         features,
         parts,
@@ -175,6 +184,11 @@ def plan(
         published=published,
         regime=regime,
     )
+    if regime.pool != "mean" and job.tiles == 1:
+        raise ModelError(f"{features.name!r} has no tiles to pool; extract it with --view tiles --pool each")
+    if spec.scales and len(features.blocks) > job.tiles:
+        settings["blocks"] = [width for _, width in features.blocks[: len(features.blocks) // job.tiles]]
+    return job
 
 
 def settled(spec: ModelSpec, seed: int = 0, *, trials: int = 0, progress: Progress | None = None, **wishes) -> dict:

@@ -19,6 +19,7 @@ from featex.errors import unknown
 
 N_FOLDS = 5
 FOLDS = ("random", "source", "content")
+POOLS = ("mean", "suspicious")
 WEIGHTS = ("none", "source", "content")
 CONTENT_C = 0.003  # of the logistic regression that sees content: weak, for probabilities that are not all 0 and 1
 LEAST_SOURCE = 20  # images of a source; the score of fewer chooses nothing
@@ -37,6 +38,8 @@ class Regime:
     weigh : {"none", "source", "content"}
         Whether each source of a class weighs the same, or images whose content gives their class away weigh little
         (overlap weights, Li, Morgan & Zaslavsky 2018, doi:10.1080/01621459.2016.1260466). Classes keep their weight.
+    pool : {"mean", "suspicious"}
+        What becomes of the scores of tiles that have columns of their own; see `classify.tilewise`.
     content : ndarray of shape (n_samples, n_features), optional
         A row for each row of the features: what pictures show, as a late layer sees it. Needed where content is asked
         for.
@@ -44,6 +47,7 @@ class Regime:
 
     folds: str = "random"
     weigh: str = "none"
+    pool: str = "mean"
     content: np.ndarray | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -51,6 +55,7 @@ class Regime:
         """What a digest of a job depends on; {} for the default."""
         facts = {"folds by": self.folds} if self.folds != "random" else {}
         facts |= {"weigh": self.weigh} if self.weigh != "none" else {}
+        facts |= {"pool": self.pool} if self.pool != "mean" else {}
         if "content" in (self.folds, self.weigh):
             facts["content"] = hashlib.sha256(np.ascontiguousarray(self.content)).hexdigest()
         return facts
@@ -62,7 +67,12 @@ class Regime:
 
     def check(self, reads: str, model: str) -> None:
         """Raise where a choice is unknown, needs what is not there, or is not for this kind of model."""
-        for what, value, there in (("kind of folds", self.folds, FOLDS), ("kind of weights", self.weigh, WEIGHTS)):
+        choices = (
+            ("kind of folds", self.folds, FOLDS),
+            ("kind of weights", self.weigh, WEIGHTS),
+            ("pool", self.pool, POOLS),
+        )
+        for what, value, there in choices:
             if value not in there:
                 raise unknown(what, value, there)
         if "content" in (self.folds, self.weigh) and self.content is None:

@@ -79,7 +79,7 @@ def tune(
     if job.trials:
         best, n_trials, before = _search(job, validation, storage, timeout, started, progress)
     else:
-        n_features = job.features.X.shape[1]
+        n_features = job.n_features
         known_good = job.spec.first(n_features)[0]
         best = validation.run({k: v for k, v in known_good.items() if k not in job.settings}, progress)
         n_trials, before = 0, 0.0
@@ -145,7 +145,7 @@ def _optimise(
     progress: Progress,
 ) -> Folded | None:
     """Run the trials that are missing, and return the best of those run here."""
-    n_features = job.features.X.shape[1]
+    n_features = job.n_features
     first = job.spec.first(n_features)
     best = None
     before = len(_complete(study))
@@ -194,7 +194,12 @@ def _passport(
         "threshold": 0.5 if positive else None,
         "params": best.params,
         "settings": job.settings,
-        "regime": {"folds": job.regime.folds, "weigh": job.regime.weigh, "copies": job.n_copies},
+        "regime": {
+            "folds": job.regime.folds,
+            "weigh": job.regime.weigh,
+            "copies": job.n_copies,
+            "pool": job.regime.pool,
+        },
         "extractor": job.features.extractor if job.spec.reads == "features" else None,
         "data": {
             "set": job.features.name,

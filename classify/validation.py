@@ -15,6 +15,7 @@ from classify.metrics import SCORES
 from classify.models import unchanged
 from classify.plan import Plan
 from classify.regime import weighted, with_copies
+from classify.tilewise import Tilewise
 from featex.progress import Progress
 
 KEEP_BYTES = 4e9  # prepared folds above this are made anew for each trial instead of kept
@@ -123,6 +124,8 @@ class CrossValidation:
             checkpoint = self.checkpoints / f"{label.replace(' ', '-')}-{key}.pt"
         options = spec.fit_options(units, told, checkpoint)
         estimator = spec.build(**settings, **params)
+        if self.job.tiles > 1:
+            estimator = Tilewise(estimator, self.job.tiles, self.job.regime.pool)
         return estimator.fit(X, y, **options, **weighted(estimator, weights))
 
     def _weights(self, rows: np.ndarray) -> np.ndarray | None:
@@ -134,7 +137,8 @@ class CrossValidation:
 
     def _sides(self, number: int):
         train, rows = self.pairs[number]
-        sides = self._prepared.get(number) or self.job.spec.prepare(
+        prepare = self.job.spec.prepare if self.job.tiles == 1 else unchanged
+        sides = self._prepared.get(number) or prepare(
             self._fitted_on(train), self.X[rows], self.job.settings.get("blocks")
         )
         if self._keep:
