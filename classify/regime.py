@@ -23,6 +23,7 @@ POOLS = ("mean", "suspicious")
 WEIGHTS = ("none", "source", "content")
 CONTENT_C = 0.003  # of the logistic regression that sees content: weak, for probabilities that are not all 0 and 1
 LEAST_SOURCE = 20  # images of a source; the score of fewer chooses nothing
+MISLEADING = 1 / 3  # of each class
 LEAST_WEIGHT = 0.02  # of an image whose class its content gives away, before weights are scaled to a mean of 1
 
 
@@ -90,11 +91,11 @@ class Regime:
             return folds_by_content(y, units, self.content[rows], n_folds, seed)
         return folds(y, units, n_folds, seed)
 
-    def weights(self, y: np.ndarray, sources: np.ndarray, rows: np.ndarray, seed: int) -> np.ndarray | None:
+    def weights(self, y: np.ndarray, sources: np.ndarray, rows: np.ndarray) -> np.ndarray | None:
         """Return a weight for each training row, 1 on average over each class; None where all weigh the same."""
         if self.weigh == "none":
             return None
-        weights = by_source(y, sources) if self.weigh == "source" else by_content(y, self.content[rows], seed)
+        weights = by_source(y, sources) if self.weigh == "source" else by_content(y, self.content[rows])
         for label in np.unique(y):
             weights[y == label] /= weights[y == label].mean()
         return weights
@@ -142,19 +143,37 @@ def by_source(y: np.ndarray, sources: np.ndarray) -> np.ndarray:
     return 1 / counts[np.searchsorted(names, np.char.add(np.char.add(y.astype(str), "\n"), sources.astype(str)))]
 
 
-def by_content(y: np.ndarray, content: np.ndarray, seed: int) -> np.ndarray:
+def by_content(y: np.ndarray, content: np.ndarray) -> np.ndarray:
     """Return overlap weights (n_samples,): how little a model of the content alone expects each image's own class.
 
     Under them content tells as good as nothing of the class, so that a model that is fitted with them must look for
-    something else. The model of the content is a logistic regression, out of fold.
+    something else.
     """
+    return np.maximum(_unexpected(y, content), LEAST_WEIGHT)
+
+
+def misleading(y: np.ndarray, content: np.ndarray) -> np.ndarray:
+    """Return which images (n_samples,) have content that speaks least for their class: a third of each class.
+
+    Whoever goes by content ranks them badly, as it does images of other sources, whose classes differ in other content
+    or in none.
+    """
+    unexpected, chosen = _unexpected(y, content), np.zeros(len(y), dtype=bool)
+    for label in np.unique(y):
+        rows = np.flatnonzero(y == label)
+        chosen[rows[np.argsort(-unexpected[rows], kind="stable")[: max(1, round(MISLEADING * len(rows)))]]] = True
+    return chosen
+
+
+def _unexpected(y: np.ndarray, content: np.ndarray) -> np.ndarray:
+    """Return 1 less the probability of each image's own class, by a logistic regression on content, out of fold."""
     n_folds = min(5, np.unique(y, return_counts=True)[1].min())
     if n_folds < 2:
         raise DataError("a class has one training image, so images cannot be weighed by content; add images")
     model = make_pipeline(StandardScaler(), LogisticRegression(C=CONTENT_C, max_iter=2000))
     expected = cross_val_predict(model, content.astype(np.float64), y, cv=n_folds, method="predict_proba")
     own = expected[np.arange(len(y)), np.searchsorted(np.unique(y), y)]
-    return np.maximum(1 - own, LEAST_WEIGHT)
+    return 1 - own
 
 
 def weighted(estimator, weights: np.ndarray | None) -> dict:

@@ -129,8 +129,7 @@ class CrossValidation:
         return estimator.fit(X, y, **options, **weighted(estimator, weights))
 
     def _weights(self, rows: np.ndarray) -> np.ndarray | None:
-        job = self.job
-        return job.regime.weights(self.y[rows], self.sources[rows], self.rows[rows], job.seed)
+        return self.job.regime.weights(self.y[rows], self.sources[rows], self.rows[rows])
 
     def _fitted_on(self, rows: np.ndarray):
         return self.X[rows] if self.copies is None else with_copies(self.X[rows], self.copies[rows])

@@ -16,7 +16,8 @@ AUDITS = ARTIFACTS / "audits"
 GALLERY = ARTIFACTS / "gallery"
 STRESS = ARTIFACTS / "stress"
 TRANSFER = ARTIFACTS / "transfer"
+TRAVEL = ARTIFACTS / "travel"
 SAID = ARTIFACTS / "said"
 """What nets said of images under conditions: a folder a net, so that one that was trained anew is asked anew."""
-FOUND = (AUDITS, STRESS, TRANSFER)
+FOUND = (AUDITS, STRESS, TRANSFER, TRAVEL)
 """What pipelines find out about a set beside its scores; reports on the same images show it too."""

@@ -43,7 +43,10 @@ def cli() -> None:
 @cli.command()
 @click.argument("directory", metavar="[DIR]", required=False, type=click.Path())
 @click.option(
-    "--study", metavar="NAME|FILE.toml", help="A published study to run again: see `pipelines studies`, or your own."
+    "--study",
+    metavar="NAME|FILE.toml|travel",
+    help="A published study to run again: see `pipelines studies`, or your own. travel tries choices of features and "
+    "training by what they do on content that was held out.",
 )
 @click.option(
     "--only",
@@ -117,6 +120,9 @@ def compare(
     from featex.progress import TerminalProgress
     from pipelines.compare import compare
 
+    if options["study"] == "travel":
+        _travel(directory, classes, only, recipe, options)
+        return
     named = [word for word in recipe if "=" not in word]
     if len(named) > 1:
         raise InputError(f"--recipe names {' and '.join(named)}; name one, the others are NAME=VALUE")
@@ -131,6 +137,27 @@ def compare(
         **options,
     )
     click.echo(f"Report: {path}")
+
+
+def _travel(directory: str | None, classes: tuple, only: str | None, recipe: tuple, options: dict) -> None:
+    from featex.dataset import parse_class
+    from featex.progress import TerminalProgress
+    from pipelines.travel_page import travel_set
+
+    of_models = {"--only": only, "--recipe": recipe, **{f"--{key}": options[key] for key in ("trials", "image_size")}}
+    if given := [name for name, value in of_models.items() if value not in (None, ())]:
+        raise InputError(f"--study travel has a grid of its own; leave out {', '.join(given)}")
+    taken = ("quick", "backbone", "weights", "device", "n_folds", "seed", "name", *TABLE)
+    done = travel_set(
+        directory,
+        classes=[parse_class(text) for text in classes],
+        command=shlex.join(["pipelines", *sys.argv[1:]]),
+        progress=TerminalProgress(),
+        **{name: options[name] for name in taken},
+    )
+    for sentence in done.done.sentences:
+        click.echo(sentence)
+    click.echo(f"Page: {done.page}")
 
 
 @cli.command()

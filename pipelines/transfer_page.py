@@ -126,7 +126,7 @@ def write_transfer(
             "facts": facts,
             "command": command,
         }
-        text = render(Path(__file__).with_name("transfer.html"), page)
+        text = render(Path(__file__).with_name("found.html"), page)
         (folder / "index.html").write_text(text, encoding="utf-8")
         write_section(section, folder, images)
     return out / "index.html"
