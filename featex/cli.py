@@ -98,14 +98,14 @@ def extract(directory: str, out: str, classes: tuple[str, ...], recipe: str, cop
     done = extract(
         directory,
         out,
-        view=chosen.view,
+        views=chosen.views,
         copies=chosen.copies,
         classes=[parse_class(text) for text in classes],
         progress=TerminalProgress(),
         **options,
     )
     if chosen != choose():
-        click.echo(f"Taken of each image: {chosen.view.sentence()} ({done.n_features:,} columns)")
+        click.echo(f"Taken of each image: {chosen.sentence()} ({done.n_features:,} columns)")
     rate = f" ({done.computed / done.seconds:,.1f} images/s on {done.device})" if done.computed else ""
     click.echo(
         f"{done.found:,} found: {done.cached:,} cached, {done.computed:,} computed{rate}, {done.failed:,} failed; "

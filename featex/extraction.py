@@ -1,6 +1,7 @@
 """extract(): a folder of images to a set of features on disk, with the rows in order and the refused files listed."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from featex.dataset import find_images
 from featex.disk import born_whole
 from featex.embedding import embed, open_cache
 from featex.errors import InputError, StoreError
-from featex.extractor import Extractor
+from featex.extractor import extractor_for
 from featex.facts import FACTS
 from featex.features import SUFFIX, Features, StoredSet, is_copied
 from featex.progress import Progress
@@ -62,7 +63,7 @@ def extract(
     weights: str = "imagenet",
     device: str = "auto",
     batch_size: int | None = None,
-    view: View = DEFAULT,
+    views: Sequence[View] = (DEFAULT,),
     copies: int = 0,
     workers: int | None = None,
     name: str | None = None,
@@ -77,8 +78,10 @@ def extract(
         A folder in one of the layouts that `featex.dataset.find_images` knows.
     out : path
         Where features are kept, such as artifacts/features.
-    backbone, weights, device, batch_size, view
+    backbone, weights, device, batch_size
         As `featex.extractor.Extractor` takes them.
+    views : sequence of View
+        What is taken of each image; the columns of several stand side by side.
     copies : int
         How many varied copies of each training image are kept beside it; see `featex.copies`.
     workers : int, optional
@@ -102,7 +105,7 @@ def extract(
     started = time.monotonic()
     dataset = find_images(root, **dataset_options)
     progress.say(f"{root}: {dataset.layout}")
-    extractor = Extractor(backbone, weights, device, batch_size, progress, view)
+    extractor = extractor_for(views, backbone, weights, device, batch_size, progress)
     stored = StoredSet(Path(out) / extractor.name / "sets" / f"{_set_name(name, dataset.root)}{SUFFIX}")
     cache = open_cache(extractor, out)
 

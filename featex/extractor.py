@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from functools import cached_property
 from importlib.metadata import version
 
@@ -15,7 +16,7 @@ from featex.images import DECODER, preprocess
 from featex.joined import JoinedExtractor
 from featex.layers import Depths, fold_batchnorm, widths
 from featex.progress import Progress
-from featex.views import DEFAULT, View, squares, view_of
+from featex.views import DEFAULT, OF_NETWORK, View, squares, view_of
 from featex.weights import Weights, find_weights, load_weights
 
 FORMAT = 1
@@ -138,7 +139,10 @@ class Extractor:
         """Return the features of at most `batch_size` squares, each by itself."""
         images = torch.zeros(self.batch_size, *chunk.shape[1:], dtype=torch.uint8)
         images[: len(chunk)] = chunk
-        images = images.to(self.device).contiguous(memory_format=torch.channels_last).float()
+        images = images.to(self.device)
+        if self.view.layers_read:
+            images = images.contiguous(memory_format=torch.channels_last)
+        images = images.float()
         vectors = self._read(images)
         if self.view.tta == "flips":
             vectors = (vectors + self._read(images.flip(-1))) / 2
@@ -146,14 +150,15 @@ class Extractor:
 
     def _read(self, images: torch.Tensor) -> torch.Tensor:
         """Return the blocks of float squares in 0..255 side by side, (n, columns)."""
-        parts = []
+        parts, alone = [], [kind for kind in self.view.inputs if kind not in OF_NETWORK]
+        read = dict(zip(alone, signals.read(images, alone), strict=True)) if alone else {}
         for kind in self.view.inputs:
             if kind == "rgb":
                 parts += self._depths((images - self._mean) / self._std).values()
             elif kind == "residual":
                 parts += self._depths(signals.residual(images) * signals.GAIN / self._std).values()
             else:
-                parts.append(getattr(signals, kind)(images))
+                parts.append(read[kind])
         return torch.cat([part.float() for part in parts], dim=1)
 
     def _fingerprint(self) -> str:
@@ -178,6 +183,12 @@ class Extractor:
     @cached_property
     def _std(self) -> torch.Tensor:
         return 255 * torch.tensor(self.backbone.std, device=self.device).view(3, 1, 1)
+
+
+def extractor_for(views: Sequence[View], *args, **options) -> Extractor | JoinedExtractor:
+    """Return the extractor of one view, or of several side by side; the rest is as `Extractor` takes it."""
+    parts = [Extractor(*args, **options, view=view) for view in views]
+    return parts[0] if len(parts) == 1 else JoinedExtractor(parts)
 
 
 def extractor_of(

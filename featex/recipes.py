@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from featex.errors import unknown
+from featex.errors import InputError, unknown
 from featex.views import DEFAULT, View
 
 
@@ -13,7 +13,8 @@ class Recipe:
     Parameters
     ----------
     name : str
-    view : View
+    views : tuple of View
+        Their columns stand side by side.
     copies : int
         Varied copies of each training image.
     model : str
@@ -23,10 +24,14 @@ class Recipe:
     """
 
     name: str
-    view: View = DEFAULT
+    views: tuple[View, ...] = (DEFAULT,)
     copies: int = 0
     model: str = "svm"
     about: str = ""
+
+    def sentence(self) -> str:
+        """Return what is taken of an image, for people."""
+        return "; ".join(view.sentence() for view in self.views)
 
 
 RECIPES = {
@@ -35,10 +40,10 @@ RECIPES = {
         Recipe("default", about="the penultimate layer for the whole image: strong where the source stays the same"),
         Recipe(
             "robust",
-            View("tiles", tiles=5, inputs=("spectrum", "statistics")),
+            (View(layers=("layer2",)), View("tiles", tiles=5, inputs=("spectrum", "statistics"))),
             copies=1,
-            about="spectrum and statistics of squares at their own resolution, made to travel to other sources; and a "
-            "varied copy of each training image",
+            about="an early layer, and spectrum and statistics of squares at their own resolution, made to travel to "
+            "other sources; and a varied copy of each training image",
         ),
     )
 }
@@ -68,5 +73,11 @@ def choose(recipe: str = "default", *, copies: int | None = None, **choices) -> 
         given.setdefault("view", "tiles")
     if given.get("view", "tiles") != "tiles":
         given.setdefault("pool", "mean")
-    view = replace(told.view, **given)
-    return replace(told, view=view, copies=told.copies if copies is None else copies)
+    copies = told.copies if copies is None else copies
+    if not given:
+        return replace(told, copies=copies)
+    if len(told.views) > 1:
+        raise InputError(
+            f"the recipe {recipe} joins several views; leave out {', '.join(given)}, or leave out --recipe"
+        )
+    return replace(told, views=(replace(told.views[0], **given),), copies=copies)

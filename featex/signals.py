@@ -6,6 +6,8 @@ the shape of a distribution alone.
 """
 
 import math
+from collections.abc import Sequence
+from functools import lru_cache
 
 import torch
 from torch.nn import functional
@@ -40,13 +42,28 @@ def residual(pixels: torch.Tensor) -> torch.Tensor:
 
     Parameters
     ----------
-    pixels : Tensor of shape (n, channels, height, width), float
+    pixels : Tensor of shape (..., height, width), float
         At least 16 pixels high and wide.
     """
     return pixels - _blurred(pixels, SIGMA)
 
 
-def spectrum(pixels: torch.Tensor) -> torch.Tensor:
+def read(pixels: torch.Tensor, kinds: Sequence[str]) -> list[torch.Tensor]:
+    """Return `spectrum` and `statistics` of images, as far as `kinds` asks for them and in its order.
+
+    Parameters
+    ----------
+    pixels : Tensor of shape (n, 3, side, side), float
+        In 0..255.
+    kinds : sequence of str
+    """
+    luma = (pixels * torch.tensor(_LUMA, device=pixels.device).view(3, 1, 1)).sum(1)
+    fine = residual(luma)
+    made = {"spectrum": lambda: spectrum(fine), "statistics": lambda: statistics(luma, fine)}
+    return [made[kind]() for kind in kinds]
+
+
+def spectrum(fine: torch.Tensor) -> torch.Tensor:
     """Return the mean logarithm of the residual's power at each frequency, less its mean, (n, `N_FREQUENCIES`).
 
     Welch's method (1967, doi:10.1109/TAU.1967.1161901) in two dimensions, on luma: Hann windows that overlap by half.
@@ -55,13 +72,13 @@ def spectrum(pixels: torch.Tensor) -> torch.Tensor:
 
     Parameters
     ----------
-    pixels : Tensor of shape (n, 3, side, side), float
-        In 0..255.
+    fine : Tensor of shape (n, side, side), float
+        The `residual` of luma in 0..255.
     """
-    fine = residual(_luma(pixels))[:, 0]
-    hann = torch.hann_window(WINDOW, device=pixels.device)
+    hann = torch.hann_window(WINDOW, device=fine.device)
     windows = fine.unfold(1, WINDOW, WINDOW // 2).unfold(2, WINDOW, WINDOW // 2) * (hann[:, None] * hann)
-    power = torch.log(torch.fft.rfft2(windows).abs() ** 2 + _SILENT_POWER).mean(dim=(1, 2))
+    waves = torch.fft.rfft2(windows)
+    power = torch.log(waves.real.square() + waves.imag.square() + _SILENT_POWER).mean(dim=(1, 2))
     half = WINDOW // 2
     upper = power[:, : half + 1].clone()
     upper[:, 1:half] = (power[:, 1:half] + power[:, half + 1 :].flip(1)) / 2
@@ -69,7 +86,7 @@ def spectrum(pixels: torch.Tensor) -> torch.Tensor:
     return upper - upper.mean(dim=1, keepdim=True)
 
 
-def statistics(pixels: torch.Tensor) -> torch.Tensor:
+def statistics(luma: torch.Tensor, fine: torch.Tensor) -> torch.Tensor:
     """Return statistics of natural scenes, (n, `N_STATISTICS`), of an image's luma.
 
     Of each coefficient of the 8 x 8 DCT but the mean: the logarithm of its root mean square over its mean magnitude,
@@ -80,40 +97,36 @@ def statistics(pixels: torch.Tensor) -> torch.Tensor:
 
     Parameters
     ----------
-    pixels : Tensor of shape (n, 3, side, side), float
-        In 0..255.
+    luma, fine : Tensor of shape (n, side, side), float
+        In 0..255, and its `residual`.
     """
-    luma = _luma(pixels)
-    blocks = functional.unfold(luma, BLOCK, stride=_STEP)  # (n, 64, blocks)
-    transform = _dct(pixels.device)
+    blocks = functional.unfold(luma[:, None], BLOCK, stride=_STEP)  # (n, 64, blocks)
+    transform = _dct(luma.device)
     magnitudes = (torch.kron(transform, transform) @ blocks)[:, 1:].abs()
     mean = magnitudes.mean(dim=2) + _SILENT_COEFFICIENT
     tails = torch.log((magnitudes.square().mean(dim=2).sqrt() + _SILENT_COEFFICIENT) / mean)
     level = torch.log(mean)
-    fine = residual(luma)
     contrast = _blurred(fine.square(), _SIGMA_CONTRAST).clamp(min=0).sqrt() + _SILENT_CONTRAST
     normal = fine / contrast
     at = ((normal + _RANGE) * (N_BINS / (2 * _RANGE))).long().flatten(1)
     inside = (normal.flatten(1).abs() < _RANGE).float()
-    counts = torch.zeros(len(luma), N_BINS, device=pixels.device).scatter_add_(1, at.clamp(0, N_BINS - 1), inside)
+    counts = torch.zeros(len(luma), N_BINS, device=luma.device).scatter_add_(1, at.clamp(0, N_BINS - 1), inside)
     histogram = torch.log(counts / at.shape[1] + _RARE)
     return torch.cat([tails, level - level.mean(dim=1, keepdim=True), histogram], dim=1)
 
 
-def _luma(pixels: torch.Tensor) -> torch.Tensor:
-    return (pixels * torch.tensor(_LUMA, device=pixels.device).view(3, 1, 1)).sum(1, keepdim=True)
-
-
 def _blurred(pixels: torch.Tensor, sigma: float) -> torch.Tensor:
+    height, width = (_blur(side, sigma, pixels.device) for side in pixels.shape[-2:])
+    return height @ pixels @ width.T
+
+
+@lru_cache(maxsize=8)
+def _blur(side: int, sigma: float, device: torch.device) -> torch.Tensor:
+    """Return the blur of a line as a matrix, edges mirrored: a matrix product is faster than a convolution here."""
     radius = math.ceil(3 * sigma)
-    at = torch.arange(-radius, radius + 1, device=pixels.device, dtype=pixels.dtype)
-    kernel = torch.exp(-0.5 * (at / sigma) ** 2)
-    kernel = kernel / kernel.sum()
-    channels = pixels.shape[1]
-    pixels = functional.pad(pixels, (radius,) * 4, mode="reflect")
-    for shape in ((1, 1, 1, -1), (1, 1, -1, 1)):
-        pixels = functional.conv2d(pixels, kernel.view(shape).expand(channels, -1, -1, -1), groups=channels)
-    return pixels
+    kernel = torch.exp(-0.5 * (torch.arange(-radius, radius + 1) / sigma) ** 2)
+    lines = functional.pad(torch.eye(side)[:, None], (radius, radius), mode="reflect")
+    return functional.conv1d(lines, (kernel / kernel.sum()).view(1, 1, -1))[:, 0].T.contiguous().to(device)
 
 
 def _dct(device: torch.device) -> torch.Tensor:

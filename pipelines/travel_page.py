@@ -20,8 +20,7 @@ from featex.folders import count
 from featex.images import decode
 from featex.layout import DATA, FEATURES, TRAVEL
 from featex.progress import Progress
-from featex.recipes import choose
-from featex.views import LAYERS, View
+from featex.views import DEFAULT, LAYERS, View
 from pipelines.travel import Travel, choices, columns, travel
 
 FILES = {"index.html", FOLDER, "choices.csv", "effects.csv", "gains.csv", "costs.csv"}
@@ -30,12 +29,15 @@ SIGNALS = ("tiles: spectrum", "tiles: statistics")
 VIEWS = {
     "resize": View(layers=LAYERS),
     "crop": View("crop", inputs=("rgb", "residual"), layers=EARLY),
-    "tiles": choose("robust").view,
+    "tiles": View("tiles", inputs=("spectrum", "statistics")),
 }
 """What is extracted: one decode and one pass give all of a view's columns, which the grid takes apart again."""
 
 QUICK = ("resize", "tiles")
-JOINED = (" + ".join(SIGNALS), " + ".join(("resize: rgb penultimate", *SIGNALS)))
+JOINED = (
+    " + ".join(SIGNALS),
+    *(" + ".join((f"resize: rgb {layer}", *SIGNALS)) for layer in ("layer1", "layer2", "penultimate")),
+)
 WITH_CROPS = (" + ".join(("crop: residual layer2", *SIGNALS)),)
 N_TIMED = 32
 LEAST = 60
@@ -94,7 +96,7 @@ def travel_set(
     sets: dict[str, Features] = {}
     for view in QUICK if quick else VIEWS:
         done = extract(
-            root or project / DATA, project / FEATURES, view=VIEWS[view], copies=1, **options, **dataset_options
+            root or project / DATA, project / FEATURES, views=[VIEWS[view]], copies=1, **options, **dataset_options
         )
         progress.say(f"{view}: {VIEWS[view].sentence()}: {done.computed:,} computed, {done.cached:,} cached")
         sets[view] = done.load()
@@ -175,7 +177,7 @@ def travel_section(done: Travel, costs: pd.DataFrame) -> Section:
 def _costs(done: Travel, features: Features, options: dict, progress: Progress) -> pd.DataFrame:
     """Return what extraction of each view costs an image, and how large a vector is."""
     paths = features.paths[:N_TIMED]
-    views = {"resize: rgb penultimate": choose().view, "resize: all layers": VIEWS["resize"]}
+    views = {"resize: rgb penultimate": DEFAULT, "resize: all layers": VIEWS["resize"]}
     views |= {f"resize: rgb {layer}": View(layers=(layer,)) for layer in ("layer1", "layer2")}
     views |= {f"crop: {kind} layer2": View("crop", inputs=(kind,), layers=("layer2",)) for kind in ("rgb", "residual")}
     views |= {JOINED[0]: VIEWS["tiles"]}

@@ -40,9 +40,11 @@ def travelling_job(
         As `featex.extract` takes them: root, backbone, weights, ...
     """
     progress = progress or Progress()
-    done = extract(extraction.pop("root"), out, view=recipe.view, copies=recipe.copies, progress=progress, **extraction)
+    done = extract(
+        extraction.pop("root"), out, views=recipe.views, copies=recipe.copies, progress=progress, **extraction
+    )
     progress.say(
-        f"{recipe.name}: {recipe.view.sentence()}: {done.computed:,} computed, {done.cached:,} cached, and "
+        f"{recipe.name}: {recipe.sentence()}: {done.computed:,} computed, {done.cached:,} cached, and "
         f"{done.computed_copies:,} varied copies"
     )
     features = _same_rows(done.load(), like.features)
@@ -75,7 +77,7 @@ def _said(job: Plan, recipe: Recipe) -> str:
         copies = f", and {job.n_copies} varied copy of each training image" if job.n_copies == 1 else ""
         copies = copies or f", and {job.n_copies} varied copies of each training image"
     return (
-        f"{recipe.model}-{recipe.name} is the recipe {recipe.name}: {recipe.view.sentence()}{copies}; "
+        f"{recipe.model}-{recipe.name} is the recipe {recipe.name}: {recipe.sentence()}{copies}; "
         f"{FOLDS_SAID[job.regime.folds]}. Its selection score is not to be set beside those of random folds."
     )
 
