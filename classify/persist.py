@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 
 from classify.calibration import Calibration
 from classify.errors import ModelError
+from classify.novelty import Novelty
 from classify.trained import TrainedModel, made
 from featex.disk import cannot_write, read_json, write_json
 from featex.errors import InputError, StoreError
@@ -22,6 +23,7 @@ PASSPORT = "passport.json"
 SKOPS = "estimator.skops"
 WEIGHTS = "weights.safetensors"
 # All that we write and skops does not trust by itself: our own, and trees, whose nodes `_check_trees` looks at.
+NOVELTY = "novelty.safetensors"
 TRUSTED = [
     "classify.blocks.BlockScaler",
     "classify.tilewise.Tilewise",
@@ -49,6 +51,8 @@ def save(model: TrainedModel, directory: Path) -> Path:
             passport["estimator"] = model.estimator.get_params()
         elif passport["reads"] != "scores":
             skops_io().dump(model.estimator, temporary / SKOPS)
+        if model.novelty is not None:
+            safetensors.numpy.save_file(model.novelty.arrays(), temporary / NOVELTY)
         write_json(temporary / PASSPORT, passport)
         if target.exists():
             shutil.rmtree(target)
@@ -99,6 +103,9 @@ def load(directory: Path, device: str = "auto") -> TrainedModel:
         else:
             estimator = skops_io().load(directory / SKOPS, trusted=TRUSTED)
             _check_trees(estimator)
+        novelty = None
+        if (directory / NOVELTY).exists():  # models of before have none
+            novelty = Novelty(**safetensors.numpy.load_file(directory / NOVELTY))
         calibration = Calibration(**passport.pop("calibration"))
     except (
         OSError,
@@ -110,7 +117,7 @@ def load(directory: Path, device: str = "auto") -> TrainedModel:
         StoreError,
     ) as error:
         raise StoreError(f"{directory} is damaged ({error}); delete it and make it again") from error
-    return TrainedModel(estimator, calibration, passport, _members(directory, passport, device))
+    return TrainedModel(estimator, calibration, passport, _members(directory, passport, device), novelty)
 
 
 def _members(directory: Path, passport: dict, device: str) -> tuple[TrainedModel, ...]:

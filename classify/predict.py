@@ -11,7 +11,7 @@ from classify.errors import ModelError
 from classify.inputs import read_inputs, read_pixels
 from classify.shortcuts import fact_matrix
 from classify.trained import TrainedModel
-from classify.unsure import Rule
+from classify.unsure import UNSURE, Rule
 from featex.dataset import find_images
 from featex.errors import ImageError, InputError, WeightsError
 from featex.facts import file_facts
@@ -73,7 +73,8 @@ def predict_images(
     -------
     predicted : DataFrame
         A row an image: path, label (the decision), `prob_<class>` for each class, and of a model that was kept with a
-        rule for it `answer`: the decision, or "unsure".
+        rule for it `answer`: the decision, or "unsure". Of a model on features also `unlike`: whether the image is
+        unlike all that it was trained on, where the answer is "unsure" too; see `classify.novelty`.
     failed : DataFrame
         path and reason; for an ensemble, what one of its members cannot read.
 
@@ -186,10 +187,20 @@ def _facts_of(model: TrainedModel, files: list[Path], **_):
     return fact_matrix(pd.DataFrame(rows)) if rows else np.empty(0), reasons
 
 
+def _unlike(model: TrainedModel, X: np.ndarray) -> np.ndarray | None:
+    """Return which images are unlike all that the model was trained on; None where it cannot tell."""
+    return None if model.novelty is None else model.novelty.unlike(X)
+
+
 def _table(model: TrainedModel, paths: list[str], X: np.ndarray, adapt: Adaptation | None) -> pd.DataFrame:
     probabilities, decided = adapt.predict(model, X) if adapt else model.predict(X)
     columns = {f"prob_{name}": probabilities[:, i] for i, name in enumerate(model.classes)}
     # The rule was proven for what the model says by itself
     if (rule := model.passport.get("unsure")) and not adapt:
         columns["answer"] = Rule(**rule).answers(probabilities, model.classes)
+    unlike = _unlike(model, X)
+    if unlike is not None:
+        columns["unlike"] = unlike
+        if "answer" in columns:
+            columns["answer"] = np.where(unlike, UNSURE, columns["answer"])
     return pd.DataFrame({"path": paths, "label": decided, **columns})

@@ -12,6 +12,7 @@ from classify.figures import FIGURES
 from classify.gallery import Gallery, galleries
 from classify.metrics import SCORES, fold_scores, positive_class, score_table
 from classify.notices import differing_images, differing_making, few_groups
+from classify.novelty import novelty_sentences
 from classify.pages import own_files, page_folder, render
 from classify.predictions import Predictions
 from classify.protocol import Protocol, protocol
@@ -92,6 +93,9 @@ def write_report(
             *sections,
         ]
         said["sentences"] += found.opening(said["chosen"], blind)
+        for passport in passports:
+            if passport["name"] == said["chosen"]:
+                said["sentences"] += novelty_sentences(said["chosen"], passport.get("novelty") or {})
         said["sentences"] += [f"{part.title}. {part.sentences[0]}" for part in sections if part.sentences]
         said["sentences"].append(said.pop("why"))
         files = FileNames(*TABLES)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from classify.calibration import Calibration, class_scores
+from classify.novelty import Novelty
 from classify.predictions import Predictions
 
 
@@ -26,12 +27,15 @@ class TrainedModel:
         trials, seconds, seed, versions, created, and the report it belongs to with its notes and command.
     members : tuple of TrainedModel
         What an ensemble combines; its X is what they say, (n_samples, n_members, n_classes). Else empty.
+    novelty : Novelty or None
+        What tells whether an image is unlike all that a model on features was trained on.
     """
 
     estimator: object
     calibration: Calibration
     passport: dict
     members: tuple["TrainedModel", ...] = ()
+    novelty: Novelty | None = None
 
     @property
     def name(self) -> str:

@@ -16,6 +16,7 @@ from classify.calibration import Calibration
 from classify.errors import ModelError
 from classify.inputs import read_inputs
 from classify.metrics import positive_class
+from classify.novelty import fit_novelty, novelty_counts
 from classify.plan import Plan, images_digest, versions
 from classify.predictions import VALIDATION, Predictions
 from classify.provenance import code_sha256, environment
@@ -88,8 +89,18 @@ def tune(
     calibration = Calibration.fit(best.oof, np.searchsorted(classes, job.y))
     histories = [*best.histories, getattr(estimator, "history_", None)]
     passport = _passport(job, best, classes, n_trials, histories, before + time.monotonic() - started)
-    model = TrainedModel(estimator, calibration, passport)
-    return Tuned(model, _predict_all(job, model, best, X))
+    novelty = fit_novelty(X[train], job.parts.units[train], job.seed) if job.spec.reads == "features" else None
+    model = TrainedModel(estimator, calibration, passport, novelty=novelty)
+    predictions = _predict_all(job, model, best, X)
+    if novelty is not None:
+        passport["novelty"] = {name: _novelty(model, job, X, index) for name, index in job.parts.tests.items()}
+    return Tuned(model, predictions)
+
+
+def _novelty(model: TrainedModel, job: Plan, X: np.ndarray, index: np.ndarray) -> dict[str, int]:
+    index = index[job.features.y[index] != ""]
+    wrong = model.predict(X[index])[1] != job.features.y[index]
+    return novelty_counts(model.novelty.unlike(X[index]), wrong)
 
 
 def _search(job: Plan, validation: CrossValidation, storage, timeout, started: float, progress: Progress):
