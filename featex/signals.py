@@ -75,7 +75,7 @@ def spectrum(fine: torch.Tensor) -> torch.Tensor:
     fine : Tensor of shape (n, side, side), float
         The `residual` of luma in 0..255.
     """
-    hann = torch.hann_window(WINDOW, device=fine.device)
+    hann = torch.hann_window(WINDOW, periodic=False, device=fine.device)  # symmetric: mirrors are promised to agree
     windows = fine.unfold(1, WINDOW, WINDOW // 2).unfold(2, WINDOW, WINDOW // 2) * (hann[:, None] * hann)
     waves = torch.fft.rfft2(windows)
     power = torch.log(waves.real.square() + waves.imag.square() + _SILENT_POWER).mean(dim=(1, 2))
