@@ -21,7 +21,7 @@ N_FOLDS = 5
 FOLDS = ("random", "source", "content")
 POOLS = ("mean", "suspicious")
 WEIGHTS = ("none", "source", "content")
-CONTENT_C = 0.003  # of the logistic regression that sees content: weak, for probabilities that are not all 0 and 1
+CONTENT_C = 1.5  # over the number of columns: so weak that probabilities are not all 0 and 1
 LEAST_SOURCE = 20  # images of a source; the score of fewer chooses nothing
 MISLEADING = 1 / 3  # of each class
 LEAST_WEIGHT = 0.02  # of an image whose class its content gives away, before weights are scaled to a mean of 1
@@ -123,7 +123,7 @@ def travelling(labels: np.ndarray, sources: np.ndarray, content: np.ndarray | No
         return len(counts) > 1 and counts.min() >= LEAST_SOURCE
 
     if all(several(label) for label in np.unique(labels)):
-        return Regime("source")
+        return Regime("source", content=content)
     return USUAL if content is None else Regime("content", content=content)
 
 
@@ -170,7 +170,7 @@ def _unexpected(y: np.ndarray, content: np.ndarray) -> np.ndarray:
     n_folds = min(5, np.unique(y, return_counts=True)[1].min())
     if n_folds < 2:
         raise DataError("a class has one training image, so images cannot be weighed by content; add images")
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=CONTENT_C, max_iter=2000))
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=CONTENT_C / content.shape[1], max_iter=2000))
     expected = cross_val_predict(model, content.astype(np.float64), y, cv=n_folds, method="predict_proba")
     own = expected[np.arange(len(y)), np.searchsorted(np.unique(y), y)]
     return 1 - own

@@ -185,7 +185,9 @@ def travel(
 
             def run(choice: Choice, X=X, copies=copies, widths=widths) -> dict:
                 def fitted(rows):
-                    weights = weigh.weights(y[rows], sources[rows], train[rows])
+                    weights = None
+                    if choice.training == "content weights":
+                        weights = weigh.weights(y[rows], sources[rows], train[rows])
                     return _fit(choice, X[train[rows]], copies[train[rows]], y[rows], weights, widths)
 
                 return _judge(fitted, X, copies, y, train, pairs, told_by, tests)
@@ -206,7 +208,7 @@ def _fit(choice: Choice, X, copies, y, weights, widths):
         estimator = RBFSVC(C_SVM, GAMMA / X.shape[1], blocks=widths)
     else:
         estimator = make_pipeline(BlockScaler(widths), LogisticRegression(C=C_LOGREG, max_iter=2000))
-    return estimator.fit(X, y, **weighted(estimator, weights if choice.training == "content weights" else None))
+    return estimator.fit(X, y, **weighted(estimator, weights))
 
 
 def _judge(fitted, X, copies, y, train, pairs, told_by, tests) -> dict:
@@ -263,11 +265,10 @@ def _effects(both: dict[Choice, np.ndarray], n_folds: int) -> pd.DataFrame:
         for taken in dict.fromkeys(getattr(choice, what) for choice in both):
             if taken == against:
                 continue
-            matched = [
-                both[choice] - both[Choice(**{**vars(choice), what: against})]
-                for choice in both
-                if getattr(choice, what) == taken
-            ]
+            pairs = [(one, Choice(**{**vars(one), what: against})) for one in both if getattr(one, what) == taken]
+            matched = [both[one] - both[other] for one, other in pairs if other in both]
+            if not matched:
+                continue
             found = corrected_t(np.mean(matched, axis=0), 1 / (n_folds - 1))
             ends = {"gain": found["difference"], "low": found["difference_low"], "high": found["difference_high"]}
             rows.append({"what": what, "taken": taken, "against": against, **ends, "pairs": len(matched)})

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from classify.errors import DataError
-from classify.splits import folds, independent_units, inner_split, partition
+from classify.splits import folds, folds_by_content, folds_by_source, independent_units, inner_split, partition
 
 
 def rows_of(**columns):
@@ -186,3 +186,74 @@ def test_few_large_groups_give_one_of_them_to_validation():
 )
 def test_inner_split_is_none_where_there_is_too_little(codes, groups):
     assert inner_split(codes, groups, 0.15, 0) is None
+
+
+def test_every_source_is_held_out_once_and_trains_for_the_others():
+    y = np.array((["ai"] * 30) + (["real"] * 20))
+    sources = np.array((["a"] * 10) + (["b"] * 10) + (["c"] * 10) + (["x"] * 10) + (["y"] * 10))
+    pairs = folds_by_source(y, np.arange(50), sources, seed=0)
+    assert len(pairs) == 3
+    assert [sorted(set(sources[judged])) for _, judged in pairs] == [["a", "x"], ["b", "y"], ["c", "x"]]
+    for train, judged in pairs:
+        assert not set(sources[train]) & set(sources[judged])
+        assert set(y[train]) == {"ai", "real"}
+
+
+def test_a_class_of_one_source_is_parted_by_its_units():
+    y = np.array((["ai"] * 20) + (["real"] * 20))
+    sources = np.array((["a"] * 10) + (["b"] * 10) + (["camera"] * 20))
+    units = np.concatenate([np.arange(20), 100 + np.arange(20) // 2])
+    pairs = folds_by_source(y, units, sources, seed=0)
+    judged = np.concatenate([rows for _, rows in pairs])
+    assert sorted(judged) == list(range(40))
+    for train, rows in pairs:
+        assert not set(units[train]) & set(units[rows])
+        assert (y[rows] == "real").sum() == 10
+
+
+def test_a_group_in_two_sources_trains_for_neither():
+    y = np.array(["ai", "real"] * 10)
+    sources = np.array((["a"] * 10) + (["b"] * 10))
+    units = np.arange(20)
+    units[[0, 18]] = 99
+    for train, judged in folds_by_source(y, units, sources, seed=0):
+        assert not set(units[train]) & set(units[judged])
+        assert len(train) == 9
+
+
+def test_sources_that_cannot_be_held_out_are_an_error_with_a_way_out():
+    y = np.array(["ai", "real"] * 5)
+    with pytest.raises(DataError, match="--folds content"):
+        folds_by_source(y, np.arange(10), y, seed=0)
+
+
+def content(n=120, seed=0):
+    """Twelve kinds of pictures, as many as three folds have clusters, each in both classes."""
+    rng = np.random.default_rng(seed)
+    kind = np.arange(n) % 12
+    return kind, np.eye(12)[kind] * 30 + rng.normal(size=(n, 12)), np.array(["ai", "real"])[rng.integers(0, 2, n)]
+
+
+def test_content_that_is_judged_was_not_trained_on():
+    kind, X, y = content()
+    pairs = folds_by_content(y, np.arange(120), X, 3, seed=0)
+    assert sorted(np.concatenate([judged for _, judged in pairs])) == list(range(120))
+    assert [len(set(kind[train]) & set(kind[judged])) for train, judged in pairs] == [0, 0, 0]
+    assert all(len(set(kind[judged])) == 12 for _, judged in folds(y, np.arange(120), 3, seed=0))
+
+
+def test_groups_are_not_parted_by_content():
+    _, X, y = content()
+    units = np.arange(120) // 2
+    for train, judged in folds_by_content(y, units, X, 3, seed=0):
+        assert not set(units[train]) & set(units[judged])
+
+
+def test_few_images_and_content_that_is_the_class_are_refused():
+    _, X, y = content(n=12)
+    with pytest.raises(DataError, match="too few"):
+        folds_by_content(y, np.arange(12), X, 3, seed=0)
+    y = np.repeat(["ai", "real"], 60)
+    apart = np.where(y == "ai", 50.0, -50.0)[:, None] + np.random.default_rng(0).normal(size=(120, 4))
+    for train, judged in folds_by_content(y, np.arange(120), apart, 3, seed=0):  # clusters of one class, well mixed
+        assert set(y[train]) == set(y[judged]) == {"ai", "real"}

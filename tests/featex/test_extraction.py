@@ -14,6 +14,8 @@ from PIL import Image
 
 from featex import extract, load_features
 from featex import extract as extract_function
+from featex.cache import content_key
+from featex.copies import copy_keys, varied
 from featex.errors import InputError, StoreError, WeightsError
 from featex.facts import FACTS
 from featex.features import find_set, verify
@@ -47,7 +49,7 @@ class FakeExtractor:
 
 @pytest.fixture(autouse=True)
 def fake(monkeypatch):
-    monkeypatch.setattr(module, "Extractor", FakeExtractor)
+    monkeypatch.setattr(module, "extractor_for", FakeExtractor)
     return FakeExtractor
 
 
@@ -102,6 +104,46 @@ def test_an_unchanged_second_run_reads_no_image(data, tmp_path, monkeypatch):
     done = run(data, tmp_path)
     assert (done.found, done.cached, done.computed, done.failed) == (38, 37, 0, 1)
     assert done.stored.failed_path.exists()
+
+
+def test_every_training_image_has_its_varied_copies_and_no_other_image_has(data, tmp_path, fake):
+    done = run(data, tmp_path, copies=2)
+    features = done.load()
+    assert fake.decoded == 38 + 2 * 24
+    assert (done.computed, done.computed_copies, done.cached) == (38, 48, 0)
+    assert features.copies.shape == (38, 2, 3)
+    train = (features.rows["split"] == "train").to_numpy()
+    assert np.isnan(features.copies[~train]).all()
+    for row in np.flatnonzero(train):
+        keys = copy_keys(features.rows["key"][row], 2)
+        expected = [varied(np.array(Image.open(features.paths[row])), key).mean(axis=(0, 1)) for key in keys]
+        np.testing.assert_allclose(features.copies[row], expected, rtol=1e-6)
+
+
+def test_copies_that_are_there_are_not_made_again_and_more_are_added(data, tmp_path, fake):
+    run(data, tmp_path, copies=1)
+    done = run(data, tmp_path, copies=1)
+    assert (done.computed, done.computed_copies, fake.decoded) == (0, 0, 0)
+    done = run(data, tmp_path, copies=3)
+    assert (done.computed, done.computed_copies) == (0, 48)
+    assert done.load().copies.shape == (38, 3, 3)
+    assert run(data, tmp_path).load().copies is None
+
+
+def test_an_image_whose_copy_cannot_be_used_is_listed(data, tmp_path, monkeypatch):
+    compute = FakeExtractor.__call__
+    key = copy_keys(content_key((data / "train/ai/003.jpg").read_bytes()), 1)[0]
+    bad = varied(np.array(Image.open(data / "train/ai/003.jpg")), key).mean(axis=(0, 1))
+
+    def spoil(self, batch):
+        vectors = compute(self, batch)
+        vectors[np.isclose(vectors, bad).all(axis=1)] = np.nan
+        return vectors
+
+    monkeypatch.setattr(FakeExtractor, "__call__", spoil)
+    done = run(data, tmp_path, copies=1)
+    assert (done.failed, len(done.load().X)) == (1, 37)
+    assert pd.read_csv(done.stored.failed_path)["path"].tolist() == ["train/ai/003.jpg"]
 
 
 def test_a_renamed_copy_of_the_folder_is_not_computed(data, tmp_path, fake):

@@ -1,0 +1,65 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from classify.adapted import Adaptation, adaptation
+from classify.alignment import Alignment
+from classify.errors import ModelError
+from classify.plan import plan
+from classify.predict import predict_set
+from classify.tuning import tune
+from featex import extract
+
+
+@pytest.fixture
+def model(make_features):
+    return tune(plan("logreg", make_features(n=80, shift=6.0), trials=1, n_folds=3)).model
+
+
+def test_an_aligned_source_is_told_apart_where_it_was_not(model, make_features):
+    features = make_features(n=80, shift=6.0, seed=1)
+    moved = replace(features, X=features.X * 3 + 40)
+    right = (predict_set(model, moved)["label"].to_numpy() == features.y).mean()
+    align = Adaptation(Alignment.fit(make_features(n=80, shift=6.0).X, "mean"))
+    aligned = predict_set(model, moved, adapt=align)
+    assert right < 0.6
+    assert (aligned["label"].to_numpy() == features.y).mean() > 0.95
+
+
+def test_a_share_moves_the_threshold_and_leaves_the_order(model, make_features):
+    features = make_features(n=80, shift=6.0, seed=1)
+    plain, shifted = predict_set(model, features), predict_set(model, features, adapt=Adaptation(share=0.25))
+    assert (shifted["label"] == "ai").mean() == pytest.approx(0.25, abs=0.01)
+    assert (np.diff(shifted["prob_ai"].to_numpy()[plain["prob_ai"].argsort()]) >= 0).all()
+
+
+def test_what_is_adapted_has_no_answer_that_was_proven_for_something_else(model, make_features):
+    rule = {"target": 0.05, "confidence": 0.95, "least": 0.6, "unit": "image", "n": 10, "tested": 10, "wrong": 0.0}
+    model.passport["unsure"] = rule
+    features = make_features(n=80)
+    assert "answer" in predict_set(model, features)
+    assert "answer" not in predict_set(model, features, adapt=Adaptation(share=0.5))
+
+
+def test_nothing_asked_for_is_nothing(model):
+    assert adaptation(model, "none", None, Path("nowhere")) is None
+
+
+def test_training_features_are_looked_for(data, tmp_path, weights_file):
+    features = extract(data, tmp_path / "features", weights=weights_file, device="cpu").load()
+    model = tune(plan("logreg", features, trials=1, n_folds=3)).model
+    found = adaptation(model, "mean", 0.5, tmp_path / "features")
+    np.testing.assert_allclose(found.alignment.mean, features.X[features.rows["split"] == "train"].mean(0), rtol=1e-5)
+    with pytest.raises(ModelError, match="have gone"):
+        adaptation(model, "mean", None, tmp_path / "elsewhere")
+
+
+def test_what_cannot_be_adapted_is_refused(model, make_features):
+    three = tune(plan("logreg", make_features(classes=("a", "b", "c")), trials=1, n_folds=3)).model
+    with pytest.raises(ModelError, match="between two"):
+        adaptation(three, "none", 0.5, Path("nowhere"))
+    blind = replace(model, passport={**model.passport, "reads": "pixels"})
+    with pytest.raises(ModelError, match="read features"):
+        adaptation(blind, "mean", None, Path("nowhere"))

@@ -1,0 +1,80 @@
+import pytest
+
+from classify import persist
+from featex.errors import InputError
+from featex.progress import Progress
+from pipelines.compare import compare
+
+
+class Listener(Progress):
+    def __init__(self):
+        self.lines = []
+
+    def say(self, line):
+        self.lines.append(line)
+
+
+@pytest.fixture
+def run(data, tmp_path, weights_file, write_images):
+    for tint, label in ((0, "ai"), (120, "real")):  # enough for folds by content
+        write_images(data / "train" / label, 40, tint=tint, seed=9)
+
+    def run(**options):
+        listener = Listener()
+        options = {"n_folds": 3, "trials": 1, "audited": False, "weights": weights_file, "device": "cpu", **options}
+        page = compare(data, only=["svm"], project=tmp_path, progress=listener, features_recipe="robust", **options)
+        return (
+            page.read_text(),
+            listener.lines,
+            {p["name"]: p for p in persist.passports(tmp_path / "artifacts/models")},
+        )
+
+    return run
+
+
+def test_the_robust_recipe_stands_beside_the_default_and_the_page_says_what_it_is(run, tmp_path):
+    page, _, passports = run()
+    robust, usual = passports["svm-robust-images"], passports["svm-images"]
+    assert usual["extractor"]["n_features"] == 512
+    assert len(robust["extractor"]["parts"]) == 2
+    assert robust["regime"]["copies"] == 1
+    assert robust["regime"]["folds"] in ("content", "random")
+    assert robust["data"]["images"] == usual["data"]["images"]
+    for words in (
+        "svm-robust is the recipe robust",
+        "5 squares at its own resolution",
+        "varied copy",
+        "selection score",
+    ):
+        assert words in page
+    run_again = run()
+    assert "svm-robust-images: done before" in run_again[1]
+
+
+def test_what_was_trained_can_be_asked_about_an_image(run, data, tmp_path, weights_file):
+    from classify.predict import predict_images
+
+    run()
+    model = persist.load(tmp_path / "artifacts/models/svm-robust-images")
+    table, failed = predict_images(
+        model, [data / "wild"], cache=tmp_path / "artifacts/features", weights=weights_file, device="cpu"
+    )
+    assert len(table) == 6
+    assert failed.empty
+
+
+def test_sources_are_held_out_where_there_are_several(run, data, write_images):
+    for label, tint in (("ai", 0), ("real", 120)):
+        for seed, source in enumerate(("one", "two")):
+            write_images(data / "train" / label / source, 24, tint=tint, seed=seed + 20)
+        for path in (data / "train" / label).glob("*.jpg"):
+            path.unlink()
+    _, _, passports = run()
+    assert passports["svm-robust-images"]["regime"]["folds"] == "source"
+    assert passports["svm-robust-images"]["cv"]["n_folds"] == 2
+
+
+def test_an_unknown_recipe_is_refused_before_any_work(data, tmp_path):
+    with pytest.raises(InputError, match="robust"):
+        compare(data, project=tmp_path, features_recipe="sturdy")
+    assert not (tmp_path / "artifacts").exists()
