@@ -22,11 +22,11 @@ def content_of(features: Features, stored: Iterable[StoredSet] = ()) -> np.ndarr
     stored : iterable of StoredSet
         Sets to look among, such as all on disk.
     """
-    if _sees_content(features.extractor):
+    if sees_content(features.extractor):
         return features.X
     digest = images_digest(features.rows)
     for other in stored:
-        if _sees_content(other.extractor()) and images_digest(other.read()[0]) == digest:
+        if sees_content(other.extractor()) and images_digest(other.read()[0]) == digest:
             found = other.load()
             at = {path: row for row, path in enumerate(found.rows["path"])}
             return found.X[[at[path] for path in features.rows["path"]]]
@@ -38,5 +38,6 @@ def content_of(features: Features, stored: Iterable[StoredSet] = ()) -> np.ndarr
     return None
 
 
-def _sees_content(extractor: dict) -> bool:
+def sees_content(extractor: dict) -> bool:
+    """Return whether an extractor's features are those of the whole image's penultimate layer alone."""
     return not extractor.get("view") and "parts" not in extractor

@@ -189,6 +189,7 @@ def verify(directory: Path) -> Iterator[str]:
         for path in sorted(extractor_dir.glob(f"sets/*{SUFFIX}")):
             try:
                 rows, _ = StoredSet(path).read()
+                n_copies = StoredSet(path).n_copies
             except StoreError as error:
                 yield str(error)
                 continue
@@ -196,6 +197,9 @@ def verify(directory: Path) -> Iterator[str]:
                 yield f"{path}: {row.path} stands on two rows"
             for row in rows[[key not in cache for key in rows["key"]]].itertuples():
                 yield f"{path}: {row.path} has no vector"
+            for row in rows[is_copied(rows)].itertuples() if n_copies else ():
+                if not all(key in cache for key in copy_keys(row.key, n_copies)):
+                    yield f"{path}: {row.path} lacks a varied copy's vector"
 
 
 def export(features: Features, path: Path) -> None:

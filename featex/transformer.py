@@ -17,6 +17,8 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):
     ----------
     backbone, weights, device, batch_size
         As `featex.extractor.Extractor` takes them.
+    recipe : str
+        A name in `featex.recipes.RECIPES`; varied copies are for training sets on disk, and not made here.
     cache : path, optional
         A folder such as artifacts/features, where vectors are looked up first and kept; None keeps nothing.
 
@@ -32,19 +34,19 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):
         weights: str = "imagenet",
         device: str = "auto",
         batch_size: int | None = None,
+        recipe: str = "default",
         cache: str | Path | None = None,
     ):
         self.backbone = backbone
         self.weights = weights
         self.device = device
         self.batch_size = batch_size
+        self.recipe = recipe
         self.cache = cache
 
     def fit(self, X: Sequence[str | Path], y=None) -> "FeatureExtractor":
-        """Look the backbone up; the data are not used."""
-        from featex.backbones import get_backbone
-
-        self.n_features_out_ = get_backbone(self.backbone).n_features
+        """Look backbone and weights up; the data are not used."""
+        self.n_features_out_ = self._extractor().n_features
         return self
 
     def transform(self, X: Sequence[str | Path]) -> np.ndarray:
@@ -56,9 +58,8 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):
             If a file cannot be used: a transformer cannot leave a row out.
         """
         from featex.embedding import embed, open_cache
-        from featex.extractor import Extractor
 
-        extractor = Extractor(self.backbone, self.weights, self.device, self.batch_size)
+        extractor = self._extractor()
         paths = [Path(path) for path in X]
         with tempfile.TemporaryDirectory() as nowhere:
             cache = open_cache(extractor, self.cache or nowhere)
@@ -66,6 +67,12 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):
             for row, reason in embedding.reasons.items():
                 raise ImageError(f"{paths[row]}: {reason}; leave it out of X")
             return cache.get(embedding.keys)
+
+    def _extractor(self):
+        from featex.extractor import extractor_for
+        from featex.recipes import choose
+
+        return extractor_for(choose(self.recipe).views, self.backbone, self.weights, self.device, self.batch_size)
 
     def __sklearn_is_fitted__(self) -> bool:
         return True

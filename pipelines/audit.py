@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from classify.content import sees_content
 from classify.plan import images_digest
 from featex.errors import InputError, unknown
 from featex.extraction import extract
 from featex.facts import FACTS
-from featex.features import StoredSet, find_set
+from featex.features import StoredSet, find_set, stored_sets
 from featex.folders import count
 from featex.layout import AUDITS, FEATURES, LOOKS
 from featex.progress import Progress
@@ -93,7 +94,8 @@ def audit(
     ----------
     target : path, str or StoredSet, optional
         A folder in one of the layouts that `featex.dataset.find_images` knows, whose features are extracted where they
-        are not there yet; or the name of a set of features. By default the newest set.
+        are not there yet; or the name of a set of features. By default the newest set. Of several extractors' sets of
+        that name, the newest whose features see content is taken.
     only : sequence of str
         Names in `CHECKS`; none stands for all.
     backbone, weights, device, name, **dataset_options
@@ -148,11 +150,15 @@ def titles(findings: Sequence[Finding]) -> dict[str, str]:
 
 def _stored(name: str | Path | None, project: Path) -> StoredSet:
     try:
-        return find_set(project / FEATURES, name if name is None else str(name))
+        stored = find_set(project / FEATURES, name if name is None else str(name))
     except InputError as error:
         if name is None:
             raise
         raise InputError(f"{str(name)!r} is no folder, and {error}") from error
+    if "/" in str(name) or sees_content(stored.extractor()):
+        return stored
+    others = [other for other in stored_sets(project / FEATURES) if other.name == stored.name]
+    return next((other for other in reversed(others) if sees_content(other.extractor())), stored)
 
 
 def _subject(stored: StoredSet, looks: Path, seed: int, progress: Progress) -> Subject:

@@ -130,6 +130,14 @@ def test_copies_that_are_there_are_not_made_again_and_more_are_added(data, tmp_p
     assert run(data, tmp_path).load().copies is None
 
 
+def test_a_lost_copy_is_found_by_verify(data, tmp_path):
+    done = run(data, tmp_path, copies=1)
+    assert not list(verify(tmp_path / "features"))
+    rows, root = done.stored.read()
+    done.stored.write(rows, root, 2)  # as if a second copy had been made
+    assert len(list(verify(tmp_path / "features"))) == 24
+
+
 def test_an_image_whose_copy_cannot_be_used_is_listed(data, tmp_path, monkeypatch):
     compute = FakeExtractor.__call__
     key = copy_keys(content_key((data / "train/ai/003.jpg").read_bytes()), 1)[0]

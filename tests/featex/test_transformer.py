@@ -6,6 +6,7 @@ from sklearn.pipeline import make_pipeline
 
 from featex import FeatureExtractor, extract
 from featex.errors import ImageError
+from featex.recipes import choose
 
 
 def test_it_gives_the_features_that_extract_keeps(tmp_path, weights_file, write_images):
@@ -20,6 +21,17 @@ def test_it_is_a_step_of_a_pipeline(tmp_path, weights_file, write_images):
     steps = make_pipeline(FeatureExtractor(weights=weights_file, cache=tmp_path / "cache"), LogisticRegression())
     y = ["a"] * 4 + ["b"] * 4
     assert list(steps.fit(paths, y).predict(paths)) == y
+
+
+def test_a_recipe_takes_its_columns(tmp_path, weights_file, write_images):
+    paths = write_images(tmp_path / "images", 2)
+    step = FeatureExtractor(weights=weights_file, device="cpu", recipe="robust")
+    X = step.fit_transform(paths)
+    kept = extract(
+        tmp_path / "images", tmp_path / "out", views=choose("robust").views, weights=weights_file, device="cpu"
+    )
+    np.testing.assert_array_equal(X, kept.load().X)
+    assert step.n_features_out_ == X.shape[1] == 695
 
 
 def test_clone_is_exact():

@@ -4,8 +4,11 @@ import pytest
 from PIL import Image
 
 from featex.errors import InputError
+from featex.extraction import extract
 from featex.features import find_set
+from featex.layout import FEATURES
 from featex.progress import Progress
+from featex.views import View
 from pipelines import cli
 from pipelines import shortcuts as shortcuts_room
 from pipelines.audit import CHECKS, audit
@@ -76,6 +79,14 @@ def test_only_the_checks_that_are_asked_for_are_made(run):
     assert np.isnan(done.shortcut)
     with pytest.raises(InputError, match="unknown check 'leak'; did you mean 'leaks'"):
         run(only=("leak",))
+
+
+def test_of_sets_of_one_name_that_which_sees_content_is_audited(run, data, tmp_path, weights_file):
+    run()
+    extract(data, tmp_path / FEATURES, views=[View("crop", inputs=("spectrum",))], device="cpu")
+    assert "weights none" not in run(target=None).page.read_text()
+    signals = next((tmp_path / FEATURES).glob("signals-*")).name
+    assert "weights none" in run(target=f"{signals}/images").page.read_text()
 
 
 def test_neither_a_folder_nor_a_set_is_refused(run):
