@@ -1,6 +1,9 @@
 """What tests share: small folders of images, and real data and weights where the environment names them."""
 
 import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run side by side, one process a core
+
 from io import BytesIO
 from pathlib import Path
 
@@ -15,7 +18,7 @@ from featex.backbones import BACKBONES
 from featex.facts import file_facts
 from featex.weights import find_weights, load_weights
 
-torch.set_num_threads(2)
+torch.set_num_threads(1)
 
 
 def pytest_collection_modifyitems(items):

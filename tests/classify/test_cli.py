@@ -6,6 +6,7 @@ import pytest
 
 from classify import cli, persist
 from featex import extract, layout
+from featex.views import View
 
 
 @pytest.fixture
@@ -173,3 +174,31 @@ def test_a_net_is_trained_by_its_recipe_with_the_choices_made(classify, extracte
     assert list((tmp_path / layout.STUDIES).glob("*.training")) == []  # done with
     code, _, err = classify("tune", "--model", "resnet18", "--recipe", "lr=0.01", "--trials", 2)
     assert (code, err) == (1, "Error: lr is searched for in 2 trials; leave it out, or take 0 trials\n")
+
+
+def test_sets_are_joined_and_tuned_on_folds_that_hold_out_content(classify, extracted, data, tmp_path, weights_file):
+    view = View("crop", inputs=("spectrum",))
+    signals = extract(data, tmp_path / layout.FEATURES, views=[view], copies=1, weights=weights_file, device="cpu")
+    names = [f"{done.stored.extractor_dir.name}/images" for done in (extracted, signals)]
+    options = ["--features", names[0], "--features", names[1], "--weigh", "content", "--folds", "2", "--trials", 1]
+    code, out, _ = classify("tune", "--model", "svm", *options, "--name", "both")
+    assert code == 0, out
+    passport = json.loads((tmp_path / "artifacts/models/both/passport.json").read_text())
+    assert passport["extractor"]["n_features"] == 512 + 289
+    assert passport["settings"]["blocks"] == [512, 289]
+    assert passport["regime"]["weigh"] == "content"
+    code, out, _ = classify("predict", "both", data / "wild", "--share", "0.5", "--weights", weights_file)
+    assert code == 0
+    assert [line.split(",")[1] for line in out.splitlines()[1:]].count("ai") == 3
+    code, _, err = classify("tune", "--model", "svm", "--folds", "sauce")
+    assert code == 1
+    assert "source" in err
+
+
+def test_aligning_takes_a_model_on_features_that_are_still_there(classify, extracted, data, tmp_path):
+    classify("tune", "--model", "logreg", "--trials", 1, "--folds", 3)
+    code, _, err = classify("predict", "logreg-images", data / "wild", "--align", "mean")
+    assert (code, "6 images are too few" in err) == (1, True)
+    code, out, _ = classify("predict", "logreg-images", data / "train", "--align", "coral")
+    assert code == 0
+    assert len(out.splitlines()) == 25

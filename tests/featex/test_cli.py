@@ -97,3 +97,19 @@ def test_what_is_wrong_with_options_is_said_before_work(featex, data, tmp_path):
         assert (code, out) == (1, "")
         assert sentence in err
         assert not (tmp_path / "artifacts").exists(), arguments
+
+
+def test_extract_takes_views_and_recipes_and_says_what_it_takes(featex, data):
+    code, out, _ = featex(
+        "extract", data, "--device", "cpu", "--view", "tiles", "--tiles", 2, "--input", "spectrum, rgb"
+    )
+    assert code == 0
+    assert "2 squares at its own resolution, averaged: penultimate of rgb, spectrum (801 columns)" in out
+    code, out, _ = featex("extract", data, "--device", "cpu", "--recipe", "robust", "--name", "robust")
+    assert code == 0
+    assert "(695 columns)" in out
+    assert "Varied copies of training images: 1 each; 24 computed now" in out
+    code, _, err = featex("extract", data, "--recipe", "robust", "--view", "crop")
+    assert (code, "joins several views" in err) == (1, True)
+    code, _, err = featex("extract", data, "--layers", "layer9")
+    assert (code, "layer" in err) == (1, True)
