@@ -12,7 +12,7 @@ import safetensors.numpy
 from safetensors import SafetensorError
 
 from classify.calibration import Calibration
-from classify.errors import ModelError
+from classify.errors import DataError, ModelError
 from classify.novelty import Novelty
 from classify.trained import TrainedModel, made
 from featex.disk import cannot_write, read_json, write_json
@@ -22,8 +22,8 @@ FORMAT = 1
 PASSPORT = "passport.json"
 SKOPS = "estimator.skops"
 WEIGHTS = "weights.safetensors"
-# All that we write and skops does not trust by itself: our own, and trees, whose nodes `_check_trees` looks at.
 NOVELTY = "novelty.safetensors"
+# All that we write and skops does not trust by itself: our own, and trees, whose nodes `_check_trees` looks at.
 TRUSTED = [
     "classify.blocks.BlockScaler",
     "classify.tilewise.Tilewise",
@@ -104,8 +104,8 @@ def load(directory: Path, device: str = "auto") -> TrainedModel:
             estimator = skops_io().load(directory / SKOPS, trusted=TRUSTED)
             _check_trees(estimator)
         novelty = None
-        if (directory / NOVELTY).exists():  # models of before have none
-            novelty = Novelty(**safetensors.numpy.load_file(directory / NOVELTY))
+        if "novelty" in passport or (directory / NOVELTY).exists():  # models of before have neither
+            novelty = Novelty.from_arrays(safetensors.numpy.load_file(directory / NOVELTY))
         calibration = Calibration(**passport.pop("calibration"))
     except (
         OSError,
@@ -113,6 +113,7 @@ def load(directory: Path, device: str = "auto") -> TrainedModel:
         KeyError,
         TypeError,  # also skops' UntrustedTypesFoundException
         SafetensorError,
+        DataError,
         ModelError,
         StoreError,
     ) as error:

@@ -1,6 +1,6 @@
 """Images, or a feature set, through a trained model."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +30,8 @@ def predict_set(
         If the features are not those of the extractor that the model, or a member of an ensemble, was trained on.
     """
     X = _set_inputs(model, features, progress or Progress())
-    return _table(model, [str(path) for path in features.paths], X, adapt).assign(split=features.rows["split"])
+    unlike = _unlike(model, lambda _: features.X)
+    return _table(model, [str(path) for path in features.paths], X, adapt, unlike).assign(split=features.rows["split"])
 
 
 def _set_inputs(model: TrainedModel, features: Features, progress: Progress) -> np.ndarray:
@@ -73,8 +74,9 @@ def predict_images(
     -------
     predicted : DataFrame
         A row an image: path, label (the decision), `prob_<class>` for each class, and of a model that was kept with a
-        rule for it `answer`: the decision, or "unsure". Of a model on features also `unlike`: whether the image is
-        unlike all that it was trained on, where the answer is "unsure" too; see `classify.novelty`.
+        rule for it `answer`: the decision, or "unsure". Of a model on features, or an ensemble with one, also `unlike`:
+        whether the image is unlike all that it, or one of its members, was trained on, where the answer is "unsure"
+        too; see `classify.novelty`.
     failed : DataFrame
         path and reason; for an ensemble, what one of its members cannot read.
 
@@ -86,14 +88,18 @@ def predict_images(
         If the weights are not those that the model was trained with.
     """
     files = _files(paths)
-    X, reasons = _inputs(model, files, cache=cache, weights=weights, device=device, progress=progress or Progress())
+    options = {"cache": cache, "weights": weights, "device": device, "progress": progress or Progress()}
+    X, reasons = _inputs(model, files, **options)
     failed = pd.DataFrame(
         [(str(files[i]), reason) for i, reason in sorted(reasons.items())], columns=["path", "reason"]
     )
     if len(failed) == len(files):
         row = failed.iloc[0]
         raise InputError(f"none of the {len(files):,} images can be used ({row.path}: {row.reason})")
-    return _table(model, [str(path) for i, path in enumerate(files) if i not in reasons], X, adapt), failed
+    usable = [path for i, path in enumerate(files) if i not in reasons]
+    # What members read is in the cache by now
+    unlike = _unlike(model, lambda one: X if one is model else _inputs(one, usable, **options)[0])
+    return _table(model, [str(path) for path in usable], X, adapt, unlike), failed
 
 
 def _files(paths: Sequence[str | Path]) -> list[Path]:
@@ -187,18 +193,28 @@ def _facts_of(model: TrainedModel, files: list[Path], **_):
     return fact_matrix(pd.DataFrame(rows)) if rows else np.empty(0), reasons
 
 
-def _unlike(model: TrainedModel, X: np.ndarray) -> np.ndarray | None:
-    """Return which images are unlike all that the model was trained on; None where it cannot tell."""
-    return None if model.novelty is None else model.novelty.unlike(X)
+def _unlike(model: TrainedModel, read: Callable[[TrainedModel], np.ndarray]) -> np.ndarray | None:
+    """Return which images are unlike all that a model, or one of its members, was trained on; None if none can tell.
+
+    `read` returns the features that the model, or a member, reads of the images.
+    """
+    said, features = [], {}
+    for one in (model, *model.members):
+        if one.novelty is not None:
+            source = one.passport["extractor"]["fingerprint"]
+            features[source] = read(one) if source not in features else features[source]
+            said.append(one.novelty.unlike(features[source]))
+    return np.any(said, axis=0) if said else None
 
 
-def _table(model: TrainedModel, paths: list[str], X: np.ndarray, adapt: Adaptation | None) -> pd.DataFrame:
+def _table(
+    model: TrainedModel, paths: list[str], X: np.ndarray, adapt: Adaptation | None, unlike: np.ndarray | None
+) -> pd.DataFrame:
     probabilities, decided = adapt.predict(model, X) if adapt else model.predict(X)
     columns = {f"prob_{name}": probabilities[:, i] for i, name in enumerate(model.classes)}
     # The rule was proven for what the model says by itself
     if (rule := model.passport.get("unsure")) and not adapt:
         columns["answer"] = Rule(**rule).answers(probabilities, model.classes)
-    unlike = _unlike(model, X)
     if unlike is not None:
         columns["unlike"] = unlike
         if "answer" in columns:

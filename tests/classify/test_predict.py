@@ -157,6 +157,32 @@ def test_an_image_that_one_member_cannot_read_is_left_out_and_listed(ensemble, f
     np.testing.assert_allclose(table["prob_ai"], whole.loc[table["path"], "prob_ai"], atol=1e-6)
 
 
+def test_an_ensemble_tells_unlike_images_by_their_own_rows_where_others_are_left_out(
+    ensemble, features, data, tmp_path, monkeypatch
+):
+    from classify import predict
+
+    vote, _ = ensemble(tuned("svm", features, trials=1), tuned("lenet5", features, max_epochs=1, device="cpu"))
+    svm, net = vote.members
+    first = features.X[:, 0]
+    middle = np.median(first[[str(path).startswith(str(data / "wild")) for path in features.paths]])
+    picky = type("Picky", (), {"unlike": lambda self, X: X[:, 0] > middle})()
+    vote = replace(vote, members=(replace(svm, novelty=picky), net))
+    read = predict._pixels_of
+
+    def blind(model, files, **options):
+        X, reasons = read(model, files, **options)
+        return X[1:], {0: "too dark for a net", **reasons}
+
+    monkeypatch.setattr(predict, "_pixels_of", blind)
+    (data / "wild/real/001.jpg").write_bytes(b"no image")
+    table, failed = predict_images(vote, [data / "wild"], cache=tmp_path / "features", device="cpu")
+    assert len(failed) == 2
+    unlike = dict(zip(map(str, features.paths), first > middle, strict=True))
+    assert table["unlike"].tolist() == [unlike[path] for path in table["path"]]
+    assert 0 < table["unlike"].mean() < 1
+
+
 def test_when_no_image_can_be_used_by_all_members_it_is_an_error(ensemble, features, tmp_path):
     vote, _ = ensemble(tuned("logreg", features, trials=1), tuned("svm", features, trials=1))
     (tmp_path / "a.jpg").write_bytes(b"no image")

@@ -42,8 +42,8 @@ def test_a_model_is_kept_with_the_rule_by_which_it_answers_unsure(make_features,
     assert rule == fit(tuned.predictions)
     assert rule.least is not None
     table = predict_set(model, features)
-    probabilities = table[[f"prob_{label}" for label in model.classes]].max(axis=1)
-    assert (table["answer"] == table["label"].where(probabilities >= rule.least, "unsure")).all()
+    answered = (table[[f"prob_{label}" for label in model.classes]].max(axis=1) >= rule.least) & ~table["unlike"]
+    assert (table["answer"] == table["label"].where(answered, "unsure")).all()
 
 
 def test_a_report_is_on_the_models_of_the_newest_data(make_features, tmp_path, shelf):
