@@ -57,6 +57,8 @@ def save(model: TrainedModel, directory: Path) -> Path:
         if target.exists():
             shutil.rmtree(target)
         temporary.chmod(0o755)
+        for file in temporary.iterdir():
+            file.chmod(0o644)  # safetensors makes files that no one else may read
         temporary.rename(target)
     except OSError as error:
         raise cannot_write(target, error) from error

@@ -147,7 +147,9 @@ def tuned(make_features):
 
 def test_it_is_kept_beside_the_model_and_says_the_same_to_the_last_digit(tuned, tmp_path):
     features, model = tuned
-    again = persist.load(persist.save(model, tmp_path)).novelty
+    folder = persist.save(model, tmp_path)
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o644}  # for all who may use the model
+    again = persist.load(folder).novelty
     np.testing.assert_array_equal(again.p_values(features.X), model.novelty.p_values(features.X))
     assert again.rows.dtype == np.float32
 
