@@ -94,7 +94,7 @@ def write_report(
         ]
         said["sentences"] += found.opening(said["chosen"], blind)
         for passport in passports:
-            if passport["name"] == said["chosen"]:
+            if passport.get("name") == said["chosen"]:
                 said["sentences"] += novelty_sentences(said["chosen"], passport.get("novelty") or {})
         said["sentences"] += [f"{part.title}. {part.sentences[0]}" for part in sections if part.sentences]
         said["sentences"].append(said.pop("why"))

@@ -89,7 +89,10 @@ def tune(
     calibration = Calibration.fit(best.oof, np.searchsorted(classes, job.y))
     histories = [*best.histories, getattr(estimator, "history_", None)]
     passport = _passport(job, best, classes, n_trials, histories, before + time.monotonic() - started)
-    novelty = fit_novelty(X[train], job.parts.units[train], job.seed) if job.spec.reads == "features" else None
+    novelty = None
+    if job.spec.reads == "features":
+        blocks = [width for _, width in job.features.blocks]
+        novelty = fit_novelty(X[train], job.parts.units[train], job.seed, blocks=blocks)
     model = TrainedModel(estimator, calibration, passport, novelty=novelty)
     predictions = _predict_all(job, model, best, X)
     if novelty is not None:

@@ -40,7 +40,7 @@ RECIPES = {
         Recipe("default", about="the penultimate layer for the whole image: strong where the source stays the same"),
         Recipe(
             "robust",
-            (View(layers=("layer2",)), View("tiles", tiles=5, inputs=("spectrum", "statistics"))),
+            (View(layers=("layer1",)), View("tiles", tiles=5, inputs=("spectrum", "statistics"))),
             copies=1,
             about="an early layer, and spectrum and statistics of squares at their own resolution, made to travel to "
             "other sources; and a varied copy of each training image",

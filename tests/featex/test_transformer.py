@@ -31,7 +31,7 @@ def test_a_recipe_takes_its_columns(tmp_path, weights_file, write_images):
         tmp_path / "images", tmp_path / "out", views=choose("robust").views, weights=weights_file, device="cpu"
     )
     np.testing.assert_array_equal(X, kept.load().X)
-    assert step.n_features_out_ == X.shape[1] == 695
+    assert step.n_features_out_ == X.shape[1] == 567
 
 
 def test_clone_is_exact():
