@@ -77,7 +77,10 @@ class Regime:
             if value not in there:
                 raise unknown(what, value, there)
         if "content" in (self.folds, self.weigh) and self.content is None:
-            raise ModelError("content was asked for and there are no features that see it; run featex extract first")
+            raise ModelError(
+                "content was asked for, and neither these features nor others of the same images see it; extract the "
+                "same folder with the default features too: featex extract DIR"
+            )
         if self.weigh != "none" and reads != "features":
             raise ModelError(f"{model} cannot weigh images by {self.weigh}; that is for models that read features")
 
