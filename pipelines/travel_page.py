@@ -152,8 +152,8 @@ def travel_section(done: Travel, costs: pd.DataFrame) -> Section:
     """Return what a page or a report shows of the study."""
     areas = [name for name in done.table if name not in ("choice", "features", "training", "model", "both")]
     table = done.table[["features", "training", "model", "both", *areas]]
-    effects = done.effects.rename(columns={"low": "gain low", "high": "gain high"})
-    gains = done.gains.rename(columns={"low": "gain low", "high": "gain high", "n": "images"})
+    effects = _with_interval(done.effects)
+    gains = _with_interval(done.gains).rename(columns={"n": "images"})
     about = "Areas under the ROC curve; guessing gets 0.5. Fitted on all training images for the unseen sets."
     return Section(
         "travel",
@@ -172,6 +172,12 @@ def travel_section(done: Travel, costs: pd.DataFrame) -> Section:
             Table("choices", "All choices, the best first", table, most=40, about=about),
         ],
     )
+
+
+def _with_interval(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with its gain in areas, which are no shares, and the ends of its interval as one text."""
+    told = [f"{row.gain:+.3f} ({row.low:+.3f} to {row.high:+.3f})" for row in table.itertuples()]
+    return table.assign(gain=told).drop(columns=["low", "high"])
 
 
 def _costs(done: Travel, features: Features, options: dict, progress: Progress) -> pd.DataFrame:
