@@ -1,11 +1,7 @@
 """embed(): ask the cache, read and run the rest in batches, keep the order."""
 
-import os
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from threading import Lock
 
@@ -14,6 +10,7 @@ import torch
 
 from featex.cache import FeatureCache, content_key
 from featex.copies import copy_keys, varied
+from featex.cores import MOST_WORKERS, Batches, in_order, n_cores, one_core_each
 from featex.disk import write_json
 from featex.errors import ImageError
 from featex.extractor import Extractor
@@ -72,13 +69,18 @@ def embed(
     refused = {key: reason for key, reason in known if key and reason}
     todo = [i for i, (key, reason) in enumerate(known) if not reason and (not key or _missing(key, copies[i], cache))]
     reader = _Reader(extractor, cache, refused)
-    workers = workers or min(16, os.cpu_count() or 1)
-    batch: list[tuple[str, torch.Tensor]] = []
+    workers = workers or min(MOST_WORKERS, n_cores())
     computed: list[str] = []
-    with (
-        (progress or Progress()).task("extract", len(todo), "image") as tick,
-        ThreadPoolExecutor(workers) as pool,
-    ):
+
+    def keep(keys: list[str], vectors: np.ndarray) -> None:
+        finite = np.isfinite(vectors).all(axis=1)
+        refused.update({key: "its features are not finite" for key, good in zip(keys, finite, strict=True) if not good})
+        kept = [key for key, good in zip(keys, finite, strict=True) if good]
+        cache.add(kept, vectors[finite])
+        computed.extend(kept)
+
+    with (progress or Progress()).task("extract", len(todo), "image") as tick, one_core_each(workers) as pool:
+        batches = Batches(pool, extractor, keep, extractor.batch_size, most=workers + 1)
         try:
             ahead = workers + 3 * extractor.batch_size
             results = in_order(pool, reader.read, [(paths[i], copies[i]) for i in todo], ahead=ahead)
@@ -87,14 +89,11 @@ def embed(
                 embedding.facts[i] = facts
                 if reason:
                     embedding.reasons[i] = reason
-                for view in seen:
-                    batch.append(view)
-                    if len(batch) == extractor.batch_size:
-                        computed += _compute(batch, extractor, cache, refused)
+                for one, pixels in seen:
+                    batches.add(one, pixels)
                 tick(1)
-            computed += _compute(batch, extractor, cache, refused)
+            batches.finish()
         finally:
-            pool.shutdown(cancel_futures=True)
             cache.flush()  # what is computed is kept, also when the run is stopped
     for i, key in enumerate(embedding.keys):
         for one in (key, *copy_keys(key, copies[i])):
@@ -141,29 +140,3 @@ class _Reader:
         except ImageError as error:
             self.refused[key] = str(error)
             return key, {}, [], str(error)
-
-
-def _compute(
-    batch: list[tuple[str, torch.Tensor]], extractor: Extractor, cache: FeatureCache, refused: dict[str, str]
-) -> list[str]:
-    """Send a batch through the model and into the cache, empty it, and return the keys of what was kept."""
-    if not batch:
-        return []
-    vectors = extractor([pixels for _, pixels in batch])
-    finite = np.isfinite(vectors).all(axis=1)
-    keys = [key for key, _ in batch]
-    refused.update({key: "its features are not finite" for key, good in zip(keys, finite, strict=True) if not good})
-    kept = [key for key, good in zip(keys, finite, strict=True) if good]
-    cache.add(kept, vectors[finite])
-    batch.clear()
-    return kept
-
-
-def in_order(pool: ThreadPoolExecutor, function, items: Sequence, ahead: int) -> Iterator:
-    """Yield function(item) in order, at most `ahead` calls early, so that memory does not grow with the items."""
-    items = iter(items)
-    futures: deque[Future] = deque(pool.submit(function, item) for item in islice(items, ahead))
-    while futures:
-        yield futures.popleft().result()
-        for item in islice(items, 1):
-            futures.append(pool.submit(function, item))

@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from functools import cached_property
 from importlib.metadata import version
+from threading import Lock
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from featex.layers import Depths, fold_batchnorm, widths
 from featex.progress import Progress
 from featex.views import DEFAULT, OF_NETWORK, View, squares, view_of
 from featex.weights import Weights, find_weights, load_weights
+from featex.winograd import with_winograd
 
 FORMAT = 1
 SIGNAL_WIDTHS = {"spectrum": signals.N_FREQUENCIES, "statistics": signals.N_STATISTICS}
@@ -64,6 +66,7 @@ class Extractor:
     ):
         self.backbone = get_backbone(backbone)
         self.view = view
+        self._building = Lock()
         self.device = choose_device(device)
         self.weights = find_weights(self.backbone, weights, progress) if view.layers_read else NO_WEIGHTS
         self.batch_size = batch_size or (CPU_BATCH if self.device.type == "cpu" else GPU_BATCH)
@@ -105,8 +108,9 @@ class Extractor:
 
     def build(self) -> None:
         """Build the model now rather than at the first batch; raises WeightsError if the weights do not fit."""
-        if self.view.layers_read:
-            self._depths  # noqa: B018
+        with self._building:  # threads that come at once build one model
+            if self.view.layers_read:
+                self._depths  # noqa: B018
 
     def preprocess(self, image: np.ndarray) -> torch.Tensor:
         """Return an image (height, width, 3) uint8 as the backbone takes it, uint8.
@@ -124,6 +128,7 @@ class Extractor:
         A short batch is padded: convolutions choose their algorithm by shape, and an image's vector must not depend
         on how many came with it.
         """
+        self.build()
         pixels = torch.stack(batch)
         pixels = pixels.view(-1, *pixels.shape[-3:])
         # TensorFloat-32 would leave three digits, and another vector than the CPU's.
@@ -173,6 +178,8 @@ class Extractor:
     @cached_property
     def _depths(self) -> Depths:
         model = fold_batchnorm(load_weights(self.backbone, self.weights))  # folded into convolutions: less to compute
+        if self.device.type == "cpu":
+            model = with_winograd(model)
         model = model.to(self.device, memory_format=torch.channels_last)
         return Depths(model, self.backbone, self.view.layers)
 

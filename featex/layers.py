@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from threading import local
 
 import torch
 from torch import Tensor, nn
@@ -32,7 +33,7 @@ class _DeepEnough(Exception):  # noqa: N818
 
 
 class Depths:
-    """A network that gives what each of several layers says of an image.
+    """A network that gives what each of several layers says of an image; safe to call from several threads.
 
     Parameters
     ----------
@@ -47,7 +48,9 @@ class Depths:
         self.model, self.layers = model, tuple(layers)
         self._inner = [layer for layer in DEPTHS if layer in layers]
         names = dict(zip(DEPTHS, stages(backbone, model), strict=True)) if self._inner else {}
-        self._modules = {layer: model.get_submodule(names[layer]) for layer in self._inner}
+        self._heard = local()  # `said` while a pass of this thread goes on: at other times the hooks are silent
+        for layer in self._inner:
+            model.get_submodule(names[layer]).register_forward_hook(self._hook(layer))
         self._maps_last = backbone.name.startswith("swin") or _keeps_channels_last(model)
         self._prefix = getattr(model, "num_prefix_tokens", 1)  # torchvision's transformer has its class token alone
 
@@ -57,27 +60,27 @@ class Depths:
         Of the penultimate layer its values, of each other mean and standard deviation of each channel over positions.
         The pass ends at the last layer that is asked for.
         """
-        said: dict[str, Tensor] = {}
-        handles = [module.register_forward_hook(self._hook(layer, said)) for layer, module in self._modules.items()]
+        said = self._heard.said = {}
         try:
             with suppress(_DeepEnough):
                 said[PENULTIMATE] = self.model(pixels)
         finally:
-            for handle in handles:
-                handle.remove()
+            del self._heard.said
         return {layer: said[layer] for layer in self.layers}
 
-    def _hook(self, layer: str, said: dict[str, Tensor]):
+    def _hook(self, layer: str):
         last = PENULTIMATE not in self.layers and layer == self._inner[-1]
 
         def look(module: nn.Module, inputs, output) -> None:
+            if not hasattr(self._heard, "said"):
+                return
             maps = output[0] if isinstance(output, tuple) else output
             if maps.ndim == 4:
                 last_axis = self._maps_last or _keeps_channels_last(module)
                 positions = maps.flatten(1, 2) if last_axis else maps.flatten(2).transpose(1, 2)
             else:
                 positions = maps[:, 0 if layer == "stem" else self._prefix :]
-            said[layer] = torch.cat([positions.mean(1), positions.std(1, correction=0)], dim=1)
+            self._heard.said[layer] = torch.cat([positions.mean(1), positions.std(1, correction=0)], dim=1)
             if last:
                 raise _DeepEnough
 

@@ -2,8 +2,7 @@
 condition, so that a second run computes nothing."""
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from os import cpu_count
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -46,15 +45,16 @@ def bring(
     ModelError
         If something is missing, and the weights that it takes cannot be had.
     """
-    progress, workers = progress or Progress(), workers or min(16, cpu_count() or 1)
+    progress = progress or Progress()
     todo = [key for key in images if _missing(key, conditions, eyes)]
     if not todo:
         return {}
-    from featex.embedding import in_order  # which takes torch with it, and a second run needs none
+    # These take torch with them, and a second run needs none.
+    from featex.cores import MOST_WORKERS, Batches, in_order, n_cores, one_core_each
 
-    lacking = {id(eye): eye for key in todo for _, _, eye in _missing(key, conditions, eyes)}.values()
-    ahead = workers + max((eye.batch_size for eye in lacking), default=0) // max(1, len(conditions))
-    batches: dict[int, list] = {id(eye): [] for eye in eyes}
+    workers = workers or min(MOST_WORKERS, n_cores())
+    lacking = {id(eye): eye for key in todo for _, _, eye in _missing(key, conditions, eyes)}
+    ahead = workers + max(eye.batch_size for eye in lacking.values()) // max(1, len(conditions))
     reasons: dict[str, str] = {}
 
     def read(key: str) -> tuple[str, list, str]:
@@ -69,22 +69,21 @@ def bring(
             reason = str(error)
         return key, seen, reason
 
-    with progress.task("stress", len(todo), "image") as tick, ThreadPoolExecutor(workers) as pool:
+    with progress.task("stress", len(todo), "image") as tick, one_core_each(workers) as pool:
+        batches = {
+            at: Batches(pool, eye.look, partial(_keep, eye), eye.batch_size, workers + 1) for at, eye in lacking.items()
+        }
         try:
             for key, seen, reason in in_order(pool, read, todo, ahead=ahead):
                 if reason:
                     reasons[key] = reason
                 for at, eye, pixels in seen:
-                    batch = batches[id(eye)]
-                    batch.append((at, pixels))
-                    if len(batch) == eye.batch_size:
-                        _look(eye, batch)
+                    batches[id(eye)].add(at, pixels)
                 tick(1)
-            for eye in lacking:
-                _look(eye, batches[id(eye)])
+            for own in batches.values():
+                own.finish()
         finally:
-            pool.shutdown(cancel_futures=True)
-            for eye in lacking:
+            for eye in lacking.values():
                 eye.cache.flush()  # what is computed is kept, also when the run is stopped
     for key in todo:
         if key not in reasons and (missing := _missing(key, conditions, eyes)):
@@ -107,13 +106,9 @@ def _unchanged(path: Path, key: str) -> bytes:
     return data
 
 
-def _look(eye: Eye, batch: list) -> None:
-    """Send a batch through the eye and into its cache, and empty it."""
-    if batch:
-        values = eye.look([pixels for _, pixels in batch])
-        finite = np.isfinite(values).all(axis=1)
-        eye.cache.add([at for (at, _), good in zip(batch, finite, strict=True) if good], values[finite])
-        batch.clear()
+def _keep(eye: Eye, keys: list[str], values: np.ndarray) -> None:
+    finite = np.isfinite(values).all(axis=1)
+    eye.cache.add([key for key, good in zip(keys, finite, strict=True) if good], values[finite])
 
 
 def judge(

@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -60,11 +62,29 @@ def test_the_pass_ends_at_the_last_layer_that_is_wanted(resnet, pixels):
         handle.remove()
 
 
-def test_no_hook_is_left_behind_also_when_the_model_fails(resnet):
+def test_a_model_by_itself_runs_on_as_before_also_after_a_failure(resnet, pixels):
     backbone, model = resnet
+    depths = Depths(model, backbone, ("layer1",))
     with pytest.raises(RuntimeError):
-        Depths(model, backbone, ("layer1",))(torch.zeros(1, 5, 64, 64))
-    assert not any(module._forward_hooks for module in model.modules())
+        depths(torch.zeros(1, 5, 64, 64))
+    assert model(pixels).shape == (len(pixels), 512)
+    assert list(depths(pixels)) == ["layer1"]
+
+
+def test_threads_do_not_hear_each_other(resnet):
+    backbone, model = resnet
+    depths = Depths(model, backbone, ("stem", "layer1"))
+    images = [torch.full((1, 3, 64, 64), float(value)) for value in range(24)]
+    with torch.inference_mode():
+        alone = [depths(image)["layer1"] for image in images]
+
+    def look(image):
+        with torch.inference_mode():
+            return depths(image)["layer1"]
+
+    with ThreadPoolExecutor(4) as pool:
+        for one, other in zip(alone, pool.map(look, images), strict=True):
+            torch.testing.assert_close(one, other)
 
 
 @pytest.mark.parametrize("name", ["resnet18", "swin_t", "vit_b_16", *(f"timm:{name}" for name in TIMM)])

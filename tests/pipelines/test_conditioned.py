@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from classify.calibration import Calibration
-from featex import embedding
+from featex import cores
 from featex.cache import FeatureCache, content_key
 from pipelines import conditioned as room
 from pipelines.conditioned import bring, judge
@@ -127,9 +127,9 @@ def test_what_is_not_finite_is_not_kept_and_told(images, tmp_path):
 
 def test_memory_does_not_grow_with_the_images(images, eye, monkeypatch):
     asked = []
-    original = embedding.in_order
+    original = cores.in_order
     told = lambda *arguments, ahead: asked.append(ahead) or original(*arguments, ahead=ahead)  # noqa: E731
-    monkeypatch.setattr(embedding, "in_order", told)
+    monkeypatch.setattr(cores, "in_order", told)
     bring(images, TRIED, [eye], workers=2)
     eye.batch_size = 60
     bring(images, [Condition("crop", 0.9), *TRIED], [eye], workers=2)

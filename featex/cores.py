@@ -1,0 +1,95 @@
+"""The machine's cores, and work that shares them: readers and a network on the same threads, results in order.
+
+Two cores that read files and two that run a network would fight over two cores: a parallel matrix product waits for its
+slowest thread. Here each thread reads, decodes or runs a whole batch by itself, whatever is next.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import islice
+
+import joblib
+import torch
+
+MOST_WORKERS = 16
+
+
+def n_cores() -> int:
+    """Return how many cores this process may use, at least 1; a container's limit is minded."""
+    return joblib.cpu_count()
+
+
+@contextmanager
+def one_core_each(workers: int) -> Iterator[ThreadPoolExecutor]:
+    """Yield a pool of `workers` threads in which torch computes on the calling thread alone.
+
+    What has not begun when it is left is never begun.
+    """
+    before = torch.get_num_threads()
+    pool = ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,))
+    try:
+        with pool:
+            try:
+                yield pool
+            finally:
+                pool.shutdown(cancel_futures=True)
+    finally:
+        torch.set_num_threads(before)
+
+
+def in_order(pool: ThreadPoolExecutor, function, items: Sequence, ahead: int) -> Iterator:
+    """Yield function(item) in order, at most `ahead` calls early, so that memory does not grow with the items."""
+    items = iter(items)
+    futures: deque[Future] = deque(pool.submit(function, item) for item in islice(items, ahead))
+    while futures:
+        yield futures.popleft().result()
+        for item in islice(items, 1):
+            futures.append(pool.submit(function, item))
+
+
+class Batches:
+    """Items on their way through a function of whole batches, while more are read.
+
+    Parameters
+    ----------
+    pool : ThreadPoolExecutor
+    function : callable
+        ``function(values)`` returns a result a value; called in the pool's threads.
+    deliver : callable
+        ``deliver(keys, results)`` takes what came of a batch; called in the thread of the caller, in order.
+    size : int
+        Items of a batch.
+    most : int
+        Batches that may wait or run at once.
+    """
+
+    def __init__(self, pool: ThreadPoolExecutor, function: Callable, deliver: Callable, size: int, most: int):
+        self._pool, self._function, self._deliver, self._size, self._most = pool, function, deliver, size, most
+        self._batch: list[tuple] = []
+        self._running: deque[tuple[list, Future]] = deque()
+
+    def add(self, key, value) -> None:
+        """Take one item; it is computed when its batch is whole."""
+        self._batch.append((key, value))
+        if len(self._batch) == self._size:
+            self._start()
+        while self._running and (len(self._running) > self._most or self._running[0][1].done()):
+            self._end()
+
+    def finish(self) -> None:
+        """Compute and deliver what is left."""
+        if self._batch:
+            self._start()
+        while self._running:
+            self._end()
+
+    def _start(self) -> None:
+        keys, values = ([item[side] for item in self._batch] for side in (0, 1))
+        self._batch = []
+        self._running.append((keys, self._pool.submit(self._function, values)))
+
+    def _end(self) -> None:
+        keys, future = self._running.popleft()
+        self._deliver(keys, future.result())
