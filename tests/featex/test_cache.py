@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from featex import cache as cache_module
 from featex.cache import FeatureCache, content_key
@@ -43,6 +44,36 @@ def test_a_full_buffer_is_written_without_being_told(tmp_path, monkeypatch):
     monkeypatch.setattr(cache_module, "FLUSH_ROWS", 10)
     FeatureCache(tmp_path, 4).add(KEYS, X)
     assert len(FeatureCache(tmp_path, 4)) == 10
+
+
+@pytest.mark.parametrize("step", [1, 3, 7, 25])
+def test_any_number_of_vectors_may_come_at_once(tmp_path, monkeypatch, step):
+    monkeypatch.setattr(cache_module, "FLUSH_ROWS", 7)
+    keys, vectors = [content_key(bytes([i])) for i in range(25)], np.random.default_rng(0).random((25, 4), np.float32)
+    cache = FeatureCache(tmp_path, 4)
+    for start in range(0, 25, step):
+        cache.add(keys[start : start + step], vectors[start : start + step])
+    np.testing.assert_array_equal(cache.get(keys), vectors)
+    again = FeatureCache(tmp_path, 4)
+    np.testing.assert_array_equal(again.get(keys), vectors)
+    backwards = [keys[i] for i in range(24, -1, -1)]
+    np.testing.assert_array_equal(again.get(backwards), vectors[::-1])
+    np.testing.assert_array_equal(again.get(keys[5:20]), vectors[5:20])
+    assert again.verify() == []
+
+
+def test_of_two_vectors_of_one_key_the_later_is_kept(tmp_path):
+    cache = FeatureCache(tmp_path, 4)
+    cache.add([KEYS[0], KEYS[1], KEYS[0]], X[:3])
+    cache.add([KEYS[1]], X[3:4])
+    np.testing.assert_array_equal(cache.get(KEYS[:2]), X[[2, 3]])
+    assert len(cache) == 2
+
+
+def test_a_part_is_what_the_safetensors_library_would_write(cache, tmp_path):
+    part = next((tmp_path / "vectors").iterdir())
+    keys = np.frombuffer(bytes.fromhex("".join(KEYS)), dtype=np.uint8).reshape(-1, 32)
+    assert part.read_bytes() == save({"keys": keys, "vectors": X})
 
 
 def test_a_part_is_whole_or_absent(tmp_path, monkeypatch):
