@@ -61,6 +61,10 @@ class FeatureCache:
         raw = bytes.fromhex(key)
         return raw in self._where or raw in self._pending
 
+    def holds(self, keys: Sequence[str]) -> list[bool]:
+        """Return which of many keys have a vector; "" has none."""
+        return [raw in self._where or raw in self._pending for raw in map(bytes.fromhex, keys)]
+
     def add(self, keys: Sequence[str], vectors: np.ndarray) -> None:
         """Keep `vectors` (n, n_features) float32 under `keys`; on disk after the next flush."""
         if vectors.shape != (len(keys), self.n_features):

@@ -119,7 +119,8 @@ def _one_row_a_path(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _layout(table: pd.DataFrame, labels: str | os.PathLike | None, notes: list[str]) -> str:
-    splits, names = set(table["split"]) - {""}, sorted(set(table["label"]) - {""})
+    splits, names = ({*table[column].unique()} - {""} for column in ("split", "label"))
+    names = sorted(names)
     known = [split for split in SPLIT_NAMES if split in splits]
     custom = sorted(splits - set(known))
     sets = [", ".join(known)] if known else []

@@ -44,7 +44,7 @@ def open_cache(extractor: Extractor, out: str | Path) -> FeatureCache:
 
 
 def embed(
-    paths: Sequence[Path],
+    paths: Sequence[str | Path],
     extractor: Extractor,
     cache: FeatureCache,
     *,
@@ -67,7 +67,12 @@ def embed(
     known = known or [("", "")] * len(paths)
     embedding = Embedding([key for key, _ in known], {i: reason for i, (_, reason) in enumerate(known) if reason})
     refused = {key: reason for key, reason in known if key and reason}
-    todo = [i for i, (key, reason) in enumerate(known) if not reason and (not key or _missing(key, copies[i], cache))]
+    there = cache.holds([key for key, _ in known])
+    todo = [
+        i
+        for i, (key, reason) in enumerate(known)
+        if not reason and (not there[i] or (copies[i] and _missing(key, copies[i], cache)))
+    ]
     reader = _Reader(extractor, cache, refused)
     workers = workers or min(MOST_WORKERS, n_cores())
     computed: list[str] = []
@@ -83,7 +88,7 @@ def embed(
         batches = Batches(pool, extractor, keep, extractor.batch_size, most=workers + 1)
         try:
             ahead = workers + 3 * extractor.batch_size
-            results = in_order(pool, reader.read, [(paths[i], copies[i]) for i in todo], ahead=ahead)
+            results = in_order(pool, reader.read, [(Path(paths[i]), copies[i]) for i in todo], ahead=ahead)
             for i, (key, facts, seen, reason) in zip(todo, results, strict=True):
                 embedding.keys[i] = key
                 embedding.facts[i] = facts
@@ -95,8 +100,8 @@ def embed(
             batches.finish()
         finally:
             cache.flush()  # what is computed is kept, also when the run is stopped
-    for i, key in enumerate(embedding.keys):
-        for one in (key, *copy_keys(key, copies[i])):
+    for i, key in enumerate(embedding.keys if refused else ()):
+        for one in _keys(key, copies[i]):
             if one in refused:  # found out after a copy of the file had been passed over
                 embedding.reasons[i] = refused[one]
     embedding.computed = len(set(computed).intersection(embedding.keys))
@@ -104,9 +109,14 @@ def embed(
     return embedding
 
 
+def _keys(key: str, n_copies: int) -> list[str]:
+    """Return the keys of an image and its copies."""
+    return [key, *copy_keys(key, n_copies)] if n_copies else [key]
+
+
 def _missing(key: str, n_copies: int, cache: FeatureCache) -> list[str]:
-    """Return the keys of an image and its copies that have no vector yet."""
-    return [k for k in (key, *copy_keys(key, n_copies)) if k not in cache]
+    """Return those of an image and its copies that have no vector yet."""
+    return [one for one in _keys(key, n_copies) if one not in cache]
 
 
 class _Reader:

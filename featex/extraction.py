@@ -1,5 +1,6 @@
 """extract(): a folder of images to a set of features on disk, with the rows in order and the refused files listed."""
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -112,10 +113,10 @@ def extract(
     table = dataset.table.merge(_known(stored, dataset.root), on=STAMP, how="left")
     table["reason"] = table["reason"].fillna("").mask(table["size"] < 0, "no such file")
     embedding = embed(
-        [dataset.root / path for path in table["path"]],
+        [f"{dataset.root}{os.sep}{path}" for path in table["path"].to_numpy()],
         extractor,
         cache,
-        known=list(zip(table["key"].fillna(""), table.pop("reason"), strict=True)),
+        known=list(zip(table["key"].fillna("").to_numpy(), table.pop("reason").to_numpy(), strict=True)),
         copies=(copies * is_copied(table)).tolist(),
         workers=workers,
         progress=progress,
