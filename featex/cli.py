@@ -56,6 +56,9 @@ def cli() -> None:
 @click.option("--input", "inputs", metavar="rgb,residual,spectrum", help="What of the pixels; one or several.")
 @click.option("--layers", metavar="stem,layer1,...,layer4,penultimate", help="Where the network is read.")
 @click.option("--tta", metavar="none|flips", help="Average the vectors of an image and its mirror image.")
+@click.option(
+    "--fast/--exact", default=None, help="Scaled decoding of large JPEGs; on a GPU its own decoder, and half precision."
+)
 @click.option("--copies", type=click.IntRange(0), help="Varied copies (resized, blurred, JPEG) of a training image.")
 @FEATURES
 @click.option("--name", show_default="the folder's name", help="What to call the set.")
@@ -91,7 +94,7 @@ def extract(directory: str, out: str, classes: tuple[str, ...], recipe: str, cop
     from featex.progress import TerminalProgress
     from featex.recipes import choose
 
-    choices = {name: options.pop(name) for name in ("view", "tiles", "pool", "inputs", "layers", "tta")}
+    choices = {name: options.pop(name) for name in ("view", "tiles", "pool", "inputs", "layers", "tta", "fast")}
     for name in ("inputs", "layers"):
         choices[name] = choices[name] and tuple(word.strip() for word in choices[name].split(","))
     chosen = choose(recipe, copies=copies, **choices)

@@ -18,6 +18,8 @@ from featex.facts import file_facts
 from featex.images import decode
 from featex.progress import Progress
 
+NOT_FINITE = "its features are not finite"  # also of a damaged file that a GPU was given undecoded
+
 
 @dataclass
 class Embedding:
@@ -79,13 +81,14 @@ def embed(
 
     def keep(keys: list[str], vectors: np.ndarray) -> None:
         finite = np.isfinite(vectors).all(axis=1)
-        refused.update({key: "its features are not finite" for key, good in zip(keys, finite, strict=True) if not good})
+        refused.update({key: NOT_FINITE for key, good in zip(keys, finite, strict=True) if not good})
         kept = [key for key, good in zip(keys, finite, strict=True) if good]
         cache.add(kept, vectors[finite])
         computed.extend(kept)
 
     with (progress or Progress()).task("extract", len(todo), "image") as tick, one_core_each(workers) as pool:
-        batches = Batches(pool, extractor, keep, extractor.batch_size, most=workers + 1)
+        most = workers + 1 if extractor.device.type == "cpu" else 2  # a GPU computes one while one is made ready
+        batches = Batches(pool, extractor, keep, extractor.batch_size, most)
         try:
             ahead = workers + 3 * extractor.batch_size
             results = in_order(pool, reader.read, [(Path(paths[i]), copies[i]) for i in todo], ahead=ahead)
@@ -144,7 +147,9 @@ class _Reader:
                     return key, facts, [], ""
                 wanted = [k for k in _missing(key, n_copies, self.cache) if k not in self._claimed]
                 self._claimed.update(wanted)
-            image = decode(data) if wanted else None
+            if wanted == [key] and (undecoded := self.extractor.undecoded(data)) is not None:
+                return key, facts, [(key, undecoded)], ""
+            image = decode(data, self.extractor.least_side) if wanted else None
             seen = [(k, self.extractor.preprocess(image if k == key else varied(image, k))) for k in wanted]
             return key, facts, seen, ""
         except ImageError as error:

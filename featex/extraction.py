@@ -102,6 +102,8 @@ def extract(
     StoreError
         If `out` cannot be written, or holds a set of this name from another folder.
     """
+    if copies and any(view.fast for view in views):
+        raise InputError("varied copies are made of all pixels, and fast leaves some out; leave out one of them")
     progress = progress or Progress()
     started = time.monotonic()
     dataset = find_images(root, **dataset_options)

@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from functools import cached_property
 from importlib.metadata import version
 from threading import Lock
 
@@ -12,14 +11,14 @@ import torch
 
 from featex import signals
 from featex.backbones import get_backbone
-from featex.errors import InputError
-from featex.images import DECODER, preprocess
+from featex.errors import ImageError, InputError
+from featex.forward import Forward
+from featex.images import DECODER, decode, decode_on_device, preprocess, preprocess_alike, takes_device
 from featex.joined import JoinedExtractor
-from featex.layers import Depths, fold_batchnorm, widths
+from featex.layers import widths
 from featex.progress import Progress
-from featex.views import DEFAULT, OF_NETWORK, View, squares, view_of
-from featex.weights import Weights, find_weights, load_weights
-from featex.winograd import with_winograd
+from featex.views import DEFAULT, View, squares, view_of
+from featex.weights import Weights, find_weights
 
 FORMAT = 1
 SIGNAL_WIDTHS = {"spectrum": signals.N_FREQUENCIES, "statistics": signals.N_STATISTICS}
@@ -66,7 +65,8 @@ class Extractor:
     ):
         self.backbone = get_backbone(backbone)
         self.view = view
-        self._building = Lock()
+        self._building, self._turn = Lock(), Lock()
+        self._forward: Forward | None = None
         self.device = choose_device(device)
         self.weights = find_weights(self.backbone, weights, progress) if view.layers_read else NO_WEIGHTS
         self.batch_size = batch_size or (CPU_BATCH if self.device.type == "cpu" else GPU_BATCH)
@@ -108,9 +108,20 @@ class Extractor:
 
     def build(self) -> None:
         """Build the model now rather than at the first batch; raises WeightsError if the weights do not fit."""
-        with self._building:  # threads that come at once build one model
-            if self.view.layers_read:
-                self._depths  # noqa: B018
+        self.forward  # noqa: B018
+
+    @property
+    def forward(self) -> Forward:
+        """The model on its device, built when it is first asked for."""
+        with self._building:  # threads that come at once build one
+            if self._forward is None:
+                self._forward = Forward(self.view, self.backbone, self.weights, self.device, self.batch_size)
+            return self._forward
+
+    @property
+    def least_side(self) -> int | None:
+        """How small an image may be made while it is decoded, in pixels a side; None where it must be whole."""
+        return 2 * self.backbone.resize if self.view.fast else None
 
     def preprocess(self, image: np.ndarray) -> torch.Tensor:
         """Return an image (height, width, 3) uint8 as the backbone takes it, uint8.
@@ -122,49 +133,68 @@ class Extractor:
         pixels = torch.from_numpy(squares(image, self.backbone.crop, self.view.n_squares)).permute(0, 3, 1, 2)
         return pixels.contiguous() if self.view.view == "tiles" else pixels[0].contiguous()
 
-    def __call__(self, batch: list[torch.Tensor]) -> np.ndarray:
-        """Return the features of preprocessed images, (len(batch), n_features) float32.
+    def undecoded(self, data: bytes) -> torch.Tensor | None:
+        """Return a file's bytes (n_bytes,) uint8 to stand in a batch, where the GPU decodes them; else None."""
+        if self.view.fast and self.device.type == "cuda" and takes_device(data):
+            return torch.frombuffer(bytearray(data), dtype=torch.uint8)
+        return None
 
-        A short batch is padded: convolutions choose their algorithm by shape, and an image's vector must not depend
-        on how many came with it.
+    def __call__(self, batch: Sequence[torch.Tensor]) -> np.ndarray:
+        """Return the features of preprocessed images, or undecoded ones, (len(batch), n_features) float32.
+
+        A row of NaN stands for a file that turns out to be damaged. Safe to call from several threads: on a GPU one
+        batch at a time is sent, while the vectors of another are waited for.
         """
-        self.build()
-        pixels = torch.stack(batch)
-        pixels = pixels.view(-1, *pixels.shape[-3:])
-        # TensorFloat-32 would leave three digits, and another vector than the CPU's.
-        with (
-            torch.inference_mode(),
-            torch.backends.cudnn.flags(enabled=True, benchmark=False, allow_tf32=False),
-        ):
-            vectors = torch.cat([self._vectors(chunk).cpu() for chunk in pixels.split(self.batch_size)]).numpy()
-        vectors = vectors.reshape(len(batch), self.view.n_squares, -1)
+        vectors = self.forward(_flat(torch.stack(batch))) if self.device.type == "cpu" else self._on_device(batch)
+        vectors = vectors.numpy().reshape(len(batch), self.view.n_squares, -1)
         return vectors.mean(axis=1) if self.view.pool == "mean" else vectors.reshape(len(batch), -1)
 
-    def _vectors(self, chunk: torch.Tensor) -> torch.Tensor:
-        """Return the features of at most `batch_size` squares, each by itself."""
-        images = torch.zeros(self.batch_size, *chunk.shape[1:], dtype=torch.uint8)
-        images[: len(chunk)] = chunk
-        images = images.to(self.device)
-        if self.view.layers_read:
-            images = images.contiguous(memory_format=torch.channels_last)
-        images = images.float()
-        vectors = self._read(images)
-        if self.view.tta == "flips":
-            vectors = (vectors + self._read(images.flip(-1))) / 2
-        return vectors[: len(chunk)]
+    def _on_device(self, batch: Sequence[torch.Tensor]) -> torch.Tensor:
+        on_cuda = self.device.type == "cuda"
+        here = [number for number, image in enumerate(batch) if image.ndim > 1]
+        there = [number for number, image in enumerate(batch) if image.ndim == 1]
+        pixels = torch.stack([batch[number] for number in here]) if here else None
+        if on_cuda and here:
+            pixels = pixels.pin_memory()  # only from there can a copy go on by itself
+        with torch.inference_mode(), self._turn:
+            if here:
+                pixels = pixels.to(self.device, non_blocking=True)
+            squares, damaged = self._with_undecoded(pixels, here, [batch[number] for number in there], there)
+            vectors = self.forward(_flat(squares))
+            vectors[damaged] = torch.nan
+            if not on_cuda:
+                return vectors.cpu()
+            waiting = torch.empty(vectors.shape, pin_memory=True).copy_(vectors, non_blocking=True)
+            done = torch.cuda.Event()
+            done.record()
+        done.synchronize()  # while the next batch is sent
+        return waiting
 
-    def _read(self, images: torch.Tensor) -> torch.Tensor:
-        """Return the blocks of float squares in 0..255 side by side, (n, columns)."""
-        parts, alone = [], [kind for kind in self.view.inputs if kind not in OF_NETWORK]
-        read = dict(zip(alone, signals.read(images, alone), strict=True)) if alone else {}
-        for kind in self.view.inputs:
-            if kind == "rgb":
-                parts += self._depths((images - self._mean) / self._std).values()
-            elif kind == "residual":
-                parts += self._depths(signals.residual(images) * signals.GAIN / self._std).values()
-            else:
-                parts.append(read[kind])
-        return torch.cat([part.float() for part in parts], dim=1)
+    def _with_undecoded(
+        self, pixels: torch.Tensor | None, here: list[int], files: list[torch.Tensor], there: list[int]
+    ) -> tuple[torch.Tensor, list[int]]:
+        """Return the squares of a batch of both kinds on the device, and the numbers of files that are damaged."""
+        if not files:
+            return pixels, []
+        backbone = self.backbone
+        squares = torch.zeros(
+            len(here) + len(there), 3, backbone.crop, backbone.crop, dtype=torch.uint8, device=self.device
+        )
+        if here:
+            squares[here] = pixels
+        images = decode_on_device(files, self.device)
+        good = [(number, image) for number, image in zip(there, images, strict=True) if image is not None]
+        if good:
+            numbers, images = zip(*good, strict=True)
+            squares[list(numbers)] = preprocess_alike(images, backbone.resize, backbone.crop, backbone.interpolation)
+        damaged = []
+        for number, file in zip(there, files, strict=True):
+            if number not in dict(good):
+                try:
+                    squares[number] = self.preprocess(decode(file.numpy().tobytes(), self.least_side)).to(self.device)
+                except ImageError:
+                    damaged.append(number)
+        return squares, damaged
 
     def _fingerprint(self) -> str:
         base = self.backbone.fingerprint(self.weights.sha256)
@@ -175,21 +205,10 @@ class Extractor:
             facts["signals"] = SIGNALS
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
-    @cached_property
-    def _depths(self) -> Depths:
-        model = fold_batchnorm(load_weights(self.backbone, self.weights))  # folded into convolutions: less to compute
-        if self.device.type == "cpu":
-            model = with_winograd(model)
-        model = model.to(self.device, memory_format=torch.channels_last)
-        return Depths(model, self.backbone, self.view.layers)
 
-    @cached_property
-    def _mean(self) -> torch.Tensor:
-        return 255 * torch.tensor(self.backbone.mean, device=self.device).view(3, 1, 1)
-
-    @cached_property
-    def _std(self) -> torch.Tensor:
-        return 255 * torch.tensor(self.backbone.std, device=self.device).view(3, 1, 1)
+def _flat(squares: torch.Tensor) -> torch.Tensor:
+    """Return squares of images (n, 3, side, side), or of tiles (n, tiles, 3, side, side), as (any, 3, side, side)."""
+    return squares.view(-1, *squares.shape[-3:])
 
 
 def extractor_for(views: Sequence[View], *args, **options) -> Extractor | JoinedExtractor:

@@ -6,10 +6,11 @@ Every class of images must come through the same door: a palette PNG, a CMYK JPE
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from io import BytesIO
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import (
@@ -27,6 +28,9 @@ from PIL import (
 )
 
 from featex.errors import ImageError, unknown
+
+if TYPE_CHECKING:
+    import torch
 
 DECODER = "pillow-1"
 """Name of what `decode` and `preprocess` do to pixels, a part of every fingerprint: raise it when pixels may change."""
@@ -53,6 +57,7 @@ _INTERPOLATIONS = ("bilinear", "bicubic")
 _NATIVE_MODES = {"1": "L", "L": "L", "LA": "L", "CMYK": "CMYK"}  # the rest is RGB or becomes so
 _PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 _LONGEST_STRIP = 16
+_ORIENTATION = 0x0112
 
 # Set once for Pillow's modules, because `catch_warnings` around each call is not safe in threads. What matters in
 # these warnings is raised as an error or has no bearing on the pixels (a broken EXIF block).
@@ -60,7 +65,7 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
-def decode(data: bytes) -> np.ndarray:
+def decode(data: bytes, least_side: int | None = None) -> np.ndarray:
     """Return the first frame of an image file as upright sRGB pixels.
 
     Transparency is laid over white; CMYK, LAB, grey and palette become RGB; an ICC profile other than sRGB is applied
@@ -70,6 +75,9 @@ def decode(data: bytes) -> np.ndarray:
     ----------
     data : bytes
         A whole JPEG, MPO, PNG, WebP, BMP, GIF, TIFF or AVIF file.
+    least_side : int, optional
+        A JPEG may come out at a half, a quarter or an eighth of its size, if no side is shorter than this then: much
+        less work, and other pixels than those of the whole image made small.
 
     Returns
     -------
@@ -83,6 +91,8 @@ def decode(data: bytes) -> np.ndarray:
         ``PIL.Image.MAX_IMAGE_PIXELS``, 179 million), or hold 32-bit or float pixels, whose range is anyone's guess.
     """
     with opened(data) as image:
+        if least_side is not None:
+            image.draft(None, (least_side, least_side))
         return np.array(_rgb(image))
 
 
@@ -214,6 +224,68 @@ def preprocess(image: np.ndarray, resize: int, crop: int, interpolation: str = "
     pixels = torch.from_numpy(_middle(image)).permute(2, 0, 1)
     pixels = functional.resize(pixels, [resize], interpolation=InterpolationMode(interpolation), antialias=True)
     return functional.center_crop(pixels, [crop, crop]).contiguous()
+
+
+def takes_device(data: bytes) -> bool:
+    """Return whether `decode_on_device` may be given a file: a whole upright sRGB JPEG, in colour or grey."""
+    if not (data.startswith(b"\xff\xd8") and data.endswith(b"\xff\xd9")):  # a GPU would decode half a file
+        return False
+    with opened(data) as image:
+        upright = False
+        with suppress(Exception):  # a broken EXIF block: the usual way knows what to do with it
+            upright = image.getexif().get(_ORIENTATION, 1) == 1
+        plain = image.mode in ("RGB", "L") and image.info.get("adobe_transform", 1) == 1
+        profile = image.info.get("icc_profile")
+        strip = max(image.size) > _LONGEST_STRIP * min(image.size)
+        return upright and plain and not strip and not (profile and _transform_to_srgb(profile)[1])
+
+
+def decode_on_device(files: "Sequence[torch.Tensor]", device: "torch.device") -> "list[torch.Tensor | None]":
+    """Return the pixels (3, height, width) uint8 of JPEG files, decoded on a GPU; None for each that it cannot decode.
+
+    They differ from those of `decode` by a level or two. torchvision hands this work to TorchCodec from 0.29 on, and
+    still does it. One file that fails makes torchvision fail for all: then each
+    is tried by itself.
+
+    Parameters
+    ----------
+    files : sequence of Tensor of shape (n_bytes,), uint8
+        On the CPU; of files that `takes_device` accepts.
+    """
+    from torchvision.io import ImageReadMode, decode_jpeg
+
+    try:
+        return decode_jpeg(list(files), mode=ImageReadMode.RGB, device=device)
+    except RuntimeError:
+        return [None] if len(files) == 1 else [decode_on_device([file], device)[0] for file in files]
+
+
+def preprocess_alike(
+    images: "Sequence[torch.Tensor]", resize: int, crop: int, interpolation: str = "bilinear"
+) -> "torch.Tensor":
+    """Return what `preprocess` gives of each image, on the images' device: those of one size at once.
+
+    Parameters
+    ----------
+    images : sequence of Tensor of shape (3, height, width), uint8
+
+    Returns
+    -------
+    Tensor of shape (len(images), 3, crop, crop), uint8
+    """
+    import torch
+    from torchvision.transforms import InterpolationMode
+    from torchvision.transforms.v2 import functional
+
+    by_size: dict[tuple, list[int]] = {}
+    for number, image in enumerate(images):
+        by_size.setdefault(image.shape, []).append(number)
+    squares = torch.empty(len(images), 3, crop, crop, dtype=torch.uint8, device=images[0].device)
+    for numbers in by_size.values():
+        pixels = torch.stack([images[number] for number in numbers])
+        pixels = functional.resize(pixels, [resize], interpolation=InterpolationMode(interpolation), antialias=True)
+        squares[numbers] = functional.center_crop(pixels, [crop, crop])
+    return squares
 
 
 def _middle(image: np.ndarray) -> np.ndarray:

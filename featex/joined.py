@@ -104,6 +104,15 @@ class JoinedExtractor:
         for part in self.parts:
             part.build()
 
+    @property
+    def least_side(self) -> int | None:
+        """How small an image may be made while it is decoded: what the neediest part takes; None for whole images."""
+        sides = [part.least_side for part in self.parts]
+        return None if None in sides else max(sides)
+
+    def undecoded(self, data: bytes) -> None:
+        """No part takes a file's bytes: others need its pixels."""
+
     def preprocess(self, image: np.ndarray) -> tuple:
         """Return an image (height, width, 3) uint8 as each extractor takes it."""
         return tuple(part.preprocess(image) for part in self.parts)

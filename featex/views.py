@@ -38,6 +38,10 @@ class View:
         Early layers see texture, late ones see what the picture shows.
     tta : {"none", "flips"}
         Test-time augmentation: whether vectors of the image and of its mirror image are averaged.
+    fast : bool
+        Whether the vector may be off by a little, for time: a large JPEG is made smaller while it is decoded (to no
+        less than twice what is needed), and a GPU decodes by itself and computes with half precision. For the whole
+        image in its colours alone: at their own resolution, pixels must be exact.
     """
 
     view: str = "resize"
@@ -46,6 +50,7 @@ class View:
     inputs: tuple[str, ...] = ("rgb",)
     layers: tuple[str, ...] = (PENULTIMATE,)
     tta: str = "none"
+    fast: bool = False
 
     def __post_init__(self):
         for what, value, there in (("view", self.view, VIEWS), ("pool", self.pool, POOLS), ("tta", self.tta, TTA)):
@@ -61,6 +66,10 @@ class View:
             raise InputError(f"{self.tiles} tiles: there are places for 1 to {len(_PLACES)}")
         if self.view != "tiles" and self.pool == "each":
             raise InputError("to pool is for view tiles; leave out pool each, or take tiles")
+        if self.fast and (self.view, self.inputs) != ("resize", ("rgb",)):
+            raise InputError(
+                "fast is for view resize and input rgb, where pixels may be inexact; leave out fast or the rest"
+            )
 
     @property
     def n_squares(self) -> int:
@@ -75,6 +84,8 @@ class View:
             del own["tiles"], own["pool"]
         if not self.layers_read:
             del own["layers"]
+        if not self.fast:
+            del own["fast"]
         return {} if self == View(tiles=self.tiles) else own
 
     @property
@@ -112,7 +123,8 @@ class View:
         parts += [kind for kind in self.inputs if kind not in OF_NETWORK]
         pooled = ", averaged" if self.n_squares > 1 and self.pool == "mean" else ""
         mirrored = ", with its mirror image" if self.tta == "flips" else ""
-        return f"{what}{pooled}{mirrored}: {', '.join(parts)}"
+        quickly = ", fast" if self.fast else ""
+        return f"{what}{pooled}{mirrored}{quickly}: {', '.join(parts)}"
 
 
 DEFAULT = View()

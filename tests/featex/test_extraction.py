@@ -31,12 +31,16 @@ class FakeExtractor:
     passport: ClassVar = {"name": "fake-1", "fingerprint": "1", "n_features": 3, "backbone": "fake", "weights": "none"}
 
     n_features = 3
+    least_side = None
 
     def __init__(self, *args):
         FakeExtractor.decoded = FakeExtractor.computed = 0
 
     def build(self):
         pass
+
+    def undecoded(self, data):
+        return None
 
     def preprocess(self, image):
         FakeExtractor.decoded += 1

@@ -11,7 +11,7 @@ from skimage.color import lab2rgb
 from sklearn.datasets import load_sample_image
 
 from featex.errors import ImageError, InputError
-from featex.images import SUFFIXES, decode, preprocess
+from featex.images import SUFFIXES, decode, decode_on_device, preprocess, preprocess_alike, takes_device
 
 # pytest drops the filter that featex.images sets at import; test_pillows_warnings_reach_nobody holds it.
 pytestmark = pytest.mark.filterwarnings(r"ignore:::PIL\.")
@@ -370,3 +370,69 @@ def test_long_strip_shows_its_middle_without_filling_memory(turn):
 def test_unknown_interpolation_names_the_known_ones():
     with pytest.raises(InputError, match="unknown interpolation 'bilinar'; did you mean 'bilinear'"):
         preprocess(np.zeros((4, 4, 3), np.uint8), 4, 4, "bilinar")
+
+
+def jpeg(image: Image.Image | None = None, **options) -> bytes:
+    file = BytesIO()
+    image = image or Image.fromarray(load_sample_image("flower.jpg"))
+    image.save(file, "JPEG", **{"quality": 90, **options})
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("least", "size"), [(None, (427, 640)), (500, (427, 640)), (200, (214, 320)), (106, (107, 160)), (1, (54, 80))]
+)
+def test_a_jpeg_is_scaled_while_it_is_decoded_but_no_side_below_what_is_needed(least, size):
+    assert decode(jpeg(), least).shape[:2] == size
+
+
+def test_scaling_leaves_other_formats_and_turned_images_as_they_are_otherwise():
+    file = BytesIO()
+    Image.new("RGB", (900, 700)).save(file, "PNG")
+    assert decode(file.getvalue(), 100).shape == (700, 900, 3)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    assert decode(jpeg(exif=turned), 200).shape == (320, 214, 3)
+
+
+def exif(orientation: int) -> Image.Exif:
+    block = Image.Exif()
+    block[0x0112] = orientation
+    return block
+
+
+LINEAR = ImageCms.ImageCmsProfile(ImageCms.createProfile("XYZ")).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("data", "taken"),
+    [
+        (jpeg(), True),
+        (jpeg(progressive=True), True),
+        (jpeg(Image.new("L", (40, 30))), True),
+        (jpeg(exif=exif(1)), True),
+        (jpeg(icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()), True),
+        (jpeg(exif=exif(6)), False),
+        (jpeg(Image.new("CMYK", (40, 30))), False),
+        (jpeg(Image.new("RGB", (400, 20))), False),
+        (jpeg()[:-2], False),
+        (jpeg()[:5000], False),
+        (b"\x89PNG\r\n\x1a\n", False),
+    ],
+)
+def test_a_device_is_given_whole_upright_srgb_jpegs_alone(data, taken):
+    assert takes_device(data) is taken
+
+
+def test_what_a_device_decodes_is_what_is_decoded_here_and_a_bad_file_costs_no_other():
+    import torch
+
+    files = [jpeg(), jpeg(Image.new("RGB", (300, 280), "red")), b"\xff\xd8 no more \xff\xd9", jpeg(quality=60)]
+    given = [torch.frombuffer(bytearray(file), dtype=torch.uint8) for file in files]
+    images = decode_on_device(given, torch.device("cpu"))
+    assert [image is None for image in images] == [False, False, True, False]
+    good = [0, 1, 3]
+    squares = preprocess_alike([images[i] for i in good], 256, 224)
+    for square, i in zip(squares, good, strict=True):
+        difference = np.abs(square.numpy().astype(int) - preprocess(decode(files[i]), 256, 224).numpy())
+        assert difference.max() <= 2

@@ -88,3 +88,9 @@ def test_an_extractor_comes_back_from_its_passport(weights_file):
     assert again.fingerprint == joined.fingerprint
     single = extractor_for(views[:1], "resnet18", weights_file, "cpu")
     assert extractor_of(single.passport, device="cpu").fingerprint == single.fingerprint
+
+
+def test_joined_extractors_scale_an_image_only_if_all_may(weights_file):
+    fast, whole = View(fast=True), View(layers=("layer1",))
+    assert extractor_for([fast, View(layers=("layer1",), fast=True)], "resnet18", weights_file, "cpu").least_side == 512
+    assert extractor_for([fast, whole], "resnet18", weights_file, "cpu").least_side is None
