@@ -121,6 +121,31 @@ def extract(directory: str, out: str, classes: tuple[str, ...], recipe: str, cop
 
 
 @cli.command()
+@click.argument("directory", metavar="[DIR]", default=str(layout.DATA), type=click.Path())
+@click.option("--backbone", default="resnet18", help="See `featex backbones`.")
+@click.option(
+    "--weights",
+    default="auto",
+    envvar="FEATEX_WEIGHTS",
+    show_envvar=True,
+    help="As extract takes it; speed is the same.",
+)
+@click.option("--device", default="auto", type=click.Choice(["auto", "cpu", "cuda", "mps"]))
+@click.option("--batch-size", type=click.IntRange(1), show_default="8 on a CPU, 256 on a GPU")
+@click.option("--fast", is_flag=True, help="As extract takes it.")
+@click.option("--images", "n_images", default=200, type=click.IntRange(1), help="How many are drawn.")
+@click.option("--runs", default=3, type=click.IntRange(1), help="How often each stage is measured.")
+def bench(directory: str, fast: bool, **options) -> None:
+    """Say how fast this machine extracts the images in DIR, and what holds it back."""
+    from featex.bench import bench
+    from featex.progress import TerminalProgress
+    from featex.views import View
+
+    told = bench(directory, view=View(fast=fast), progress=TerminalProgress(), **options)
+    click.echo("\n".join(told.lines()))
+
+
+@cli.command()
 def backbones() -> None:
     """List the backbones."""
     from featex.backbones import BACKBONES

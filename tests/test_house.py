@@ -13,7 +13,7 @@ ONLY_IN = {
     "torch": {
         *("featex/backbones.py", "featex/weights.py", "featex/images.py", "featex/extractor.py", "featex/embedding.py"),
         *("featex/layers.py", "featex/signals.py", "featex/winograd.py", "featex/cores.py"),
-        "featex/forward.py",
+        *("featex/forward.py", "featex/bench.py"),
         *(f"classify/{room}.py" for room in ("pixels", "augment", "jpeg", "nets", "finetuned", "frozen")),
         *(f"classify/{room}.py" for room in ("training", "rates", "checkpoint", "cnn", "cams")),
         *("pipelines/sample.py", "pipelines/generators.py"),
