@@ -7,7 +7,7 @@ from threading import local
 import torch
 from torch import Tensor, nn
 from torch.fx import symbolic_trace
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from featex.backbones import TIMM, Backbone
 from featex.errors import InputError
@@ -140,6 +140,8 @@ def fold_batchnorm(model: nn.Module) -> nn.Module:
             continue
         before = node.args[0]
         if before.op == "call_module" and isinstance(modules[before.target], nn.Conv2d) and len(before.users) == 1:
-            model.set_submodule(before.target, fuse_conv_bn_eval(modules[before.target], modules[node.target]))
+            conv, norm = modules[before.target], modules[node.target]
+            statistics = (norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias)
+            conv.weight, conv.bias = fuse_conv_bn_weights(conv.weight, conv.bias, *statistics)
             model.set_submodule(node.target, nn.Identity())
     return model

@@ -49,10 +49,11 @@ class WinogradConv2d(nn.Module):
 
     def __init__(self, conv: nn.Conv2d):
         super().__init__()
-        to_points = torch.tensor(_OF_KERNEL, dtype=torch.float64)
-        kernel = torch.einsum("ai,kcij,bj->abck", to_points, conv.weight.detach().double(), to_points)
+        to_points = torch.tensor(_OF_KERNEL)
+        weight = conv.weight.detach().permute(2, 3, 1, 0).reshape(9, -1)
+        kernel = (torch.kron(to_points, to_points) @ weight).view(POINTS, conv.in_channels, conv.out_channels)
         bias = torch.zeros(conv.out_channels) if conv.bias is None else conv.bias.detach()
-        self.register_buffer("kernel", kernel.reshape(POINTS, conv.in_channels, conv.out_channels).float().contiguous())
+        self.register_buffer("kernel", kernel)
         self.register_buffer("bias", bias.clone())
         self.register_buffer("of_input", torch.tensor(_OF_INPUT, dtype=torch.float32))
         self.register_buffer("of_output", torch.tensor(_OF_OUTPUT, dtype=torch.float32))
