@@ -96,8 +96,10 @@ class Votes:
 
 
 def _svm(estimator: RBFSVC, towards: int, against: int) -> Kernel:
+    if estimator.landmarks:
+        raise ModelError("this machine is an approximation by landmarks, whose decisions are not explained here")
     svc, n_classes = estimator.svc_, len(estimator.classes_)
-    vectors = svc.support_vectors_ if svc.kernel == "rbf" else estimator.support_vectors_
+    vectors = estimator.support_vectors_
     if n_classes == 2:  # scikit-learn turns the signs of the two-class machine: above 0 is the second class
         weights, intercept, sign = svc.dual_coef_[0], svc.intercept_[0], 1 if towards == 1 else -1
     else:

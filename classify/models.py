@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from optuna import Trial
 
 
-def unchanged(train, validation, blocks=None):
+def unchanged(train, validation, settings=None):
     """Return both sides of a fold as they are."""
     return train, validation
 
@@ -39,11 +39,18 @@ class ModelSpec:
     trials : int
         How many trials are enough by default.
     prepare : callable
-        ``prepare(train, validation, blocks)`` turns the two sides of a fold into what is fitted and judged.
+        ``prepare(train, validation, settings)`` turns the two sides of a fold into what is fitted and judged.
+    at_once : callable
+        ``at_once(n_rows)`` returns how many of it memory can hold while they are fitted on the same prepared rows.
+    approximate : callable
+        ``approximate(n_rows)`` returns settings that so many rows make necessary, and a sentence that says what they
+        take away, or "".
     scales : bool
-        Whether `build` and `prepare` take `blocks`, the widths of blocks of columns that are scaled by themselves.
+        Whether `build` takes `blocks`, the widths of blocks of columns that are scaled by themselves.
     parallel_folds : bool
         Whether folds run in threads; False for what uses all cores by itself.
+    searches_part : bool
+        Whether the search may begin with a part of many rows; see `classify.race`.
     settle : callable
         ``settle(seed, progress, **wishes)`` returns the settings that `build` takes beside the parameters and no trial
         varies, as JSON can hold them.
@@ -62,8 +69,11 @@ class ModelSpec:
     first: Callable[[int], list[dict]]
     trials: int
     prepare: Callable = unchanged
+    at_once: Callable[[int], int] = lambda n_rows: n_rows
+    approximate: Callable[[int], tuple[dict, str]] = lambda n_rows: ({}, "")
     scales: bool = False
     parallel_folds: bool = False
+    searches_part: bool = False
     settle: Callable[..., dict] = lambda seed, progress, **wishes: {}
     wishes: tuple[str, ...] = ()
     fit_options: Callable[..., dict] = lambda units, told, checkpoint: {}
@@ -193,8 +203,11 @@ MODELS = {
             lambda n_features: [{"C": 1.7, "gamma": 1 / n_features, "class_weight": None}],
             trials=30,
             prepare=svm.prepare,
+            at_once=svm.at_once,
+            approximate=svm.approximation,
             scales=True,
             parallel_folds=True,
+            searches_part=True,
         ),
         ModelSpec(
             "logreg",
@@ -206,6 +219,7 @@ MODELS = {
             trials=20,
             scales=True,
             parallel_folds=True,
+            searches_part=True,
         ),
         ModelSpec(
             "forest",
@@ -218,6 +232,7 @@ MODELS = {
             ],
             trials=15,
             settle=lambda seed, progress, **wishes: {"random_state": seed},
+            searches_part=True,
         ),
         ModelSpec(
             "shortcut",

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 import numpy as np
@@ -167,6 +167,10 @@ def plan(
     settings = settled(spec, seed, trials=trials, progress=progress, **wishes)
     regime.check(spec.reads, spec.name)
     parts = partition(features.rows)
+    n_copies = features.copies.shape[1] if features.copies is not None and spec.reads == "features" else 0
+    needed, approximate = spec.approximate(len(parts.train) * (1 + n_copies))
+    settings |= needed
+    parts = replace(parts, notes=(*parts.notes, *([approximate] if approximate else [])))
     report = report or features.name
     job = Plan(
         spec,

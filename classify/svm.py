@@ -1,19 +1,23 @@
 """The RBF SVM that shares squared distances."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.kernel_approximation import Nystroem
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.svm import SVC
 from sklearn.utils.validation import check_is_fitted
 
 from classify.blocks import BlockScaler
+from featex.cores import ram_bytes
 
-# 20,000 rows make a kernel matrix of 3.2 GB; beyond, libsvm computes kernel rows as it needs them.
-MAX_PRECOMPUTED = 20_000
 BLOCK_ROWS = 1000
+LANDMARKS = 2000
+# Bytes that a pair of rows takes while a machine is fitted: distance and kernel in float64, libsvm's copy in float32.
+SHARED_BYTES, OWN_BYTES = 8, 12
+MOST_RAM = 0.6  # of the memory there is
 
 
 @dataclass(frozen=True)
@@ -23,24 +27,53 @@ class Distances:
     squared: np.ndarray
 
 
-def prepare(train: np.ndarray, validation: np.ndarray, blocks: Sequence[int] | None = None):
+def most_rows(ram: float) -> int:
+    """Return how many rows a machine can be fitted on exactly in a memory of `ram` bytes: 34,600 in 40 GB."""
+    return int(min(MOST_RAM * ram / (SHARED_BYTES + OWN_BYTES), 1e12) ** 0.5)
+
+
+def at_once(n_rows: int) -> int:
+    """Return how many machines can be fitted at once on the same distances between `n_rows` rows; at least one."""
+    return max(1, int((min(MOST_RAM * ram_bytes(), 1e15) / max(n_rows, 1) ** 2 - SHARED_BYTES) / OWN_BYTES))
+
+
+def approximation(n_rows: int) -> tuple[dict, str]:
+    """Return the settings of a machine for so many rows, and a sentence for people where it must be an approximation.
+
+    Parameters
+    ----------
+    n_rows : int
+        Rows that the last machine is fitted on.
+    """
+    ram = ram_bytes()
+    most = most_rows(ram)
+    if n_rows <= most:
+        return {}, ""
+    return {"landmarks": LANDMARKS}, (
+        f"svm is approximate here: {n_rows:,} rows to fit on are more than the {most:,} whose kernel "
+        f"{ram / 1e9:,.0f} GB of memory can hold, so it is a Nystroem map of {LANDMARKS:,} landmarks and a logistic "
+        "regression"
+    )
+
+
+def prepare(train: np.ndarray, validation: np.ndarray, settings: dict):
     """Return what `RBFSVC` can be fitted on and judged on instead of the rows, for any C and gamma.
 
     Parameters
     ----------
     train, validation : ndarray of shape (n_samples, n_features)
         Both sides of a fold. Scaling is learnt from `train` alone.
-    blocks : sequence of int, optional
-        As `classify.blocks.BlockScaler` takes them.
+    settings : dict
+        Those that the machine is built with.
 
     Returns
     -------
     pair of Distances
-        Or `train` and `validation` themselves where the matrices would be too large to keep.
+        Or `train` and `validation` themselves for an approximation, which needs none.
     """
-    if len(train) > MAX_PRECOMPUTED:
+    if settings.get("landmarks"):
         return train, validation
-    scaler = BlockScaler(blocks).fit(train.astype(np.float64))
+    scaler = BlockScaler(settings.get("blocks")).fit(train.astype(np.float64))
     rows, others = scaler.transform(train.astype(np.float64)), scaler.transform(validation.astype(np.float64))
     return Distances(euclidean_distances(rows, squared=True)), Distances(
         euclidean_distances(others, rows, squared=True)
@@ -62,38 +95,54 @@ class RBFSVC(ClassifierMixin, BaseEstimator):
     class_weight : None, "balanced" or dict
     blocks : sequence of int, optional
         As `classify.blocks.BlockScaler` takes them.
+    landmarks : int, optional
+        Where there are too many rows for their kernel: a `Nystroem` map of so many landmarks and a logistic regression
+        on it stand in for the machine, an approximation.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
     svc_ : SVC
-        The fitted machine.
+        The fitted machine; of an approximation `map_` and `linear_` are there instead.
     """
 
-    def __init__(self, C: float = 1.0, gamma: float = 0.002, class_weight=None, blocks=None):
+    landmarks = None  # of machines that were kept before there were any
+
+    def __init__(self, C: float = 1.0, gamma: float = 0.002, class_weight=None, blocks=None, landmarks=None):
         self.C = C
         self.gamma = gamma
         self.class_weight = class_weight
         self.blocks = blocks
+        self.landmarks = landmarks
 
     def fit(self, X, y, sample_weight=None) -> "RBFSVC":
         """Fit on rows (n_samples, n_features), or on the `Distances` of `prepare`; weights multiply C."""
-        options = {"C": self.C, "class_weight": self.class_weight}
+        if self.landmarks:
+            return self._fit_approximation(np.asarray(X, dtype=np.float32), y, sample_weight)
         if isinstance(X, Distances):
             squared = X.squared
         else:
             X = np.asarray(X, dtype=np.float64)
             self.scaler_ = BlockScaler(self.blocks).fit(X)
             rows = self.scaler_.transform(X)
-            if len(rows) > MAX_PRECOMPUTED:
-                self.svc_ = SVC(kernel="rbf", gamma=self.gamma, **options).fit(rows, y, sample_weight)
-                self.classes_ = self.svc_.classes_
-                return self
             squared = euclidean_distances(rows, squared=True)
-        self.svc_ = SVC(kernel="precomputed", **options).fit(self._kernel(squared), y, sample_weight)
+        # libsvm keeps kernel rows as float32: where they do not all fit, it makes them again and again.
+        cache_size = 200 + 4 * len(squared) ** 2 / 2**20
+        self.svc_ = SVC(kernel="precomputed", C=self.C, class_weight=self.class_weight, cache_size=cache_size)
+        self.svc_.fit(self._kernel(squared), y, sample_weight)
         self.classes_ = self.svc_.classes_
         if not isinstance(X, Distances):  # which stand in for rows in folds, and are of no use later
             self.support_vectors_ = rows[self.svc_.support_]
+        return self
+
+    def _fit_approximation(self, X: np.ndarray, y, sample_weight) -> "RBFSVC":
+        self.scaler_ = BlockScaler(self.blocks).fit(X)
+        rows = self.scaler_.transform(X)
+        landmarks = min(self.landmarks, len(rows))
+        self.map_ = Nystroem(gamma=self.gamma, n_components=landmarks, random_state=0).fit(rows)
+        self.linear_ = LogisticRegression(C=self.C, class_weight=self.class_weight, max_iter=1000)
+        self.linear_.fit(self.map_.transform(rows), y, sample_weight)
+        self.classes_ = self.linear_.classes_
         return self
 
     def decision_function(self, X) -> np.ndarray:
@@ -101,7 +150,7 @@ class RBFSVC(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         if isinstance(X, Distances):
             return self.svc_.decision_function(self._kernel(X.squared))
-        rows = self.scaler_.transform(np.asarray(X, dtype=np.float64))
+        rows = self.scaler_.transform(np.asarray(X, dtype=np.float32 if self.landmarks else np.float64))
         blocks = np.array_split(rows, max(1, -(-len(rows) // BLOCK_ROWS)))
         return np.concatenate([self._decide(block) for block in blocks])
 
@@ -111,8 +160,8 @@ class RBFSVC(ClassifierMixin, BaseEstimator):
         return self.classes_[scores.argmax(axis=1) if scores.ndim == 2 else (scores > 0).astype(int)]
 
     def _decide(self, rows: np.ndarray) -> np.ndarray:
-        if self.svc_.kernel == "rbf":
-            return self.svc_.decision_function(rows)
+        if self.landmarks:
+            return self.linear_.decision_function(self.map_.transform(rows))
         # libsvm wants a column for every training row and looks at those of the support vectors alone.
         kernel = np.zeros((len(rows), self.svc_.shape_fit_[0]))
         kernel[:, self.svc_.support_] = self._kernel(euclidean_distances(rows, self.support_vectors_, squared=True))

@@ -1,7 +1,7 @@
 """tune(): k folds, an Optuna study, refit, out-of-fold calibration."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,11 +20,14 @@ from classify.novelty import fit_novelty, novelty_counts
 from classify.plan import Plan, images_digest, versions
 from classify.predictions import VALIDATION, Predictions
 from classify.provenance import code_sha256, environment
+from classify.race import FINALISTS, behind, part_of
 from classify.trained import TrainedModel, predictions_table
 from classify.validation import CrossValidation, Folded
 from featex.disk import cannot_write
 from featex.errors import FeatexError
 from featex.progress import Progress
+
+SCORES = "scores"  # of a trial's folds, kept with it: a later one is compared with the best fold by fold
 
 
 @dataclass(frozen=True)
@@ -74,11 +77,12 @@ def tune(
     X = read_inputs(job.spec.name, job.features, job.settings, progress)
     copies = job.features.copies if job.spec.reads == "features" else None
     train = job.parts.train
-    validation = CrossValidation(
-        job, X[train], None if copies is None else copies[train], checkpoints and Path(checkpoints)
-    )
+    given = (job, X[train], None if copies is None else copies[train], checkpoints and Path(checkpoints))
+    validation = CrossValidation(*given)
     if job.trials:
-        best, n_trials, before = _search(job, validation, storage, timeout, started, progress)
+        part = part_of(job.y, job.parts.units[train], job.seed) if job.spec.searches_part else None
+        first = validation if part is None else CrossValidation(*given, part=part)
+        best, n_trials, before = _search(job, first, validation, storage, timeout, started, progress)
     else:
         n_features = job.n_features
         known_good = job.spec.first(n_features)[0]
@@ -106,15 +110,37 @@ def _novelty(model: TrainedModel, job: Plan, X: np.ndarray, index: np.ndarray) -
     return novelty_counts(model.novelty.unlike(X[index]), wrong)
 
 
-def _search(job: Plan, validation: CrossValidation, storage, timeout, started: float, progress: Progress):
-    """Return the best setting, the number of finished trials, and the seconds that earlier sessions spent on them."""
+def _search(
+    job: Plan, first: CrossValidation, validation: CrossValidation, storage, timeout, started: float, progress: Progress
+):
+    """Return the best setting, the number of finished trials, and the seconds that earlier sessions spent on them.
+
+    Trials are judged by `first`; where that fits a part of the rows alone, the best of them go on to all.
+    """
     study = _study(job, storage)
     before = sum(trial.duration.total_seconds() for trial in _complete(study))
     with progress.task(f"tune {job.spec.name}", job.trials, "trial") as tick:
-        best = _optimise(study, job, validation, timeout, started, tick, progress)
-    if best is None or best.params != study.best_trial.params:
+        best = _optimise(study, job, first, timeout, started, tick, progress)
+    done = _complete(study)
+    if first is not validation:
+        settings = _finalists(done)
+        progress.say(
+            f"{job.spec.name}: {len(done)} trials were fitted on a part of the {len(job.y):,} training images; "
+            f"the best {len(settings)} go on to all of them"
+        )
+        best = validation.race(settings, progress)
+    elif best is None or best.params != study.best_trial.params:
         best = validation.run(study.best_trial.params, progress)  # its trial was run by an earlier session
-    return best, len(_complete(study)), before
+    return best, len(done), before
+
+
+def _finalists(trials: Sequence[FrozenTrial]) -> list[dict]:
+    """Return the best settings, each once, the best first."""
+    settings = []
+    for trial in sorted(trials, key=lambda trial: -trial.value):
+        if trial.params not in settings:
+            settings.append(trial.params)
+    return settings[:FINALISTS]
 
 
 def _study(job: Plan, storage: str | Path | None) -> optuna.Study:
@@ -173,17 +199,24 @@ def _optimise(
         # A seed for each trial, so that a study that was stopped goes on as it would have.
         study.sampler = optuna.samplers.TPESampler(seed=job.seed + number)
         trial = study.ask()
+        leader = study.best_trial if _complete(study) else None
+        scores = leader.user_attrs.get(SCORES, ()) if leader else ()
         try:
-            folded = validation.run(job.spec.suggest(trial, n_features), progress)
+            folded = validation.run(job.spec.suggest(trial, n_features), progress, scores)
         except ModelError as error:  # such as a loss that is no number: a setting that fails is one to keep away from
             study.tell(trial, state=TrialState.FAIL)
             if number == job.trials - 1 and not _complete(study):
                 raise
             progress.say(f"trial {number + 1} failed: {error}")
             continue
-        study.tell(trial, validation.value(folded))
-        if best is None or validation.value(folded) > validation.value(best):
-            best = folded
+        value = validation.value(folded)
+        if len(folded.scores) < len(validation.pairs):  # stopped: what it would reach, by how far it is behind
+            value = min(value, leader.value) if job.regime.worst else leader.value - behind(folded.scores, scores)
+        else:
+            trial.set_user_attr(SCORES, folded.scores)
+            if best is None or value > validation.value(best):
+                best = folded
+        study.tell(trial, value)
         tick(1)
     return best
 

@@ -2,20 +2,24 @@
 
 import hashlib
 import json
-import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-import joblib
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from classify.calibration import class_scores
 from classify.errors import DataError
 from classify.metrics import SCORES
 from classify.models import unchanged
 from classify.plan import Plan
+from classify.race import LEAST_FOLDS, MARGIN, behind, lost_after
 from classify.regime import weighted, with_copies
 from classify.tilewise import Tilewise
+from featex.cores import n_cores
 from featex.progress import Progress
 
 KEEP_BYTES = 4e9  # prepared folds above this are made anew for each trial instead of kept
@@ -30,11 +34,11 @@ class Folded:
     params : dict
         The setting.
     scores : list of float
-        One a fold.
+        One a fold; of a setting that was stopped, those of the first folds.
     oof : ndarray of shape (n_train, n_classes)
-        Scores of each row by the model that was not fitted on it.
+        Scores of each row by the model that was not fitted on it; NaN where it was stopped before.
     fold : ndarray of shape (n_train,), int
-        The fold that each row was validated in.
+        The fold that each row was validated in, or -1.
     histories : list
         One a fold: the rows of epochs of a model that is trained in epochs, else None.
     """
@@ -49,10 +53,6 @@ class Folded:
     def mean(self) -> float:
         return float(np.mean(self.scores))
 
-    @property
-    def worst(self) -> float:
-        return float(np.min(self.scores))
-
 
 class CrossValidation:
     """The folds of a job, with what each fold's two sides were prepared to.
@@ -65,36 +65,92 @@ class CrossValidation:
         Varied copies of them, which are fitted on and never judged.
     checkpoints : Path, optional
         Folder that long fits are kept in as they go: a job that was killed finds its finished ones there.
+    part : ndarray of shape (n_train,), bool, optional
+        Which rows are fitted on; all are judged, as by any fold. By default all of them.
     """
 
-    def __init__(self, job: Plan, X, copies: np.ndarray | None = None, checkpoints: Path | None = None):
+    def __init__(
+        self,
+        job: Plan,
+        X,
+        copies: np.ndarray | None = None,
+        checkpoints: Path | None = None,
+        part: np.ndarray | None = None,
+    ):
         self.job, self.X, self.copies, self.y, self.checkpoints = job, X, copies, job.y, checkpoints
         self.rows = job.parts.train
         self.units = job.parts.units[self.rows]
         self.sources = job.features.rows["source"].to_numpy(dtype=str)[self.rows]
         self.classes = np.unique(self.y)
         self.pairs = job.regime.pairs(self.y, self.units, self.sources, self.rows, job.n_folds, job.seed)
-        n_fitted = len(self.y) * (1 + job.n_copies)
+        if part is not None:
+            self.pairs = [(train[part[train]], judged) for train, judged in self.pairs]
+        self._n_fitted = n_fitted = max(len(train) for train, _ in self.pairs) * (1 + job.n_copies)
         # What is prepared may be a matrix of all rows against all rows.
-        self._keep = job.spec.prepare is not unchanged and 8 * n_fitted**2 * job.n_folds < KEEP_BYTES
+        bytes_of_fold = 8 * n_fitted * (n_fitted + len(self.y) / len(self.pairs))
+        self._keep = job.spec.prepare is not unchanged and bytes_of_fold * len(self.pairs) < KEEP_BYTES
         self._prepared: dict[int, tuple] = {}
+        self._products = ThreadpoolController()
 
-    def run(self, params: dict, progress: Progress) -> Folded:
-        """Fit and judge every fold."""
+    def run(self, params: dict, progress: Progress, best: Sequence[float] = ()) -> Folded:
+        """Fit and judge every fold, or so many until the setting can no longer beat `best`, the best one's scores."""
+        n_jobs = self._at_once(len(self.pairs))
+        at_once = n_jobs if best else len(self.pairs)
+        judged, scores, lost = [], [], None
+        while len(judged) < len(self.pairs) and lost is None:
+            numbers = range(len(judged), min(len(judged) + at_once, len(self.pairs)))
+            judged += self._each(n_jobs, lambda number: self._fold(number, params, progress), numbers)
+            scores += [self._score(self.pairs[number][1], judged[number][0]) for number in numbers]
+            lost = lost_after(scores, best, self.job.regime.worst)
+        return self._folded(params, judged[:lost], scores[:lost])
+
+    def race(self, settings: Sequence[dict], progress: Progress) -> Folded:
+        """Return the best of several settings, judged on every fold.
+
+        All are tried fold by fold, on what a fold was prepared to once, and those that can no longer win are left out.
+        """
+        n_jobs = self._at_once(len(settings))
+        judged: list[list] = [[] for _ in settings]
+        scores: list[list[float]] = [[] for _ in settings]
+        running = list(range(len(settings)))
+        for number, (_, rows) in enumerate(self.pairs):
+            fit = partial(self._fit_and_judge, number, self._sides(number), progress)
+            said = self._each(n_jobs, fit, [settings[i] for i in running])
+            del fit  # and with it a matrix of all rows against all rows
+            for i, own in zip(running, said, strict=True):
+                judged[i].append(own)
+                scores[i].append(self._score(rows, own[0]))
+            leader = max(running, key=lambda i: self._value(scores[i]))
+            running = [i for i in running if i == leader or not self._lost(scores[i], scores[leader])]
+        return self._folded(settings[leader], judged[leader], scores[leader])
+
+    def _each(self, n_jobs: int, function: Callable, items: Sequence) -> list:
+        """Return function(item) for each item, `n_jobs` at once; these take the cores, and matrix products one each."""
+        if n_jobs == 1:
+            return [function(item) for item in items]
+        with self._products.limit(limits=1), ThreadPoolExecutor(n_jobs) as pool:
+            return list(pool.map(function, items))
+
+    def _lost(self, scores: list[float], leader: list[float]) -> bool:
+        return not self.job.regime.worst and len(scores) >= LEAST_FOLDS and behind(scores, leader) > MARGIN
+
+    def _at_once(self, n_fits: int) -> int:
         spec = self.job.spec
-        n_jobs = min(len(self.pairs), os.cpu_count() or 1) if spec.parallel_folds else 1
-        parallel = joblib.Parallel(n_jobs=n_jobs, prefer="threads")
-        judged = parallel(joblib.delayed(self._fold)(number, params, progress) for number in range(len(self.pairs)))
-        oof = np.empty((len(self.y), len(self.classes)))
-        fold = np.empty(len(self.y), dtype=int)
-        for number, ((_, rows), (scores, _)) in enumerate(zip(self.pairs, judged, strict=True)):
-            oof[rows], fold[rows] = scores, number
-        fold_scores = [self._score(rows, scores) for (_, rows), (scores, _) in zip(self.pairs, judged, strict=True)]
-        return Folded(params, fold_scores, oof, fold, [history for _, history in judged])
+        return min(n_fits, n_cores(), spec.at_once(self._n_fitted)) if spec.parallel_folds else 1
 
     def value(self, folded: Folded) -> float:
         """Return what is maximised: the mean over folds, or where sources are held out the worst."""
-        return folded.worst if self.job.regime.worst else folded.mean
+        return self._value(folded.scores)
+
+    def _value(self, scores: Sequence[float]) -> float:
+        return float(np.min(scores) if self.job.regime.worst else np.mean(scores))
+
+    def _folded(self, params: dict, judged: list[tuple], scores: list[float]) -> Folded:
+        oof = np.full((len(self.y), len(self.classes)), np.nan)
+        fold = np.full(len(self.y), -1)
+        for number, (own, _) in enumerate(judged):
+            oof[self.pairs[number][1]], fold[self.pairs[number][1]] = own, number
+        return Folded(params, scores, oof, fold, [history for _, history in judged])
 
     def refit(self, params: dict, progress: Progress):
         """Return the estimator fitted on all training rows."""
@@ -102,8 +158,11 @@ class CrossValidation:
         return self._fit(self._fitted_on(everything), everything, params, progress, "all training images")
 
     def _fold(self, number: int, params: dict, progress: Progress) -> tuple[np.ndarray, list[dict] | None]:
+        return self._fit_and_judge(number, self._sides(number), progress, params)
+
+    def _fit_and_judge(self, number: int, sides: tuple, progress: Progress, params: dict):
         train, _ = self.pairs[number]
-        fitted_on, judged_on = self._sides(number)
+        fitted_on, judged_on = sides
         estimator = self._fit(fitted_on, train, params, progress, f"fold {number + 1} of {len(self.pairs)}")
         return class_scores(estimator, judged_on), getattr(estimator, "history_", None)
 
@@ -137,9 +196,7 @@ class CrossValidation:
     def _sides(self, number: int):
         train, rows = self.pairs[number]
         prepare = self.job.spec.prepare if self.job.tiles == 1 else unchanged
-        sides = self._prepared.get(number) or prepare(
-            self._fitted_on(train), self.X[rows], self.job.settings.get("blocks")
-        )
+        sides = self._prepared.get(number) or prepare(self._fitted_on(train), self.X[rows], self.job.settings)
         if self._keep:
             self._prepared[number] = sides
         return sides

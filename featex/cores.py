@@ -4,14 +4,15 @@ Two cores that read files and two that run a network would fight over two cores:
 slowest thread. Here each thread reads, decodes or runs a whole batch by itself, whatever is next.
 """
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
+from pathlib import Path
 
 import joblib
-import torch
 
 MOST_WORKERS = 16
 
@@ -21,12 +22,25 @@ def n_cores() -> int:
     return joblib.cpu_count()
 
 
+def ram_bytes() -> float:
+    """Return how much memory this process may use; a container's limit is minded, inf where nothing tells."""
+    limits = [float("inf")]
+    with suppress(OSError, ValueError, AttributeError):
+        limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        with suppress(OSError, ValueError):  # of another kind of system, or "max"
+            limits.append(int(Path(path).read_text()))
+    return min(limits)
+
+
 @contextmanager
 def one_core_each(workers: int) -> Iterator[ThreadPoolExecutor]:
     """Yield a pool of `workers` threads in which torch computes on the calling thread alone.
 
     What has not begun when it is left is never begun.
     """
+    import torch  # here, because counting cores must not cost torch's time
+
     before = torch.get_num_threads()
     pool = ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,))
     try:

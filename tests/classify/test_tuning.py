@@ -107,11 +107,11 @@ def test_a_kill_in_the_middle_of_a_trial_loses_that_trial_alone(make_features, t
     features = make_features()
     original = CrossValidation.run
 
-    def die(self, params, progress):
+    def die(self, params, progress, *rest):
         if len(ran) == 2:
             raise KeyboardInterrupt
         ran.append(params)
-        return original(self, params, progress)
+        return original(self, params, progress, *rest)
 
     ran = []
     monkeypatch.setattr(CrossValidation, "run", die)
@@ -124,12 +124,12 @@ def test_a_kill_in_the_middle_of_a_trial_loses_that_trial_alone(make_features, t
 def test_a_setting_that_fails_is_passed_over_and_all_failing_is_an_error(make_features, monkeypatch):
     original = CrossValidation.run
 
-    def fail(self, params, progress):
+    def fail(self, params, progress, *rest):
         if len(ran) in failing:
             ran.append(params)
             raise ModelError("the loss is no number")
         ran.append(params)
-        return original(self, params, progress)
+        return original(self, params, progress, *rest)
 
     monkeypatch.setattr(CrossValidation, "run", fail)
     ran, failing = [], {0, 2}
@@ -142,7 +142,7 @@ def test_a_setting_that_fails_is_passed_over_and_all_failing_is_an_error(make_fe
 def test_known_good_settings_are_tried_first(make_features, monkeypatch):
     ran = []
     original = CrossValidation.run
-    monkeypatch.setattr(CrossValidation, "run", lambda self, p, progress: ran.append(p) or original(self, p, progress))
+    monkeypatch.setattr(CrossValidation, "run", lambda self, p, *rest: ran.append(p) or original(self, p, *rest))
     tuned(make_features(), trials=1)
     assert ran[0] == {"C": 1.7, "gamma": 1 / 8, "class_weight": None}
 

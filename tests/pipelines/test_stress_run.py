@@ -147,8 +147,8 @@ def test_a_second_run_computes_nothing_and_needs_no_weights(stressed, stress, mo
 
 def test_further_conditions_are_all_that_is_computed(stress, monkeypatch):
     shown = []
-    original = conditioned._look
-    monkeypatch.setattr(conditioned, "_look", lambda eye, batch: shown.append(len(batch)) or original(eye, batch))
+    original = conditioned._keep
+    monkeypatch.setattr(conditioned, "_keep", lambda *given: shown.append(len(given[1])) or original(*given))
     stress(transforms=["jpeg", "crop"])
     assert sum(shown) == 2 * 14 * 2  # eyes, images, grades
 

@@ -1,0 +1,56 @@
+"""Less work for settings that cannot win: some are stopped after a few folds, and a part of the rows chooses which are
+worth all of them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+MARGIN = 0.01  # of the score, far above what a better setting gains at the end of a search
+LEAST_FOLDS = 2
+PART_FROM = 2500  # training rows; with fewer the whole search is a matter of seconds
+PART = 0.2  # of the training rows, and no fewer than these:
+LEAST_PART = 1000
+FINALISTS = 5
+
+
+def lost_after(scores: Sequence[float], best: Sequence[float], worst: bool = False) -> int | None:
+    """Return after how many folds a setting can no longer be expected to win, or None.
+
+    Folds differ in how hard they are, so it is compared with the best setting on the same folds: it has lost once it is
+    `MARGIN` behind there, on average. Where the worst fold decides, a fold below the best's worst is the end.
+
+    Parameters
+    ----------
+    scores : sequence of float
+        Its scores on the first folds, in their order.
+    best : sequence of float
+        Those of the best setting so far, on all folds.
+    worst : bool
+        Whether the worst fold decides, rather than the mean.
+    """
+    for n in range(1 if worst else LEAST_FOLDS, min(len(scores), len(best) - 1) + 1):
+        if (worst and min(scores[:n]) < min(best)) or (not worst and behind(scores[:n], best) > MARGIN):
+            return n
+    return None
+
+
+def behind(scores: Sequence[float], best: Sequence[float]) -> float:
+    """Return by how much scores on the first folds are below the best setting's on these, on average."""
+    return float(np.mean(best[: len(scores)]) - np.mean(scores))
+
+
+def part_of(y: np.ndarray, units: np.ndarray, seed: int) -> np.ndarray | None:
+    """Return which rows (n_train,) the search begins with, bool; None where it takes all of them.
+
+    Whole units are drawn, so that groups stay together, class by class, so that each keeps its share.
+    """
+    share = max(PART, LEAST_PART / len(y))
+    if len(y) < PART_FROM or share >= 1:
+        return None
+    chance = np.random.default_rng(seed)
+    chosen = np.zeros(len(y), dtype=bool)
+    for label in np.unique(y):
+        own = np.unique(units[y == label])
+        drawn = chance.permutation(own)[: max(2, round(share * len(own)))]
+        chosen |= np.isin(units, drawn)
+    return chosen
