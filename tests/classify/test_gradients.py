@@ -68,12 +68,11 @@ def test_gradients_are_those_of_finite_differences(name, n_classes):
         np.testing.assert_allclose(score.gradient(X)[:, column], expected, atol=1e-6)
 
 
-def test_an_svm_too_large_for_one_kernel_matrix_has_the_same_score(monkeypatch):
-    estimator, X = fitted("svm", 2)
-    monkeypatch.setattr("classify.svm.MAX_PRECOMPUTED", 10)
-    large, _ = fitted("svm", 2)
-    assert large.svc_.kernel == "rbf"
-    np.testing.assert_allclose(decision("svm", large, 1, 0)(X), decision("svm", estimator, 1, 0)(X), atol=1e-6)
+def test_an_approximation_by_landmarks_is_not_explained():
+    estimator, _ = fitted("svm", 2)
+    estimator.landmarks = 5
+    with pytest.raises(ModelError, match="landmarks"):
+        decision("svm", estimator, 1, 0)
 
 
 @pytest.mark.parametrize("gamma", [0.02 / 512, 1 / 512, 20 / 512])

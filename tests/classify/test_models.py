@@ -49,7 +49,7 @@ def test_every_net_can_be_tuned_and_every_model_of_pixels_is_a_net():
 def test_every_model_learns_from_both_sides_of_a_fold(spec):
     X, y = inputs(spec)
     for params in spec.first(N_FEATURES):
-        train, validation = spec.prepare(X[:40], X[40:])
+        train, validation = spec.prepare(X[:40], X[40:], {})
         estimator = spec.build(**{**settings(spec), **params})
         assert is_classifier(estimator)
         options = spec.fit_options(np.arange(40), lambda line: None, None)

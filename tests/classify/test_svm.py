@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import skops.io
 from sklearn.base import clone
 from sklearn.datasets import make_classification
 from sklearn.pipeline import make_pipeline
@@ -7,7 +8,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from classify import svm
-from classify.svm import RBFSVC, prepare
+from classify.persist import TRUSTED
+from classify.svm import RBFSVC, approximation, most_rows, prepare
 
 
 def problem(n_classes, n=240):
@@ -34,7 +36,7 @@ def test_decision_values_are_those_of_scikit_learns_svc(n_classes, class_weight,
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_prepared_distances_give_the_decision_values_of_the_rows(n_classes):
     X, y = problem(n_classes)
-    train, validation = prepare(X[:160], X[160:])
+    train, validation = prepare(X[:160], X[160:], {})
     on_distances = RBFSVC(C=2, gamma=0.01).fit(train, y[:160]).decision_function(validation)
     on_rows = RBFSVC(C=2, gamma=0.01).fit(X[:160], y[:160]).decision_function(X[160:])
     np.testing.assert_allclose(on_distances, on_rows, atol=1e-9)
@@ -42,17 +44,68 @@ def test_prepared_distances_give_the_decision_values_of_the_rows(n_classes):
 
 def test_scaling_is_learnt_from_the_training_side_alone():
     X, _ = problem(2)
-    train, _ = prepare(X[:160], X[160:])
-    again, _ = prepare(X[:160], X[160:] * 1000)
+    train, _ = prepare(X[:160], X[160:], {})
+    again, _ = prepare(X[:160], X[160:] * 1000, {})
     np.testing.assert_array_equal(train.squared, again.squared)
 
 
-def test_more_rows_than_a_kernel_matrix_holds_are_fitted_all_the_same(monkeypatch):
+def test_what_memory_can_hold_grows_with_it_and_decides_how_many_are_fitted_at_once(monkeypatch):
+    assert most_rows(40e9) == 34_641
+    assert most_rows(10e9) == most_rows(40e9) // 2
+    assert most_rows(float("inf")) == 1_000_000
+    monkeypatch.setattr(svm, "ram_bytes", lambda: 40e9)
+    assert svm.at_once(20_000) == 4
+    assert svm.at_once(34_641) == 1
+    assert svm.at_once(1_000_000) == 1
+    assert svm.at_once(100) > 1000
+    monkeypatch.setattr(svm, "ram_bytes", lambda: float("inf"))
+    assert svm.at_once(1000) >= 64
+
+
+def test_more_rows_than_memory_holds_make_an_approximation_that_is_named(monkeypatch):
+    monkeypatch.setattr(svm, "ram_bytes", lambda: 40e9)
+    assert approximation(34_641) == ({}, "")
+    settings, said = approximation(50_000)
+    assert settings == {"landmarks": 2000}
+    assert "approximate" in said
+    assert "50,000 rows" in said
+    assert "34,641" in said
+    assert "40 GB" in said
+    assert "Nystroem" in said
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_the_approximation_is_a_map_and_a_linear_model_and_nearly_as_good(n_classes, tmp_path):
+    X, y = problem(n_classes, 600)
+    settings = {"landmarks": 200}
+    rows, others = prepare(X[:400], X[400:], settings)
+    assert rows is not None
+    assert not isinstance(rows, svm.Distances)
+    exact = RBFSVC(C=20, gamma=0.01).fit(X[:400], y[:400])
+    near = RBFSVC(C=20, gamma=0.01, **settings).fit(rows, y[:400])
+    assert near.decision_function(others).shape == exact.decision_function(others).shape
+    assert near.map_.n_components == 200
+    right = [(model.predict(others) == y[400:]).mean() for model in (near, exact)]
+    assert right[0] > right[1] - 0.05
+    again = RBFSVC(C=20, gamma=0.01, **settings).fit(rows, y[:400])
+    np.testing.assert_array_equal(again.decision_function(others), near.decision_function(others))
+    path = tmp_path / "near.skops"
+    skops.io.dump(near, path)
+    loaded = skops.io.load(path, trusted=TRUSTED)
+    np.testing.assert_array_equal(loaded.decision_function(others), near.decision_function(others))
+
+
+def test_fewer_rows_than_landmarks_are_all_landmarks():
+    X, y = problem(2, 60)
+    assert RBFSVC(gamma=0.01, landmarks=2000).fit(X, y).map_.n_components == 60
+
+
+def test_a_machine_that_was_kept_before_there_were_landmarks_decides_as_it_did():
     X, y = problem(2)
-    expected = RBFSVC(C=2, gamma=0.01).fit(X, y).decision_function(X)
-    monkeypatch.setattr(svm, "MAX_PRECOMPUTED", 100)
-    assert prepare(X, X)[0] is X
-    np.testing.assert_allclose(RBFSVC(C=2, gamma=0.01).fit(X, y).decision_function(X), expected, atol=1e-6)
+    model = RBFSVC(gamma=0.01).fit(X, y)
+    expected = model.decision_function(X)
+    del model.__dict__["landmarks"]
+    np.testing.assert_array_equal(model.decision_function(X), expected)
 
 
 def test_blocks_of_rows_make_no_difference(monkeypatch):
@@ -64,5 +117,5 @@ def test_blocks_of_rows_make_no_difference(monkeypatch):
 
 
 def test_clone_is_exact():
-    params = {"C": 3.0, "gamma": 0.5, "class_weight": "balanced", "blocks": [2, 3]}
+    params = {"C": 3.0, "gamma": 0.5, "class_weight": "balanced", "blocks": [2, 3], "landmarks": 9}
     assert clone(RBFSVC(**params)).get_params() == params
