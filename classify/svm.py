@@ -6,11 +6,11 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.kernel_approximation import Nystroem
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.svm import SVC
 from sklearn.utils.validation import check_is_fitted
 
 from classify.blocks import BlockScaler
+from classify.distances import squared_distances
 from featex.cores import ram_bytes
 
 BLOCK_ROWS = 1000
@@ -75,9 +75,7 @@ def prepare(train: np.ndarray, validation: np.ndarray, settings: dict):
         return train, validation
     scaler = BlockScaler(settings.get("blocks")).fit(train.astype(np.float64))
     rows, others = scaler.transform(train.astype(np.float64)), scaler.transform(validation.astype(np.float64))
-    return Distances(euclidean_distances(rows, squared=True)), Distances(
-        euclidean_distances(others, rows, squared=True)
-    )
+    return Distances(squared_distances(rows, rows)), Distances(squared_distances(others, rows))
 
 
 class RBFSVC(ClassifierMixin, BaseEstimator):
@@ -125,7 +123,7 @@ class RBFSVC(ClassifierMixin, BaseEstimator):
             X = np.asarray(X, dtype=np.float64)
             self.scaler_ = BlockScaler(self.blocks).fit(X)
             rows = self.scaler_.transform(X)
-            squared = euclidean_distances(rows, squared=True)
+            squared = squared_distances(rows, rows)
         # libsvm keeps kernel rows as float32: where they do not all fit, it makes them again and again.
         cache_size = 200 + 4 * len(squared) ** 2 / 2**20
         self.svc_ = SVC(kernel="precomputed", C=self.C, class_weight=self.class_weight, cache_size=cache_size)
@@ -164,7 +162,7 @@ class RBFSVC(ClassifierMixin, BaseEstimator):
             return self.linear_.decision_function(self.map_.transform(rows))
         # libsvm wants a column for every training row and looks at those of the support vectors alone.
         kernel = np.zeros((len(rows), self.svc_.shape_fit_[0]))
-        kernel[:, self.svc_.support_] = self._kernel(euclidean_distances(rows, self.support_vectors_, squared=True))
+        kernel[:, self.svc_.support_] = self._kernel(squared_distances(rows, self.support_vectors_))
         return self.svc_.decision_function(kernel)
 
     def _kernel(self, squared: np.ndarray) -> np.ndarray:
