@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from functools import partial
 
 import pandas as pd
@@ -6,6 +8,9 @@ import pytest
 
 from classify import cli, persist
 from featex import extract, layout
+from featex.cache import FeatureCache
+from featex.disk import write_json
+from featex.features import StoredSet
 from featex.views import View
 
 
@@ -202,3 +207,31 @@ def test_aligning_takes_a_model_on_features_that_are_still_there(classify, extra
     code, out, _ = classify("predict", "logreg-images", data / "train", "--align", "coral")
     assert code == 0
     assert len(out.splitlines()) == 25
+
+
+def test_an_svm_is_tuned_without_torch(tmp_path, make_features):
+    features = make_features()
+    directory = tmp_path / "features" / "toy-1"
+    cache = FeatureCache(directory / "vectors", 8)
+    cache.add(list(features.rows["key"]), features.X)
+    cache.flush()
+    write_json(directory / "extractor.json", features.extractor)
+    StoredSet(directory / "sets" / "toy.parquet").write(features.rows.assign(size=1), tmp_path)
+    code = (
+        "import sys\n"
+        "from classify.cli import main\n"
+        "sys.argv = 'classify tune --model svm --trials 2 --folds 3 --features-dir features'.split()\n"
+        "try: main()\n"
+        "except SystemExit as ended: assert not ended.code, ended.code\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Best of 2 trials" in done.stdout
+
+
+@pytest.mark.parametrize("package", ["featex", "classify", "pipelines"])
+def test_help_imports_nothing_but_click_and_the_standard_library(package):
+    code = f"import sys, {package}.cli; print(*{{name.split('.')[0] for name in sys.modules}})"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not set(loaded) & {"torch", "numpy", "pandas", "sklearn", "optuna", "PIL", "joblib", "tqdm", "matplotlib"}
