@@ -1,16 +1,19 @@
 """Less work for settings that cannot win: some are stopped after a few folds, and a part of the rows chooses which are
 worth all of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 
 MARGIN = 0.01  # of the score, far above what a better setting gains at the end of a search
 LEAST_FOLDS = 2
 PART_FROM = 2500  # training rows; with fewer the whole search is a matter of seconds
 PART = 0.2  # of the training rows, and no fewer than these:
 LEAST_PART = 1000
-FINALISTS = 5
+FINALISTS = 3
+ROUNDS = 3  # around the best of them, for more rows want other settings than a part of them
+STEP = 1 / 6  # of a parameter's range, in its logarithm where it is searched so
 
 
 def lost_after(scores: Sequence[float], best: Sequence[float], worst: bool = False) -> int | None:
@@ -37,6 +40,24 @@ def lost_after(scores: Sequence[float], best: Sequence[float], worst: bool = Fal
 def behind(scores: Sequence[float], best: Sequence[float]) -> float:
     """Return by how much scores on the first folds are below the best setting's on these, on average."""
     return float(np.mean(best[: len(scores)]) - np.mean(scores))
+
+
+def neighbours(params: dict, distributions: Mapping[str, BaseDistribution], step: float) -> list[dict]:
+    """Return settings a step away from `params` along each number, both ways, within what is searched."""
+    around = []
+    for name, searched in distributions.items():
+        if not isinstance(searched, FloatDistribution | IntDistribution):
+            continue
+        low, high, here = (np.log(x) if searched.log else x for x in (searched.low, searched.high, params[name]))
+        for way in (-step, step):
+            there = np.clip(here + way * (high - low), low, high)
+            there = float(np.exp(there) if searched.log else there)
+            there = (
+                round(there) if isinstance(searched, IntDistribution) else min(max(there, searched.low), searched.high)
+            )
+            if there != params[name]:
+                around.append({**params, name: there})
+    return around
 
 
 def part_of(y: np.ndarray, units: np.ndarray, seed: int) -> np.ndarray | None:

@@ -20,7 +20,7 @@ from classify.novelty import fit_novelty, novelty_counts
 from classify.plan import Plan, images_digest, versions
 from classify.predictions import VALIDATION, Predictions
 from classify.provenance import code_sha256, environment
-from classify.race import FINALISTS, behind, part_of
+from classify.race import FINALISTS, ROUNDS, STEP, behind, neighbours, part_of
 from classify.trained import TrainedModel, predictions_table
 from classify.validation import CrossValidation, Folded
 from featex.disk import cannot_write
@@ -126,12 +126,24 @@ def _search(
         settings = _finalists(done)
         progress.say(
             f"{job.spec.name}: {len(done)} trials were fitted on a part of the {len(job.y):,} training images; "
-            f"the best {len(settings)} go on to all of them"
+            f"the best {len(settings)}, and settings around them, go on to all of them"
         )
-        best = validation.race(settings, progress)
+        best = _refined(validation.race(settings, progress), settings, done[0].distributions, validation, progress)
     elif best is None or best.params != study.best_trial.params:
         best = validation.run(study.best_trial.params, progress)  # its trial was run by an earlier session
     return best, len(done), before
+
+
+def _refined(best: Folded, tried: list[dict], distributions: dict, validation: CrossValidation, progress: Progress):
+    """Return the best of settings around the best, step by step (Hooke & Jeeves 1961, doi:10.1145/321062.321069)."""
+    step = STEP
+    for _ in range(ROUNDS):
+        around = [setting for setting in neighbours(best.params, distributions, step) if setting not in tried]
+        before, best = best, validation.race(around, progress, best)
+        tried = [*tried, *around]
+        if best is before:
+            step /= 2
+    return best
 
 
 def _finalists(trials: Sequence[FrozenTrial]) -> list[dict]:

@@ -104,8 +104,8 @@ class CrossValidation:
             lost = lost_after(scores, best, self.job.regime.worst)
         return self._folded(params, judged[:lost], scores[:lost])
 
-    def race(self, settings: Sequence[dict], progress: Progress) -> Folded:
-        """Return the best of several settings, judged on every fold.
+    def race(self, settings: Sequence[dict], progress: Progress, best: Folded | None = None) -> Folded:
+        """Return the best of several settings, judged on every fold; `best` where none of them beats that.
 
         All are tried fold by fold, on what a fold was prepared to once, and those that can no longer win are left out.
         """
@@ -114,15 +114,22 @@ class CrossValidation:
         scores: list[list[float]] = [[] for _ in settings]
         running = list(range(len(settings)))
         for number, (_, rows) in enumerate(self.pairs):
+            if not running:
+                return best
             fit = partial(self._fit_and_judge, number, self._sides(number), progress)
             said = self._each(n_jobs, fit, [settings[i] for i in running])
             del fit  # and with it a matrix of all rows against all rows
             for i, own in zip(running, said, strict=True):
                 judged[i].append(own)
                 scores[i].append(self._score(rows, own[0]))
-            leader = max(running, key=lambda i: self._value(scores[i]))
-            running = [i for i in running if i == leader or not self._lost(scores[i], scores[leader])]
-        return self._folded(settings[leader], judged[leader], scores[leader])
+            leading = max((scores[i] for i in running), key=self._value)
+            if best is not None and self._value(best.scores[: len(leading)]) >= self._value(leading):
+                leading = best.scores
+            running = [i for i in running if not self._lost(scores[i], leading)]
+        won = max(running, key=lambda i: self._value(scores[i]), default=None)
+        if best is not None and (won is None or self._value(scores[won]) <= self.value(best)):
+            return best
+        return self._folded(settings[won], judged[won], scores[won])
 
     def _each(self, n_jobs: int, function: Callable, items: Sequence) -> list:
         """Return function(item) for each item, `n_jobs` at once; these take the cores, and matrix products one each."""

@@ -91,13 +91,19 @@ def _jpeg_facts(image: Image.Image) -> dict:
     tables = getattr(image, "quantization", None)
     if not tables:
         return {"jpeg_quality": float("nan"), "jpeg_sampling": "", "jpeg_tables": ""}
-    luma = np.array(tables[min(tables)])
-    written = json.dumps([list(map(int, tables[number])) for number in sorted(tables)])
+    quality, digest = _of_tables(tuple(tuple(map(int, tables[number])) for number in sorted(tables)))
     return {
-        "jpeg_quality": float(1 + np.abs(_luma_tables() - luma).sum(axis=1).argmin()),
+        "jpeg_quality": quality,
         "jpeg_sampling": "grey" if len(image.getbands()) == 1 else _SAMPLINGS.get(get_sampling(image), "other"),
-        "jpeg_tables": hashlib.sha256(written.encode()).hexdigest()[:8],
+        "jpeg_tables": digest,
     }
+
+
+@lru_cache(maxsize=256)  # cameras and programs write few: a third of the time of all facts
+def _of_tables(tables: tuple[tuple[int, ...], ...]) -> tuple[float, str]:
+    """Return the quality whose luma table is nearest to the first one, and the name of them all."""
+    quality = 1 + np.abs(_luma_tables() - np.array(tables[0])).sum(axis=1).argmin()
+    return float(quality), hashlib.sha256(json.dumps(tables).encode()).hexdigest()[:8]
 
 
 @lru_cache(maxsize=1)

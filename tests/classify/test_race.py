@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from classify.race import LEAST_PART, PART, PART_FROM, behind, lost_after, part_of
+from classify.race import LEAST_PART, PART, PART_FROM, behind, lost_after, neighbours, part_of
 
 BEST = [0.9, 0.8, 0.9, 0.8, 0.85]
 
@@ -54,3 +55,26 @@ def test_few_rows_are_all_searched_and_a_part_is_never_tiny():
     assert part_of(np.repeat(["a", "b"], PART_FROM // 2 - 1), np.arange(PART_FROM - 2), 0) is None
     part = part_of(np.repeat(["a", "b"], PART_FROM // 2), np.arange(PART_FROM), 0)
     assert part.sum() == LEAST_PART
+
+
+def test_neighbours_are_a_step_away_along_each_number_and_within_what_is_searched():
+    searched = {
+        "C": FloatDistribution(0.1, 100, log=True),
+        "depth": IntDistribution(1, 16, log=True),
+        "share": FloatDistribution(0, 1),
+        "weight": CategoricalDistribution([None, "balanced"]),
+    }
+    here = {"C": 1.0, "depth": 4, "share": 0.95, "weight": None}
+    around = neighbours(here, searched, 1 / 3)
+    changed = [{name: value for name, value in there.items() if value != here[name]} for there in around]
+    assert changed == [
+        {"C": pytest.approx(0.1)},
+        {"C": pytest.approx(10)},
+        {"depth": 2},
+        {"depth": 10},
+        {"share": pytest.approx(0.95 - 1 / 3)},
+        {"share": 1.0},
+    ]
+    at_the_end = {"C": 100.0, "depth": 1, "share": 0.0, "weight": None}
+    assert len(neighbours(at_the_end, searched, 1 / 3)) == 3
+    assert all(0.1 <= there["C"] <= 100 for there in around)

@@ -78,6 +78,15 @@ def test_a_part_is_fitted_on_and_all_rows_are_judged(features):
     assert np.isfinite(ours.run(GOOD, Progress()).oof).all()
 
 
+def test_a_race_against_the_best_gives_the_best_where_nobody_beats_it(features):
+    ours = cross_validation(features)
+    best = ours.run(GOOD, Progress())
+    assert ours.race([BAD, {**GOOD, "gamma": 50.0}], Progress(), best) is best
+    assert ours.race([], Progress(), best) is best
+    bad = ours.run(BAD, Progress())
+    assert ours.race([GOOD], Progress(), bad).scores == best.scores
+
+
 class Heard(Progress):
     def __init__(self):
         self.lines = []
@@ -98,9 +107,7 @@ def test_a_search_begins_with_a_part_of_many_rows_and_ends_with_all_of_them(feat
     job, heard = plan(model, features, trials=7, n_folds=3), Heard()
     tuned = tune(job, progress=heard)
     n = len(job.y)
-    assert (
-        f"7 trials were fitted on a part of the {n} training images; the best 5 go on to all of them" in heard.lines[-1]
-    )
+    assert f"7 trials were fitted on a part of the {n} training images; the best 3, and settings" in heard.lines[-1]
     assert fitted[-1] == n  # the last fit is on all
     assert max(fitted[:14]) < n / 2  # the search is not
     assert sorted(set(fitted))[-2] > n / 2  # the race is, but for the fold
