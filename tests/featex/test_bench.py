@@ -1,9 +1,16 @@
 import pytest
 
+from featex import bench as module
 from featex import cli
 from featex.bench import ABOUT, MODEL, READING, WHOLE, Bench, bench
 from featex.errors import InputError
 from featex.views import View
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    monkeypatch.setattr(module, "MATRIX", 256)
+    monkeypatch.setattr(module, "LEAST_MODEL", 16)
 
 
 def made(**changes) -> Bench:
