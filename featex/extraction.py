@@ -124,9 +124,10 @@ def extract(
         progress=progress,
     )
     table["key"] = embedding.keys
-    read = pd.DataFrame.from_dict(embedding.facts, orient="index", columns=list(FACTS))
-    table = table.astype(dict.fromkeys(FACTS, object))
-    table.loc[read.index, list(FACTS)] = read.astype(object)
+    if embedding.facts:
+        read = pd.DataFrame.from_dict(embedding.facts, orient="index", columns=list(FACTS))
+        table = table.astype(dict.fromkeys(FACTS, object))
+        table.loc[read.index, list(FACTS)] = read.astype(object)
     failed = table.iloc[sorted(embedding.reasons)].assign(reason=[r for _, r in sorted(embedding.reasons.items())])
     rows = table.drop(index=failed.index).reset_index(drop=True).astype(FACTS)
     if rows.empty:
@@ -167,11 +168,11 @@ def _known(stored: StoredSet, root: Path) -> pd.DataFrame:
         )
     if not set(rows).issuperset(FACTS):  # of a version that did not look at files: they are read again
         return empty
-    parts = [rows]
+    parts = [rows.assign(reason="")]
     if stored.failed_path.exists():
         failed = pd.read_csv(stored.failed_path, dtype={"path": str, "reason": str, "key": str}).fillna("")
         parts.append(failed[failed["key"] != ""])
-    return pd.concat([empty.astype(object), *parts])[empty.columns].astype({"size": "int64", "mtime_ns": "int64"})
+    return pd.concat(parts)[empty.columns]
 
 
 def _write_failed(stored: StoredSet, failed: pd.DataFrame) -> None:

@@ -24,8 +24,8 @@ FORMAT = 1
 SIGNAL_WIDTHS = {"spectrum": signals.N_FREQUENCIES, "statistics": signals.N_STATISTICS}
 NO_WEIGHTS = Weights("none", "", None)  # of a view that needs no network
 SIGNALS = 1  # raise it when what `featex.signals` gives changes: a part of the fingerprints of views that use it
-# Small on a CPU, where a short last batch is padded to a whole one and larger batches gain nothing.
-CPU_BATCH = 8
+# Small on a CPU, where a short last batch is padded to a whole one and larger batches gain nothing but take memory.
+CPU_BATCH = 6
 GPU_BATCH = 256
 
 
