@@ -98,11 +98,11 @@ class Votes:
 def _svm(estimator: RBFSVC, towards: int, against: int) -> Kernel:
     if estimator.landmarks:
         raise ModelError("this machine is an approximation by landmarks, whose decisions are not explained here")
-    svc, n_classes = estimator.svc_, len(estimator.classes_)
-    vectors = estimator.support_vectors_
+    vectors, n_classes = estimator.support_vectors_, len(estimator.classes_)
     if n_classes == 2:  # scikit-learn turns the signs of the two-class machine: above 0 is the second class
-        weights, intercept, sign = svc.dual_coef_[0], svc.intercept_[0], 1 if towards == 1 else -1
+        (weights, intercept), sign = estimator.two_classes(), 1 if towards == 1 else -1
     else:
+        svc = estimator.svc_
         first, second = sorted((towards, against))
         ends = np.cumsum(svc.n_support_)
         blocks = [slice(end - n, end) for end, n in zip(ends, svc.n_support_, strict=True)]

@@ -42,9 +42,9 @@ class ModelSpec:
         ``prepare(train, validation, settings)`` turns the two sides of a fold into what is fitted and judged.
     at_once : callable
         ``at_once(n_rows)`` returns how many of it memory can hold while they are fitted on the same prepared rows.
-    approximate : callable
-        ``approximate(n_rows)`` returns settings that so many rows make necessary, and a sentence that says what they
-        take away, or "".
+    beyond_memory : callable
+        ``beyond_memory(n_rows, n_classes)`` returns settings that so many rows make necessary, and a sentence that says
+        what they change, or "".
     scales : bool
         Whether `build` takes `blocks`, the widths of blocks of columns that are scaled by themselves.
     parallel_folds : bool
@@ -70,7 +70,7 @@ class ModelSpec:
     trials: int
     prepare: Callable = unchanged
     at_once: Callable[[int], int] = lambda n_rows: n_rows
-    approximate: Callable[[int], tuple[dict, str]] = lambda n_rows: ({}, "")
+    beyond_memory: Callable[[int, int], tuple[dict, str]] = lambda n_rows, n_classes: ({}, "")
     scales: bool = False
     parallel_folds: bool = False
     searches_part: bool = False
@@ -204,7 +204,7 @@ MODELS = {
             trials=30,
             prepare=svm.prepare,
             at_once=svm.at_once,
-            approximate=svm.approximation,
+            beyond_memory=svm.beyond_memory,
             scales=True,
             parallel_folds=True,
             searches_part=True,

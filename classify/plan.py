@@ -160,7 +160,8 @@ def plan(
         If a name is unknown, a number is out of range, or the data cannot be trained on.
     """
     spec = get_model(model)
-    scoring = checked_scoring(scoring, sorted(set(features.rows["label"]) - {""}))
+    classes = sorted(set(features.rows["label"]) - {""})
+    scoring = checked_scoring(scoring, classes)
     if n_folds < 2:
         raise ModelError(f"cross-validation needs two folds or more, not {n_folds}")
     trials = spec.trials if trials is None else trials
@@ -168,9 +169,9 @@ def plan(
     regime.check(spec.reads, spec.name)
     parts = partition(features.rows)
     n_copies = features.copies.shape[1] if features.copies is not None and spec.reads == "features" else 0
-    needed, approximate = spec.approximate(len(parts.train) * (1 + n_copies))
+    needed, why = spec.beyond_memory(len(parts.train) * (1 + n_copies), len(classes))
     settings |= needed
-    parts = replace(parts, notes=(*parts.notes, *([approximate] if approximate else [])))
+    parts = replace(parts, notes=(*parts.notes, *([why] if why else [])))
     report = report or features.name
     job = Plan(
         spec,

@@ -1,20 +1,23 @@
 """The RBF SVM that shares squared distances."""
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.kernel_approximation import Nystroem
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
+from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import check_is_fitted
 
 from classify.blocks import BlockScaler
-from classify.distances import squared_distances
+from classify.distances import DRIVER, squared_distances
 from featex.cores import ram_bytes
 
 BLOCK_ROWS = 1000
 LANDMARKS = 2000
+CUML = "cuml"
 # Bytes that a pair of rows takes while a machine is fitted: distance and kernel in float64, libsvm's copy in float32.
 SHARED_BYTES, OWN_BYTES = 8, 12
 MOST_RAM = 0.6  # of the memory there is
@@ -37,22 +40,27 @@ def at_once(n_rows: int) -> int:
     return max(1, int((min(MOST_RAM * ram_bytes(), 1e15) / max(n_rows, 1) ** 2 - SHARED_BYTES) / OWN_BYTES))
 
 
-def approximation(n_rows: int) -> tuple[dict, str]:
-    """Return the settings of a machine for so many rows, and a sentence for people where it must be an approximation.
+def beyond_memory(n_rows: int, n_classes: int) -> tuple[dict, str]:
+    """Return the settings of a machine for so many rows, and a sentence for people where their kernel is too large.
+
+    Where cuML is installed and there is a GPU it fits machines of two classes, for it never holds the whole kernel;
+    elsewhere an approximation stands in for the machine.
 
     Parameters
     ----------
     n_rows : int
         Rows that the last machine is fitted on.
+    n_classes : int
     """
     ram = ram_bytes()
     most = most_rows(ram)
     if n_rows <= most:
         return {}, ""
+    why = f"{n_rows:,} rows to fit on are more than the {most:,} whose kernel {ram / 1e9:,.0f} GB of memory can hold"
+    if n_classes == 2 and DRIVER.exists() and find_spec(CUML):
+        return {"solver": CUML}, f"svm is fitted by cuML here, on the GPU in float32: {why}"
     return {"landmarks": LANDMARKS}, (
-        f"svm is approximate here: {n_rows:,} rows to fit on are more than the {most:,} whose kernel "
-        f"{ram / 1e9:,.0f} GB of memory can hold, so it is a Nystroem map of {LANDMARKS:,} landmarks and a logistic "
-        "regression"
+        f"svm is approximate here: {why}, so it is a Nystroem map of {LANDMARKS:,} landmarks and a logistic regression"
     )
 
 
@@ -69,9 +77,9 @@ def prepare(train: np.ndarray, validation: np.ndarray, settings: dict):
     Returns
     -------
     pair of Distances
-        Or `train` and `validation` themselves for an approximation, which needs none.
+        Or `train` and `validation` themselves where there are too many rows for them.
     """
-    if settings.get("landmarks"):
+    if settings.get("landmarks") or settings.get("solver"):
         return train, validation
     scaler = BlockScaler(settings.get("blocks")).fit(train.astype(np.float64))
     rows, others = scaler.transform(train.astype(np.float64)), scaler.transform(validation.astype(np.float64))
@@ -96,27 +104,36 @@ class RBFSVC(ClassifierMixin, BaseEstimator):
     landmarks : int, optional
         Where there are too many rows for their kernel: a `Nystroem` map of so many landmarks and a logistic regression
         on it stand in for the machine, an approximation.
+    solver : {None, "cuml"}
+        Where there are too many rows for their kernel: "cuml" fits a machine of two classes by cuML on a GPU, in
+        float32. It decides without cuML and without a GPU.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
     svc_ : SVC
-        The fitted machine; of an approximation `map_` and `linear_` are there instead.
+        The fitted machine; of an approximation `map_` and `linear_` are there instead, and of cuML's `weights_`
+        (n_support,) and `intercept_`.
     """
 
-    landmarks = None  # of machines that were kept before there were any
+    landmarks = solver = None  # of machines that were kept before there were any
 
-    def __init__(self, C: float = 1.0, gamma: float = 0.002, class_weight=None, blocks=None, landmarks=None):
+    def __init__(
+        self, C: float = 1.0, gamma: float = 0.002, class_weight=None, blocks=None, landmarks=None, solver=None
+    ):
         self.C = C
         self.gamma = gamma
         self.class_weight = class_weight
         self.blocks = blocks
         self.landmarks = landmarks
+        self.solver = solver
 
     def fit(self, X, y, sample_weight=None) -> "RBFSVC":
         """Fit on rows (n_samples, n_features), or on the `Distances` of `prepare`; weights multiply C."""
         if self.landmarks:
             return self._fit_approximation(np.asarray(X, dtype=np.float32), y, sample_weight)
+        if self.solver:
+            return self._fit_by_cuml(np.asarray(X, dtype=np.float32), y, sample_weight)
         if isinstance(X, Distances):
             squared = X.squared
         else:
@@ -143,12 +160,30 @@ class RBFSVC(ClassifierMixin, BaseEstimator):
         self.classes_ = self.linear_.classes_
         return self
 
+    def _fit_by_cuml(self, X: np.ndarray, y, sample_weight) -> "RBFSVC":
+        import cuml.svm
+
+        self.scaler_ = BlockScaler(self.blocks).fit(X)
+        rows = self.scaler_.transform(X)
+        self.classes_, numbers = np.unique(y, return_inverse=True)
+        weights = compute_sample_weight(self.class_weight, y) * (1.0 if sample_weight is None else sample_weight)
+        machine = cuml.svm.SVC(kernel="rbf", C=self.C, gamma=self.gamma, output_type="numpy")
+        machine.fit(rows, numbers.astype(np.float32), sample_weight=weights.astype(np.float32))
+        self.support_vectors_ = rows[np.asarray(machine.support_)]
+        self.weights_ = np.asarray(machine.dual_coef_, dtype=np.float64).ravel()
+        self.intercept_ = float(np.ravel(machine.intercept_)[0])
+        return self
+
+    def two_classes(self) -> tuple[np.ndarray, float]:
+        """Return the weight of each support vector, and the intercept, of a machine of two classes."""
+        return (self.weights_, self.intercept_) if self.solver else (self.svc_.dual_coef_[0], self.svc_.intercept_[0])
+
     def decision_function(self, X) -> np.ndarray:
         """Return scores as `SVC.decision_function` does: (n_samples,) for two classes, else (n_samples, n_classes)."""
         check_is_fitted(self)
         if isinstance(X, Distances):
             return self.svc_.decision_function(self._kernel(X.squared))
-        rows = self.scaler_.transform(np.asarray(X, dtype=np.float32 if self.landmarks else np.float64))
+        rows = self.scaler_.transform(np.asarray(X, dtype=np.float32 if self.landmarks or self.solver else np.float64))
         blocks = np.array_split(rows, max(1, -(-len(rows) // BLOCK_ROWS)))
         return np.concatenate([self._decide(block) for block in blocks])
 
@@ -160,6 +195,8 @@ class RBFSVC(ClassifierMixin, BaseEstimator):
     def _decide(self, rows: np.ndarray) -> np.ndarray:
         if self.landmarks:
             return self.linear_.decision_function(self.map_.transform(rows))
+        if self.solver:
+            return self._kernel(squared_distances(rows, self.support_vectors_)) @ self.weights_ + self.intercept_
         # libsvm wants a column for every training row and looks at those of the support vectors alone.
         kernel = np.zeros((len(rows), self.svc_.shape_fit_[0]))
         kernel[:, self.svc_.support_] = self._kernel(squared_distances(rows, self.support_vectors_))

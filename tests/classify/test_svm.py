@@ -1,3 +1,6 @@
+import sys
+import types
+
 import numpy as np
 import pytest
 import skops.io
@@ -8,8 +11,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from classify import svm
+from classify.gradients import decision
 from classify.persist import TRUSTED
-from classify.svm import RBFSVC, approximation, most_rows, prepare
+from classify.svm import RBFSVC, beyond_memory, most_rows, prepare
 
 
 def problem(n_classes, n=240):
@@ -64,8 +68,9 @@ def test_what_memory_can_hold_grows_with_it_and_decides_how_many_are_fitted_at_o
 
 def test_more_rows_than_memory_holds_make_an_approximation_that_is_named(monkeypatch):
     monkeypatch.setattr(svm, "ram_bytes", lambda: 40e9)
-    assert approximation(34_641) == ({}, "")
-    settings, said = approximation(50_000)
+    monkeypatch.setattr(svm, "find_spec", lambda name: None)
+    assert beyond_memory(34_641, 2) == ({}, "")
+    settings, said = beyond_memory(50_000, 2)
     assert settings == {"landmarks": 2000}
     assert "approximate" in said
     assert "50,000 rows" in said
@@ -95,6 +100,59 @@ def test_the_approximation_is_a_map_and_a_linear_model_and_nearly_as_good(n_clas
     np.testing.assert_array_equal(loaded.decision_function(others), near.decision_function(others))
 
 
+class Cuml(types.ModuleType):
+    """A stand-in for the parts of cuML that are used: scikit-learn's machine in float32."""
+
+    class SVC:
+        def __init__(self, *, kernel, C, gamma, output_type):
+            self._svc = SVC(kernel=kernel, C=C, gamma=gamma)
+
+        def fit(self, X, y, sample_weight=None):
+            assert X.dtype == y.dtype == sample_weight.dtype == np.float32
+            self._svc.fit(X, y, sample_weight)
+            self.support_, self.dual_coef_, self.intercept_ = (
+                self._svc.support_,
+                self._svc.dual_coef_.astype(np.float32),
+                self._svc.intercept_,
+            )
+            return self
+
+
+def test_cuml_fits_two_classes_beyond_memory_where_it_is_installed(monkeypatch, tmp_path):
+    monkeypatch.setattr(svm, "ram_bytes", lambda: 40e9)
+    monkeypatch.setattr(svm, "DRIVER", tmp_path)
+    monkeypatch.setattr(svm, "find_spec", lambda name: name)
+    assert beyond_memory(50_000, 3)[0] == {"landmarks": 2000}
+    settings, said = beyond_memory(50_000, 2)
+    assert settings == {"solver": "cuml"}
+    assert "by cuML" in said
+    monkeypatch.setattr(svm, "DRIVER", tmp_path / "none")
+    assert beyond_memory(50_000, 2)[0] == {"landmarks": 2000}
+
+
+@pytest.mark.parametrize("class_weight", [None, "balanced", {"x": 1, "y": 3}])
+def test_a_machine_that_cuml_fitted_decides_as_scikit_learns_and_without_cuml(class_weight, monkeypatch, tmp_path):
+    there = {"cuml": types.ModuleType("cuml"), "cuml.svm": Cuml("cuml.svm")}
+    there["cuml"].svm = there["cuml.svm"]
+    for name, module in there.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    X, y = problem(2)
+    rows, others = prepare(X[:160], X[160:], {"solver": "cuml"})
+    weights = np.linspace(0.5, 2, 160)
+    params = {"C": 3.0, "gamma": 0.01, "class_weight": class_weight}
+    ours = RBFSVC(**params, solver="cuml").fit(rows, y[:160], weights)
+    for name in there:
+        monkeypatch.delitem(sys.modules, name)
+    exact = RBFSVC(**params).fit(X[:160], y[:160], weights)
+    np.testing.assert_allclose(ours.decision_function(others), exact.decision_function(others), atol=2e-3)
+    np.testing.assert_array_equal(ours.predict(others), exact.predict(others))
+    np.testing.assert_allclose(decision("svm", ours, 1, 0)(others), ours.decision_function(others), atol=1e-4)
+    path = tmp_path / "machine.skops"
+    skops.io.dump(ours, path)
+    loaded = skops.io.load(path, trusted=TRUSTED)
+    np.testing.assert_array_equal(loaded.decision_function(others), ours.decision_function(others))
+
+
 def test_fewer_rows_than_landmarks_are_all_landmarks():
     X, y = problem(2, 60)
     assert RBFSVC(gamma=0.01, landmarks=2000).fit(X, y).map_.n_components == 60
@@ -117,5 +175,5 @@ def test_blocks_of_rows_make_no_difference(monkeypatch):
 
 
 def test_clone_is_exact():
-    params = {"C": 3.0, "gamma": 0.5, "class_weight": "balanced", "blocks": [2, 3], "landmarks": 9}
+    params = {"C": 3.0, "gamma": 0.5, "class_weight": "balanced", "blocks": [2, 3], "landmarks": 9, "solver": "cuml"}
     assert clone(RBFSVC(**params)).get_params() == params
