@@ -87,7 +87,7 @@ def prepare(train: np.ndarray, validation: np.ndarray, settings: dict):
 
 
 class RBFSVC(ClassifierMixin, BaseEstimator):
-    """``make_pipeline(StandardScaler(), SVC(kernel="rbf"))``, tuned many times as fast (benchmarks/svm.py).
+    """``make_pipeline(StandardScaler(), SVC(kernel="rbf"))``, tuned many times as fast (benchmarks/tuning.py).
 
     libsvm computes each kernel row as d-dimensional dot products, again for every C, gamma and fold; here one matrix
     product serves them all (see `prepare`), and prediction is a matrix product too. The solution is the same.

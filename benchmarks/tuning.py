@@ -1,8 +1,8 @@
-"""Seconds of tuning an RBF SVM: `classify tune` against TPE over scikit-learn's `cross_val_score` of `SVC(rbf)`.
+"""Seconds of tuning a model: `classify tune` against TPE over scikit-learn's `cross_val_score` of the same.
 
-    python benchmarks/svm.py [--rows 1000] [--trials 30] [--runs 3] [--folds-of-baseline 5]
-    python benchmarks/svm.py --rows 20000 --runs 1 --folds-of-baseline 1   # the baseline from one fold of one trial
-    python benchmarks/svm.py --rows 100000 --runs 1 --folds-of-baseline 0  # ours alone, with the peak of its memory
+    python benchmarks/tuning.py [--model svm] [--rows 1000] [--trials 30] [--runs 3] [--folds-of-baseline 5]
+    python benchmarks/tuning.py --rows 20000 --runs 1 --folds-of-baseline 1   # the baseline from one fold of one trial
+    python benchmarks/tuning.py --rows 100000 --runs 1 --folds-of-baseline 0  # ours alone, and its memory
 
 Both search the same space by 5 folds, cut alike, on the same synthetic features (512 columns, two classes), with all
 cores as they take them by default (`cross_val_score` takes one), in turn. Ours is all that the command does but reading
@@ -25,7 +25,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from classify.models import MODELS
 from classify.plan import Plan, plan
 from classify.tuning import tune
 from classify.validation import CrossValidation
@@ -66,10 +65,11 @@ def baseline(job: Plan, n_folds: int) -> tuple[float, float]:
     """Return the best score, and how many times as long all trials on all folds take."""
     X, y = job.features.X[job.parts.train], job.y
     pairs = CrossValidation(job, X).pairs[:n_folds]
-    spec = MODELS["svm"]
+    spec = job.spec
 
     def score(params: dict) -> float:
-        return cross_val_score(make_pipeline(StandardScaler(), SVC(**params)), X, y, cv=pairs).mean()
+        plain = make_pipeline(StandardScaler(), SVC(**params)) if spec.name == "svm" else spec.build(**params)
+        return cross_val_score(plain, X, y, cv=pairs).mean()
 
     if n_folds < N_FOLDS:
         return score(spec.first(WIDTH)[0]), job.trials * N_FOLDS / n_folds
@@ -81,6 +81,7 @@ def baseline(job: Plan, n_folds: int) -> tuple[float, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", choices=["svm", "logreg", "forest"], default="svm")
     parser.add_argument("--rows", type=int, default=1000)
     parser.add_argument("--trials", type=int, default=30)
     parser.add_argument("--runs", type=int, default=3)
@@ -88,8 +89,8 @@ def main() -> None:
     options = parser.parse_args()
     optuna.logging.set_verbosity(logging.WARNING)
     set_of_rows = features(options.rows)
-    job = plan("svm", set_of_rows, trials=options.trials, n_folds=N_FOLDS)
-    tune(plan("svm", features(100), trials=2, n_folds=N_FOLDS))  # what is imported at the first call
+    job = plan(options.model, set_of_rows, trials=options.trials, n_folds=N_FOLDS)
+    tune(plan(options.model, features(100), trials=2, n_folds=N_FOLDS))  # what is imported at the first call
     times: dict[str, list[float]] = {"classify tune": []}
     for _ in range(options.runs):
         started = time.perf_counter()
@@ -104,12 +105,13 @@ def main() -> None:
             print(f"    cross_val_score: {'best ' if times_as_long == 1 else ''}score {best:.4f}", flush=True)
             if times_as_long > 1:
                 print(f"    of {options.folds_of_baseline} fold(s) of one trial: its time times {times_as_long:.0f}")
+    what = f"{options.model}, n = {options.rows:,}, {options.trials} trials"
     for name, values in times.items():
         spread = f"median of {len(values)}; {min(values):.1f} to {max(values):.1f}"
-        print(f"n = {options.rows:,}, {options.trials} trials, {name}: {statistics.median(values):.1f} s ({spread})")
+        print(f"{what}, {name}: {statistics.median(values):.1f} s ({spread})")
     if "cross_val_score" in times:
         ratios = [theirs / mine for theirs, mine in zip(times["cross_val_score"], times["classify tune"], strict=True)]
-        print(f"n = {options.rows:,}, ratio: {statistics.median(ratios):.1f} ({min(ratios):.1f} to {max(ratios):.1f})")
+        print(f"{what}, ratio: {statistics.median(ratios):.1f} ({min(ratios):.1f} to {max(ratios):.1f})")
     print(f"peak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GB")
 
 
