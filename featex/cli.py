@@ -42,7 +42,7 @@ def cli() -> None:
     type=click.Choice(["auto", "cpu", "cuda", "mps"]),
     help="auto: a GPU where there is one.",
 )
-@click.option("--batch-size", type=click.IntRange(1), show_default="8 on a CPU, 256 on a GPU")
+@click.option("--batch-size", type=click.IntRange(1), show_default="6 on a CPU, 256 on a GPU")
 @click.option("--workers", type=click.IntRange(1), show_default="one a core", help="Threads that read and decode.")
 @click.option(
     "--recipe",
@@ -131,7 +131,7 @@ def extract(directory: str, out: str, classes: tuple[str, ...], recipe: str, cop
     help="As extract takes it; speed is the same.",
 )
 @click.option("--device", default="auto", type=click.Choice(["auto", "cpu", "cuda", "mps"]))
-@click.option("--batch-size", type=click.IntRange(1), show_default="8 on a CPU, 256 on a GPU")
+@click.option("--batch-size", type=click.IntRange(1), show_default="6 on a CPU, 256 on a GPU")
 @click.option("--fast", is_flag=True, help="As extract takes it.")
 @click.option("--images", "n_images", default=200, type=click.IntRange(1), help="How many are drawn.")
 @click.option("--runs", default=3, type=click.IntRange(1), help="How often each stage is measured.")

@@ -40,7 +40,7 @@ class Extractor:
         As `featex.weights.find_weights` takes it; not looked for where the view needs no network.
     device : {"auto", "cpu", "cuda", "mps"}
     batch_size : int, optional
-        Squares a forward pass; 8 on a CPU, 256 on a GPU.
+        Squares a forward pass; 6 on a CPU, 256 on a GPU.
     view : View
         Which pixels the network is shown, and at which depths it is read.
 
