@@ -74,7 +74,10 @@ class FeatureCache:
             new = list(map(bytes.fromhex, keys[some]))
             if len(self._pending) + len(new) > FLUSH_ROWS:
                 self.flush()
-            self._buffer[[self._pending.setdefault(raw, len(self._pending)) for raw in new]] = vectors[some]
+            first = len(self._pending)
+            rows = [self._pending.setdefault(raw, len(self._pending)) for raw in new]
+            in_a_row = rows[-1] == first + len(rows) - 1  # all new, as nearly always: a plain copy
+            self._buffer[slice(first, first + len(rows)) if in_a_row else rows] = vectors[some]
         if len(self._pending) == FLUSH_ROWS or time.monotonic() - self._flushed > FLUSH_SECONDS:
             self.flush()
 
