@@ -183,13 +183,13 @@ class Extractor:
         if here:
             squares[here] = pixels
         images = decode_on_device(files, self.device)
-        good = [(number, image) for number, image in zip(there, images, strict=True) if image is not None]
+        good = {number: image for number, image in zip(there, images, strict=True) if image is not None}
         if good:
-            numbers, images = zip(*good, strict=True)
-            squares[list(numbers)] = preprocess_alike(images, backbone.resize, backbone.crop, backbone.interpolation)
+            alike = preprocess_alike(list(good.values()), backbone.resize, backbone.crop, backbone.interpolation)
+            squares[list(good)] = alike
         damaged = []
         for number, file in zip(there, files, strict=True):
-            if number not in dict(good):
+            if number not in good:
                 try:
                     squares[number] = self.preprocess(decode(file.numpy().tobytes(), self.least_side)).to(self.device)
                 except ImageError:

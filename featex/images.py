@@ -244,8 +244,7 @@ def decode_on_device(files: "Sequence[torch.Tensor]", device: "torch.device") ->
     """Return the pixels (3, height, width) uint8 of JPEG files, decoded on a GPU; None for each that it cannot decode.
 
     They differ from those of `decode` by a level or two. torchvision hands this work to TorchCodec from 0.29 on, and
-    still does it. One file that fails makes torchvision fail for all: then each
-    is tried by itself.
+    still does it. One file that fails makes torchvision fail for all: then each is tried by itself.
 
     Parameters
     ----------
