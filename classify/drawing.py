@@ -52,11 +52,13 @@ def styled() -> Iterator[None]:
 
 def pictured(name: str, caption: str, figure: Figure, rows: pd.DataFrame) -> Picture:
     """Return a figure as ``<name>.png``, with the same as SVG and the rows that it draws as CSV beside it."""
-    files = {}
+    figure.draw_without_rendering()
+    figure.set_layout_engine(None)  # laid out once, for both files
+    box, files = figure.get_tightbbox().padded(0.05), {}
     for kind in ("png", "svg"):
         file = BytesIO()
         with matplotlib.rc_context({"svg.hashsalt": name}):  # equal figures are equal files
-            figure.savefig(file, format=kind, dpi=DPI, bbox_inches="tight", pad_inches=0.05, metadata=METADATA[kind])
+            figure.savefig(file, format=kind, dpi=DPI, bbox_inches=box, metadata=METADATA[kind])
         files[kind] = file.getvalue()
     beside = {f"{name}.svg": files["svg"], f"{name}.csv": rows.to_csv(index=False).encode()}
     return Picture(f"{name}.png", caption, files["png"], beside)

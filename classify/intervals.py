@@ -147,9 +147,11 @@ def _of_losses(names, sample, seed):
                 ratios[name].append(np.nan_to_num((value - here[name][0]) / error, posinf=np.inf, neginf=-np.inf))
     found = {}
     for name, ((value,), (error,)) in here.items():
-        far = error * np.quantile(np.concatenate(ratios[name]), SIDES[::-1], method="inverted_cdf")
-        low, high = np.exp(np.minimum(value - far, np.log(SCORES[name].statistic.most(sample))))
-        found[name] = (low, high) if error > 0 else NOTHING
+        found[name] = NOTHING
+        if error > 0:
+            far = error * np.quantile(np.concatenate(ratios[name]), SIDES[::-1], method="inverted_cdf")
+            low, high = np.exp(np.minimum(value - far, np.log(SCORES[name].statistic.most(sample))))
+            found[name] = (low, high)
     return found
 
 

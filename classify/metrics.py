@@ -64,21 +64,29 @@ def score_table(
     return pd.DataFrame(rows, columns=None if rows else ["model", "set", "n", "chance", *names])
 
 
-def fold_scores(predictions: Predictions, scoring: str = "accuracy", positive: str | None = None) -> pd.DataFrame:
-    """Return a row for each model with validation rows: ``model, scoring, n, mean, std, fold_0, fold_1, ...``.
+def fold_scores(
+    predictions: Predictions, scoring: str | Iterable[str] = "accuracy", positive: str | None = None
+) -> pd.DataFrame:
+    """Return a row for each score and model with validation rows: ``model, scoring, n, mean, std, fold_0, ...``.
 
     `std` is the sample standard deviation over folds; NaN for a single fold. The mean chose the model's settings:
     it is a selection score, not a result.
     """
-    rows, labelled = [], predictions.labelled
-    for model, part in labelled[labelled["set"] == VALIDATION].groupby("model", sort=False):
-        folds = {
-            f"fold_{fold}": SCORES[scoring](*_said(predictions, rest), predictions.classes, positive)
-            for fold, rest in part.groupby("fold")
+    labelled = predictions.labelled
+    found = {
+        model: {
+            f"fold_{fold}": Sample.of(*_said(predictions, rows), predictions.classes, positive)
+            for fold, rows in part.groupby("fold")
         }
-        values = pd.Series(folds)
-        summary = {"mean": values.mean(skipna=False), "std": values.std(skipna=False)}
-        rows.append({"model": model, "scoring": scoring, "n": len(part), **summary, **folds})
+        for model, part in labelled[labelled["set"] == VALIDATION].groupby("model", sort=False)
+    }
+    rows = []
+    for name in [scoring] if isinstance(scoring, str) else scoring:
+        for model, samples in found.items():
+            folds = {fold: SCORES[name].of(sample) for fold, sample in samples.items()}
+            values, n = pd.Series(folds), sum(len(sample.truth) for sample in samples.values())
+            summary = {"mean": values.mean(skipna=False), "std": values.std(skipna=False)}
+            rows.append({"model": model, "scoring": name, "n": n, **summary, **folds})
     return pd.DataFrame(rows, columns=None if rows else ["model", "scoring", "n", "mean", "std"])
 
 

@@ -79,8 +79,7 @@ def write_report(
     with page_folder(Path(out), own_files(Path(out) / "index.html", MARK)) as folder:
         positive = _positive(predictions, passports)
         scores = score_table(predictions, positive)
-        names = scores_for(predictions.classes)
-        folds = pd.concat([fold_scores(predictions, name, positive) for name in names], ignore_index=True)
+        folds = fold_scores(predictions, scores_for(predictions.classes), positive)
         scores.to_csv(folder / "scores.csv", index=False)
         folds.to_csv(folder / "folds.csv", index=False)
         predictions.write(folder / "predictions.csv")

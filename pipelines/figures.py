@@ -7,13 +7,11 @@ from collections.abc import Callable
 from io import BytesIO
 from textwrap import fill
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.font_manager import get_font_names
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 from PIL import Image
@@ -22,7 +20,7 @@ from sklearn.manifold import TSNE
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from classify.drawing import CJK, COLOURS, DASHES, GREY, STYLE, WIDTH
+from classify.drawing import COLOURS, DASHES, GREY, WIDTH, styled
 from classify.errors import DataError
 from classify.predictions import HELD_OUT
 from classify.splits import TRAINING
@@ -309,8 +307,7 @@ def _grid(n: int, columns: int, height: float, *, sharey: bool = False) -> tuple
 
 
 def _drawn(draw: Callable[[pd.DataFrame], Figure], rows: pd.DataFrame, kind: str = "png", **options) -> bytes:
-    fonts = ["DejaVu Sans", *(name for name in CJK if name in get_font_names())]
     file = BytesIO()
-    with matplotlib.rc_context({**STYLE, "font.family": fonts}):
+    with styled():
         draw(rows).savefig(file, format=kind, dpi=DPI, bbox_inches="tight", pad_inches=0.05, **options)
     return file.getvalue()
