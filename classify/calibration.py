@@ -6,6 +6,8 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
+from featex.cores import threads_for
+
 SMALLEST = 1e-15
 SLOPES = (1e-3, 1e3)
 
@@ -19,7 +21,8 @@ def class_scores(estimator, X) -> np.ndarray:
     if hasattr(estimator, "decision_function"):
         values = np.asarray(estimator.decision_function(X), dtype=np.float64)
         return values if values.ndim == 2 else np.column_stack([-values / 2, values / 2])
-    return np.log(np.clip(np.asarray(estimator.predict_proba(X), dtype=np.float64), SMALLEST, 1))
+    with threads_for(len(X)):
+        return np.log(np.clip(np.asarray(estimator.predict_proba(X), dtype=np.float64), SMALLEST, 1))
 
 
 @dataclass(frozen=True)

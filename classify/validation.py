@@ -19,7 +19,7 @@ from classify.plan import Plan
 from classify.race import LEAST_FOLDS, MARGIN, behind, lost_after
 from classify.regime import weighted, with_copies
 from classify.tilewise import Tilewise
-from featex.cores import n_cores
+from featex.cores import n_cores, threads_for
 from featex.progress import Progress
 
 KEEP_BYTES = 4e9  # prepared folds above this are made anew for each trial instead of kept
@@ -192,7 +192,8 @@ class CrossValidation:
         estimator = spec.build(**settings, **params)
         if self.job.tiles > 1:
             estimator = Tilewise(estimator, self.job.tiles, self.job.regime.pool)
-        return estimator.fit(X, y, **options, **weighted(estimator, weights))
+        with threads_for(len(y)):
+            return estimator.fit(X, y, **options, **weighted(estimator, weights))
 
     def _weights(self, rows: np.ndarray) -> np.ndarray | None:
         return self.job.regime.weights(self.y[rows], self.sources[rows], self.rows[rows])

@@ -8,13 +8,14 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from itertools import islice
 from pathlib import Path
 
 import joblib
 
 MOST_WORKERS = 16
+FEW_ROWS = 250
 
 
 def n_cores() -> int:
@@ -31,6 +32,14 @@ def ram_bytes() -> float:
         with suppress(OSError, ValueError):  # of another kind of system, or "max"
             limits.append(int(Path(path).read_text()))
     return min(limits)
+
+
+def threads_for(n_rows: int) -> AbstractContextManager:
+    """Return a context in which scikit-learn starts no threads for fewer than `FEW_ROWS` rows.
+
+    A forest of 300 trees on 60 rows takes 0.4 s on one thread and 0.6 s on two: most of the work is Python's.
+    """
+    return joblib.parallel_config("sequential") if n_rows < FEW_ROWS else nullcontext()
 
 
 @contextmanager

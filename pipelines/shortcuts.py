@@ -18,6 +18,7 @@ from classify.sections import Table
 from classify.shortcuts import FAMILIES, fact_matrix, properties
 from classify.splits import folds, independent_units
 from classify.words import listed, percent
+from featex.cores import threads_for
 from pipelines.findings import Finding, Subject
 from pipelines.leaks import sides_of
 from pipelines.looks import Looks
@@ -106,7 +107,9 @@ def _scores(X, labels, units, pairs, max_features, seed) -> dict:
     for train, rest in pairs:
         model = MODELS["shortcut"].build(min_samples_leaf=3, random_state=seed)
         model.set_params(max_features=max_features, n_estimators=N_TREES)
-        oof[rest] = class_scores(model.fit(X[train], labels[train]), X[rest])
+        with threads_for(len(train)):
+            model.fit(X[train], labels[train])
+        oof[rest] = class_scores(model, X[rest])
     predicted = np.array(classes)[oof.argmax(axis=1)]
     said = (labels, oof, predicted, classes, positive)
     row = {}

@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from sklearn import ensemble
+from sklearn.ensemble import RandomForestClassifier
 
 from classify import race, validation
 from classify.plan import plan
@@ -97,6 +99,10 @@ class Heard(Progress):
 
 @pytest.mark.parametrize("model", ["svm", "logreg", "forest"])
 def test_a_search_begins_with_a_part_of_many_rows_and_ends_with_all_of_them(features, monkeypatch, model):
+    def few_trees(n_estimators, **choices):
+        return RandomForestClassifier(20, **choices)
+
+    monkeypatch.setattr(ensemble, "RandomForestClassifier", few_trees)
     monkeypatch.setattr(race, "PART_FROM", 40)
     monkeypatch.setattr(race, "LEAST_PART", 30)
     fitted = []

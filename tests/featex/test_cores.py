@@ -1,14 +1,22 @@
 import threading
 import time
 
+import joblib
 import pytest
 import torch
 
-from featex.cores import Batches, in_order, n_cores, one_core_each
+from featex.cores import FEW_ROWS, Batches, in_order, n_cores, one_core_each, threads_for
 
 
 def test_there_is_a_core():
     assert n_cores() >= 1
+
+
+@pytest.mark.parametrize(("n_rows", "alone"), [(FEW_ROWS - 1, True), (FEW_ROWS, False)])
+def test_few_rows_start_no_threads(n_rows, alone):
+    with threads_for(n_rows):
+        began = joblib.Parallel(n_jobs=2, prefer="threads")(joblib.delayed(threading.get_ident)() for _ in range(4))
+    assert (set(began) == {threading.get_ident()}) is alone
 
 
 def test_torch_computes_on_one_thread_in_the_pool_and_as_before_outside():
