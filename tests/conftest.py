@@ -1,9 +1,11 @@
 """What tests share: small folders of images, and real data and weights where the environment names them."""
 
 import os
+import shutil
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run side by side, one process a core
 
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from safetensors.torch import save_file
 
 from classify.results import Shelf
 from featex.backbones import BACKBONES
+from featex.extraction import extract
 from featex.facts import file_facts
 from featex.weights import find_weights, load_weights
 
@@ -44,23 +47,40 @@ def write_images():
     return _write_images
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    """A folder with sets: train 2 x 12, test 2 x 4, wild 2 x 3."""
-    root = tmp_path / "images"
+def _write_sets(root: Path) -> Path:
     for number, (split, n) in enumerate({"train": 12, "test": 4, "wild": 3}.items()):
         for tint, label in ((0, "ai"), (120, "real")):
             _write_images(root / split / label, n, tint=tint, seed=number)
     return root
 
 
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A folder with sets: train 2 x 12, test 2 x 4, wild 2 x 3."""
+    return _write_sets(tmp_path / "images")
+
+
 @pytest.fixture(scope="session")
 def weights_file(tmp_path_factory) -> str:
-    """ResNet-18 weights in a file: seeded random ones, which take a few seconds to make, made once."""
+    """ResNet-18 weights in a file: seeded random ones, for small images, which are soon made."""
     path = tmp_path_factory.mktemp("weights") / "resnet18.safetensors"
     backbone = BACKBONES["resnet18"]
-    save_file(load_weights(backbone, find_weights(backbone, "random")).state_dict(), path)
+    save_file(load_weights(backbone, find_weights(backbone, "random"), 96).state_dict(), path)
     return str(path)
+
+
+@pytest.fixture(scope="session")
+def _vectors(tmp_path_factory, weights_file) -> Path:
+    folder = tmp_path_factory.mktemp("vectors")
+    made = extract(_write_sets(folder / "images"), folder / "features", weights=weights_file, device="cpu")
+    made.stored.path.unlink()
+    return folder / "features"
+
+
+@pytest.fixture
+def with_vectors(_vectors):
+    """A function: put vectors of the images of `data` into a new folder, and no set: extraction then takes no time."""
+    return partial(shutil.copytree, _vectors)
 
 
 @pytest.fixture(scope="session")

@@ -21,8 +21,8 @@ def classify(run_command):
 
 
 @pytest.fixture
-def extracted(data, tmp_path, weights_file):
-    return extract(data, tmp_path / layout.FEATURES, weights=weights_file, device="cpu")
+def extracted(data, tmp_path, weights_file, with_vectors):
+    return extract(data, with_vectors(tmp_path / layout.FEATURES), weights=weights_file, device="cpu")
 
 
 def test_tune_tells_the_selection_score_from_results(classify, extracted, tmp_path):

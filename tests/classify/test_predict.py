@@ -14,8 +14,8 @@ from featex.errors import InputError
 
 
 @pytest.fixture
-def features(data, tmp_path, weights_file):
-    return extract(data, tmp_path / "features", weights=weights_file, device="cpu").load()
+def features(data, tmp_path, weights_file, with_vectors):
+    return extract(data, with_vectors(tmp_path / "features"), weights=weights_file, device="cpu").load()
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ def test_areas_are_scikit_learns_also_with_ties(scores):
 def test_the_interval_is_about_that_of_a_bootstrap(scores):
     positive, before, after = scores
     found, rng, drawn = gain(positive, before, after), np.random.default_rng(1), []
-    for _ in range(2000):
+    for _ in range(600):
         rows = np.concatenate(
             [rng.choice(np.flatnonzero(positive == side), (positive == side).sum()) for side in (0, 1)]
         )

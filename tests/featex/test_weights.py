@@ -31,7 +31,7 @@ def no_network(monkeypatch, tmp_path):
 
 
 def test_random_weights_are_the_same_every_time():
-    first, second = (load_weights(RESNET, find_weights(RESNET, "random")).state_dict() for _ in range(2))
+    first, second = (load_weights(RESNET, find_weights(RESNET, "random"), 64).state_dict() for _ in range(2))
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 

@@ -21,7 +21,9 @@ def _few_trees(monkeypatch):
 
 
 @pytest.fixture
-def run(data, tmp_path, weights_file):
+def run(data, tmp_path, weights_file, with_vectors):
+    with_vectors(tmp_path / FEATURES)
+
     def run(target=data, **options):
         options = {"weights": weights_file, "device": "cpu", "only": ("shortcuts", "leaks", "balance"), **options}
         return audit(target, project=tmp_path, **options)

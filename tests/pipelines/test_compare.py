@@ -6,6 +6,7 @@ from classify.models import MODELS
 from classify.plan import settled
 from classify.predictions import Predictions
 from featex.errors import InputError, WeightsError
+from featex.layout import FEATURES
 from featex.progress import Progress
 from pipelines import compare as module
 from pipelines.compare import QUICK, QUICK_NET, USUAL, compare
@@ -20,7 +21,9 @@ class Listener(Progress):
 
 
 @pytest.fixture
-def run(data, tmp_path, weights_file):
+def run(data, tmp_path, weights_file, with_vectors):
+    with_vectors(tmp_path / FEATURES)
+
     def run(only=("svm", "logreg"), **options):
         listener = Listener()
         options = {"n_folds": 3, "trials": 1, "audited": False, "weights": weights_file, "device": "cpu", **options}
@@ -103,7 +106,8 @@ def test_what_is_wrong_with_a_wish_is_said_before_any_work(run, tmp_path):
         run(only=("smv",))
     with pytest.raises(WeightsError, match="no weights file"):
         run(only=("svm", "resnet18"), weights="gone.pth")
-    assert not (tmp_path / "artifacts").exists()
+    assert [path.name for path in (tmp_path / "artifacts").iterdir()] == ["features"]  # the vectors of `run`
+    assert not list((tmp_path / "artifacts").glob("features/*/sets/*"))
 
 
 def test_a_fine_tuned_net_starts_from_the_weights_that_are_given(run, tmp_path, weights_file):

@@ -9,6 +9,7 @@ from classify.models import get_model
 from classify.plan import settled
 from featex.backbones import BACKBONES
 from featex.errors import InputError
+from featex.layout import FEATURES
 from pipelines.compare import BLIND, compare
 from pipelines.study_files import load_study, study_names
 
@@ -128,8 +129,9 @@ def test_data_of_another_layout_are_refused_before_any_work(study_file, data, tm
 
 
 @pytest.fixture
-def run(data, tmp_path, weights_file):
+def run(data, tmp_path, weights_file, with_vectors):
     """Return a function that runs a study on `data` and returns the page and each model's passport."""
+    with_vectors(tmp_path / FEATURES)
 
     def run(study, **options):
         options = {"weights": weights_file, "device": "cpu", "audited": False, "project": tmp_path, **options}
@@ -142,7 +144,8 @@ def run(data, tmp_path, weights_file):
 def test_a_setting_that_cannot_be_is_refused_before_any_work(study_file, run, tmp_path):
     with pytest.raises(InputError, match="unknown schedule 'cosin'; did you mean 'cosine'"):
         run(study_file("lr = 0.002", 'schedule = "cosin"'), only=["lenet5"])
-    assert not (tmp_path / "artifacts").exists()
+    assert [path.name for path in (tmp_path / "artifacts").iterdir()] == ["features"]  # the vectors of `run`
+    assert not list((tmp_path / "artifacts").glob("features/*/sets/*"))
 
 
 def test_a_study_of_ones_own_gives_models_settings_folds_and_name(study_file, run, tmp_path, shelf_of):
