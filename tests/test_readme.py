@@ -16,7 +16,7 @@ BIN = Path(sys.executable).parent
 
 def new_project(folder):
     (folder / "data").mkdir()
-    make_sample(folder / "data" / "sample", n_train=30, n_test=6, n_custom=6, image_size=64, steps=2)
+    make_sample(folder / "data" / "sample", n_train=16, n_test=4, n_custom=4, image_size=64, steps=2)
     return folder
 
 

@@ -47,7 +47,7 @@ def test_random_weights_leave_the_global_generator_alone():
     torch.manual_seed(3)
     expected = torch.rand(1)
     torch.manual_seed(3)
-    load_weights(RESNET, find_weights(RESNET, "random"))
+    load_weights(RESNET, find_weights(RESNET, "random"), 64)
     assert torch.equal(torch.rand(1), expected)
 
 

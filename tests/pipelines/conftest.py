@@ -11,6 +11,7 @@ from classify.results import Shelf
 from featex.facts import FACTS
 from featex.features import Features
 from featex.layout import AUDITS, FEATURES, GALLERY, MODELS, PREDICTIONS, REPORTS
+from pipelines import shortcuts
 from pipelines.duplicates import HASH, hash_image
 from pipelines.findings import Subject
 from pipelines.looks import Looks
@@ -84,9 +85,10 @@ def make_subject(tmp_path):
 
 
 @pytest.fixture(autouse=True)
-def _few_figures(monkeypatch):
-    """Reports of flows are drawn with one figure: tests/classify holds the others, and they take seconds."""
+def _few_figures_and_trees(monkeypatch):
+    """Reports of flows get one figure, for tests/classify holds the others, and audits few trees: both take seconds."""
     monkeypatch.setattr(report, "FIGURES", {"accuracy": report.FIGURES["accuracy"]})
+    monkeypatch.setattr(shortcuts, "N_TREES", 10)
 
 
 @pytest.fixture

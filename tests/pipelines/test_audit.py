@@ -10,14 +10,8 @@ from featex.layout import FEATURES
 from featex.progress import Progress
 from featex.views import View
 from pipelines import cli
-from pipelines import shortcuts as shortcuts_room
 from pipelines.audit import CHECKS, audit
 from pipelines.findings import LEVELS
-
-
-@pytest.fixture(autouse=True)
-def _few_trees(monkeypatch):
-    monkeypatch.setattr(shortcuts_room, "N_TREES", 10)
 
 
 @pytest.fixture
@@ -107,7 +101,7 @@ def test_a_set_of_a_version_without_facts_is_to_be_extracted_again(run, tmp_path
 
 
 def test_untrained_features_are_called_so_on_the_page(run):
-    assert "UNTRAINED" in run(weights="random").page.read_text()
+    assert "UNTRAINED" in run(only=("balance",), weights="random").page.read_text()
 
 
 def test_seconds_of_every_check_are_told(run):

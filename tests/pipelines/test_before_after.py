@@ -3,13 +3,7 @@ from PIL import Image
 
 from classify.errors import DataError
 from pipelines import cli
-from pipelines import shortcuts as shortcuts_room
 from pipelines.before_after import before_and_after
-
-
-@pytest.fixture(autouse=True)
-def _few_trees(monkeypatch):
-    monkeypatch.setattr(shortcuts_room, "N_TREES", 10)
 
 
 def test_what_files_told_before_stands_beside_what_they_tell_after(data, tmp_path, write_images):

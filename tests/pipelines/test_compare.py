@@ -90,17 +90,6 @@ def test_the_report_written_again_says_all_that_the_first_said(run, data, tmp_pa
         assert word in first
 
 
-def test_untrained_weights_are_said_on_the_page(run):
-    path, _ = run(only=("logreg",), weights="random")
-    assert "UNTRAINED" in path.read_text()
-
-
-def test_files_that_cannot_be_used_are_counted_on_the_page(run, data):
-    (data / "train/ai/000.jpg").write_bytes(b"no image")
-    path, _ = run(only=("logreg",))
-    assert "1 file cannot be used" in path.read_text()
-
-
 def test_what_is_wrong_with_a_wish_is_said_before_any_work(run, tmp_path):
     with pytest.raises(InputError, match="unknown model 'smv'"):
         run(only=("smv",))

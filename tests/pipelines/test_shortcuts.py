@@ -12,11 +12,6 @@ from pipelines.findings import Subject
 from pipelines.shortcuts import family_scores, shortcuts
 
 
-@pytest.fixture(autouse=True)
-def _few_trees(monkeypatch):
-    monkeypatch.setattr(module, "N_TREES", 10)
-
-
 @pytest.fixture
 def subject(jpeg_facts):
     """60 training, 24 test and 24 wild images, half of each class, stored alike; pictures of noise."""

@@ -138,14 +138,14 @@ def test_a_model_that_is_lost_without_leaning_is_fragile_and_not_biased(make_sai
 def test_chance_is_rarely_called_a_bias_or_a_difference(make_said):
     rng, called, apart = np.random.default_rng(0), 0, 0
     labels = "a" * 30 + "r" * 30
-    for _ in range(60):
+    for _ in range(40):
         draws = ["".join(rng.choice(["a", "r"], 60)) for _ in range(6)]
         said = make_said(labels, draws[0], {("jpeg", grade): d for grade, d in enumerate(draws[1:])})
         called += bias_table(said, "a")["looks"].ne("").any()
         table = stress_table(said)
         apart += table.loc[table["only"] == "", "apart"].any()
-    assert called <= 6
-    assert apart <= 6
+    assert called <= 4
+    assert apart <= 4
 
 
 def test_a_bias_is_named_only_beyond_what_so_many_tries_would_find(make_said):

@@ -1,6 +1,7 @@
 import pytest
 
 from classify import persist
+from classify.predict import predict_images
 from featex.errors import InputError
 from featex.progress import Progress
 from pipelines.compare import compare
@@ -32,7 +33,7 @@ def run(data, tmp_path, weights_file, write_images):
     return run
 
 
-def test_the_robust_recipe_stands_beside_the_default_and_the_page_says_what_it_is(run, tmp_path):
+def test_the_robust_recipe_stands_beside_the_default_and_can_be_asked_about_an_image(run, data, tmp_path, weights_file):
     page, _, passports = run()
     robust, usual = passports["svm-robust-images"], passports["svm-images"]
     assert usual["extractor"]["n_features"] == 512
@@ -47,14 +48,7 @@ def test_the_robust_recipe_stands_beside_the_default_and_the_page_says_what_it_i
         "selection score",
     ):
         assert words in page
-    run_again = run()
-    assert "svm-robust-images: done before" in run_again[1]
-
-
-def test_what_was_trained_can_be_asked_about_an_image(run, data, tmp_path, weights_file):
-    from classify.predict import predict_images
-
-    run()
+    assert "svm-robust-images: done before" in run()[1]
     model = persist.load(tmp_path / "artifacts/models/svm-robust-images")
     table, failed = predict_images(
         model, [data / "wild"], cache=tmp_path / "artifacts/features", weights=weights_file, device="cpu"
