@@ -27,7 +27,7 @@ from pipelines.properties import BY_IT_ALONE, differing, in_words, shown
 CHECK = "shortcuts"
 TOGETHER = "all of these together"
 N_FOLDS = 5
-N_TREES = 100  # of 105 forests for a set with two test sets: 300 trees took three times as long and told no more
+N_TREES = 50  # of 105 forests for a set with two test sets: 100 trees took twice as long and told at most a point more
 MOST = 10_000
 """Images that are looked at; more are sampled, for the intervals are narrow enough."""
 

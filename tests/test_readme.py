@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,15 +15,12 @@ README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 BIN = Path(sys.executable).parent
 
 
-def new_project(folder):
-    (folder / "data").mkdir()
-    make_sample(folder / "data" / "sample", n_train=16, n_test=4, n_custom=4, image_size=64, steps=2)
-    return folder
-
-
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    return new_project(tmp_path_factory.mktemp("project"))
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "data").mkdir()
+    make_sample(folder / "data" / "sample", n_train=12, n_test=4, n_custom=4, image_size=64, steps=2)
+    return folder
 
 
 def blocks(language):
@@ -57,10 +55,10 @@ def test_python_code_runs(project, run):
         assert done.returncode == 0, done.stderr
 
 
-def test_the_first_commands_work_with_no_option_at_all(tmp_path, run):
-    project = new_project(tmp_path)
+def test_the_first_commands_work_with_no_option_at_all(project, tmp_path, run):
+    shutil.copytree(project / "data/sample", tmp_path / "data/sample")
     for command in (["featex", "--help"], ["featex", "extract"], ["classify", "tune", "--model", "svm"]):
-        done = run(project, *command)
+        done = run(tmp_path, *command)
         assert done.returncode == 0, f"{command}\n{done.stderr}"
 
 
