@@ -13,6 +13,8 @@ from featex.progress import Progress
 if TYPE_CHECKING:
     from optuna import Trial
 
+N_TREES = 300  # of a forest
+
 
 def unchanged(train, validation, settings=None):
     """Return both sides of a fold as they are."""
@@ -107,7 +109,7 @@ def _suggest_logreg(trial: "Trial", n_features: int) -> dict:
 def _build_forest(random_state: int = 0, **params):
     from sklearn.ensemble import RandomForestClassifier
 
-    return RandomForestClassifier(n_estimators=300, n_jobs=-1, random_state=random_state, **params)
+    return RandomForestClassifier(n_estimators=N_TREES, n_jobs=-1, random_state=random_state, **params)
 
 
 def _build_shortcut(**params):
@@ -223,7 +225,7 @@ MODELS = {
         ),
         ModelSpec(
             "forest",
-            "random forest of 300 trees on features",
+            f"random forest of {N_TREES} trees on features",
             "features",
             _build_forest,
             _suggest_forest,

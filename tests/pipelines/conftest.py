@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from classify import report
+from classify import models, report
 from classify.results import Shelf
 from featex.facts import FACTS
 from featex.features import Features
@@ -86,9 +86,10 @@ def make_subject(tmp_path):
 
 @pytest.fixture(autouse=True)
 def _few_figures_and_trees(monkeypatch):
-    """Reports of flows get one figure, for tests/classify holds the others, and audits few trees: both take seconds."""
+    """Reports of flows get one figure, for tests/classify holds the others, and few trees: both cost seconds."""
     monkeypatch.setattr(report, "FIGURES", {"accuracy": report.FIGURES["accuracy"]})
     monkeypatch.setattr(shortcuts, "N_TREES", 10)
+    monkeypatch.setattr(models, "N_TREES", 30)
 
 
 @pytest.fixture
