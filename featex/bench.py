@@ -90,7 +90,7 @@ class Bench:
         """Return all of it for people, a line each."""
         failed = f" ({self.n_failed:,} more cannot be used)" if self.n_failed else ""
         said = [
-            f"{self.n_images:,} images{failed}, {self.name} on {self.device}, {count(self.n_cores, 'core')}",
+            f"{count(self.n_images, 'image')}{failed}, {self.name} on {self.device}, {count(self.n_cores, 'core')}",
             "images a second, each stage alone on the whole machine, median (least to most) of "
             f"{count(len(self.gflops), 'run')}:",
         ]

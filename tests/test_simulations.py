@@ -1,0 +1,13 @@
+"""Claims of the tool hold in simulations, here a tenth of each; `python -m benchmarks.simulations` runs them whole."""
+
+import pytest
+
+from benchmarks.simulations.__main__ import run, subjects
+
+
+@pytest.mark.parametrize("subject", subjects())
+def test_a_tenth_of_each_simulation_upholds_its_claims(subject):
+    claims = run(subject, scale=0.1, seed=0)
+    assert claims
+    for claim in claims:
+        assert claim.holds, str(claim)
