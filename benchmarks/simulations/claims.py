@@ -33,7 +33,8 @@ class Claim:
 
     def __str__(self) -> str:
         promise = f"promised {self.least:g} to {self.most:g}"
-        return f"{'holds' if self.holds else 'FAILS':5}  {self.measured:8.4f} ± {self.error:.4f}  {promise:24}  {self.what}"
+        verdict = "holds" if self.holds else "FAILS"
+        return f"{verdict}  {self.measured:8.4f} ± {self.error:.4f}  {promise:24}  {self.what}"
 
 
 def share(what: str, hits: int, n: int, least: float = -inf, most: float = inf) -> Claim:
