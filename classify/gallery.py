@@ -65,7 +65,8 @@ class Gallery:
     def neighbours(self) -> pd.DataFrame:
         """Return what `keep_neighbours` has kept."""
         try:
-            return pd.read_csv(self.folder / NEIGHBOURS, dtype={"path": str, "neighbour": str, "label": str})
+            texts = {"path": str, "neighbour": str, "label": str}  # of a class that may be called NA or 00001
+            return pd.read_csv(self.folder / NEIGHBOURS, dtype=texts, keep_default_na=False)
         except (OSError, ValueError):
             return pd.DataFrame(columns=["path", "rank", "neighbour", "label", "distance"])
 

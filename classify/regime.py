@@ -174,8 +174,9 @@ def _unexpected(y: np.ndarray, content: np.ndarray) -> np.ndarray:
     if n_folds < 2:
         raise DataError("a class has one training image, so images cannot be weighed by content; add images")
     model = make_pipeline(StandardScaler(), LogisticRegression(C=CONTENT_C / content.shape[1], max_iter=2000))
-    expected = cross_val_predict(model, content.astype(np.float64), y, cv=n_folds, method="predict_proba")
-    own = expected[np.arange(len(y)), np.searchsorted(np.unique(y), y)]
+    codes = np.unique(y, return_inverse=True)[1]
+    expected = cross_val_predict(model, content.astype(np.float64), codes, cv=n_folds, method="predict_proba")
+    own = expected[np.arange(len(y)), codes]
     return 1 - own
 
 

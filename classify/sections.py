@@ -174,7 +174,8 @@ def write_section(section: Section, folder: Path, images: str) -> None:
     for table in section.tables:
         file = names.new(table.name, ".csv")
         table.rows.to_csv(folder / file, index=False)
-        tables.append({"file": file} | {key: getattr(table, key) for key in _TOLD})
+        texts = [str(column) for column in table.rows if pd.api.types.infer_dtype(table.rows[column]) == "string"]
+        tables.append({"file": file, "texts": texts} | {key: getattr(table, key) for key in _TOLD})
     for picture in section.pictures:
         files = {}
         for wish, data in {picture.name: picture.data, **picture.beside}.items():
@@ -196,7 +197,9 @@ def read_section(folder: Path, images: str) -> Section | None:
         return None
     tables = []
     for told in kept["tables"]:
-        rows = pd.read_csv(path.with_name(told.pop("file")), keep_default_na=False, na_values=[""])
+        file, texts = path.with_name(told.pop("file")), dict.fromkeys(told.pop("texts"), str)
+        rows = pd.read_csv(file, dtype=texts, keep_default_na=False, na_values=[""])
+        rows[list(texts)] = rows[list(texts)].fillna("")
         told = {key: tuple(value) if isinstance(value, list) else value for key, value in told.items()}
         tables.append(Table(rows=rows, **told))
     pictures = []

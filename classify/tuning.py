@@ -89,7 +89,7 @@ def tune(
         best = validation.run({k: v for k, v in known_good.items() if k not in job.settings}, progress)
         n_trials, before = 0, 0.0
     estimator = validation.refit(best.params, progress)
-    classes = [str(label) for label in estimator.classes_]
+    classes = validation.classes.tolist()
     calibration = Calibration.fit(best.oof, np.searchsorted(classes, job.y))
     histories = [*best.histories, getattr(estimator, "history_", None)]
     passport = _passport(job, best, classes, n_trials, histories, before + time.monotonic() - started)

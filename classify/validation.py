@@ -176,7 +176,9 @@ class CrossValidation:
     def _fit(self, X, rows: np.ndarray, params: dict, progress: Progress, label: str):
         """Return the estimator fitted on X, which `rows` were made to."""
         spec, settings = self.job.spec, self.job.settings
-        y, units, weights = self.y[rows], self.units[rows], self._weights(rows)
+        # Codes instead of names: scikit-learn's class weights read "0" and "001" as numbers, and then miss the class.
+        y = np.searchsorted(self.classes, self.y[rows])
+        units, weights = self.units[rows], self._weights(rows)
         if self.copies is not None:
             times = 1 + self.copies.shape[1]
             y, units, weights = (part if part is None else np.tile(part, times) for part in (y, units, weights))

@@ -97,7 +97,8 @@ def family_scores(
 
 
 def _scores(X, labels, units, pairs, max_features, seed) -> dict:
-    classes = sorted(set(labels.tolist()))
+    names, codes = np.unique(labels, return_inverse=True)
+    classes = names.tolist()
     X = X[:, np.ptp(X, axis=0) > 0]
     positive = positive_class(classes) if len(classes) == 2 else None
     if not X.shape[1]:
@@ -108,9 +109,9 @@ def _scores(X, labels, units, pairs, max_features, seed) -> dict:
         model = MODELS["shortcut"].build(min_samples_leaf=3, random_state=seed)
         model.set_params(max_features=max_features, n_estimators=N_TREES)
         with threads_for(len(train)):
-            model.fit(X[train], labels[train])
+            model.fit(X[train], codes[train])
         oof[rest] = class_scores(model, X[rest])
-    predicted = np.array(classes)[oof.argmax(axis=1)]
+    predicted = names[oof.argmax(axis=1)]
     said = (labels, oof, predicted, classes, positive)
     row = {}
     for name in ("balanced_accuracy", "roc_auc"):

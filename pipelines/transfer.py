@@ -95,6 +95,7 @@ def transfer(
             can = ", ".join(spec.name for spec in MODELS.values() if spec.reads != "pixels")
             raise ModelError(f"{name} reads pixels, and a fit a source and fold would take it hours; take {can}")
     cross = crossing(features.rows, features.name, vary=vary, seed=seed)
+    codes = pd.Index(cross.classes).get_indexer(features.y)  # scikit-learn may read a name such as "0" as a number
     cells, said = [], []
     with progress.task("fit", len(models) * len(cross.sources) * len(cross.folds), "model") as tick:
         for name in models:
@@ -105,7 +106,7 @@ def transfer(
                 scores = np.full((len(X), len(cross.classes)), np.nan)
                 for fold in cross.folds:
                     train = cross.training(source, fold)
-                    estimator = get_model(name).build(**chosen | settings).fit(X[train], features.y[train])
+                    estimator = get_model(name).build(**chosen | settings).fit(X[train], codes[train])
                     rest = np.flatnonzero(cross.fold == fold)
                     scores[rest] = class_scores(estimator, X[rest])
                     tick(1)

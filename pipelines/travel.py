@@ -163,7 +163,7 @@ def travel(
     """
     progress = progress or Progress()
     train, y = parts.train, features.y[parts.train]
-    classes = sorted(set(y.tolist()))
+    classes, codes = np.unique(y, return_inverse=True)
     if len(classes) != 2:
         raise DataError(f"the study of what travels is of two classes, and {features.name} has {len(classes)}")
     sources = features.rows["source"].to_numpy(dtype=str)[train]
@@ -188,7 +188,7 @@ def travel(
                     weights = None
                     if choice.training == "content weights":
                         weights = weigh.weights(y[rows], sources[rows], train[rows])
-                    return _fit(choice, X[train[rows]], copies[train[rows]], y[rows], weights, widths)
+                    return _fit(choice, X[train[rows]], copies[train[rows]], codes[rows], weights, widths)
 
                 return _judge(fitted, X, copies, y, train, pairs, told_by, tests)
 

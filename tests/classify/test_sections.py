@@ -62,6 +62,12 @@ def test_no_two_files_share_a_name():
     ]  # fmt: skip
 
 
+def test_names_that_read_as_numbers_or_as_nothing_come_back_as_they_were(tmp_path):
+    rows = pd.DataFrame({"class": ["00000", "00001"], "other": ["nan", ""], "n": [1, 2]})
+    write_section(Section("classes", "Classes", tables=(Table("classes", "Classes", rows),)), tmp_path, "a1")
+    pd.testing.assert_frame_equal(read_section(tmp_path, "a1").tables[0].rows, rows, check_dtype=False)
+
+
 def test_a_section_is_read_back_for_the_same_images_alone(tmp_path):
     write_section(SECTION, tmp_path, "a1")
     again = read_section(tmp_path, "a1")

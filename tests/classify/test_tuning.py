@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.model_selection import StratifiedKFold, cross_val_score
@@ -5,9 +7,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from classify import tuning
+from classify import models, tuning
 from classify.errors import DataError, ModelError
+from classify.persist import load
 from classify.plan import plan
+from classify.predictions import Predictions
+from classify.results import keep
 from classify.tuning import tune
 from classify.validation import CrossValidation
 from featex.errors import InputError
@@ -68,6 +73,36 @@ def test_many_classes_by_name(make_features, model):
     table = result.predictions.table
     assert (table["predicted"] == table["label"]).mean() > 0.85
     np.testing.assert_allclose(table[["prob_cat", "prob_dog", "prob_newt"]].sum(axis=1), 1)
+
+
+NAMES = [("0", "1"), ("00000", "00001"), ("-1", "1"), ("01", "1"), ("1e5", "100000")]
+NAMES += [("True", "False"), ("nan", "None"), ('a,"b"', "c;d\n"), ("0.5", "inf", "NA")]
+
+
+@pytest.mark.parametrize("names", NAMES)
+def test_a_class_is_called_what_its_folder_is_called_even_where_that_reads_as_a_number(
+    make_features, names, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(models, "N_TREES", 10)
+    features = make_features(classes=names, shift=6.0)
+    for model in ("svm", "logreg", "forest", "shortcut"):
+        job = plan(model, features, trials=0, n_folds=3)
+        settings = {"class_weight": "balanced"} if model != "shortcut" else {}  # where scikit-learn looks at names
+        result = tune(replace(job, spec=replace(job.spec, first=_with(job.spec.first, settings))))
+        keep(result, tmp_path / "models", tmp_path / "predictions")
+        again = load(tmp_path / "models" / job.name)
+        assert again.classes == sorted(names)
+        table = Predictions.read(tmp_path / "predictions" / f"{job.name}.csv").table
+        assert {*table["label"]} == {*names}
+        for name in names:
+            assert (table[f"prob_{name}"] == result.predictions.table[f"prob_{name}"]).all()
+        if model != "shortcut":
+            assert (table["predicted"] == table["label"]).mean() > 0.8
+            assert (again.predict(features.X)[1] == features.y).mean() > 0.8
+
+
+def _with(first, changes):
+    return lambda n_features: [{**setting, **changes} for setting in first(n_features)]
 
 
 def test_the_passport_tells_the_decision_and_its_threshold(make_features):
