@@ -14,7 +14,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from classify.errors import DataError, ModelError
-from classify.splits import folds, folds_by_content, folds_by_source
+from classify.splits import folds, folds_by_content, folds_by_source, judged_once
 from featex.errors import unknown
 
 N_FOLDS = 5
@@ -89,10 +89,12 @@ class Regime:
     ) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return the folds of the training rows, pairs of row numbers among them; `rows` are theirs among all."""
         if self.folds == "source":
-            return folds_by_source(y, units, sources, seed)
-        if self.folds == "content":
-            return folds_by_content(y, units, self.content[rows], n_folds, seed)
-        return folds(y, units, n_folds, seed)
+            pairs = folds_by_source(y, units, sources, seed)
+        elif self.folds == "content":
+            pairs = folds_by_content(y, units, self.content[rows], n_folds, seed)
+        else:
+            pairs = folds(y, units, n_folds, seed)
+        return judged_once(pairs, y, units)
 
     def weights(self, y: np.ndarray, sources: np.ndarray, rows: np.ndarray) -> np.ndarray | None:
         """Return a weight for each training row, 1 on average over each class; None where all weigh the same."""

@@ -19,6 +19,7 @@ from classify.predictions import HELD_OUT
 
 HELD_OUT_FRACTION = 0.2
 TRAINING = ("train", "val")
+ATTEMPTS = 10  # to cut folds of large groups so that each has all classes
 CONTENT_CLUSTERS = 4  # a fold
 CONTENT_COMPONENTS = 50
 
@@ -118,25 +119,24 @@ def folds(y: np.ndarray, units: np.ndarray, n_folds: int, seed: int) -> list[tup
                 f"class {label!r} has {what}, fewer than the {n_folds} folds; add images, or take --folds "
                 f"{max(2, n_units)}" + ("" if n_units >= 2 else " once there are two")
             )
-    options = {"n_splits": n_folds, "shuffle": True, "random_state": seed}
-    if len(np.unique(units)) < len(units):
-        pairs = list(StratifiedGroupKFold(**options).split(y, y, units))
-    else:
-        pairs = list(StratifiedKFold(**options).split(y, y))
-    for train, validation in pairs:
-        lacking = set(y) - set(y[train])
-        if lacking or not len(validation):
-            raise DataError(f"groups are too few and large for {n_folds} folds; take fewer with --folds")
-    return pairs
+    if len(np.unique(units)) == len(units):
+        return list(StratifiedKFold(n_folds, shuffle=True, random_state=seed).split(y, y))
+    for attempt in range(ATTEMPTS):
+        pairs = list(StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed + attempt).split(y, y, units))
+        if all(set(y[rows]) == set(y) for pair in pairs for rows in pair):
+            return pairs
+    raise DataError(f"groups are too few and large for {n_folds} folds; take fewer with --folds")
 
 
 def folds_by_source(
     y: np.ndarray, units: np.ndarray, sources: np.ndarray, seed: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return folds each of which judges by sources that it does not train on.
+    """Return folds each of which judges by sources that it does not train on; each row is judged in one fold.
 
-    Of every class with two sources or more, fold i holds out its source i, counted round where classes have unequal
-    many; a class of one source is parted by its units instead, and so is on both sides, with other images.
+    The class with the fewest sources, of those that have two or more, says how many folds there are. Whole sources are
+    dealt into as many parts, so that each part has about the same share of every class. A source that several classes
+    share stands in one part for all of them. A class of one source is parted by its units instead, and so is on both
+    sides, with other images.
 
     Parameters
     ----------
@@ -145,33 +145,74 @@ def folds_by_source(
     Raises
     ------
     DataError
-        If no class has two sources.
+        If no class has two sources, or a fold would lack a class.
     """
-    there = {label: np.unique(sources[y == label]) for label in np.unique(y)}
-    n_folds = max(map(len, there.values()))
-    if n_folds < 2:
+    n_sources = {label: len(np.unique(sources[y == label])) for label in np.unique(y).tolist()}
+    several = np.isin(y, [label for label, n in n_sources.items() if n > 1])
+    if not several.any():
         raise DataError(
             "no class has images of two sources, so none can be held out; give each source a folder of its own inside "
             "its class, or take --folds content"
         )
-    part, n_parts = np.empty(len(y), dtype=int), np.empty(len(y), dtype=int)
+    part = np.empty(len(y), dtype=int)
+    for n_folds in range(min(n for n in n_sources.values() if n > 1), 0, -1):
+        part[several] = _dealt(y[several], sources[several], n_folds)
+        if all(len(np.unique(part[several & (y == label)])) == n_folds for label in np.unique(y[several])):
+            break
+    if n_folds < 2:
+        raise DataError("classes share their sources so that none can be held out; take --folds with a number")
     chance = np.random.default_rng(seed)
-    for label, names in there.items():
+    for label in (label for label, n in n_sources.items() if n == 1):
         rows = np.flatnonzero(y == label)
-        if len(names) > 1:
-            part[rows], n_parts[rows] = np.searchsorted(names, sources[rows]), len(names)
-            continue
-        own, at = np.unique(units[rows], return_inverse=True)
-        if len(own) < n_folds:
-            raise DataError(f"class {label!r} has {len(own)} independent images and {n_folds} folds; add images")
-        part[rows], n_parts[rows] = (chance.permutation(len(own)) % n_folds)[at], n_folds
+        alike, at = np.unique(units[rows], return_inverse=True)
+        if len(alike) < n_folds:
+            raise DataError(f"class {label!r} has {len(alike)} independent images and {n_folds} folds; add images")
+        part[rows] = (chance.permutation(len(alike)) % n_folds)[at]
     pairs = []
     for number in range(n_folds):
-        judged = part == number % n_parts
-        train = np.flatnonzero(~np.isin(units, units[judged]))  # a group that lies in two sources trains for neither
+        judged = part == number
+        train = np.flatnonzero(~np.isin(units, units[judged]))  # a group that lies in two parts trains for neither
         if set(y[train]) != set(y):
             raise DataError("groups reach across all sources of a class; take --folds with a number, or content")
         pairs.append((train, np.flatnonzero(judged)))
+    return pairs
+
+
+def _dealt(y: np.ndarray, sources: np.ndarray, n_parts: int) -> np.ndarray:
+    """Return a part (n,) for each row: whole sources in one part, and of each class about the same share in all parts.
+
+    What several classes share is dealt first, then the largest; each goes where its classes have least so far.
+    """
+    table = pd.crosstab(sources, y, normalize="columns")
+    order = pd.DataFrame({"classes": (table > 0).sum(axis=1), "share": table.sum(axis=1)})
+    load, parts = np.zeros((n_parts, table.shape[1])), {}
+    for name in order.sort_values(["classes", "share"], ascending=False, kind="stable").index:
+        share = table.loc[name].to_numpy()
+        parts[name] = int(load[:, share > 0].sum(axis=1).round(9).argmin())
+        load[parts[name]] += share
+    return np.array([parts[name] for name in sources.tolist()])
+
+
+def judged_once(pairs: list[tuple[np.ndarray, np.ndarray]], y: np.ndarray, units: np.ndarray) -> list:
+    """Return the folds as they are; raise where they break what every kind of folds must hold.
+
+    Each row is judged in one fold, each fold has all classes on both sides, and no unit is on two sides of a fold.
+
+    Raises
+    ------
+    DataError
+        If a fold lacks a class.
+    """
+    judged = np.sort(np.concatenate([rows for _, rows in pairs]))
+    if not np.array_equal(judged, np.arange(len(y))):
+        raise AssertionError("a row is judged in no fold, or in several")
+    for number, (train, rows) in enumerate(pairs, 1):
+        if np.isin(units[rows], units[train]).any():
+            raise AssertionError(f"a unit is on both sides of fold {number}")
+        if lacking := sorted(set(y.tolist()) - (set(y[train].tolist()) & set(y[rows].tolist()))):
+            raise DataError(
+                f"fold {number} of {len(pairs)} lacks class {lacking[0]!r} on one of its sides; take fewer --folds"
+            )
     return pairs
 
 

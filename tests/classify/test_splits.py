@@ -3,7 +3,15 @@ import pandas as pd
 import pytest
 
 from classify.errors import DataError
-from classify.splits import folds, folds_by_content, folds_by_source, independent_units, inner_split, partition
+from classify.splits import (
+    folds,
+    folds_by_content,
+    folds_by_source,
+    independent_units,
+    inner_split,
+    judged_once,
+    partition,
+)
 
 
 def rows_of(**columns):
@@ -189,14 +197,56 @@ def test_inner_split_is_none_where_there_is_too_little(codes, groups):
 
 
 def test_every_source_is_held_out_once_and_trains_for_the_others():
-    y = np.array((["ai"] * 30) + (["real"] * 20))
-    sources = np.array((["a"] * 10) + (["b"] * 10) + (["c"] * 10) + (["x"] * 10) + (["y"] * 10))
-    pairs = folds_by_source(y, np.arange(50), sources, seed=0)
-    assert len(pairs) == 3
-    assert [sorted(set(sources[judged])) for _, judged in pairs] == [["a", "x"], ["b", "y"], ["c", "x"]]
+    y = np.array((["ai"] * 30) + (["real"] * 30))
+    sources = np.repeat(["a", "b", "c", "x", "y", "z"], 10)
+    pairs = folds_by_source(y, np.arange(60), sources, seed=0)
+    assert [sorted(set(sources[judged])) for _, judged in pairs] == [["a", "x"], ["b", "y"], ["c", "z"]]
     for train, judged in pairs:
         assert not set(sources[train]) & set(sources[judged])
         assert set(y[train]) == {"ai", "real"}
+
+
+def test_classes_of_unequally_many_sources_have_each_row_judged_once_and_all_classes_in_every_fold():
+    y = np.array((["ai"] * 100) + (["real"] * 50) + (["render"] * 30))
+    sources = np.array(["a"] * 50 + ["b"] * 20 + ["c"] * 20 + ["d"] * 10 + ["x"] * 30 + ["y"] * 20 + ["one"] * 30)
+    pairs = folds_by_source(y, np.arange(180), sources, seed=0)
+    assert len(pairs) == 2  # as many as the class with the fewest sources has, of those with several
+    assert sorted(np.concatenate([judged for _, judged in pairs])) == list(range(180))
+    for train, judged in pairs:
+        assert set(y[train]) == set(y[judged]) == {"ai", "real", "render"}
+        assert set(sources[train]) & set(sources[judged]) == {"one"}
+    assert [(y[judged] == "ai").sum() for _, judged in pairs] == [50, 50]  # whole sources, parts of like size
+
+
+def test_a_source_that_classes_share_is_held_out_of_all_of_them():
+    y = np.array(["ai"] * 70 + ["real"] * 60)
+    sources = np.array(["cat"] * 10 + ["dog"] * 20 + ["car"] * 30 + ["own"] * 10 + ["car"] * 10 + ["cat"] * 50)
+    pairs = folds_by_source(y, np.arange(130), sources, seed=0)
+    assert len(pairs) == 2
+    for train, judged in pairs:
+        assert not set(sources[train]) & set(sources[judged])
+        assert set(y[train]) == set(y[judged]) == {"ai", "real"}
+
+
+def test_folds_that_judge_a_row_twice_or_part_a_unit_are_a_bug_and_a_fold_that_lacks_a_class_is_refused():
+    y, alone = np.array(["a", "b"] * 4), np.arange(8)
+    halves = [(alone[4:], alone[:4]), (alone[:4], alone[4:])]
+    assert judged_once(halves, y, alone) is halves
+    with pytest.raises(AssertionError, match="several"):
+        judged_once([*halves, halves[0]], y, alone)
+    with pytest.raises(AssertionError, match="unit"):
+        judged_once(halves, y, np.array([0, 1, 2, 3, 3, 5, 6, 7]))
+    with pytest.raises(DataError, match="fold 1 of 2 lacks class 'a'"):
+        judged_once([(alone[::2], alone[1::2]), (alone[1::2], alone[::2])], y, alone)
+
+
+def test_large_groups_are_dealt_again_until_every_fold_has_every_class():
+    sizes = [30, 8, 1, 1, 30, 8, 1, 1]
+    y = np.repeat(["a"] * 4 + ["b"] * 4, sizes)
+    units = np.repeat(np.arange(8), sizes)
+    for seed in range(20):
+        for train, judged in folds(y, units, 3, seed):
+            assert set(y[train]) == set(y[judged]) == {"a", "b"}
 
 
 def test_a_class_of_one_source_is_parted_by_its_units():
