@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 from classify.errors import DataError
 from classify.predictions import HELD_OUT
+from featex.folders import count
 
 HELD_OUT_FRACTION = 0.2
 TRAINING = ("train", "val")
@@ -54,7 +55,8 @@ def partition(rows: pd.DataFrame) -> Partition:
     """Return which rows train and which are tested on.
 
     val joins train, since validation is by folds. Where no set is called test, a fifth of the units is held out by a
-    hash of what they are (their group's name, else their content): images that are added later move none. A training
+    hash of what they are (their group's name, else their content): images that are added later move none. A class of
+    which the hash would leave less than half, or one unit, as it can where there are few, keeps all of them. A training
     row that is also in a test set (an equal file, or the same group) is left out of training.
 
     Raises
@@ -70,12 +72,20 @@ def partition(rows: pd.DataFrame) -> Partition:
         there = ", ".join(sorted({name or "no set" for name in split}))
         raise DataError(f"no labelled images to train on (there are: {there}); give folders a class, and a train set")
     test = split == HELD_OUT
-    if not test.any():
+    hashed = not test.any()
+    if hashed:
         test = train & _chosen(rows, units)
+        test, kept = _without_small_classes(test, train, rows["label"].to_numpy(dtype=str), units)
         train &= ~test
         n, of = test.sum(), (train | test).sum()
         held_out = f"{n:,} of {of:,} images are held out by a hash of their content (adding images moves none)"
         notes.append(f"There is no test set, so {held_out}." if n else f"None of so few images ({of}) can be held out.")
+        notes += [
+            f"The hash would have held out {taken:,} of the {of:,} images of class {label!r}: they all train, and the "
+            "held-out set has none of them."
+            for label, (taken, of) in kept.items()
+            if n
+        ]
     tests = {HELD_OUT: np.flatnonzero(test)} if test.any() else {}
     for name in sorted(set(split.tolist()) - {"", HELD_OUT, *TRAINING}):
         tests[name] = np.flatnonzero(split == name)
@@ -86,7 +96,7 @@ def partition(rows: pd.DataFrame) -> Partition:
             "left out of training."
         )
         train &= ~seen
-    _check(rows["label"].to_numpy(dtype=str), train, tests)
+    _check(rows["label"].to_numpy(dtype=str), train, tests, hashed)
     notes += _oddities(rows, tests)
     return Partition(np.flatnonzero(train), tests, units, _names(rows, units), tuple(notes))
 
@@ -114,7 +124,7 @@ def folds(y: np.ndarray, units: np.ndarray, n_folds: int, seed: int) -> list[tup
     for label in np.unique(y).tolist():
         n_images, n_units = (y == label).sum(), len(np.unique(units[y == label]))
         if n_units < n_folds:
-            what = f"{n_images:,} images" if n_units == n_images else f"{n_units:,} independent groups of images"
+            what = count(n_images, "image") if n_units == n_images else f"{n_units:,} independent groups of images"
             raise DataError(
                 f"class {label!r} has {what}, fewer than the {n_folds} folds; add images, or take --folds "
                 f"{max(2, n_units)}" + ("" if n_units >= 2 else " once there are two")
@@ -294,6 +304,23 @@ def _chosen(rows: pd.DataFrame, units: np.ndarray) -> np.ndarray:
     return names.map(fraction).to_numpy() < HELD_OUT_FRACTION
 
 
+def _without_small_classes(
+    test: np.ndarray, train: np.ndarray, labels: np.ndarray, units: np.ndarray
+) -> tuple[np.ndarray, dict[str, tuple[int, int]]]:
+    """Return `test` without classes of which it would leave less than half, or one unit, and what it would take."""
+    kept = {}
+    while True:  # a unit that returns may hold images of another class, never fewer for training
+        for label in np.unique(labels[train & test]).tolist():
+            of_class = train & (labels == label)
+            taken, there = len(np.unique(units[of_class & test])), len(np.unique(units[of_class]))
+            if there - taken < max(2, there / 2):
+                kept[label] = int((of_class & test).sum()), int(of_class.sum())
+                test = test & ~np.isin(units, units[of_class])
+                break
+        else:
+            return test, kept
+
+
 def _names(rows: pd.DataFrame, units: np.ndarray) -> np.ndarray:
     alone = (rows["group"] == "") & (np.bincount(units)[units] == 1)
     names = rows["group"].where(rows["group"] != "", "copies of " + rows["path"])
@@ -312,15 +339,21 @@ def _oddities(rows: pd.DataFrame, tests: dict[str, np.ndarray]) -> list[str]:
     return notes
 
 
-def _check(labels: np.ndarray, train: np.ndarray, tests: dict[str, np.ndarray]) -> None:
+def _check(labels: np.ndarray, train: np.ndarray, tests: dict[str, np.ndarray], hashed: bool) -> None:
     classes = np.unique(labels[train]).tolist()
     if len(classes) < 2:
         found = f"one class only ({classes[0]!r})" if classes else "no class at all"
         raise DataError(f"the training images have {found}; a classifier needs two or more, a folder each")
     for name, index in tests.items():
         for surplus in sorted(set(labels[index].tolist()) - {*classes, ""}):
-            n = (labels[index] == surplus).sum()
+            images = count((labels[index] == surplus).sum(), "image")
+            if hashed and name == HELD_OUT:
+                raise DataError(
+                    f"the fifth that a hash held out, as there is no test set, has {images} of class {surplus!r}; its "
+                    "others are also in a further set and cannot train; add images to that class, or make a set "
+                    "called test"
+                )
             raise DataError(
-                f"set {name!r} has {n:,} images of class {surplus!r}, which train lacks (it has {', '.join(classes)}); "
+                f"set {name!r} has {images} of class {surplus!r}, which train lacks (it has {', '.join(classes)}); "
                 "rename the folder, or map it with featex extract --class NAME=PATTERN"
             )

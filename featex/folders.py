@@ -17,6 +17,34 @@ SPLIT_NAMES = {
     "val": ("val", "valid", "validation", "dev"),
     "test": ("test", "testing", "eval", "evaluation", "heldout", "held-out", "held_out", "holdout"),
 }
+SYSTEM_NAMES = frozenset(
+    [
+        "@eadir",
+        "@recently-snapshot",
+        "@recycle",
+        "@sharebin",
+        "@tmp",
+        "#recycle",
+        "#snapshot",
+        "$recycle.bin",
+        "recycled",
+        "recycler",
+        "lost+found",
+        "lost.dir",
+        "__macosx",
+        "__pycache__",
+        "desktop.ini",
+        "ehthumbs.db",
+        "picasa.ini",
+        "thumbs.db",
+        "thumbs.db:encryptable",
+        "network_trash_folder",
+        "$extend",
+        "found.000",
+    ]
+) | {"system volume information", "network trash folder", "temporary items", "icon\r"}
+"""Names, in small letters, of what systems and network drives put beside images: thumbnails, bins, indices."""
+SYSTEM_PREFIXES = ("__macosx", "@eadir", "~$")
 _SPLITS = {spelling: split for split, spellings in SPLIT_NAMES.items() for spelling in spellings}
 MISSING = (-1, -1)
 
@@ -44,7 +72,7 @@ def _walk(root: str) -> tuple[list[tuple[str, int, int, str]], int]:
             if (facts.st_dev, facts.st_ino) in above:  # a link back to a folder that this one lies in
                 continue
             with os.scandir(here) as entries:
-                visible = [entry for entry in entries if not entry.name.startswith((".", "__MACOSX"))]
+                visible = [entry for entry in entries if not left_out(entry.name)]
         except OSError as error:
             raise InputError(f"cannot read the folder {here!r}: {error.strerror}; mend it or move it away") from error
         for entry in visible:
@@ -57,6 +85,11 @@ def _walk(root: str) -> tuple[list[tuple[str, int, int, str]], int]:
             else:
                 others += 1
     return found, others
+
+
+def left_out(name: str) -> bool:
+    """Tell whether a file or folder is hidden, in a bin, or made by a system beside the images (thumbnails)."""
+    return name.startswith(".") or name.casefold() in SYSTEM_NAMES or name.casefold().startswith(SYSTEM_PREFIXES)
 
 
 def image_row(path: str, file: str) -> tuple[str, int, int]:

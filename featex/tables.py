@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from featex.errors import InputError
-from featex.folders import image_row, split_name
+from featex.folders import image_row, left_out, split_name
 from featex.images import SUFFIXES
 
 PATH_COLUMNS = ("file_name", "path", "file", "filename", "image", "id")
@@ -23,7 +23,7 @@ def own_table(folder: Path, label_column: str | None) -> Path | None:
         if _describes_images(folder / "metadata.csv", label_column):
             return folder / "metadata.csv"
         inside = [path for path in folder.iterdir() if path.is_dir() or path.suffix.lower() in SUFFIXES]
-        inside = [path for path in inside if not path.name.startswith((".", "__MACOSX"))]
+        inside = [path for path in inside if not left_out(path.name)]
         if len(inside) != 1 or not inside[0].is_dir():
             return None
         folder = inside[0]

@@ -21,6 +21,15 @@ def rows_of(**columns):
     return pd.DataFrame({**defaults, **columns})
 
 
+def blank(n):
+    return {"split": [""] * n, "group": [""] * n}
+
+
+def many_and(rare):
+    keys = [f"key {i}" for i in range(60)] + [rare]
+    return rows_of(label=["a", "b"] * 30 + ["rare"], path=keys, key=keys, **blank(61))
+
+
 def many(n=400, **columns):
     return rows_of(key=[f"key {i}" for i in range(n)], **columns)
 
@@ -52,6 +61,49 @@ def test_without_a_test_set_about_a_fifth_of_each_class_is_held_out():
     assert abs((rows["label"].iloc[parts.tests["test"]] == "a").mean() - 0.5) < 0.12
     assert sorted([*parts.train, *parts.tests["test"]]) == list(range(400))
     assert "no test set" in parts.notes[0]
+
+
+@pytest.mark.parametrize("n_rare", [1, 2, 3, 5])
+def test_the_hash_leaves_half_of_every_class_and_two_units_to_train(n_rare):
+    for first in range(40):
+        keys = [f"key {i}" for i in range(60)] + [f"rare {first + i}" for i in range(n_rare)]
+        rows = rows_of(label=["a", "b"] * 30 + ["rare"] * n_rare, path=keys, key=keys, **blank(60 + n_rare))
+        parts = partition(rows)
+        trained = (parts.train >= 60).sum()
+        assert trained >= max(n_rare / 2, min(2, n_rare))
+        assert trained == n_rare or (parts.tests["test"] >= 60).sum() == n_rare - trained
+        assert len(parts.tests["test"]) >= 8  # the other classes are held out as ever
+
+
+def test_a_class_that_the_hash_would_take_whole_is_named_in_a_note():
+    taken = next(key for key in map(str, range(100)) if len(partition(many_and(key)).notes) > 1)
+    parts = partition(many_and(taken))
+    assert parts.train[-1] == 60
+    assert "'rare'" in parts.notes[1]
+    assert "1 of the 1 image" in parts.notes[1]
+
+
+def test_a_group_of_two_classes_trains_where_one_of_them_is_small():
+    keys = [f"key {i}" for i in range(60)]
+    for name in map(str, range(30)):
+        rows = rows_of(label=["a", "b"] * 29 + ["b", "rare"], key=keys, path=keys, split=[""] * 60)
+        rows["group"] = [""] * 58 + [name, name]
+        assert {58, 59} <= set(partition(rows).train.tolist())
+
+
+def test_a_class_whose_other_images_are_in_a_custom_set_is_not_blamed_on_a_set_called_test():
+    for first in range(0, 400, 4):
+        keys = [f"key {i}" for i in range(60)] + [f"rare {first + i}" for i in range(4)]
+        rows = rows_of(label=["a", "b"] * 30 + ["rare"] * 4, path=keys, key=keys, group=[""] * 64, split=["train"] * 64)
+        taken = [i for i in partition(rows).tests["test"] if i >= 60]
+        if len(taken) == 1:
+            break
+    others = rows.loc[[i for i in range(60, 64) if i not in taken]].assign(split="wild")
+    with pytest.raises(DataError) as refusal:
+        partition(pd.concat([rows, others], ignore_index=True))
+    assert "hash" in str(refusal.value)
+    assert "rename" not in str(refusal.value)
+    assert "'rare'" in str(refusal.value)
 
 
 def test_adding_images_moves_none_between_train_and_held_out():
@@ -98,7 +150,7 @@ def test_rows_without_a_label_are_predicted_and_never_trained_on():
         ({"label": ["a", "b", "a", "b"], "split": ["test"] * 2 + ["wild"] * 2}, "no labelled images to train on"),
         (
             {"label": ["a", "b", "a", "c"], "split": ["train"] * 2 + ["test"] * 2},
-            r"set 'test' has 1 images of class 'c', which train lacks \(it has a, b\)",
+            r"set 'test' has 1 image of class 'c', which train lacks \(it has a, b\)",
         ),
     ],
 )

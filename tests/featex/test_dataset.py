@@ -183,6 +183,30 @@ def test_hidden_and_mac_files_are_skipped_and_others_counted(tmp_path):
     assert found.layout.endswith("1 image; 2 other files ignored")
 
 
+@pytest.mark.parametrize(
+    "junk",
+    [
+        *(
+            "@eaDir",
+            "#recycle",
+            "$RECYCLE.BIN",
+            "lost+found",
+            ".Trash-1000",
+            "__MACOSX",
+            ".ipynb_checkpoints",
+            "@Recycle",
+        ),
+        *("System Volume Information", ".thumbnails", ".@__thumb", "LOST.DIR", ".AppleDouble", "Network Trash Folder"),
+    ],
+)
+def test_thumbnails_and_bins_of_systems_and_network_drives_are_no_images_of_a_class(tmp_path, junk):
+    plant(tmp_path, "cats/1.jpg", "dogs/2.jpg", f"{junk}/3.jpg", f"{junk}/deep/4.jpg", f"cats/{junk}/1.jpg/5.jpg")
+    plant(tmp_path, "cats/._1.jpg", "dogs/Thumbs.db", "Desktop.ini", ".DS_Store")
+    found = find_images(tmp_path)
+    assert facts(found, "label") == {"cats/1.jpg": ("cats",), "dogs/2.jpg": ("dogs",)}
+    assert "ignored" not in found.layout
+
+
 def test_linked_folders_are_followed_without_loops(tmp_path):
     plant(tmp_path, "data/real/1.jpg", "elsewhere/2.jpg")
     (tmp_path / "data/ai").symlink_to(tmp_path / "elsewhere")
