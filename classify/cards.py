@@ -11,6 +11,7 @@ from classify.persist import skops_io
 from classify.predictions import HELD_OUT, set_title
 from classify.provenance import how_made
 from classify.scores import SCORES
+from classify.selection import validation_of
 from classify.words import count, listed, percent, spread, with_interval
 
 SELECTION = (
@@ -60,7 +61,8 @@ def model_card(passport: dict, scores: pd.DataFrame, folds: pd.DataFrame, senten
         ("Use it",): "" if elsewhere else _code(f"classify predict {shlex.quote(kept)} FILE_OR_FOLDER"),
         ("Make it again",): _code(passport.get("command") or ""),
     }
-    about = {"Results": "On images it has never seen, with 95 % intervals.", "Selection, not a result": SELECTION}
+    chosen = f"{SELECTION} It was validated in {validation_of(passport)}." if passport.get("cv") else SELECTION
+    about = {"Results": "On images it has never seen, with 95 % intervals.", "Selection, not a result": chosen}
     card = Card(None, model_diagram=False, template=None)
     for path, content in parts.items():
         # a stroke would divide a title

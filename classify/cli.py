@@ -60,7 +60,8 @@ def cli() -> None:
     "--folds",
     default="5",
     metavar="N|source|content|content:N",
-    help="How many at random; or each holds out a source of a class, and the worst one counts; or clusters of content.",
+    help="Number of random folds; source: each fold holds out whole sources of every class that has two or more, and "
+    "the worst fold is the score; content: folds of visually similar images.",
 )
 @click.option(
     "--weigh",
@@ -151,7 +152,7 @@ def tune(
     )
     search = f"{job.trials} trial{'' if job.trials == 1 else 's'}" if job.trials else "by its recipe"
     n_train, of = len(job.parts.train), f"{job.spec.name} on {job.features.name}"
-    progress.say(f"{of}: {n_train:,} training images, {job.n_folds} folds, {search}")
+    progress.say(f"{of}: {n_train:,} training images, {job.folds_in_words}, {search}")
     if sentence := replaced(job, Path(models_dir)):
         progress.say(sentence)
     checkpoints = layout.STUDIES / job.training_folder
@@ -165,6 +166,7 @@ def tune(
 def _summary(tuned) -> str:
     from classify.metrics import score_table
     from classify.predictions import VALIDATION
+    from classify.selection import in_words
 
     passport = tuned.model.passport
     params = ", ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in passport["params"].items())
@@ -177,7 +179,7 @@ def _summary(tuned) -> str:
         made = f"{passport['model'].capitalize()} of {', '.join(member['name'] for member in members)}"
     lines = [
         made,
-        f"Selection score, not a result: {cv['scoring']} {cv['mean']:.3f} ± {cv['std']:.3f} over folds ({values})",
+        f"Selection score, not a result: {in_words(cv)} ({values})",
         "Results, on images the model has never seen:",
     ]
     table = score_table(tuned.predictions)
@@ -285,6 +287,7 @@ def models(model: str | None, models_dir: str) -> None:
     """List what can be trained, and what has been."""
     from classify.models import MODELS, get_model
     from classify.persist import passports
+    from classify.selection import in_words
     from featex.progress import Progress
 
     if model:
@@ -306,7 +309,7 @@ def models(model: str | None, models_dir: str) -> None:
             continue
         click.echo(
             f"  {passport['name']}: {passport['model']} on {passport['data']['n_train']:,} images of "
-            f"{passport['data']['set']}; selection score {cv['mean']:.3f} ± {cv['std']:.3f} ({cv['scoring']})"
+            f"{passport['data']['set']}; selection score {in_words(cv)}"
         )
 
 

@@ -1,6 +1,6 @@
 """Is the difference between two models real? Every pair of models on the same images, and on the same folds."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
@@ -148,8 +148,16 @@ def auc_difference(a: Drawn, b: Drawn) -> tuple[float, float, float]:
     return a.limits[0] - b.limits[0], *join(a.limits, b.limits, correlation)
 
 
-def folds(predictions: Predictions, scoring: str = "accuracy", positive: str | None = None) -> pd.DataFrame:
+def folds(
+    predictions: Predictions,
+    scoring: str = "accuracy",
+    positive: str | None = None,
+    alike: Sequence[Sequence[str]] | None = None,
+) -> pd.DataFrame:
     """Return a row for each pair of models that were validated on the same folds, two at least.
+
+    `alike` names models that may be compared, a sequence a group: equal folds alone do not make models comparable that
+    were tuned for different scores. By default all may.
 
     Folds share their training images, so their scores vary less than those of new data would, and a plain paired t
     test finds differences that are not there. Nadeau & Bengio, Machine Learning 52 (2003) 239: the variance of the
@@ -167,7 +175,10 @@ def folds(predictions: Predictions, scoring: str = "accuracy", positive: str | N
     places = {model: part.set_index("path")["fold"].sort_index() for model, part in seen.groupby("model")}
     scores = fold_scores(predictions, scoring, positive).set_index("model")
     rows = []
+    group = {model: i for i, models in enumerate(alike or ()) for model in models}
     for a, b in combinations([model for model in predictions.models if model in places], 2):
+        if alike is not None and group.get(a) != group.get(b):
+            continue
         sizes = places[a].value_counts()
         if len(sizes) < 2 or not places[a].equals(places[b]):
             continue

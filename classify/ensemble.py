@@ -4,7 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -17,6 +17,7 @@ from classify.metrics import SCORES
 from classify.plan import checked_name, versions
 from classify.predictions import VALIDATION, Predictions
 from classify.provenance import code_sha256, environment
+from classify.selection import MIXED, fold_facts, validation_of
 from classify.trained import TrainedModel, made, predictions_table
 from classify.tuning import Tuned
 from featex.errors import InputError
@@ -149,7 +150,8 @@ def combine(job: Ensemble, predictions: Sequence[Predictions]) -> Tuned:
         scores[held] = class_scores(job.method.build().fit(said[~held], y[~held]), said[held])
     decided = np.array(classes)[scores.argmax(axis=1)]
     estimator = job.method.build().fit(said, y)
-    cv = _cv(job, rows["label"][train].to_numpy(), fold, scores, decided)
+    alike = all(np.array_equal(other, fold) for other in folds)
+    cv = _cv(job, rows["label"][train].to_numpy(), fold, scores, decided, alike)
     model = TrainedModel(estimator, AS_IS, _passport(job, cv, notes, time.monotonic() - started))
     tables = [predictions_table(job.name, classes, rows[train], VALIDATION, AS_IS(scores), decided, fold)]
     for name in rows["set"][~train].unique():
@@ -200,21 +202,23 @@ def _differing_folds(job: Ensemble, folds: list[np.ndarray]) -> list[str]:
     return []
 
 
-def _cv(job: Ensemble, y: np.ndarray, fold: np.ndarray, scores: np.ndarray, decided: np.ndarray) -> dict:
-    """Return the score of each fold: the one that all members were tuned for, or accuracy where they differ."""
+def _cv(job: Ensemble, y: np.ndarray, fold: np.ndarray, scores: np.ndarray, decided: np.ndarray, alike: bool) -> dict:
+    """Return the score of each fold: the one that all members were tuned for, or accuracy where they differ.
+
+    Members that were not validated alike make folds that compare with no other model's.
+    """
     wanted = {passport["cv"]["scoring"] for passport in job.passports}
     scoring = wanted.pop() if len(wanted) == 1 else "accuracy"
     classes, values = job.passports[0]["classes"], []
     for number in np.unique(fold):
         held = fold == number
         values.append(SCORES[scoring](y[held], scores[held], decided[held], classes))
-    return {
-        "scoring": scoring,
-        "n_folds": len(values),
-        "scores": values,
-        "mean": float(np.mean(values)),
-        "std": float(np.std(values, ddof=1)),
-    }
+    validations = {replace(validation_of(passport), scoring=scoring) for passport in job.passports}
+    first = validation_of(job.passports[0])
+    if not alike or len(validations) > 1:
+        first = replace(first, folds=MIXED, content=job.digest)
+    held_out = job.passports[0]["cv"]["held_out"] if first.folds != MIXED else []
+    return fold_facts(values, replace(first, scoring=scoring), held_out)
 
 
 def _passport(job: Ensemble, cv: dict, notes: list[str], seconds: float) -> dict:

@@ -15,6 +15,7 @@ from classify.drawing import BLUE, COLOURS, DASHES, GREY, ORANGE, RED, WIDTH, st
 from classify.errors import DataError
 from classify.metrics import SCORES, fold_scores, positive_class, score_table
 from classify.predictions import SET_TITLES, VALIDATION, Predictions
+from classify.selection import groups
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,14 @@ def accuracy_rows(
 ) -> pd.DataFrame:
     """Return ``set, model, n, value, low, high, chance``, a row a dot.
 
-    For validation the limits are the mean minus and plus the sample standard deviation over folds; for unseen sets
-    they are the 95 % interval.
+    For validation the limits are the mean minus and plus the sample standard deviation over folds, and the models are
+    those that the choice is made from: see `classify.selection.groups`. For unseen sets the limits are the 95 %
+    interval.
     """
     folds = fold_scores(predictions, "accuracy", positive).rename(columns={"mean": "value"})
+    blind = {passport["name"] for passport in passports if passport.get("reads") == "facts"}
+    if alike := groups(folds["model"], passports, blind):
+        folds = folds[folds["model"].isin(alike[0].models)]
     folds = folds.assign(set=VALIDATION, low=folds["value"] - folds["std"], high=folds["value"] + folds["std"])
     unseen = score_table(predictions, positive, names=["accuracy"])
     unseen = unseen.rename(columns={"accuracy": "value", "accuracy_low": "low", "accuracy_high": "high"})

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from classify.predictions import VALIDATION, Predictions, set_title
+from classify.selection import validation_of
 from classify.words import listed
 
 FEW_GROUPS = 10
@@ -34,7 +35,7 @@ def few_groups(predictions: Predictions) -> list[str]:
 
 
 def differing_making(passports: Sequence[dict]) -> list[str]:
-    """Return a notice for what models were not given alike: data, folds, score, features."""
+    """Return a notice for what models were not given alike: data, validation, features."""
 
     def differ(part: str, *keys: str) -> bool:
         told = [passport[part] for passport in passports if passport.get(part)]
@@ -43,8 +44,11 @@ def differing_making(passports: Sequence[dict]) -> list[str]:
     notices = []
     if differ("data", "digest"):
         notices.append("The models were not trained on the same data, so their scores do not compare.")
-    if differ("cv", "scoring", "n_folds"):
-        notices.append("The models were validated in different folds or by different scores, so these do not compare.")
+    if len(kinds := dict.fromkeys(str(validation_of(passport)) for passport in passports if passport.get("cv"))) > 1:
+        notices.append(
+            f"The models were validated in different ways ({'; '.join(kinds)}), so a model is chosen among those that "
+            "were validated alike."
+        )
     if differ("extractor", "fingerprint"):
         notices.append("The models read features of different extractors; see how each was made.")
     return notices

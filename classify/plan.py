@@ -54,6 +54,14 @@ class Plan:
         return 0 if copies is None or self.spec.reads != "features" else copies.shape[1]
 
     @property
+    def folds_in_words(self) -> str:
+        """Return "5 random folds", "5 folds by content" or "folds by source", of which the sources say how many."""
+        kind = self.regime.folds
+        return {"random": f"{self.n_folds} random folds", "source": "folds by source"}.get(
+            kind, f"{self.n_folds} folds by {kind}"
+        )
+
+    @property
     def tiles(self) -> int:
         """How many tiles of an image are judged one by one."""
         view = self.features.extractor.get("view") or {}

@@ -1,6 +1,6 @@
 """What scores alone do not say: whether differences are real, when to answer at all, what hindsight would add."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -12,6 +12,7 @@ from classify.drift import sentences as drift_sentences
 from classify.metrics import hindsight
 from classify.predictions import VALIDATION, Predictions, set_title
 from classify.sections import Section, Table
+from classify.selection import Group
 from classify.unsure import UNSURE, rule_table
 from classify.unsure import sentences as rule_sentences
 from classify.words import p_value
@@ -108,7 +109,13 @@ class Protocol:
         return Section("unsure", "When to say “unsure”", said, [one for one in tables if len(one.rows)], about=about)
 
 
-def protocol(predictions: Predictions, scores: pd.DataFrame, positive: str | None, scoring: str) -> Protocol:
+def protocol(
+    predictions: Predictions,
+    scores: pd.DataFrame,
+    positive: str | None,
+    scoring: str,
+    alike: Sequence[Group] | None = None,
+) -> Protocol:
     """Return all that can be said of predictions beside their scores.
 
     Parameters
@@ -117,6 +124,8 @@ def protocol(predictions: Predictions, scores: pd.DataFrame, positive: str | Non
         Of `classify.metrics.score_table`.
     scoring : str
         The score that models were tuned for.
+    alike : sequence of Group, optional
+        Models that were validated alike: only these are compared over folds. By default all that have the same folds.
     """
     best = hindsight(predictions, positive)
     if len(best):
@@ -124,7 +133,7 @@ def protocol(predictions: Predictions, scores: pd.DataFrame, positive: str | Non
         best = best.merge(fixed, on=["model", "set"], suffixes=("", "_fixed"))
     return Protocol(
         paired(predictions, positive),
-        folds(predictions, scoring, positive),
+        folds(predictions, scoring, positive, None if alike is None else [group.models for group in alike]),
         rule_table(predictions, rules={} if UNSURE in predictions.classes else None),
         drift_table(predictions),
         best,

@@ -12,6 +12,8 @@ import pandas as pd
 from classify.predictions import Predictions, set_title
 from classify.words import listed
 
+MOST_SOURCES = 10  # of a class and fold, by name
+
 
 @cache
 def code_sha256() -> str:
@@ -82,7 +84,8 @@ def _training_facts(passport: dict) -> dict:
         "data": data.get("root") or data.get("set"),
         "training images": data.get("n_train"),
         "data digest": data.get("digest"),
-        "folds": cv.get("n_folds"),
+        "folds": _folds(cv),
+        "held out by each fold": _held_out(cv.get("held_out") or ()),
         "scoring": cv.get("scoring"),
         "seed": passport.get("seed"),
         "device": passport.get("device"),
@@ -90,6 +93,23 @@ def _training_facts(passport: dict) -> dict:
         "machine": _pairs(passport.get("environment")),
         "code sha256": passport.get("code_sha256"),
     }
+
+
+def _folds(cv: dict) -> str | None:
+    if cv.get("n_folds") is None:
+        return None
+    kind = {None: "", "random": ", random", "mixed": ", others for each member"}
+    return f"{cv['n_folds']}{kind.get(cv.get('folds'), ', by ' + str(cv.get('folds')))}"
+
+
+def _held_out(folds: Sequence[dict]) -> str:
+    """Return "1: ai (x, y), real (z); 2: ..."; of many sources the first."""
+
+    def names(sources: list[str]) -> str:
+        return ", ".join([*sources[:MOST_SOURCES], *(["..."] if len(sources) > MOST_SOURCES else [])])
+
+    each = (", ".join(f"{label} ({names(sources)})" for label, sources in fold.items()) for fold in folds)
+    return "; ".join(f"{number}: {text}" for number, text in enumerate(each, 1))
 
 
 def data_counts(predictions: Predictions) -> dict:

@@ -14,6 +14,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from classify.errors import DataError, ModelError
+from classify.selection import by_worst_fold
 from classify.splits import folds, folds_by_content, folds_by_source, judged_once
 from featex.errors import unknown
 
@@ -64,7 +65,7 @@ class Regime:
     @property
     def worst(self) -> bool:
         """Whether the worst fold decides, rather than their mean."""
-        return self.folds == "source"
+        return by_worst_fold(self.folds)
 
     def check(self, reads: str, model: str) -> None:
         """Raise where a choice is unknown, needs what is not there, or is not for this kind of model."""

@@ -21,6 +21,7 @@ from classify.published import beside
 from classify.score_tables import accuracy_table, other_scores, unscored
 from classify.scores import scores_for
 from classify.sections import FileNames, Picture, Section, shown
+from classify.selection import Group, groups, ranked
 from classify.verdict import SELECTION, verdict
 
 TABLES = ("scores.csv", "folds.csv", "predictions.csv")
@@ -73,7 +74,7 @@ def write_report(
     if predictions.table.empty:
         raise DataError("no predictions to report on; predict with one model at least")
     blind = {passport["name"] for passport in passports if passport.get("reads") == "facts"}
-    predictions = best_first(predictions, blind)
+    predictions = best_first(predictions, blind, passports)
     place = {model: i for i, model in enumerate(predictions.models)}
     passports = sorted(passports, key=lambda passport: place.get(passport.get("name"), len(place)))
     with page_folder(Path(out), own_files(Path(out) / "index.html", MARK)) as folder:
@@ -83,8 +84,10 @@ def write_report(
         scores.to_csv(folder / "scores.csv", index=False)
         folds.to_csv(folder / "folds.csv", index=False)
         predictions.write(folder / "predictions.csv")
-        said = verdict(scores, folds, predictions, _scoring(passports), blind)
-        found = protocol(predictions, scores, positive, _scoring(passports))
+        alike = groups(folds["model"].unique(), passports, blind)
+        scoring = _scoring(alike)
+        said = verdict(scores, folds, predictions, scoring, blind, passports)
+        found = protocol(predictions, scores, positive, scoring, alike)
         parts = [
             other_scores(scores, predictions, positive, said["chosen"]),
             *found.sections(said["chosen"]),
@@ -110,7 +113,7 @@ def write_report(
                 *differing_making(passports),
             ],
             **said,
-            **accuracy_table(scores, folds, predictions, blind),
+            **accuracy_table(scores, folds, predictions, blind, alike),
             "published": beside(passports, scores, folds),
             "parts": [shown(part, folder, files) for part in parts if part.tables or part.pictures or part.sentences],
             "galleries": galleries(predictions, gallery, said["chosen"]) if gallery else [],
@@ -126,21 +129,23 @@ def write_report(
     return Path(out) / "index.html"
 
 
-def best_first(predictions: Predictions, blind: Collection[str] = ()) -> Predictions:
-    """Return the same predictions, models ordered by mean accuracy over folds; those without folds come last.
+def best_first(predictions: Predictions, blind: Collection[str] = (), passports: Sequence[dict] = ()) -> Predictions:
+    """Return the same predictions, models ordered by accuracy over folds; those without folds come last.
 
-    Models that are `blind`, which see no picture, come behind all others.
+    Models that were validated alike stand together; see `classify.selection.groups`. Models that are `blind`, which see
+    no picture, come behind all others.
     """
-    folds = fold_scores(predictions).sort_values("mean", ascending=False, kind="stable")
-    models = dict.fromkeys([*folds["model"], *predictions.models])
+    folds = fold_scores(predictions)
+    order = [model for group in groups(folds["model"], passports, blind) for model in ranked(folds, group)["model"]]
+    models = dict.fromkeys([*order, *predictions.models])
     place = {model: i for i, model in enumerate(sorted(models, key=lambda model: model in blind))}
     return Predictions(predictions.table.sort_values("model", key=lambda names: names.map(place), kind="stable"))
 
 
-def _scoring(passports: Sequence[dict]) -> str:
-    """The score that all models were tuned for, or accuracy where they differ."""
-    found = {(passport.get("cv") or {}).get("scoring") for passport in passports} & set(SCORES)
-    return found.pop() if len(found) == 1 else "accuracy"
+def _scoring(alike: Sequence[Group]) -> str:
+    """The score that the models to choose from were tuned for, or accuracy where it is not known."""
+    scoring = alike[0].validation.scoring if alike else None
+    return scoring if scoring in SCORES else "accuracy"
 
 
 def _positive(predictions: Predictions, passports: Sequence[dict]) -> str | None:

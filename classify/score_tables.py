@@ -1,12 +1,13 @@
 """The tables of scores on a report's page."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import pandas as pd
 
 from classify.predictions import Predictions, set_title
 from classify.scores import SCORES, Confusion, scores_for
 from classify.sections import Section, Table
+from classify.selection import Group
 from classify.words import count, percent, spread, with_interval
 
 
@@ -15,8 +16,13 @@ def accuracy_table(
     folds: pd.DataFrame,
     predictions: Predictions,
     blind: Collection[str] = (),
+    alike: Sequence[Group] = (),
 ) -> dict:
-    """Return the page's first table: ``accuracy`` (its ``header`` and ``rows``) and ``guessing`` (its last row)."""
+    """Return the page's first table: ``accuracy`` (its ``header`` and ``rows``) and ``guessing`` (its last row).
+
+    Where models were validated in several ways (`alike` holds several groups), a row says in which its own was.
+    """
+    how = {model: str(group.validation) for group in alike for model in group.models} if len(alike) > 1 else {}
     accuracy = folds[folds["scoring"] == "accuracy"].set_index("model")
     sets = [name for name in predictions.sets if name in set(scores["set"])]
     found = scores.set_index(["model", "set"])
@@ -28,7 +34,7 @@ def accuracy_table(
             {
                 "model": model,
                 "blind": model in blind,
-                "validation": None if validation is None else {"text": spread(validation), "n": count(validation)},
+                "validation": None if validation is None else _validation(validation, how.get(model, "")),
                 "cells": [None if row is None else {"text": with_interval(row), "n": count(row)} for row in cells],
             }
         )
@@ -37,6 +43,10 @@ def accuracy_table(
         "accuracy": {"header": [set_title(name) for name in sets], "rows": rows},
         "guessing": [percent(chance) if chance < 1 else "one class only" for chance in chances],
     }
+
+
+def _validation(row: pd.Series, how: str) -> dict:
+    return {"text": spread(row), "n": count(row), "how": how}
 
 
 def other_scores(scores: pd.DataFrame, predictions: Predictions, positive: str | None, chosen: str | None) -> Section:

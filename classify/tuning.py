@@ -15,12 +15,13 @@ from optuna.trial import FrozenTrial, TrialState
 from classify.calibration import Calibration
 from classify.errors import ModelError
 from classify.inputs import read_inputs
-from classify.metrics import positive_class
+from classify.metrics import fold_scores, positive_class
 from classify.novelty import fit_novelty, novelty_counts
 from classify.plan import Plan, images_digest, versions
 from classify.predictions import VALIDATION, Predictions
 from classify.provenance import code_sha256, environment
 from classify.race import FINALISTS, ROUNDS, STEP, behind, neighbours, part_of
+from classify.selection import Validation, fold_facts
 from classify.trained import TrainedModel, predictions_table
 from classify.validation import CrossValidation, Folded
 from featex.disk import cannot_write
@@ -99,6 +100,7 @@ def tune(
         novelty = fit_novelty(X[train], job.parts.units[train], job.seed, blocks=blocks)
     model = TrainedModel(estimator, calibration, passport, novelty=novelty)
     predictions = _predict_all(job, model, best, X)
+    passport["cv"] = _cv(job, validation, predictions, passport["positive"])
     if novelty is not None:
         passport["novelty"] = {name: _novelty(model, job, X, index) for name, index in job.parts.tests.items()}
     return Tuned(model, predictions)
@@ -272,14 +274,6 @@ def _passport(
         "notes": list(job.notes),
         "published": job.published,
         "command": job.command,
-        "cv": {
-            "scoring": job.scoring,
-            "n_folds": len(best.scores),
-            "folds": job.regime.folds,
-            "scores": best.scores,
-            "mean": best.mean,
-            "std": float(np.std(best.scores, ddof=1)),
-        },
         "trials": n_trials,
         "training": _training(histories),
         "digest": job.digest,
@@ -291,6 +285,15 @@ def _passport(
         "code_sha256": code_sha256(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def _cv(job: Plan, validation: CrossValidation, predictions: Predictions, positive: str | None) -> dict:
+    """Return the scores of the folds, taken from the predictions, as a report takes them."""
+    table = fold_scores(predictions, job.scoring, positive)
+    scores = [float(table[f"fold_{number}"].iloc[0]) for number in range(len(validation.pairs))]
+    content = job.regime.facts.get("content", "") if job.regime.folds == "content" else ""
+    alike = Validation(job.regime.folds, len(scores), job.seed, job.scoring, content)
+    return fold_facts(scores, alike, validation.held_out)
 
 
 def _training(histories: list[list[dict] | None]) -> list[dict]:

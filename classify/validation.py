@@ -18,6 +18,7 @@ from classify.models import unchanged
 from classify.plan import Plan
 from classify.race import LEAST_FOLDS, MARGIN, behind, lost_after
 from classify.regime import weighted, with_copies
+from classify.selection import selection_score
 from classify.tilewise import Tilewise
 from featex.cores import n_cores, threads_for
 from featex.progress import Progress
@@ -150,7 +151,20 @@ class CrossValidation:
         return self._value(folded.scores)
 
     def _value(self, scores: Sequence[float]) -> float:
-        return float(np.min(scores) if self.job.regime.worst else np.mean(scores))
+        return selection_score(scores, self.job.regime.folds)
+
+    @property
+    def held_out(self) -> list[dict[str, list[str]]]:
+        """For each fold the sources that it holds out, by class; [] for other kinds of folds."""
+        if self.job.regime.folds != "source":
+            return []
+
+        def names(label: str, rows: np.ndarray) -> list[str]:
+            return np.unique(self.sources[rows][self.y[rows] == label]).tolist()
+
+        everything = np.arange(len(self.y))
+        several = [label for label in self.classes.tolist() if len(names(label, everything)) > 1]
+        return [{label: names(label, judged) for label in several} for _, judged in self.pairs]
 
     def _folded(self, params: dict, judged: list[tuple], scores: list[float]) -> Folded:
         oof = np.full((len(self.y), len(self.classes)), np.nan)

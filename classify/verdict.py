@@ -1,27 +1,35 @@
 """What the numbers say, in words: which model was chosen, and how it does on images it has not seen."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import pandas as pd
 
 from classify.metrics import SCORES, against_chance, difference, wilson
 from classify.predictions import HELD_OUT, VALIDATION, Predictions
+from classify.selection import Group, groups, not_ranked, ranked
 from classify.words import count, listed, percent, spread, with_interval
 
 SELECTION = "a selection score, not a result"
 
 
 def verdict(
-    scores: pd.DataFrame, folds: pd.DataFrame, predictions: Predictions, scoring: str, blind: Collection[str] = ()
+    scores: pd.DataFrame,
+    folds: pd.DataFrame,
+    predictions: Predictions,
+    scoring: str,
+    blind: Collection[str] = (),
+    passports: Sequence[dict] = (),
 ) -> dict:
     """Return ``chosen`` (a model or None), a ``headline``, the ``sentences`` below it, and ``why`` it was chosen.
 
-    The model is the one with the best mean of `scoring` over validation folds, so that the unseen sets judge it and
-    do not choose it. Models that are `blind`, which see no picture, are not chosen: they say what a score is worth.
+    The model is the one with the best `scoring` over validation folds (the mean, or of held-out sources the worst
+    fold), so that the unseen sets judge it and do not choose it. It is chosen among models that were validated alike,
+    see `classify.selection.groups`. Models that are `blind`, which see no picture, are not chosen: they say what a
+    score is worth.
     """
     seeing = [model for model in predictions.models if model not in blind]
     folds = folds[(folds["scoring"] == scoring) & folds["model"].isin(seeing)]
-    chosen, why = _choose(folds, seeing, scoring)
+    chosen, why = _choose(folds, seeing, scoring, groups(folds["model"], passports))
     if chosen is None:
         return {"chosen": None, "headline": "No model is chosen: see all of them below.", "sentences": [], "why": why}
     rows = scores[scores["model"] == chosen].set_index("set")
@@ -53,25 +61,41 @@ def verdict(
     return {"chosen": chosen, "headline": headline, "sentences": sentences, "why": why}
 
 
-def _choose(folds, models, scoring) -> tuple[str | None, str]:
-    """Return the model that cross-validation chose, or None, and why."""
-    folds = folds.dropna(subset="mean").sort_values("mean", ascending=False, kind="stable")
+def _choose(folds, models, scoring, alike: Sequence[Group]) -> tuple[str | None, str]:
+    """Return the model that cross-validation chose, or None, and why; models of other folds are named, not ranked."""
     if not models:
         return None, "Every model here judges by how files are stored, and none has seen a picture."
-    if folds.empty and len(models) > 1:
+    rows = ranked(folds, alike[0]) if alike else folds
+    if rows.empty and len(models) > 1:
         return None, "No model has validation scores, and choosing by an unseen set would be choosing by hindsight."
-    if folds.empty:
+    if rows.empty:
         return models[0], "There is one model, and no validation score."
-    best = folds["model"].iloc[0]
-    title, mean = SCORES[scoring].title, spread(folds.iloc[0])
-    why = f"{best} has a mean {title} of {mean} over the folds of cross-validation"
-    if len(folds) > 1:
-        second = f"{folds['model'].iloc[1]} with {spread(folds.iloc[1])}"
-        why = (
-            f"{best} was chosen from {len(folds)} models by cross-validation, for its mean {title} over folds: {mean}, "
-            f"before {second}"
-        )
-    return best, f"{why}. That is {SELECTION}: it helped to choose, so it tends to be too high."
+    best, title, worst = rows["model"].iloc[0], SCORES[scoring].title, alike[0].worst
+
+    def score(row) -> str:
+        return f"{percent(row['selection'])} (over folds {spread(row)})" if worst else spread(row)
+
+    what = f"{title} in the worst of {_n_folds(rows)} folds" if worst else f"mean {title} over folds"
+    if len(rows) > 1:
+        second = f"{rows['model'].iloc[1]} with {score(rows.iloc[1])}"
+        why = f"{best} was chosen from {len(rows)} models by cross-validation, for its {what}: {score(rows.iloc[0])}, "
+        why += f"before {second}"
+    elif worst:
+        why = f"{best} has a {what} of {score(rows.iloc[0])}"
+    else:
+        why = f"{best} has a mean {title} of {score(rows.iloc[0])} over the folds of cross-validation"
+    why += f". That is {SELECTION}: it helped to choose, so it tends to be too high."
+    return best, " ".join([why, *filter(None, [not_ranked(alike), _unvalidated(folds, models)])])
+
+
+def _n_folds(rows: pd.DataFrame) -> int:
+    return int(rows.iloc[0].filter(regex="^fold_").notna().sum())
+
+
+def _unvalidated(folds: pd.DataFrame, models: Sequence[str]) -> str:
+    if not (names := [name for name in models if name not in set(folds["model"])]):
+        return ""
+    return f"{listed(names)} {'has' if len(names) == 1 else 'have'} no validation score, and could not be chosen."
 
 
 def _on_unseen(name, row, classes) -> str:

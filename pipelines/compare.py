@@ -14,6 +14,7 @@ from classify.models import ModelSpec, get_model
 from classify.plan import N_FOLDS, Plan, images_digest, plan, settled
 from classify.results import Shelf, find_members, is_kept, keep, read_predictions, replaced
 from classify.sections import read_section
+from classify.selection import in_words
 from classify.tuning import Tuned, tune
 from featex.errors import unknown
 from featex.extraction import extract
@@ -230,7 +231,7 @@ def _run(job: Plan, project: Path, progress: Progress) -> None:
     if is_kept(job, models, predictions):
         progress.say(f"{job.name}: done before")
         return
-    how = f"{job.trials} trials of {job.n_folds} folds" if job.trials else f"by its recipe, {job.n_folds} folds"
+    how = f"{job.trials} trials of {job.folds_in_words}" if job.trials else f"by its recipe, {job.folds_in_words}"
     shown = ("image_size", "max_epochs", "train", "device")
     settings = "".join(f", {key} {job.settings[key]}" for key in shown if key in job.settings)
     progress.say(f"{job.name}: {how} on {len(job.parts.train):,} images{settings}")
@@ -268,5 +269,4 @@ def _copies_grouped(features: Features, progress: Progress) -> tuple[Features, s
 
 
 def _say_outcome(tuned: Tuned, progress: Progress) -> None:
-    name, cv = tuned.model.name, tuned.model.passport["cv"]
-    progress.say(f"{name}: {cv['scoring']} {cv['mean']:.3f} ± {cv['std']:.3f} over folds (a selection score)")
+    progress.say(f"{tuned.model.name}: {in_words(tuned.model.passport['cv'])} (a selection score)")

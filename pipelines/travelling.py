@@ -16,7 +16,7 @@ from featex.progress import Progress
 from featex.recipes import Recipe
 
 FOLDS_SAID = {
-    "source": "each fold holds out a source of every class, and the worst fold chose its settings",
+    "source": "each fold holds out whole sources of every class, and the worst fold chose its settings",
     "content": "each fold holds out clusters of content, so that its settings were chosen on content that is new",
     "random": "its folds are random, for there is nothing to hold out by",
 }
@@ -78,7 +78,7 @@ def _said(job: Plan, recipe: Recipe) -> str:
         copies = copies or f", and {job.n_copies} varied copies of each training image"
     return (
         f"{recipe.model}-{recipe.name} is the recipe {recipe.name}: {recipe.sentence()}{copies}; "
-        f"{FOLDS_SAID[job.regime.folds]}. Its selection score is not to be set beside those of random folds."
+        f"{FOLDS_SAID[job.regime.folds]}. Its selection score is not ranked with those of other folds."
     )
 
 

@@ -30,7 +30,7 @@ def extracted(data, tmp_path, weights_file, with_vectors):
 def test_tune_tells_the_selection_score_from_results(classify, extracted, tmp_path):
     code, out, err = classify("tune", "--model", "svm", "--trials", 2, "--folds", 3)
     assert code == 0
-    assert "svm on images: 24 training images, 3 folds, 2 trials" in err
+    assert "svm on images: 24 training images, 3 random folds, 2 trials" in err
     selection, results = out.index("Selection score, not a result"), out.index("Results, on images")
     assert selection < results < out.index("held-out set: accuracy") < out.index("custom set 'wild': accuracy")
     assert (tmp_path / "artifacts/models/svm-images/passport.json").exists()
@@ -169,7 +169,7 @@ def test_a_net_is_trained_by_its_recipe_with_the_choices_made(classify, extracte
     choices = ["--train", "last:1", "--epochs", 2, "--image-size", 32, "--recipe", "head=linear", "--recipe", "lr=0.01"]
     code, out, err = classify("tune", "--model", "resnet18", "--folds", 2, *choices)
     assert code == 0
-    assert "resnet18 on images: 24 training images, 2 folds, by its recipe" in err
+    assert "resnet18 on images: 24 training images, 2 random folds, by its recipe" in err
     assert "images/s, at most" in err  # the line of an epoch
     assert out.startswith("Trained by its recipe in ")
     passport = persist.passports(tmp_path / layout.MODELS)[0]

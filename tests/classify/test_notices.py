@@ -40,7 +40,10 @@ def test_models_made_differently_are_called_out():
     assert differing_making([made, made, {}, {"data": None, "cv": None, "extractor": None}]) == []
     for change, words in (
         ({"data": {"digest": "b"}}, "not trained on the same data"),
-        ({"cv": {"scoring": "accuracy", "n_folds": 3}}, "validated in different folds"),
+        ({"cv": {"scoring": "accuracy", "n_folds": 3}}, "3 folds, tuned for accuracy"),
+        ({"cv": {"scoring": "roc_auc", "n_folds": 5}}, "5 folds, tuned for ROC AUC"),
+        ({"cv": {"scoring": "accuracy", "n_folds": 5, "folds": "source"}}, "5 folds by source"),
+        ({"seed": 7}, "of seed 7"),
         ({"extractor": {"fingerprint": "b"}}, "features of different extractors"),
     ):
         (notice,) = differing_making([made, made | change])

@@ -8,6 +8,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from classify.errors import DataError, ModelError
+from classify.metrics import fold_scores
 from classify.plan import plan
 from classify.regime import (
     USUAL,
@@ -164,6 +165,20 @@ def test_the_worst_held_out_source_chooses_the_setting(make_features):
     assert cv["folds"] == "source"
     validation = tuned.predictions.table[tuned.predictions.table["set"] == "validation"]
     assert (validation.groupby("fold")["source"].nunique() == 1).all()
+
+
+def test_with_unequally_many_sources_passport_and_page_show_the_same_scores(make_features):
+    features = make_features(n=120, shift=1.0)
+    number = np.arange(240)
+    sources = features.rows["label"] + np.where(features.rows["label"] == "ai", number % 4, number % 2).astype(str)
+    features = replace(features, rows=features.rows.assign(source=sources))
+    tuned = tune(plan("logreg", features, trials=1, scoring="roc_auc", regime=Regime("source")))
+    cv, page = tuned.model.passport["cv"], fold_scores(tuned.predictions, "roc_auc", "ai").iloc[0]
+    assert cv["scores"] == [page["fold_0"], page["fold_1"]]
+    assert (cv["mean"], cv["std"], cv["selection"]) == pytest.approx((page["mean"], page["std"], min(cv["scores"])))
+    assert page["n"] == len(features.rows.query("split == 'train'"))
+    assert [sorted(fold) for fold in cv["held_out"]] == [["ai", "real"]] * 2
+    assert sorted(name for fold in cv["held_out"] for name in fold["ai"]) == ["ai0", "ai1", "ai2", "ai3"]
 
 
 def test_training_weighed_by_content_and_with_copies_runs_for_every_model_on_features(make_features):

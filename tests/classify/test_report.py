@@ -106,8 +106,28 @@ def test_choice_follows_the_score_that_models_were_tuned_for(tmp_path):
     assert "forest was chosen from 3 models" in page(Predictions(table), tmp_path, passports).text
 
 
+def test_models_of_other_folds_are_shown_and_neither_chosen_nor_ranked(tmp_path, every_figure):
+    """The forest has the best validation score, in easier folds than the two others."""
+    table = USUAL.table.copy()
+    forest = (table["model"] == "forest") & (table["set"] == VALIDATION)
+    table.loc[forest, "predicted"] = table.loc[forest, "label"]
+    table.loc[forest, "prob_ai"] = np.where(table.loc[forest, "label"] == "ai", 0.9, 0.1)
+    table["prob_real"] = 1 - table["prob_ai"]
+    kinds = {"svm": "source", "logreg": "source", "forest": "random"}
+    passports = [{**PASSPORT, "name": name, "cv": {**PASSPORT["cv"], "folds": folds}} for name, folds in kinds.items()]
+    shown = page(Predictions(table), tmp_path, passports)
+    assert "chosen from 2 models" in shown.text
+    assert shown.text.count("forest (5 random folds of seed 0, tuned for accuracy)") == 1
+    assert "5 folds by source of seed 0, tuned for accuracy" in shown.text
+    drawn = pd.read_csv(tmp_path / "report" / "accuracy.csv")
+    assert set(drawn.loc[drawn["set"] == VALIDATION, "model"]) == {"svm", "logreg"}
+    pairs = pd.read_csv(tmp_path / "report" / "differences-folds.csv")
+    assert set(pairs["model"]) | set(pairs["against"]) == {"svm", "logreg"}
+
+
 def test_page_says_all_that_an_analyst_asks(tmp_path):
-    text = page(USUAL, tmp_path, [PASSPORT], notices=["Beware."], command="pipelines compare x").text
+    passports = [{**PASSPORT, "name": name} for name in USUAL.models]
+    text = page(USUAL, tmp_path, passports, notices=["Beware."], command="pipelines compare x").text
     assert text.index("A title") < text.index("Beware.") < text.index("svm is right on")
     for words in (
         "92.0 % (87.4–95.0)n = 200",
