@@ -117,7 +117,7 @@ def extract(directory: str, out: str, classes: tuple[str, ...], recipe: str, cop
     if chosen.copies:
         click.echo(f"Varied copies of training images: {chosen.copies} each; {done.computed_copies:,} computed now")
     if done.failed:
-        click.echo(f"The {done.failed:,} that cannot be used, and why: {done.stored.failed_path}")
+        click.echo(f"Cannot be used: {'; '.join(done.failed_kinds)}. Each with its reason: {done.stored.failed_path}")
 
 
 @cli.command()

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from featex.errors import InputError
 from featex.folders import SPLIT_NAMES, count, from_folders
+from featex.formats import cannot_read, suffix_of
 from featex.tables import from_table, own_table
 
 _COLUMNS = ["path", "label", "split", "source", "group"]
@@ -28,7 +30,8 @@ class Dataset:
     table : DataFrame
         Sorted by path: ``path`` (POSIX, relative to `root`), ``label``, ``split`` ("train", "val", "test", or the name
         of a custom set), ``source`` (the folder it came from) and ``group`` (images that belong together), all str
-        with "" for none; ``size`` in bytes and ``mtime_ns``, both -1 for a file that is listed but cannot be found.
+        with "" for none; ``size`` in bytes and ``mtime_ns``, both a key of `featex.folders.NO_FILE` where the file
+        that is listed is none.
     """
 
     root: Path
@@ -130,8 +133,37 @@ def _layout(table: pd.DataFrame, labels: str | os.PathLike | None, notes: list[s
     counts = {
         "without a label": (table["label"] == "").sum() if names else 0,
         "in no set": (table["split"] == "").sum() if splits else 0,
-        "missing": (table["size"] < 0).sum(),
+        "missing": table["size"].isin([-1, -3, -4]).sum(),
+        "with a name that is not UTF-8": (table["size"] == -2).sum(),
     }
     parts = [" + ".join(sets) or "no sets", f"classes {shown}" if names else "no labels", count(len(table), "image")]
-    parts += [f"{count:,} {what}" for what, count in counts.items() if count] + notes
+    parts += [f"{count:,} {what}" for what, count in counts.items() if count]
+    parts += [f"{images} cannot be read" for images in by_kind(table, table["path"].map(_cannot_read))] + notes
     return (f"{Path(labels).name}: " if labels is not None else "") + "; ".join(parts)
+
+
+def _cannot_read(path: str) -> bool:
+    return cannot_read(suffix_of(path.rpartition("/")[2]))
+
+
+def by_kind(table: pd.DataFrame, chosen: pd.Series, most: int = 6) -> list[str]:
+    """Return how many images are chosen, by suffix and class: "20 .heic of class real (20 of its 26 images)".
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``path`` and ``label``.
+    chosen : Series of bool
+    most : int
+        Kinds that are named, the most frequent first; the rest are counted in one line more.
+    """
+    kinds = table[np.asarray(chosen, dtype=bool)]
+    kinds = kinds.assign(suffix=[suffix_of(path.rpartition("/")[2]) for path in kinds["path"]])
+    counts = kinds.value_counts(["label", "suffix"])
+    of_class, in_class = kinds["label"].value_counts(), table["label"].value_counts()
+    lines = []
+    for (label, suffix), number in counts.head(most).items():
+        of = f" of class {label} ({of_class[label]:,} of its {count(in_class[label], 'image')})" if label else ""
+        lines.append(f"{number:,} {suffix or 'without a suffix'}{of}")
+    rest = counts.iloc[most:].sum()
+    return [*lines, f"{rest:,} more"] if rest else lines

@@ -15,6 +15,7 @@ from featex.disk import write_json
 from featex.errors import ImageError
 from featex.extractor import Extractor
 from featex.facts import file_facts
+from featex.formats import suffix_of, unread
 from featex.images import decode
 from featex.progress import Progress
 
@@ -133,6 +134,8 @@ class _Reader:
     def read(self, item: tuple[Path, int]) -> tuple[str, dict, list[tuple[str, torch.Tensor]], str]:
         """Return (key, facts, what the extractor takes of the image and its copies, reason or "")."""
         path, n_copies = item
+        if reason := unread(suffix_of(path.name)):
+            return "", {}, [], reason
         try:
             data = path.read_bytes()
         except FileNotFoundError:

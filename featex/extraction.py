@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from featex.dataset import find_images
+from featex.dataset import by_kind, find_images
 from featex.disk import born_whole
 from featex.embedding import embed, open_cache
 from featex.errors import InputError, StoreError
 from featex.extractor import extractor_for
 from featex.facts import FACTS
 from featex.features import SUFFIX, Features, StoredSet, is_copied
+from featex.folders import NO_FILE
+from featex.formats import NEEDS_HEIF, reads_heif
 from featex.progress import Progress
 from featex.views import DEFAULT, View
 
@@ -39,6 +41,8 @@ class Extraction:
         Vectors of varied copies that were computed.
     n_features : int
         Columns.
+    failed_kinds : tuple of str
+        The images that cannot be used, by suffix and class.
     """
 
     stored: StoredSet
@@ -50,6 +54,7 @@ class Extraction:
     device: str
     computed_copies: int = 0
     n_features: int = 0
+    failed_kinds: tuple[str, ...] = ()
 
     def load(self) -> Features:
         """Return the features."""
@@ -113,7 +118,7 @@ def extract(
     cache = open_cache(extractor, out)
 
     table = dataset.table.merge(_known(stored, dataset.root), on=STAMP, how="left")
-    table["reason"] = table["reason"].fillna("").mask(table["size"] < 0, "no such file")
+    table["reason"] = table["reason"].fillna("").mask(table["size"] < 0, table["size"].map(NO_FILE))
     embedding = embed(
         [f"{dataset.root}{os.sep}{path}" for path in table["path"].to_numpy()],
         extractor,
@@ -145,6 +150,7 @@ def extract(
         device=str(extractor.device),
         computed_copies=embedding.computed_copies,
         n_features=extractor.n_features,
+        failed_kinds=tuple(by_kind(table, table.index.isin(failed.index))),
     )
 
 
@@ -171,7 +177,8 @@ def _known(stored: StoredSet, root: Path) -> pd.DataFrame:
     parts = [rows.assign(reason="")]
     if stored.failed_path.exists():
         failed = pd.read_csv(stored.failed_path, dtype={"path": str, "reason": str, "key": str}).fillna("")
-        parts.append(failed[failed["key"] != ""])
+        again = (failed["key"] == "") | ((failed["reason"] == NEEDS_HEIF) & reads_heif())
+        parts.append(failed[~again])
     return pd.concat(parts)[empty.columns]
 
 

@@ -3,6 +3,7 @@
 import os
 import re
 import stat
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from featex.errors import InputError
-from featex.images import SUFFIXES
+from featex.formats import is_image, suffix_of
 
 SPLIT_NAMES = {
     "train": ("train", "training"),
@@ -46,24 +47,38 @@ SYSTEM_NAMES = frozenset(
 """Names, in small letters, of what systems and network drives put beside images: thumbnails, bins, indices."""
 SYSTEM_PREFIXES = ("__macosx", "@eadir", "~$")
 _SPLITS = {spelling: split for split, spellings in SPLIT_NAMES.items() for spelling in spellings}
-MISSING = (-1, -1)
+NO_FILE = {
+    -1: "no such file",
+    -2: "its name is not UTF-8, and no table can hold it; rename it",
+    -3: "not a file but a folder, a pipe or a device",
+    -4: "cannot be reached; allow its folder to be entered, or shorten its name",
+}
+"""Why a file that is listed has no size, by the number that stands for its size and for its time."""
 
 
 def from_folders(folder: Path, home: Path) -> tuple[pd.DataFrame, list[str]]:
     files, others = _walk(str(home))
     if not files:
-        raise InputError(f"{str(folder)!r} holds no images (looked for {' '.join(sorted(SUFFIXES))})")
+        instead = f"; it holds {_counted(others)}" if others else ""
+        raise InputError(f"{str(folder)!r} holds no images (looked for .jpg, .png and all other usual kinds){instead}")
     table = pd.DataFrame(files, columns=["path", "size", "mtime_ns", "folder"])
     numbers, folders = pd.factorize(table.pop("folder"))  # a hundred thousand images lie in few folders
     places = np.array(_places([name.split("/") if name else [] for name in folders], folder), dtype=object)
     table[["label", "split", "source"]] = places[numbers]
     table["group"] = ""
-    return table, [f"{count(others, 'other file')} ignored"] if others else []
+    return table, [f"{_counted(others)} ignored"] if others else []
 
 
-def _walk(root: str) -> tuple[list[tuple[str, int, int, str]], int]:
-    """Return path, size, time and folder of every image below `root`, and the number of other files."""
-    found, others, waiting = [], 0, [("", frozenset())]
+def _counted(others: Counter) -> str:
+    """Return "3 other files (2 .txt, 1 without a suffix)"."""
+    kinds = [f"{number:,} {suffix or 'without a suffix'}" for suffix, number in others.most_common(4)]
+    rest = others.total() - sum(number for _, number in others.most_common(4))
+    return f"{count(others.total(), 'other file')} ({', '.join(kinds)}{f', {rest:,} more' if rest else ''})"
+
+
+def _walk(root: str) -> tuple[list[tuple[str, int, int, str]], Counter]:
+    """Return path, size, time and folder of every image below `root`, and the number of other files by suffix."""
+    found, others, waiting = [], Counter(), [("", frozenset())]
     while waiting:
         folder, above = waiting.pop()
         here = os.path.join(root, folder)
@@ -80,10 +95,10 @@ def _walk(root: str) -> tuple[list[tuple[str, int, int, str]], int]:
             path = f"{folder}/{name}" if folder else name
             if os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir():
                 waiting.append((path, above | {(facts.st_dev, facts.st_ino)}))
-            elif name[name.rfind(".") :].lower() in SUFFIXES and (entry.is_file() or entry.is_symlink()):
+            elif (entry.is_symlink() or entry.is_file()) and is_image(name, entry.path):
                 found.append((*image_row(path, entry.path), folder))
             else:
-                others += 1
+                others[suffix_of(name)] += 1
     return found, others
 
 
@@ -93,15 +108,17 @@ def left_out(name: str) -> bool:
 
 
 def image_row(path: str, file: str) -> tuple[str, int, int]:
-    """Return path, size in bytes and modification time, or `MISSING` for what is no file."""
+    """Return path, size in bytes and modification time; for what cannot be read as a file, a key of `NO_FILE` twice."""
     try:
         path.encode()
         facts = os.stat(file)
-    except UnicodeEncodeError:  # no table can hold such a name: keep the row, so that the file is listed as failed
-        return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"), *MISSING
-    except (OSError, ValueError):  # ValueError: a NUL in a name from a table
-        return path, *MISSING
-    return (path, facts.st_size, facts.st_mtime_ns) if stat.S_ISREG(facts.st_mode) else (path, *MISSING)
+    except UnicodeEncodeError:  # keep the row, so that the file is listed as failed
+        return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"), -2, -2
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a NUL in a name from a table
+        return path, -1, -1
+    except OSError:
+        return path, -4, -4
+    return (path, facts.st_size, facts.st_mtime_ns) if stat.S_ISREG(facts.st_mode) else (path, -3, -3)
 
 
 @cache

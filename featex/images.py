@@ -20,25 +20,24 @@ from PIL import (
     Image,
     ImageCms,
     ImageOps,
+    Jpeg2KImagePlugin,
     JpegImagePlugin,
     PngImagePlugin,
+    PpmImagePlugin,
     TiffImagePlugin,
     UnidentifiedImageError,
     WebPImagePlugin,
 )
 
+from featex import tiff
 from featex.errors import ImageError, unknown
+from featex.formats import START, in_words, kind_of, reads_heif
 
 if TYPE_CHECKING:
     import torch
 
-DECODER = "pillow-1"
+DECODER = "pillow-2"
 """Name of what `decode` and `preprocess` do to pixels, a part of every fingerprint: raise it when pixels may change."""
-
-SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif")
-)
-"""Suffixes, in lower case, of the files that a folder is searched for."""
 
 # Everything else Pillow could open is left out on purpose: EPS runs Ghostscript. An MPO opens as the JPEG it is.
 _FORMATS = tuple(
@@ -51,6 +50,8 @@ _FORMATS = tuple(
         GifImagePlugin.GifImageFile,
         TiffImagePlugin.TiffImageFile,
         AvifImagePlugin.AvifImageFile,
+        PpmImagePlugin.PpmImageFile,
+        Jpeg2KImagePlugin.Jpeg2KImageFile,
     )
 )
 _INTERPOLATIONS = ("bilinear", "bicubic")
@@ -74,7 +75,7 @@ def decode(data: bytes, least_side: int | None = None) -> np.ndarray:
     Parameters
     ----------
     data : bytes
-        A whole JPEG, MPO, PNG, WebP, BMP, GIF, TIFF or AVIF file.
+        A whole JPEG, MPO, PNG, WebP, BMP, GIF, TIFF, AVIF, PPM or JPEG 2000 file, or HEIC with the heif extra.
     least_side : int, optional
         A JPEG may come out at a half, a quarter or an eighth of its size, if no side is shorter than this then: much
         less work, and other pixels than those of the whole image made small.
@@ -93,7 +94,7 @@ def decode(data: bytes, least_side: int | None = None) -> np.ndarray:
     with opened(data) as image:
         if least_side is not None:
             image.draft(None, (least_side, least_side))
-        return np.array(_rgb(image))
+        return np.array(_rgb(image, data))
 
 
 @contextmanager
@@ -102,7 +103,9 @@ def opened(data: bytes) -> Iterator[Image.Image]:
     if not data:
         raise ImageError("empty file")
     try:
-        with Image.open(BytesIO(data), formats=_FORMATS) as image:
+        with Image.open(BytesIO(data), formats=_formats(data)) as image:
+            if image.format == "TIFF" and (reason := tiff.no_range(image.tag_v2)):
+                raise ImageError(reason)
             yield image
     except ImageError:
         raise
@@ -110,13 +113,33 @@ def opened(data: bytes) -> Iterator[Image.Image]:
         raise ImageError(_reason(error, data)) from error
 
 
-def _rgb(image: Image.Image) -> Image.Image:
+def _formats(data: bytes) -> tuple[str, ...]:
+    if kind_of(data[:START]) != "HEIF" or not reads_heif():
+        return _FORMATS
+    _register_heif()
+    return ("HEIF",)
+
+
+@lru_cache(maxsize=1)
+def _register_heif() -> None:
+    import pillow_heif
+
+    pillow_heif.register_heif_opener(thumbnails=False)
+
+
+def _rgb(image: Image.Image, data: bytes) -> Image.Image:
+    if image.format == "TIFF" and (pixels := tiff.planes(image, data)):
+        pixels.info = image.info
+        pixels.getexif().update(image.getexif())
+        image = pixels
     image.load()
     profile = image.info.get("icc_profile")
     with suppress(Exception):  # a broken EXIF block takes no pixel away
         ImageOps.exif_transpose(image, in_place=True)
     if image.mode.startswith("I;16"):
         image = _high_bits(image)
+    if image.mode == "I" and image.format == "PPM":  # of 16 bits at most, which Pillow spreads over all 16
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.mode in ("I", "F"):
         kind = "32-bit integer" if image.mode == "I" else "float"
         raise ImageError(f"{kind} pixels have no agreed black and white; save it with 8 or 16 bits a channel")
@@ -177,14 +200,17 @@ def _transform_to_srgb(profile: bytes) -> tuple[str, ImageCms.ImageCmsTransform 
 
 def _reason(error: Exception, data: bytes) -> str:
     start = data[:16]
-    kind = next((name for name in _FORMATS if Image.OPEN[name][1](start) is True), None)
+    kind = next((name for name in _formats(data) if Image.OPEN[name][1](start) is True), None)
     said = " ".join(str(error).split())[:200] or type(error).__name__
     if isinstance(error, Image.DecompressionBombError):
         return f"more than {2 * Image.MAX_IMAGE_PIXELS:,} pixels"
     if isinstance(error, MemoryError):
         return "not enough memory to decode it"
     if kind is None:
-        return f"not an image that can be read (starts with {start!r})"
+        return in_words(data[:START])
+    if kind == "TIFF" and (isinstance(error, UnidentifiedImageError) or "raw mode" in said):
+        with suppress(Exception):  # a header that is damaged indeed
+            return tiff.in_words(tiff.tags_of(data))
     if isinstance(error, UnidentifiedImageError):
         said = "its header cannot be read"
     sort = "truncated" if "truncated" in said.lower() else "truncated or damaged"

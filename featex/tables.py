@@ -9,7 +9,7 @@ import pandas as pd
 
 from featex.errors import InputError
 from featex.folders import image_row, left_out, split_name
-from featex.images import SUFFIXES
+from featex.formats import SUFFIXES
 
 PATH_COLUMNS = ("file_name", "path", "file", "filename", "image", "id")
 LABEL_COLUMNS = ("label", "class", "target")

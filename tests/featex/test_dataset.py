@@ -180,7 +180,7 @@ def test_hidden_and_mac_files_are_skipped_and_others_counted(tmp_path):
     plant(tmp_path, "a/1.jpg", "a/.2.jpg", ".cache/3.jpg", "__MACOSX/a/1.jpg", "a/notes.txt", "a/clip.mp4")
     found = find_images(tmp_path)
     assert list(found.table["path"]) == ["a/1.jpg"]
-    assert found.layout.endswith("1 image; 2 other files ignored")
+    assert found.layout.endswith("1 image; 2 other files (1 .mp4, 1 .txt) ignored")
 
 
 @pytest.mark.parametrize(
@@ -222,16 +222,26 @@ def test_a_link_to_nothing_is_kept_as_missing_and_a_pipe_left_out(tmp_path):
     os.mkfifo(tmp_path / "a/3.jpg")
     found = find_images(tmp_path)
     assert facts(found, "size", "mtime_ns")["a/2.jpg"] == (-1, -1)
-    assert found.layout == "no sets; classes a; 2 images; 1 missing; 1 other file ignored"
+    assert found.layout == "no sets; classes a; 2 images; 1 missing; 1 other file (1 .jpg) ignored"
 
 
-def test_odd_names_are_kept_and_undecodable_ones_listed_as_missing(tmp_path):
+def test_odd_names_are_kept_and_undecodable_ones_listed_as_such(tmp_path):
     odd = ['a/ü , "q".jpg', "a/new\nline.jpg", "a/日本.png"]
     plant(tmp_path, *odd)
     with open(os.fsencode(tmp_path) + b"/a/caf\xe9.jpg", "wb"):
         pass
     found = find_images(tmp_path)
-    assert facts(found, "size") == {**dict.fromkeys(odd, (4,)), "a/caf\\xe9.jpg": (-1,)}
+    assert facts(found, "size") == {**dict.fromkeys(odd, (4,)), "a/caf\\xe9.jpg": (-2,)}
+    assert "1 with a name that is not UTF-8" in found.layout
+
+
+def test_images_that_cannot_be_read_are_counted_by_suffix_and_class(tmp_path):
+    plant(tmp_path, "real/1.jpg", "real/1.NEF", "real/2.nef", "ai/1.png", "ai/2.jxl", "ai/IMG_1", "ai/x.jpg/3.jpg")
+    (tmp_path / "ai/IMG_2").write_bytes(b"\xff\xd8\xff\xe0")
+    layout = find_images(tmp_path).layout
+    assert "2 .nef of class real (2 of its 3 images)" in layout
+    assert "1 .jxl of class ai (1 of its 4 images)" in layout
+    assert "1 other file (1 without a suffix) ignored" in layout
 
 
 def test_rows_are_sorted_and_typed_and_carry_size_and_time(tmp_path):
@@ -328,7 +338,7 @@ def test_folders_that_cannot_be_used_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"1.jpg' is a file; give the folder"):
         find_images(plant(tmp_path, "1.jpg") / "1.jpg")
     plant(tmp_path, "texts/notes.txt")
-    with pytest.raises(InputError, match=r"texts' holds no images \(looked for .avif .bmp"):
+    with pytest.raises(InputError, match=r"texts' holds no images .*1 .txt"):
         find_images(tmp_path / "texts")
 
 

@@ -227,6 +227,31 @@ def test_copies_of_a_refused_file_are_all_listed(data, tmp_path):
     assert run(data, tmp_path).failed == 3
 
 
+def test_images_that_cannot_be_read_are_named_by_suffix_and_class_and_by_their_true_reason(data, tmp_path):
+    for number in range(4):
+        (data / f"train/real/IMG_{number}.HEIC").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64))
+    (data / "train/ai/camera.dng").write_bytes((data / "train/ai/000.jpg").read_bytes())
+    os.rename(data / "train/ai/001.jpg", os.fsencode(data / "train/ai") + b"/caf\xe9.jpg")
+    done = run(data, tmp_path)
+    assert any("4 .heic of class real (4 of its" in kind for kind in done.failed_kinds)
+    reasons = pd.read_csv(done.stored.failed_path).set_index("path")["reason"]
+    assert len(reasons) == done.failed == 6
+    assert "raw file" in reasons["train/ai/camera.dng"]
+    assert "UTF-8" in reasons["train/ai/caf\\xe9.jpg"]
+
+
+def test_heic_files_are_tried_again_once_they_can_be_read(data, tmp_path, monkeypatch):
+    (data / "train/real/1.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64))
+    for module in ("images", "extraction"):
+        monkeypatch.setattr(f"featex.{module}.reads_heif", lambda: False)
+    assert "featex[heif]" in pd.read_csv(run(data, tmp_path).stored.failed_path)["reason"].iloc[0]
+    read = []
+    monkeypatch.setattr("featex.extraction.reads_heif", lambda: True)
+    monkeypatch.setattr("featex.embedding.file_facts", lambda data: read.append(data) or {})
+    run(data, tmp_path)
+    assert len(read) == 1
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read any file")
 def test_a_file_that_may_not_be_read_is_listed_and_tried_again(data, tmp_path):
     (data / "test/ai/000.jpg").chmod(0)

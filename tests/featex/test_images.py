@@ -11,7 +11,7 @@ from skimage.color import lab2rgb
 from sklearn.datasets import load_sample_image
 
 from featex.errors import ImageError, InputError
-from featex.images import SUFFIXES, decode, decode_on_device, preprocess, preprocess_alike, takes_device
+from featex.images import decode, decode_on_device, preprocess, preprocess_alike, takes_device
 
 # pytest drops the filter that featex.images sets at import; test_pillows_warnings_reach_nobody holds it.
 pytestmark = pytest.mark.filterwarnings(r"ignore:::PIL\.")
@@ -71,6 +71,8 @@ def every_format():
         "tiff-jpeg": encoded(image, "TIFF", compression="jpeg"),
         "tiff-16": encoded(Image.fromarray(np.full((9, 7), 40_000, np.uint16)), "TIFF"),
         "avif": encoded(image, "AVIF", exif=exif),
+        "ppm": encoded(image, "PPM"),
+        "jpeg-2000": encoded(image, "JPEG2000"),
     }
 
 
@@ -262,9 +264,9 @@ def test_text_file_is_refused_with_its_first_bytes():
         decode(b"<html><body>")
 
 
-@pytest.mark.parametrize("kind", ["EPS", "PPM", "TGA"])
+@pytest.mark.parametrize("kind", ["EPS", "TGA", "ICO", "PCX"])
 def test_other_formats_are_never_opened(kind):
-    with pytest.raises(ImageError, match="not an image"):
+    with pytest.raises(ImageError, match=r"not an image|not read"):
         decode(encoded(patches(), kind))
 
 
@@ -328,8 +330,32 @@ def test_decoding_needs_no_torch():
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 
-def test_suffixes_are_lower_case_with_a_dot():
-    assert all(suffix == suffix.lower() and suffix.startswith(".") for suffix in SUFFIXES)
+def test_portable_maps_keep_every_pixel_of_eight_bits_and_the_high_ones_of_sixteen():
+    pixels = np.asarray(patches())
+    assert np.array_equal(decode(b"P6 48 40 255\n" + pixels.tobytes()), pixels)
+    assert np.array_equal(
+        decode(b"P6 48 40 65535\n" + (pixels.astype(np.uint16) * 257).astype(">u2").tobytes()), pixels
+    )
+    grey = np.repeat(pixels[..., :1], 3, axis=2)
+    assert np.array_equal(decode(b"P5 48 40 255\n" + pixels[..., 0].tobytes()), grey)
+    assert np.array_equal(
+        decode(b"P5 48 40 65535\n" + (pixels[..., 0].astype(np.uint16) << 8).astype(">u2").tobytes()), grey
+    )
+
+
+def test_heic_is_read_where_the_extra_is_installed():
+    pillow_heif = pytest.importorskip("pillow_heif")
+    file = BytesIO()
+    pillow_heif.from_pillow(patches()).save(file, quality=95)
+    assert np.abs(decode(file.getvalue()).astype(int) - np.asarray(patches())).mean() < 12
+    with pytest.raises(ImageError, match="HEIF"):
+        decode(file.getvalue()[:-200])
+
+
+def test_heic_without_the_extra_names_it(monkeypatch):
+    monkeypatch.setattr("featex.images.reads_heif", lambda: False)
+    with pytest.raises(ImageError, match=r"featex\[heif\]"):
+        decode(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64))
 
 
 def reference(image, resize, crop, interpolation):
