@@ -1,11 +1,14 @@
 """A model on images of another source: its features aligned, or its threshold moved, with no label of theirs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.special import expit
 
-from classify.alignment import ALIGNMENTS, Alignment, shifted
+from classify.alignment import ALIGNMENTS, Alignment, threshold_for
+from classify.calibration import threshold_sentence
 from classify.errors import ModelError
 from classify.plan import images_digest
 from classify.splits import partition
@@ -29,14 +32,37 @@ class Adaptation:
     share: float | None = None
 
     def predict(self, model: TrainedModel, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return probabilities (n, n_classes) and decided classes (n,), as `TrainedModel.predict` does."""
+        """Return probabilities (n, n_classes) and decided classes (n,), as `TrainedModel.predict` does.
+
+        Where a share is given, all log-odds are moved by one number, so that no two images change places and a
+        probability of a half decides.
+        """
         if self.alignment is not None:
             X = self.alignment(X)
-        probabilities, decided = model.predict(X)
         if self.share is None:
-            return probabilities, decided
-        probabilities = shifted(probabilities, self.share, model.classes.index(model.passport["positive"]))
-        return probabilities, np.array(model.classes)[probabilities.argmax(axis=1)]
+            return model.predict(X)
+        logs = model.log_probabilities(X)
+        # differences of logarithms: probabilities near 1 would all be equal
+        odds = logs[:, 1] - logs[:, 0]
+        first_is_positive = model.passport["positive"] == model.classes[0]
+        threshold = -threshold_for(-odds, self.share) if first_is_positive else threshold_for(odds, self.share)
+        moved = expit(odds - threshold)
+        return np.column_stack([1 - moved, moved]), np.array(model.classes)[(odds > threshold).astype(int)]
+
+    def thresholds(self, model: TrainedModel) -> dict[str, float]:
+        """Return the threshold of each class that decides, by class."""
+        return model.passport["thresholds"] if self.share is None else dict.fromkeys(model.classes, 0.5)
+
+
+def decision_sentence(model: TrainedModel, adapt: Adaptation | None, decided: Sequence[str]) -> str:
+    """Return which threshold decided, for the terminal; where a share was asked for, also the share it came to."""
+    if adapt is None or adapt.share is None:
+        return threshold_sentence(model.passport)
+    positive = model.passport["positive"]
+    n = int((np.asarray(decided) == positive).sum())
+    wanted = f"{100 * adapt.share:g} % of {len(decided):,} images"
+    tied = "" if abs(n - adapt.share * len(decided)) < 1 else " Images of equal scores stay together."
+    return f"Asked for {wanted} as {positive}, {model.name} calls {n:,} so, where prob_{positive} is above 0.5.{tied}"
 
 
 def adaptation(model: TrainedModel, align: str, share: float | None, directory: Path) -> Adaptation | None:

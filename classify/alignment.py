@@ -1,6 +1,7 @@
 """What a set of unlabelled images tells of its own source: statistics that features are aligned by, and a threshold."""
 
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 from sklearn.covariance import LedoitWolf
@@ -71,39 +72,38 @@ class Alignment:
         return (rows * self.std + self.mean).astype(np.float32)
 
 
-def shifted(probabilities: np.ndarray, share: float, positive: int = 1) -> np.ndarray:
-    """Return probabilities moved so that a share `share` of these images is decided for the class `positive`.
+def threshold_for(log_odds: np.ndarray, share: float) -> float:
+    """Return the threshold that as nearly as possible a share `share` of these images lies above.
 
     Scores often still rank images of another source well where they all lie on one side of the threshold. How many of
-    them are of the class must be known, or assumed; which ones need not. Their log-odds are moved by one number, so
-    that no two images change places.
+    them are of the class must be known, or assumed; which ones need not. Images of equal log-odds stay on one side,
+    since nothing tells them apart.
 
     Parameters
     ----------
-    probabilities : ndarray of shape (n_samples, 2)
+    log_odds : ndarray of shape (n_samples,)
+        Of the positive class.
     share : float
         In 0..1, both ends excluded.
-    positive : int
-        Its column.
 
     Raises
     ------
     DataError
-        If there are more than two classes, or the share is none.
+        If the share is none, there are too few images for it, or all of them have the same log-odds.
     """
-    if probabilities.shape[1] != 2:
-        raise DataError(f"a threshold is between two classes, and there are {probabilities.shape[1]}")
     if not 0 < share < 1:
         raise DataError(f"a share of {share:g} is not between 0 and 1")
-    p = np.clip(probabilities[:, positive], 1e-12, 1 - 1e-12)
-    odds = np.log(p / (1 - p))
-    ranked = np.sort(odds)[::-1]
-    n = min(max(round(share * len(odds)), 1), len(odds) - 1) if len(odds) > 1 else 1
-    threshold = ranked[0] - 1e-9 if len(odds) == 1 else (ranked[n - 1] + ranked[n]) / 2
-    moved = 1 / (1 + np.exp(-(odds - threshold)))
-    out = np.empty_like(probabilities)
-    out[:, positive], out[:, 1 - positive] = moved, 1 - moved
-    return out
+    n = len(log_odds)
+    # from so many on, one image or more belongs on each side
+    if n < (least := ceil(1 / min(share, 1 - share) - 1e-9)):
+        images = "1 image is" if n == 1 else f"{n} images are"
+        raise DataError(f"{images} too few to tell a share of {share:g} of them; that takes {least:,} or more")
+    ranked = np.sort(np.asarray(log_odds, dtype=np.float64))[::-1]
+    cuts = np.flatnonzero(ranked[:-1] > ranked[1:]) + 1  # how many images lie above each threshold there can be
+    if not len(cuts):
+        raise DataError(f"all {n} images have the same score, so no threshold lies between any two of them")
+    above = cuts[np.abs(cuts - share * n).argmin()]
+    return float((ranked[above - 1] + ranked[above]) / 2)
 
 
 def _std(X: np.ndarray) -> np.ndarray:

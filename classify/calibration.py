@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
 from featex.cores import threads_for
 
 SMALLEST = 1e-15
-SLOPES = (1e-3, 1e3)
+SLOPES = (1e-3, 1e3)  # of scores whose standard deviation is 1
+LEAST_THRESHOLD = 1e-300
 
 
 def class_scores(estimator, X) -> np.ndarray:
@@ -27,18 +28,33 @@ def class_scores(estimator, X) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Temperature scaling: ``softmax(slope * scores)``.
+    """Bias-corrected temperature scaling: ``softmax(slope * scores + log(thresholds))``.
 
-    Source: Guo et al. 2017, arXiv 1706.04599. The slope is positive and there is no other term, so the likeliest class
-    is always the one that the model decides for (of two, the one above a half), also where a model is worse than
-    chance. With balanced class weights, probabilities are those of a world where classes are equally common.
+    Sources: Alexandari, Kundaje & Shrikumar 2020, arXiv 1901.06852; for two classes it is Platt's (1999) sigmoid. The
+    slope says how sure the scores are, and the thresholds how common each class is: class weights and a score that
+    asks for balanced classes move a model's decisions away from the likeliest class, and without the second term
+    they would move its probabilities too.
+
+    The slope is positive, so decisions stay the model's own. At equal scores the probabilities are the `thresholds`:
+    the model decides for the class whose probability is the largest multiple of its threshold. Of two classes that is
+    the positive one from its threshold on.
+
+    Parameters
+    ----------
+    slope : float
+    thresholds : tuple of float
+        A probability for each class, summing to 1; () where all are equal.
     """
 
     slope: float
+    thresholds: tuple[float, ...] = ()
 
     @classmethod
     def fit(cls, scores: np.ndarray, y: np.ndarray) -> "Calibration":
         """Return the calibration of least log loss.
+
+        The mean probability of each class over these rows is then its share among them, but for what the targets
+        leave open.
 
         Parameters
         ----------
@@ -47,18 +63,49 @@ class Calibration:
         y : ndarray of shape (n_samples,)
             Column of each true class.
         """
-        n_classes = scores.shape[1]
+        n, k = scores.shape
         # Platt's (1999) targets: short of 0 and 1 by what the count of each class leaves open, so that no slope is
         # infinite where every score is right.
-        counts = np.bincount(y, minlength=n_classes)
-        targets = np.tile((1 / (counts + n_classes))[y, None], n_classes)
-        targets[np.arange(len(y)), y] = ((counts + 1) / (counts + n_classes))[y]
+        counts = np.bincount(y, minlength=k)
+        targets = np.tile((1 / (counts + k))[y, None], k)
+        targets[np.arange(n), y] = ((counts + 1) / (counts + k))[y]
+        centred = scores - scores.mean(axis=1, keepdims=True)
+        means = centred.mean(axis=0)
+        scale = (centred - means).std() or 1.0
+        standard = (centred - means) / scale
 
-        def loss(log_slope: float) -> float:
-            return -(targets * log_softmax(np.exp(log_slope) * scores, axis=1)).sum() / len(y)
+        def loss(terms: np.ndarray) -> tuple[float, np.ndarray]:
+            logs = log_softmax(terms[0] * standard + np.r_[0.0, terms[1:]], axis=1)
+            gap = (np.exp(logs) - targets) / n
+            return -(targets * logs).sum() / n, np.r_[(gap * standard).sum(), gap.sum(axis=0)[1:]]
 
-        return cls(float(np.exp(minimize_scalar(loss, bounds=np.log(SLOPES), method="bounded").x)))
+        start = np.r_[1.0, np.log((counts + 1) / (counts[0] + 1))[1:]]
+        bounds = [SLOPES] + [(None, None)] * (k - 1)
+        precise = {"ftol": 1e-13, "gtol": 1e-9, "maxiter": 500}
+        terms = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=precise).x
+        slope = terms[0] / scale
+        thresholds = np.maximum(softmax(np.r_[0.0, terms[1:]] - slope * means), LEAST_THRESHOLD)
+        return cls(float(slope), tuple(thresholds.tolist()))
 
     def __call__(self, scores: np.ndarray) -> np.ndarray:
         """Return probabilities (n_samples, n_classes) of `scores`, rows summing to 1."""
-        return softmax(self.slope * scores, axis=1)
+        return np.exp(self.logs(scores))
+
+    def logs(self, scores: np.ndarray) -> np.ndarray:
+        """Return logarithms of the probabilities, which tell apart what rounds to a probability of 1."""
+        return log_softmax(self.slope * scores + (np.log(self.thresholds) if self.thresholds else 0.0), axis=1)
+
+
+def threshold_sentence(passport: dict, subject: str = "") -> str:
+    """Return which threshold decides, of a model's passport; "" where the passport does not tell."""
+    thresholds, positive = passport.get("thresholds") or {}, passport.get("positive")
+    subject = subject or passport.get("name", "It")
+    if not thresholds:
+        return ""
+    if positive:
+        threshold = f"{thresholds[positive]:.3g}"
+        return f"{subject} calls an image {positive} where the probability of {positive} is at least {threshold}."
+    if max(thresholds.values()) - min(thresholds.values()) < 1e-9:
+        return f"{subject} decides for the likeliest class."
+    each = ", ".join(f"{label} {threshold:.3g}" for label, threshold in thresholds.items())
+    return f"{subject} decides for the class whose probability is the largest multiple of its threshold ({each})."

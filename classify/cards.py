@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from classify.calibration import threshold_sentence
 from classify.metrics import against_chance
 from classify.persist import skops_io
 from classify.predictions import HELD_OUT, set_title
@@ -77,14 +78,14 @@ def model_card(passport: dict, scores: pd.DataFrame, folds: pd.DataFrame, senten
 
 
 def _what(passport: dict) -> list[str]:
-    classes, positive = passport.get("classes"), passport.get("positive")
+    classes = passport.get("classes")
     about = passport.get("about") or ""
     said = [about[0].upper() + about[1:] + "."] if about else []
     said += [READS[passport["reads"]]] if passport.get("reads") in READS else []
     if classes:
         said.append(f"It answers {' or '.join(classes)}.")
-    if positive and passport.get("threshold") is not None:
-        said.append(f"It calls an image {positive} where its probability of that is above {passport['threshold']:g}.")
+    if sentence := threshold_sentence(passport, "It"):
+        said.append(sentence)
     if members := passport.get("members"):
         said.append(f"It combines {listed([member['name'] for member in members])}.")
     return said

@@ -230,7 +230,8 @@ def ensemble(members: tuple[str, ...], method: str, name: str | None, models_dir
 @click.option(
     "--share",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    help="Move the threshold so that this share of the images is of the positive class.",
+    help="Share of the images that are of the positive class, such as 0.2: the threshold moves until as many are "
+    "called so. Images of equal scores stay together.",
 )
 @DEVICE
 @FEATURES
@@ -249,7 +250,7 @@ def predict(
 ) -> None:
     """Write what MODEL says of images, folders of images, or a feature set."""
     from classify import persist
-    from classify.adapted import adaptation
+    from classify.adapted import adaptation, decision_sentence
     from classify.predict import predict_images, predict_set
     from featex.disk import born_whole
     from featex.features import load_features, stored_sets
@@ -271,6 +272,7 @@ def predict(
         )
         for row in failed.itertuples():
             progress.say(f"Left out: {row.path}: {row.reason}")
+    progress.say(decision_sentence(trained, adapt, table["label"]))
     text = table.to_csv(index=False) if as_ == "csv" else table.to_json(orient="records", indent=2) + "\n"
     if out:
         with born_whole(Path(out)) as temporary:

@@ -4,7 +4,7 @@ import pandas as pd
 from scipy.stats import ks_2samp, kstwo
 
 from classify.predictions import HELD_OUT, VALIDATION, Predictions
-from classify.reliability import likeliest
+from classify.reliability import sureness
 from classify.words import p_value, percent
 
 LEVEL = 0.01  # a model and set each is a test, so 5 % would cry wolf on every second page
@@ -17,9 +17,10 @@ COLUMNS = ["model", "set", "n", "n_reference", "sure", "sure_reference", "distan
 
 
 def drift_table(predictions: Predictions) -> pd.DataFrame:
-    """Return how far each model's top probabilities on each unseen set are from those on out-of-fold rows.
+    """Return how far each model's sureness of its decisions on each unseen set is from that on out-of-fold rows.
 
-    The distance is that of Kolmogorov and Smirnov between the two distributions of the top probability. A set is
+    The distance is that of Kolmogorov and Smirnov between the two distributions of the probability of the class that
+    was decided on. A set is
     called unlike where the distance is no accident (p at most 0.01) and no trifle (0.15 at least): with 10,000 images
     any difference is significant. Images of one group are not independent; a set then counts as many as Kish's (1965)
     effective number says if all images of a group were equal: ``n**2 / sum of squared group sizes``.
@@ -35,7 +36,7 @@ def drift_table(predictions: Predictions) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``model, set, n, n_reference, sure`` (mean top probability, which is the accuracy a calibrated model expects),
+        ``model, set, n, n_reference, sure`` (mean sureness, which is the accuracy a calibrated model expects),
         ``sure_reference, distance`` (0..1), ``p``, ``visible`` (the least distance so few images could have shown),
         ``unlike``.
     """
@@ -51,7 +52,9 @@ def drift_table(predictions: Predictions) -> pd.DataFrame:
 
 
 def _compare(predictions: Predictions, reference: pd.DataFrame, rows: pd.DataFrame) -> dict:
-    sides = [likeliest(predictions.probabilities(part), predictions.classes)[0] for part in (reference, rows)]
+    sides = [
+        sureness(predictions.probabilities(part), part["predicted"], predictions.classes) for part in (reference, rows)
+    ]
     counts = [effective(part["group"]) for part in (reference, rows)]
     distance = float(ks_2samp(*sides, method="asymp").statistic)
     both = max(1, round(counts[0] * counts[1] / sum(counts)))

@@ -22,8 +22,6 @@ from classify.trained import TrainedModel, made, predictions_table
 from classify.tuning import Tuned
 from featex.errors import InputError
 
-AS_IS = Calibration(slope=1.0)  # what an ensemble says is a probability already
-
 
 @dataclass(frozen=True)
 class Ensemble:
@@ -39,6 +37,21 @@ class Ensemble:
     notes: tuple[str, ...]
     command: str
     trials: int = 0  # as a `Plan` has them: nothing is searched
+
+    @property
+    def thresholds(self) -> list[float]:
+        """The mean of the members' thresholds, for each class of the first: what members decide by, so do they all."""
+        first = self.passports[0]["classes"]
+        return np.mean([[passport["thresholds"][label] for label in first] for passport in self.passports], 0).tolist()
+
+    @property
+    def calibration(self) -> Calibration:
+        """What gives back the probabilities that the method computes."""
+        return Calibration(1.0, tuple(self.thresholds))
+
+    def build(self):
+        """Return the unfitted estimator."""
+        return self.method.build(thresholds=self.thresholds)
 
     @property
     def digest(self) -> str:
@@ -147,13 +160,13 @@ def combine(job: Ensemble, predictions: Sequence[Predictions]) -> Tuned:
     scores = np.empty((len(y), len(classes)))
     for number in np.unique(fold):
         held = fold == number
-        scores[held] = class_scores(job.method.build().fit(said[~held], y[~held]), said[held])
+        scores[held] = class_scores(job.build().fit(said[~held], y[~held]), said[held])
     decided = np.array(classes)[scores.argmax(axis=1)]
-    estimator = job.method.build().fit(said, y)
+    estimator = job.build().fit(said, y)
     alike = all(np.array_equal(other, fold) for other in folds)
     cv = _cv(job, rows["label"][train].to_numpy(), fold, scores, decided, alike)
-    model = TrainedModel(estimator, AS_IS, _passport(job, cv, notes, time.monotonic() - started))
-    tables = [predictions_table(job.name, classes, rows[train], VALIDATION, AS_IS(scores), decided, fold)]
+    model = TrainedModel(estimator, job.calibration, _passport(job, cv, notes, time.monotonic() - started))
+    tables = [predictions_table(job.name, classes, rows[train], VALIDATION, job.calibration(scores), decided, fold)]
     for name in rows["set"][~train].unique():
         unseen = (rows["set"] == name).to_numpy()
         tables.append(model.predictions(rows[unseen], P[unseen], name))
@@ -232,7 +245,7 @@ def _passport(job: Ensemble, cv: dict, notes: list[str], seconds: float) -> dict
         "reads": "predictions",
         "classes": first["classes"],
         "positive": first["positive"],
-        "threshold": first["threshold"],
+        "thresholds": dict(zip(first["classes"], job.thresholds, strict=True)),
         "params": job.method.build().get_params(),
         "settings": {"members": ", ".join(names)},
         "members": [{"name": passport["name"], "made": made(passport)} for passport in job.passports],

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from PIL import Image
 
 from classify.pages import uri
 from classify.predictions import VALIDATION, Predictions, set_title
+from classify.reliability import sureness
 from classify.words import percent
 from featex.disk import born_whole
 from featex.errors import FeatexError
@@ -77,9 +77,8 @@ def picked(predictions: Predictions, model: str) -> Iterator[tuple[str, pd.DataF
     At most `N_WRONG` and `N_RIGHT` rows, with a column ``sure``, the probability of the class that it decided on.
     """
     rows = predictions.labelled[lambda table: (table["model"] == model) & (table["set"] != VALIDATION)]
-    p = predictions.probabilities(rows)
-    codes = pd.Index(predictions.classes).get_indexer(rows["predicted"])
-    rows = rows.assign(sure=p[np.arange(len(rows)), codes]).sort_values("sure", ascending=False, kind="stable")
+    sure = sureness(predictions.probabilities(rows), rows["predicted"], predictions.classes)
+    rows = rows.assign(sure=sure).sort_values("sure", ascending=False, kind="stable")
     for name in predictions.sets:
         part = rows[rows["set"] == name]
         if len(part):

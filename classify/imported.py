@@ -115,7 +115,7 @@ def import_scores(
         "reads": READS,
         "classes": list(classes),
         "positive": positive,
-        "threshold": threshold if positive else None,
+        "thresholds": {c: threshold if c == positive else 1 - threshold for c in classes} if positive else {},
         "params": {},
         "settings": {},
         "extractor": None,

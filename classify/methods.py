@@ -1,5 +1,6 @@
 """How an ensemble combines what its members say: a line a method in METHODS."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,13 @@ from featex.errors import unknown
 
 
 class Vote(ClassifierMixin, BaseEstimator):
-    """Soft vote: the mean of the members' calibrated probabilities. Nothing is learnt."""
+    """Soft vote: the mean of the members' calibrated probabilities. Nothing is learnt.
+
+    It decides by the `thresholds` of `classify.calibration.Calibration`, one a class; None where all are equal.
+    """
+
+    def __init__(self, thresholds: Sequence[float] | None = None):
+        self.thresholds = thresholds
 
     def fit(self, P: np.ndarray, y: np.ndarray) -> "Vote":
         """Return the vote as it is; `P` and `y` are those of `Stack.fit`."""
@@ -23,14 +30,19 @@ class Vote(ClassifierMixin, BaseEstimator):
         """Return probabilities (n_samples, n_classes) of what members said (n_samples, n_members, n_classes)."""
         return P.mean(axis=1)
 
+    def decision_function(self, P: np.ndarray) -> np.ndarray:
+        """Return scores (n_samples, n_classes): log probabilities less the logarithm of each class's threshold."""
+        logs = np.log(np.maximum(self.predict_proba(P), SMALLEST))
+        return logs if self.thresholds is None else logs - np.log(self.thresholds)
+
     def learnt(self) -> dict:
         """Return what `from_learnt` makes the same vote of."""
-        return {}
+        return {"thresholds": self.thresholds}
 
     @classmethod
     def from_learnt(cls, learnt: dict, n_members: int, n_classes: int) -> "Vote":
-        """Return the vote."""
-        return cls()
+        """Return the vote; raises ModelError where its thresholds cannot be those of so many classes."""
+        return cls(_thresholds(learnt, n_classes))
 
 
 class Stack(ClassifierMixin, BaseEstimator):
@@ -38,12 +50,15 @@ class Stack(ClassifierMixin, BaseEstimator):
 
     Wolpert 1992, Neural Networks 5(2) 241, with the probabilities of Ting & Witten 1999, JAIR 10, 271. For two
     classes a member gives one column, the log-odds of the second class; for more, a column a class, its log
-    probability less the mean of all. Both are straight multiples of the slope of a member's calibration, and columns
-    are scaled to unit variance before the fit: so that slope, which knows the labels of all folds, cancels out.
+    probability less the mean of all. A member's calibration multiplies both by its slope and adds a constant, and
+    columns are standardised before the fit: so the calibration, which knows the labels of all folds, cancels out.
+
+    It decides by the `thresholds` of `classify.calibration.Calibration`, one a class; None where all are equal.
     """
 
-    def __init__(self, C: float = 1.0):
+    def __init__(self, C: float = 1.0, thresholds: Sequence[float] | None = None):
         self.C = C
+        self.thresholds = thresholds
 
     def fit(self, P: np.ndarray, y: np.ndarray) -> "Stack":
         """Return the stack fitted on what members said of images they were not fitted on.
@@ -65,16 +80,20 @@ class Stack(ClassifierMixin, BaseEstimator):
     def decision_function(self, P: np.ndarray) -> np.ndarray:
         """Return scikit-learn's decision values: (n_samples,) for two classes, else (n_samples, n_classes)."""
         values = _log_odds(P) @ self.coef_.T + self.intercept_
+        if self.thresholds is not None:
+            logs = np.log(self.thresholds)
+            values = values - (logs[1] - logs[0] if len(logs) == 2 else logs)
         return values[:, 0] if values.shape[1] == 1 else values
 
     def learnt(self) -> dict:
         """Return what `from_learnt` makes the same stack of, as JSON can hold it."""
-        return {"C": self.C, "coef": self.coef_.tolist(), "intercept": self.intercept_.tolist()}
+        coefficients = {"coef": self.coef_.tolist(), "intercept": self.intercept_.tolist()}
+        return {"C": self.C, "thresholds": self.thresholds, **coefficients}
 
     @classmethod
     def from_learnt(cls, learnt: dict, n_members: int, n_classes: int) -> "Stack":
         """Return the stack that learnt these numbers; raises ModelError where they cannot be those of such members."""
-        stack = cls(learnt["C"])
+        stack = cls(learnt["C"], _thresholds(learnt, n_classes))
         rows = 1 if n_classes == 2 else n_classes
         try:
             stack.coef_ = np.array(learnt["coef"], dtype=np.float64).reshape(rows, n_members * rows)
@@ -84,6 +103,13 @@ class Stack(ClassifierMixin, BaseEstimator):
         if not (np.isfinite(stack.coef_).all() and np.isfinite(stack.intercept_).all()):
             raise ModelError("its numbers are not finite")
         return stack
+
+
+def _thresholds(learnt: dict, n_classes: int) -> list[float] | None:
+    thresholds = learnt["thresholds"]
+    if thresholds is not None and not (len(thresholds) == n_classes and min(thresholds) > 0):
+        raise ModelError(f"its thresholds are not those of {n_classes} classes: {thresholds}")
+    return thresholds
 
 
 def _log_odds(P: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ from classify.trained import TrainedModel, made
 from featex.disk import cannot_write, read_json, write_json
 from featex.errors import InputError, StoreError
 
-FORMAT = 1
+FORMAT = 2
 PASSPORT = "passport.json"
 SKOPS = "estimator.skops"
 WEIGHTS = "weights.safetensors"
@@ -108,7 +108,8 @@ def load(directory: Path, device: str = "auto") -> TrainedModel:
         novelty = None
         if "novelty" in passport or (directory / NOVELTY).exists():  # models of before have neither
             novelty = Novelty.from_arrays(safetensors.numpy.load_file(directory / NOVELTY))
-        calibration = Calibration(**passport.pop("calibration"))
+        thresholds = tuple(passport["thresholds"][label] for label in passport["classes"])
+        calibration = Calibration(passport.pop("calibration")["slope"], thresholds)
     except (
         OSError,
         BadZipFile,

@@ -73,8 +73,10 @@ def predict_images(
     Returns
     -------
     predicted : DataFrame
-        A row an image: path, label (the decision), `prob_<class>` for each class, and of a model that was kept with a
-        rule for it `answer`: the decision, or "unsure". Of a model on features, or an ensemble with one, also `unlike`:
+        A row an image: path, label (the decision), `prob_<class>` for each class, and `threshold_<class>`: of two
+        classes the positive one is decided for where its probability is at least its threshold, of more the class
+        whose probability is the largest multiple of its threshold. Of a model that was kept with a rule for it also
+        `answer`: the decision, or "unsure". Of a model on features, or an ensemble with one, also `unlike`:
         whether the image is unlike all that it, or one of its members, was trained on, where the answer is "unsure"
         too; see `classify.novelty`.
     failed : DataFrame
@@ -212,9 +214,12 @@ def _table(
 ) -> pd.DataFrame:
     probabilities, decided = adapt.predict(model, X) if adapt else model.predict(X)
     columns = {f"prob_{name}": probabilities[:, i] for i, name in enumerate(model.classes)}
+    thresholds = adapt.thresholds(model) if adapt else model.passport["thresholds"]
+    positive = model.passport["positive"]
+    columns |= {f"threshold_{name}": thresholds[name] for name in ([positive] if positive else model.classes)}
     # The rule was proven for what the model says by itself
     if (rule := model.passport.get("unsure")) and not adapt:
-        columns["answer"] = Rule(**rule).answers(probabilities, model.classes)
+        columns["answer"] = Rule(**rule).answers(probabilities, decided, model.classes)
     if unlike is not None:
         columns["unlike"] = unlike
         if "answer" in columns:

@@ -60,7 +60,7 @@ def _own_facts(passport: dict) -> dict:
         "trials": passport.get("trials"),
         "time": duration(passport["seconds"]) if passport.get("seconds") is not None else None,
         "positive class": passport.get("positive"),
-        "threshold": passport.get("threshold"),
+        "decides from": _pairs(passport.get("thresholds")),
         "made": passport.get("created"),
     }
 

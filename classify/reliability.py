@@ -28,7 +28,8 @@ def rows(predictions: Predictions, positive: str | None = None, passports: Seque
     positive : str, optional
         No meaning here: every drawing is called alike.
     passports : sequence of dict
-        ``passport["calibration"]["slope"]``, where there is one, tells what a model said before its calibration.
+        ``passport["calibration"]["slope"]`` and ``passport["thresholds"]``, where a passport has the first, tell what
+        a model said before its calibration.
 
     Returns
     -------
@@ -37,7 +38,7 @@ def rows(predictions: Predictions, positive: str | None = None, passports: Seque
         ``n, confidence`` (mean), ``right`` (share) and its 95 % interval ``right_low, right_high``. On the validation
         set a calibration was fitted, so the curve after it is a little too good there.
     """
-    slopes = {passport.get("name"): (passport.get("calibration") or {}).get("slope") for passport in passports}
+    by_name = {passport.get("name"): passport for passport in passports}
     parts = []
     labelled = predictions.labelled
     for model in predictions.models:
@@ -46,8 +47,11 @@ def rows(predictions: Predictions, positive: str | None = None, passports: Seque
             if part.empty:
                 continue
             said = {AFTER: predictions.probabilities(part)}
-            if (slopes.get(model) or 1) != 1:  # an ensemble has no calibration of its own, which is a slope of 1
-                said = {BEFORE: uncalibrated(said[AFTER], slopes[model]), **said}
+            before = by_name.get(model) or {}
+            slope = (before.get("calibration") or {}).get("slope") or 1
+            if slope != 1:  # an ensemble has no calibration of its own, which is a slope of 1
+                thresholds = [before["thresholds"][label] for label in predictions.classes]
+                said = {BEFORE: uncalibrated(said[AFTER], slope, thresholds), **said}
             for calibration, p in said.items():
                 confidence, decided = likeliest(p, predictions.classes)
                 points = curve(confidence, decided == part["label"].to_numpy(), part["group"].to_numpy())
@@ -79,14 +83,19 @@ def curve(confidence: np.ndarray, right: np.ndarray, group: np.ndarray | None = 
     return points.assign(bin=range(len(points)), bins=len(points))
 
 
-def uncalibrated(p: np.ndarray, slope: float) -> np.ndarray:
-    """Return the probabilities (n, n_classes) that a model said before `Calibration` had multiplied by `slope`."""
-    return softmax(np.log(np.maximum(p, SMALLEST)) / slope, axis=1)
+def uncalibrated(p: np.ndarray, slope: float, thresholds: Sequence[float]) -> np.ndarray:
+    """Return the probabilities (n, n_classes) that a model said before ``Calibration(slope, thresholds)``."""
+    return softmax((np.log(np.maximum(p, SMALLEST)) - np.log(thresholds)) / slope, axis=1)
 
 
 def likeliest(p: np.ndarray, classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Return the top probability (n,) and its class (n,) of str of each row of `p` (n, n_classes)."""
     return p.max(axis=1), np.array(classes, dtype=object)[p.argmax(axis=1)]
+
+
+def sureness(p: np.ndarray, predicted: Sequence[str], classes: Sequence[str]) -> np.ndarray:
+    """Return the probability (n,) that each row of `p` (n, n_classes) gives to the class that was decided on."""
+    return p[np.arange(len(p)), pd.Index(classes).get_indexer(predicted)]
 
 
 def share_interval(hits: np.ndarray, group: np.ndarray | None = None) -> tuple[float, float]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from classify.calibration import threshold_sentence
 from classify.cards import model_card
 from classify.drawing import pictured
 from classify.errors import DataError
@@ -97,6 +98,7 @@ def write_report(
         said["sentences"] += found.opening(said["chosen"], blind)
         for passport in passports:
             if passport.get("name") == said["chosen"]:
+                said["sentences"] += [sentence for sentence in [threshold_sentence(passport)] if sentence]
                 said["sentences"] += novelty_sentences(said["chosen"], passport.get("novelty") or {})
         said["sentences"] += [f"{part.title}. {part.sentences[0]}" for part in sections if part.sentences]
         said["sentences"].append(said.pop("why"))

@@ -23,7 +23,7 @@ class TrainedModel:
     calibration : Calibration
         Learnt on out-of-fold scores.
     passport : dict
-        As JSON can hold it: name, model, reads, classes, positive, threshold, params, settings, extractor, data, cv,
+        As JSON can hold it: name, model, reads, classes, positive, thresholds, params, settings, extractor, data, cv,
         trials, seconds, seed, versions, created, and the report it belongs to with its notes and command.
     members : tuple of TrainedModel
         What an ensemble combines; its X is what they say, (n_samples, n_members, n_classes). Else empty.
@@ -48,10 +48,15 @@ class TrainedModel:
     def predict(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return calibrated probabilities (n_samples, n_classes) and decided classes (n_samples,) of str.
 
-        The decision is the estimator's own, and the likeliest class.
+        The decision is the estimator's own. It is the class whose probability is the largest multiple of its
+        threshold, which need not be the likeliest class; see `classify.calibration.Calibration`.
         """
         scores = class_scores(self.estimator, X)
         return self.calibration(scores), np.array(self.classes)[scores.argmax(axis=1)]
+
+    def log_probabilities(self, X: np.ndarray) -> np.ndarray:
+        """Return logarithms of the calibrated probabilities (n_samples, n_classes)."""
+        return self.calibration.logs(class_scores(self.estimator, X))
 
     def predictions(self, rows: pd.DataFrame, X: np.ndarray, set_name: str) -> Predictions:
         """Return the predictions of `X`, whose facts are in `rows`, as rows of set `set_name`."""

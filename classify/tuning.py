@@ -93,7 +93,8 @@ def tune(
     classes = validation.classes.tolist()
     calibration = Calibration.fit(best.oof, np.searchsorted(classes, job.y))
     histories = [*best.histories, getattr(estimator, "history_", None)]
-    passport = _passport(job, best, classes, n_trials, histories, before + time.monotonic() - started)
+    seconds = before + time.monotonic() - started
+    passport = _passport(job, best, classes, calibration, n_trials, histories, seconds)
     novelty = None
     if job.spec.reads == "features":
         blocks = [width for _, width in job.features.blocks]
@@ -240,7 +241,13 @@ def _complete(study: optuna.Study) -> list[FrozenTrial]:
 
 
 def _passport(
-    job: Plan, best: Folded, classes: list[str], n_trials: int, histories: list[list[dict] | None], seconds: float
+    job: Plan,
+    best: Folded,
+    classes: list[str],
+    calibration: Calibration,
+    n_trials: int,
+    histories: list[list[dict] | None],
+    seconds: float,
 ) -> dict:
     rows = job.features.rows
     used = {"train": job.parts.train, **job.parts.tests}
@@ -252,7 +259,7 @@ def _passport(
         "reads": job.spec.reads,
         "classes": classes,
         "positive": positive,
-        "threshold": 0.5 if positive else None,
+        "thresholds": dict(zip(classes, calibration.thresholds, strict=True)),
         "params": best.params,
         "settings": job.settings,
         "regime": {

@@ -9,7 +9,7 @@ from scipy.stats import binom
 
 from classify.errors import DataError
 from classify.predictions import HELD_OUT, VALIDATION, Predictions
-from classify.reliability import likeliest, share_interval
+from classify.reliability import share_interval, sureness
 from classify.words import percent, with_interval
 
 UNSURE = "unsure"
@@ -24,7 +24,7 @@ KEPT, BROKEN, UNCLEAR, NOTHING = "kept", "broken", "unclear", "no answers"
 
 @dataclass(frozen=True)
 class Rule:
-    """Answer with the likeliest class where its probability is at least `least`, and with "unsure" elsewhere.
+    """Answer with the decision where its probability is at least `least`, and with "unsure" elsewhere.
 
     With confidence `confidence`, at most a share `target` of the answers is wrong on new images of the kind it was
     fitted on. All fields are such that JSON holds them: ``Rule(**json.loads(json.dumps(asdict(rule)))) == rule``.
@@ -56,13 +56,15 @@ class Rule:
     wrong: float
     needed: int | None = None
 
-    def answers(self, probabilities: np.ndarray, classes: Sequence[str]) -> np.ndarray:
+    def answers(self, probabilities: np.ndarray, decided: Sequence[str], classes: Sequence[str]) -> np.ndarray:
         """Return the answer to each image, (n,) of str: one of `classes`, or "unsure".
 
         Parameters
         ----------
         probabilities : ndarray of shape (n, n_classes)
             Calibrated, as the rule was fitted on.
+        decided : sequence of str
+            The class that the model decides for, of each image.
         classes : sequence of str
             In the order of the columns.
 
@@ -72,12 +74,12 @@ class Rule:
             If a class is itself called "unsure".
         """
         _refuse_unsure(classes)
-        top, said = likeliest(np.asarray(probabilities), classes)
-        return np.where(self.answered(top), said, UNSURE)
+        sure = sureness(np.asarray(probabilities), decided, classes)
+        return np.where(self.answered(sure), np.asarray(decided, dtype=object), UNSURE)
 
-    def answered(self, top: np.ndarray) -> np.ndarray:
-        """Return which top probabilities (n,) are high enough for an answer."""
-        return np.zeros(len(top), dtype=bool) if self.least is None else top >= self.least
+    def answered(self, sure: np.ndarray) -> np.ndarray:
+        """Return which decisions are answers, of their probabilities (n,)."""
+        return np.zeros(len(sure), dtype=bool) if self.least is None else sure >= self.least
 
     def sentence(self, model: str) -> str:
         """Return how the threshold was found, or why there is none."""
@@ -124,9 +126,9 @@ def fit(
     rows = rows[(rows["model"] == model) & (rows["set"] == VALIDATION)]
     if rows.empty:
         raise DataError(f"{model} has no labelled out-of-fold predictions to fit a rule on; tune it here, or add them")
-    top, said = likeliest(predictions.probabilities(rows), predictions.classes)
-    wrong = said != rows["label"].to_numpy()
-    return prove(top, wrong, rows["group"].to_numpy(), target=target, confidence=confidence)
+    sure = sureness(predictions.probabilities(rows), rows["predicted"], predictions.classes)
+    wrong = rows["predicted"].to_numpy() != rows["label"].to_numpy()
+    return prove(sure, wrong, rows["group"].to_numpy(), target=target, confidence=confidence)
 
 
 def prove(
@@ -162,9 +164,9 @@ def prove(
     Parameters
     ----------
     top : ndarray of shape (n,)
-        Top probabilities; any score that grows with confidence would do.
+        Probability of each decision; any score that grows with confidence would do.
     wrong : ndarray of shape (n,), bool
-        Whether the likeliest class is not the true one.
+        Whether the decision is not the true class.
     group : ndarray of shape (n,), str, optional
         Images of one non-empty group are not independent, groups are. If any image has one, groups are counted: one
         is answered if any of its images is, and is wrong by the share of its answers that are. The test is then
@@ -222,7 +224,7 @@ def rule_table(
     pandas.DataFrame
         ``model, set, target, least`` (NaN: the rule answers nothing), ``n``, ``answered`` (a share of all images,
         with or without label), ``judged`` (answers to labelled images), ``error`` (the share of these that is wrong),
-        ``accuracy`` (if every image were answered by its likeliest class), each share with its 95 % interval
+        ``accuracy`` (if every image were answered by the decision), each share with its 95 % interval
         ``<share>_low, <share>_high``; ``promise``: "kept" where no more than `target` is wrong, "broken" where the
         whole interval lies above it, else "unclear", and "no answers". The row of ``validation`` is what the rule was
         fitted on; its promise is empty. All shares are of images, also where the rule counted groups.
@@ -243,9 +245,10 @@ def rule_table(
 
 
 def _on_set(rule: Rule, predictions: Predictions, rows: pd.DataFrame) -> dict:
-    top, said = likeliest(predictions.probabilities(rows), predictions.classes)
+    sure = sureness(predictions.probabilities(rows), rows["predicted"], predictions.classes)
+    said = rows["predicted"].to_numpy()
     label, group = rows["label"].to_numpy(), rows["group"].to_numpy()
-    answered, labelled = rule.answered(top), label != ""
+    answered, labelled = rule.answered(sure), label != ""
     judged = answered & labelled
     row = {"target": rule.target, "least": np.nan if rule.least is None else rule.least, "n": len(rows)}
     row |= _share("answered", answered, group) | {"judged": int(judged.sum())}
@@ -293,7 +296,7 @@ def _sentence(row: pd.Series) -> str:
 
 
 def _by_threshold(top: np.ndarray, wrong: np.ndarray, group: np.ndarray | None):
-    """Return the number of units, and for each distinct top probability, highest first: units answered where it is
+    """Return the number of units, and for each distinct probability, highest first: units answered where it is
     the threshold, errors among them, and itself."""
     order = np.argsort(-top, kind="stable")
     top, wrong = top[order], wrong[order].astype(float)

@@ -4,8 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from classify.adapted import Adaptation, adaptation
+from classify.adapted import Adaptation, adaptation, decision_sentence
 from classify.alignment import Alignment
+from classify.calibration import threshold_sentence
 from classify.errors import ModelError
 from classify.plan import plan
 from classify.predict import predict_set
@@ -32,7 +33,25 @@ def test_a_share_moves_the_threshold_and_leaves_the_order(model, make_features):
     features = make_features(n=80, shift=6.0, seed=1)
     plain, shifted = predict_set(model, features), predict_set(model, features, adapt=Adaptation(share=0.25))
     assert (shifted["label"] == "ai").mean() == pytest.approx(0.25, abs=0.01)
+    assert ((shifted["prob_ai"] >= shifted["threshold_ai"]) == (shifted["label"] == "ai")).all()
     assert (np.diff(shifted["prob_ai"].to_numpy()[plain["prob_ai"].argsort()]) >= 0).all()
+
+
+def test_images_that_a_model_is_certain_of_are_still_told_apart_by_a_share(model, make_features):
+    features = make_features(n=80, shift=6.0, seed=1)
+    far = replace(features, X=features.X * 40)
+    assert (predict_set(model, far)["prob_ai"].isin([0, 1])).sum() > 5
+    shifted = predict_set(model, far, adapt=Adaptation(share=0.1))
+    assert (shifted["label"] == "ai").sum() == round(0.1 * len(shifted))
+
+
+def test_the_share_that_came_out_is_said_where_equal_scores_stay_together(model):
+    adapt = Adaptation(share=0.2)
+    met, not_met = (decision_sentence(model, adapt, ["ai"] * n + ["real"] * (10 - n)) for n in (2, 5))
+    assert "20 % of 10 images as ai" in met
+    assert "calls 2 so" in met
+    assert ("equal scores" in met, "equal scores" in not_met) == (False, True)
+    assert decision_sentence(model, None, ["ai"]) == threshold_sentence(model.passport)
 
 
 def test_what_is_adapted_has_no_answer_that_was_proven_for_something_else(model, make_features):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from classify.alignment import LEAST, Alignment, shifted
+from classify.alignment import LEAST, Alignment, threshold_for
 from classify.errors import DataError
 from featex.errors import InputError
 
@@ -55,26 +55,27 @@ def test_another_way_is_refused(worlds):
         Alignment.fit(worlds[0], "corel")
 
 
-@pytest.mark.parametrize("positive", [0, 1])
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.8])
-def test_a_share_of_the_images_is_decided_for_the_class_and_none_change_places(share, positive):
-    p = np.random.default_rng(0).beta(1, 30, 200)
-    probabilities = np.column_stack([1 - p, p])
-    moved = shifted(probabilities, share, positive)
-    np.testing.assert_allclose(moved.sum(1), 1)
-    assert (moved[:, positive] > 0.5).mean() == pytest.approx(share, abs=0.006)
-    order = np.argsort(probabilities[:, positive])
-    assert (np.diff(moved[order, positive]) >= 0).all()
+def test_a_threshold_leaves_a_share_of_the_images_above_it(share):
+    odds = np.random.default_rng(0).normal(-5, 1, 200)
+    assert (odds > threshold_for(odds, share)).sum() == 200 * share
 
 
-def test_certain_images_can_be_moved():
-    moved = shifted(np.array([[0.0, 1.0], [0.0, 1.0], [1.0, 0.0], [1.0, 0.0]]), 0.5)
-    assert list(moved[:, 1] > 0.5) == [True, True, False, False]
+def test_images_of_equal_scores_stay_on_one_side_and_the_share_is_met_as_nearly_as_they_allow():
+    for share, above in ((0.2, 3), (0.5, 3), (0.6, 7), (0.9, 7)):
+        odds = np.repeat([3.0, 1.0, -1.0], [3, 4, 3])
+        assert (odds > threshold_for(odds, share)).sum() == above
+    with pytest.raises(DataError, match="all 10 images have the same score"):
+        threshold_for(np.zeros(10), 0.2)
 
 
-def test_one_image_and_three_classes_and_no_share():
-    assert np.isfinite(shifted(np.array([[0.3, 0.7]]), 0.5)).all()
-    with pytest.raises(DataError, match="two classes"):
-        shifted(np.ones((2, 3)) / 3, 0.5)
+@pytest.mark.parametrize(("share", "least"), [(0.5, 2), (0.2, 5), (0.8, 5), (0.01, 100)])
+def test_a_share_takes_so_many_images_that_one_belongs_on_each_side(share, least):
+    assert np.isfinite(threshold_for(np.arange(least), share))
+    with pytest.raises(DataError, match=f"too few .* takes {least} or more"):
+        threshold_for(np.arange(least - 1), share)
+
+
+def test_a_share_that_is_none_is_refused():
     with pytest.raises(DataError, match="between 0 and 1"):
-        shifted(np.ones((2, 2)) / 2, 1.0)
+        threshold_for(np.arange(9), 1.0)

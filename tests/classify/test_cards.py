@@ -18,7 +18,7 @@ PASSPORT = {
     "reads": "features",
     "classes": ["ai", "real"],
     "positive": "ai",
-    "threshold": 0.5,
+    "thresholds": {"ai": 0.5, "real": 0.5},
     "params": {"C": 1.7, "gamma": 0.002},
     "settings": {},
     "extractor": {"name": "resnet18-1", "backbone": "resnet18", "trained": True, "fingerprint": "1"},
@@ -142,7 +142,7 @@ def test_what_is_known_of_its_making_stands_on_it(card):
     assert "classify predict svm-toy" in parts["Use it"]
     assert parts["Make it again"].strip() == "classify tune --model svm"
     assert "It is right on most." in parts["svm-toy"]
-    assert "above 0.5" in parts["What it is"]
+    assert "at least 0.5" in parts["What it is"]
 
 
 def test_a_name_alone_is_enough(card):

@@ -40,7 +40,8 @@ def test_a_vote_is_the_mean_of_what_members_said_of_every_image_of_every_set(tun
     np.testing.assert_allclose(both["prob_ai"], (both["prob_ai_svm"] + both["prob_ai_logreg"]) / 2)
     for fact in ("label", "split", "source", "group", "fold"):
         assert both[fact].equals(both[f"{fact}_svm"]), fact
-    assert ((table["prob_ai"] > 0.5) == (table["predicted"] == "ai")).all()
+    thresholds = [member.model.passport["thresholds"]["ai"] for member in (svm, logreg)]
+    assert ((table["prob_ai"] > np.mean(thresholds)) == (table["predicted"] == "ai")).all()
 
 
 def test_a_stack_judges_each_fold_by_a_regression_that_never_saw_its_labels(tuned):
@@ -80,7 +81,7 @@ def test_the_passport_tells_what_that_of_any_model_tells(tuned, method):
     assert (passport["name"], passport["model"], passport["report"]) == (f"{method}-first", method, "first")
     assert passport["notes"] == ["Beware.", "Mind."]
     assert passport["settings"] == {"members": "svm-first, logreg-first"}
-    for same in ("classes", "positive", "threshold", "data", "extractor", "seed"):
+    for same in ("classes", "positive", "data", "extractor", "seed"):
         assert passport[same] == first[same], same
     folds = fold_scores(ensemble.predictions).iloc[0]
     assert passport["cv"]["scores"] == [folds[f"fold_{number}"] for number in range(3)]

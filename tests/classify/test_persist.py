@@ -170,7 +170,7 @@ def test_a_newer_format_is_refused(model, tmp_path):
     path = persist.save(model, tmp_path)
     passport = json.loads((path / "passport.json").read_text())
     (path / "passport.json").write_text(json.dumps({**passport, "format": 99}))
-    with pytest.raises(StoreError, match="has format 99, this version reads 1"):
+    with pytest.raises(StoreError, match="has format 99, this version reads 2"):
         persist.load(path)
 
 

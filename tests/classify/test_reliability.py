@@ -65,9 +65,11 @@ def test_few_images_make_few_bins_and_equal_confidences_share_one():
 @pytest.mark.parametrize("k", [2, 3])
 def test_before_is_what_the_model_said_before_its_calibration(k):
     scores = np.random.default_rng(0).normal(size=(50, k))
-    np.testing.assert_allclose(uncalibrated(Calibration(6.7)(scores), 6.7), Calibration(1.0)(scores))
+    thresholds = (0.1, 0.9) if k == 2 else (0.1, 0.2, 0.7)
+    said = Calibration(6.7, thresholds)(scores)
+    np.testing.assert_allclose(uncalibrated(said, 6.7, thresholds), Calibration(1.0)(scores))
     with np.errstate(all="raise"):
-        assert uncalibrated(np.array([[1.0, 0.0]]), 2.0)[0, 0] > 0.99
+        assert uncalibrated(np.array([[1.0, 0.0]]), 2.0, (0.5, 0.5))[0, 0] > 0.99
 
 
 def test_the_likeliest_class_is_judged_whatever_the_number_of_classes():
@@ -85,7 +87,8 @@ def test_rows_tell_before_from_after_for_models_whose_slope_is_known():
     label = np.array(["ai", "real"])[y]
     parts = [said(p, label, name=name, model=model) for model in ("svm", "vote", "bought") for name in ("test", "wild")]
     slopes = {"svm": 3.0, "vote": 1.0}
-    passports = [{"name": name, "calibration": {"slope": slope}} for name, slope in slopes.items()]
+    even = {"ai": 0.5, "real": 0.5}
+    passports = [{"name": name, "calibration": {"slope": n}, "thresholds": even} for name, n in slopes.items()]
     table = rows(Predictions.concat(parts), None, [*passports, {"name": "bought", "reads": "scores"}])
     curves = table.groupby(["model", "set"])["calibration"].unique().map(list).to_dict()
     assert curves["svm", "wild"] == ["before", "after"]
@@ -93,7 +96,7 @@ def test_rows_tell_before_from_after_for_models_whose_slope_is_known():
     assert list(dict.fromkeys(table["model"])) == ["svm", "vote", "bought"]
     here = table[(table["model"] == "svm") & (table["set"] == "test")].set_index(["calibration", "bin"])
     assert (here.loc["before", "confidence"] < here.loc["after", "confidence"]).all()
-    expected = curve(uncalibrated(p, 3.0).max(axis=1), p.argmax(axis=1) == y)
+    expected = curve(uncalibrated(p, 3.0, (0.5, 0.5)).max(axis=1), p.argmax(axis=1) == y)
     assert here.loc["before", "confidence"].tolist() == expected["confidence"].tolist()
 
 

@@ -69,7 +69,7 @@ def test_a_shift_that_can_be_seen_is_found_in_every_set(make_features):
 def test_many_classes_by_name(make_features, model):
     result = tuned(make_features(classes=("cat", "dog", "newt"), shift=6.0), model, trials=2)
     assert result.model.classes == ["cat", "dog", "newt"]
-    assert result.model.passport["threshold"] is None
+    assert result.model.passport["thresholds"].keys() == set(result.model.classes)
     table = result.predictions.table
     assert (table["predicted"] == table["label"]).mean() > 0.85
     np.testing.assert_allclose(table[["prob_cat", "prob_dog", "prob_newt"]].sum(axis=1), 1)
@@ -111,9 +111,26 @@ def test_the_passport_tells_the_decision_and_its_threshold(make_features):
     passport = result.model.passport
     assert passport["positive"] == "ai"
     unseen = result.predictions.table.query("set != 'validation'")
-    assert ((unseen["prob_ai"] > passport["threshold"]) == (unseen["predicted"] == "ai")).all()
+    assert ((unseen["prob_ai"] > passport["thresholds"]["ai"]) == (unseen["predicted"] == "ai")).all()
     assert passport["data"]["counts"]["train"] == {"ai": 25, "real": 25}
     assert passport["cv"]["mean"] == pytest.approx(np.mean(passport["cv"]["scores"]))
+
+
+def test_probabilities_of_a_rare_class_mean_what_they_say_though_its_decisions_are_balanced(make_features, monkeypatch):
+    features = make_features(n=400, shift=1.5)
+    kept = np.r_[np.arange(0, 400, 12), np.arange(400, 800)]
+    features = replace(features, X=features.X[kept], rows=features.rows.iloc[kept].reset_index(drop=True))
+    balanced = _with(models.MODELS["logreg"].first, {"class_weight": "balanced"})
+    monkeypatch.setitem(models.MODELS, "logreg", replace(models.MODELS["logreg"], first=balanced))
+    result = tuned(features, "logreg", trials=0, scoring="balanced_accuracy")
+    table = result.predictions.table
+    seen = table[table["set"] == "validation"]
+    share = (seen["label"] == "ai").mean()
+    assert seen["prob_ai"].mean() == pytest.approx(share, abs=0.005)
+    assert result.model.passport["thresholds"]["ai"] < 0.2
+    called = seen["predicted"] == "ai"
+    assert called.mean() > 1.5 * share
+    assert (called == (seen["prob_ai"] >= result.model.passport["thresholds"]["ai"])).all()
 
 
 def test_same_seed_same_numbers_and_another_seed_others(make_features):

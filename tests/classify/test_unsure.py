@@ -81,7 +81,7 @@ def test_a_rule_that_cannot_be_proven_answers_nothing_and_says_how_many_images_i
     bad = prove(*ladder(400, wrong=range(0, 400, 10)))
     assert bad.needed is None
     assert "at that rate no number of images would show it" in bad.sentence("svm")
-    assert (few.answers(np.array([[1.0, 0.0]]), ["ai", "real"]) == "unsure").all()
+    assert (few.answers(np.array([[1.0, 0.0]]), ["ai"], ["ai", "real"]) == "unsure").all()
 
 
 def test_a_target_or_confidence_that_is_none_is_refused():
@@ -101,7 +101,8 @@ def test_a_rule_answers_with_a_class_or_unsure(classes):
     tops = rule.least + np.array([0, 1e-9, 0.01, -1e-9])
     p = np.repeat(((1 - tops) / (len(classes) - 1))[:, None], len(classes), axis=1)
     p[[0, 1, 2, 3], [0, 1, len(classes) - 1, 0]] = tops
-    assert rule.answers(p, classes).tolist() == [classes[0], classes[1], classes[-1], "unsure"]
+    decided = np.array(classes)[p.argmax(axis=1)]
+    assert rule.answers(p, decided, classes).tolist() == [classes[0], classes[1], classes[-1], "unsure"]
 
 
 def test_a_rule_comes_back_from_json():
@@ -129,7 +130,7 @@ def test_a_class_called_unsure_is_refused():
     with pytest.raises(DataError, match="another name"):
         fit(said(*ladder(100), classes=("sure", "unsure")))
     with pytest.raises(DataError, match="another name"):
-        prove(*ladder(100)).answers(np.array([[0.5, 0.5]]), ["sure", "unsure"])
+        prove(*ladder(100)).answers(np.array([[0.5, 0.5]]), ["sure"], ["sure", "unsure"])
 
 
 def world(kind, rng, n):
