@@ -8,6 +8,7 @@ from classify import persist
 from classify.ensemble import combine, plan_ensemble
 from classify.plan import plan
 from classify.predict import predict_set
+from classify.reliability import sureness
 from classify.results import find_members, is_kept, keep, read_predictions, replaced
 from classify.tuning import tune
 from classify.unsure import Rule, fit
@@ -42,7 +43,8 @@ def test_a_model_is_kept_with_the_rule_by_which_it_answers_unsure(make_features,
     assert rule == fit(tuned.predictions)
     assert rule.least is not None
     table = predict_set(model, features)
-    answered = (table[[f"prob_{label}" for label in model.classes]].max(axis=1) >= rule.least) & ~table["unlike"]
+    probabilities = table[[f"prob_{label}" for label in model.classes]].to_numpy()
+    answered = (sureness(probabilities, table["label"], model.classes) >= rule.least) & ~table["unlike"]
     assert (table["answer"] == table["label"].where(answered, "unsure")).all()
 
 
