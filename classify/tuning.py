@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import optuna
-from optuna.storages import BaseStorage, JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from classify.calibration import Calibration
 from classify.errors import ModelError
 from classify.inputs import read_inputs
+from classify.journal import open_journal
 from classify.metrics import fold_scores, positive_class
 from classify.novelty import fit_novelty, novelty_counts
 from classify.plan import Plan, images_digest, versions
@@ -24,10 +24,10 @@ from classify.race import FINALISTS, ROUNDS, STEP, behind, neighbours, part_of
 from classify.selection import Validation, fold_facts
 from classify.trained import TrainedModel, predictions_table
 from classify.validation import CrossValidation, Folded
-from featex.disk import cannot_write
 from featex.errors import FeatexError
 from featex.progress import Progress
 
+FAILED = "failed"  # of a trial whose setting failed: why
 SCORES = "scores"  # of a trial's folds, kept with it: a later one is compared with the best fold by fold
 
 
@@ -120,7 +120,7 @@ def _search(
 
     Trials are judged by `first`; where that fits a part of the rows alone, the best of them go on to all.
     """
-    study = _study(job, storage)
+    study = _study(job, storage, progress)
     before = sum(trial.duration.total_seconds() for trial in _complete(study))
     with progress.task(f"tune {job.spec.name}", job.trials, "trial") as tick:
         best = _optimise(study, job, first, timeout, started, tick, progress)
@@ -158,13 +158,13 @@ def _finalists(trials: Sequence[FrozenTrial]) -> list[dict]:
     return settings[:FINALISTS]
 
 
-def _study(job: Plan, storage: str | Path | None) -> optuna.Study:
+def _study(job: Plan, storage: str | Path | None, progress: Progress) -> optuna.Study:
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # `progress` says what a user needs
     try:
         return optuna.create_study(
             study_name=f"{job.name}-{job.digest[:12]}",
-            storage=_backend(storage),
+            storage=_backend(storage, progress),
             direction="maximize",
             load_if_exists=True,
         )
@@ -179,15 +179,10 @@ def _study(job: Plan, storage: str | Path | None) -> optuna.Study:
         optuna.logging.set_verbosity(verbosity)
 
 
-def _backend(storage: str | Path | None) -> BaseStorage | str | None:
+def _backend(storage: str | Path | None, progress: Progress) -> BaseStorage | str | None:
     if storage is None or "://" in str(storage):
         return storage
-    path = Path(storage)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return JournalStorage(JournalFileBackend(str(path)))
-    except OSError as error:
-        raise cannot_write(path, error) from error
+    return open_journal(Path(storage), progress)
 
 
 def _optimise(
@@ -203,7 +198,9 @@ def _optimise(
     n_features = job.n_features
     first = job.spec.first(n_features)
     best = None
-    before = len(_complete(study))
+    before = len(_ended(study))
+    if not _complete(study) and before >= job.trials:
+        before = 0  # all have failed; perhaps they do no longer
     tick(min(before, job.trials))
     for number in range(before, job.trials):
         if timeout is not None and number and time.monotonic() - started > timeout:
@@ -212,13 +209,15 @@ def _optimise(
         if number < len(first) and not study.get_trials(deepcopy=False, states=[TrialState.WAITING]):
             study.enqueue_trial(first[number])
         # A seed for each trial, so that a study that was stopped goes on as it would have.
-        study.sampler = optuna.samplers.TPESampler(seed=job.seed + number)
+        # Trials that a killed session left running must not count.
+        study.sampler = optuna.samplers.TPESampler(seed=job.seed + number, constant_liar=False)
         trial = study.ask()
         leader = study.best_trial if _complete(study) else None
         scores = leader.user_attrs.get(SCORES, ()) if leader else ()
         try:
             folded = validation.run(job.spec.suggest(trial, n_features), progress, scores)
         except ModelError as error:  # such as a loss that is no number: a setting that fails is one to keep away from
+            trial.set_user_attr(FAILED, str(error))
             study.tell(trial, state=TrialState.FAIL)
             if number == job.trials - 1 and not _complete(study):
                 raise
@@ -238,6 +237,12 @@ def _optimise(
 
 def _complete(study: optuna.Study) -> list[FrozenTrial]:
     return study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
+
+
+def _ended(study: optuna.Study) -> list[FrozenTrial]:
+    """Return the trials that count: those with a score, and those whose setting failed."""
+    failed = study.get_trials(deepcopy=False, states=[TrialState.FAIL])
+    return [*_complete(study), *(trial for trial in failed if FAILED in trial.user_attrs)]
 
 
 def _passport(

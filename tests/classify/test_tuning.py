@@ -13,7 +13,7 @@ from classify.persist import load
 from classify.plan import plan
 from classify.predictions import Predictions
 from classify.results import keep
-from classify.tuning import tune
+from classify.tuning import _complete, _study, tune
 from classify.validation import CrossValidation
 from featex.errors import InputError
 from featex.progress import Progress
@@ -171,6 +171,41 @@ def test_a_kill_in_the_middle_of_a_trial_loses_that_trial_alone(make_features, t
         tuned(features, trials=4, storage=tmp_path / "j")
     monkeypatch.setattr(CrossValidation, "run", original)
     assert tuned(features, trials=4, storage=tmp_path / "j").model.passport["trials"] == 4
+
+
+@pytest.mark.parametrize("failing", [(), (3, 11)])
+def test_a_study_that_was_killed_in_a_trial_has_the_same_trials_as_an_unbroken_one(
+    make_features, tmp_path, monkeypatch, failing
+):
+    """Trial 12 is killed as it runs, which leaves it running in the journal; from trial 10 on earlier ones count."""
+    features, original = make_features(shift=0.8), CrossValidation.run
+
+    def session(journal, killed=None):
+        runs = iter(range(begun[journal.name], 99))
+
+        def run(self, params, progress, *rest):
+            number = next(runs)
+            if number == killed:
+                raise KeyboardInterrupt
+            begun[journal.name] += 1
+            if number in failing:
+                raise ModelError("the loss is no number")
+            return original(self, params, progress, *rest)
+
+        monkeypatch.setattr(CrossValidation, "run", run)
+        return tuned(features, trials=15, storage=journal)
+
+    begun = {"whole": 0, "killed": 0}
+    whole = session(tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        session(tmp_path / "killed", killed=12)
+    resumed = session(tmp_path / "killed")
+    trials = [
+        [(trial.params, trial.value) for trial in _complete(_study(plan("svm", features, n_folds=3), path, Progress()))]
+        for path in (tmp_path / "whole", tmp_path / "killed")
+    ]
+    assert trials[0] == trials[1]
+    assert resumed.predictions.table.equals(whole.predictions.table)
 
 
 def test_a_setting_that_fails_is_passed_over_and_all_failing_is_an_error(make_features, monkeypatch):
