@@ -44,7 +44,9 @@ def numbers(text: str) -> Markup:
     return Markup(_NUMBERS.sub(r'<span class="number">\g<0></span>', str(escape(text))))
 
 
-_NUMBERS = re.compile(r"-?\d[\d.± ]*(%|points)( \([-\d.–to ]+\))?|\bp (=|&lt;) \d[\d.]*\d")
+_NUMBERS = re.compile(
+    r"-?\d[\d.± ]{0,30}(%|points)( \([-\d.–to ]{1,40}\))?|\bp (=|&lt;) \d[\d.]{0,20}\d"
+)  # bounded, because a name of many digits would be tried from each of them
 
 
 def figure(file: str, caption: str, data: bytes) -> dict:

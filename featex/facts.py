@@ -7,10 +7,11 @@ are JPEG files gives its answer away. So the facts are kept beside the features,
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import lru_cache
 from io import BytesIO
+from itertools import islice
 
 import numpy as np
 from PIL import ExifTags, Image, ImageCms
@@ -52,6 +53,9 @@ prompt         what a generator wrote of its prompt, the first 300 characters
 # Keys of text chunks that generators write: Stable Diffusion web UI, ComfyUI, InvokeAI (three versions), NovelAI.
 PROMPT_KEYS = ("parameters", "prompt", "invokeai_metadata", "sd-metadata", "Dream", "Description")
 _PROMPT_LENGTH = 300
+# A file of a kilobyte may unpack to a megabyte of text: what is looked at of it is cut before any pattern or parser.
+_MOST_TEXT, _MOST_JSON, _MOST_NAMES, _MOST_CHUNKS = 10_000, 1_000_000, 100, 10_000
+_BEHIND_PROMPT = re.compile(r"\s(?:Negative prompt:|Steps: \d)")  # one blank: a run of them would be tried from each
 _METADATA = ("comment", "xmp", "photoshop", "adobe", "jfif", "dpi", "gamma", "srgb", "chromaticity", "loop", "mp")
 _SAMPLINGS = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
 _EXIF_IFD, _USER_COMMENT = 0x8769, 0x9286
@@ -80,11 +84,15 @@ def file_facts(data: bytes) -> dict:
             "height": image.height,
             **_jpeg_facts(image),
             "progressive": bool(image.info.get("progressive") or image.info.get("interlace")),
-            "metadata": ",".join(sorted({*keys, *_png_texts(data)})),
-            "exif": ",".join(sorted(ExifTags.TAGS.get(tag, f"0x{tag:04x}") for tag in exif)),
+            "metadata": _names({*keys, *islice(_png_texts(data), _MOST_CHUNKS)}),
+            "exif": _names(ExifTags.TAGS.get(tag, f"0x{tag:04x}") for tag in exif),
             "profile": _profile_name(image.info.get("icc_profile")),
             "prompt": _prompt(image.info, exif),
         }
+
+
+def _names(names: Iterable[str]) -> str:
+    return ",".join(sorted(names)[:_MOST_NAMES])
 
 
 def _jpeg_facts(image: Image.Image) -> dict:
@@ -138,7 +146,8 @@ def _profile_name(profile: bytes | None) -> str:
     if not profile:
         return ""
     with suppress(ImageCms.PyCMSError, OSError):
-        return ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(BytesIO(profile))).strip() or "unnamed"
+        name = ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(BytesIO(profile))).strip()
+        return name[:_PROMPT_LENGTH] or "unnamed"
     return "broken"
 
 
@@ -147,10 +156,10 @@ def _prompt(info: dict, exif: Image.Exif | dict) -> str:
     if not said and _EXIF_IFD in exif:
         with suppress(Exception):
             said = _user_comment(exif.get_ifd(_EXIF_IFD).get(_USER_COMMENT, b""))
-    if said.startswith(("{", "[")):
-        with suppress(ValueError):
-            said = " ".join(_spoken(json.loads(said)))
-    said = re.split(r"\s+Negative prompt:|\s+Steps: \d", said)[0]
+    if said.startswith(("{", "[")) and len(said) <= _MOST_JSON:
+        with suppress(ValueError, RecursionError):
+            said = " ".join(islice(_spoken(json.loads(said)), _MOST_NAMES))
+    said = _BEHIND_PROMPT.split(said[:_MOST_TEXT], maxsplit=1)[0]
     return " ".join(said.split())[:_PROMPT_LENGTH]
 
 
@@ -158,15 +167,19 @@ def _user_comment(value: bytes | str) -> str:
     """Return the text of an EXIF UserComment: eight bytes that name its encoding, then the text (Exif 2.32, 4.6.5)."""
     if isinstance(value, str):
         return value
+    value = value[: 8 + 4 * _MOST_TEXT]
     encoding = {b"UNICODE\0": "utf-16-be", b"ASCII\0\0\0": "ascii"}.get(value[:8])
     return value[8:].decode(encoding, errors="replace").strip("\0") if encoding else ""
 
 
 def _spoken(value) -> Iterator[str]:
     """Yield the texts for people in a generator's JSON, such as the nodes of ComfyUI."""
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, inner in items:
-        if isinstance(inner, str) and key in ("text", "prompt", "positive_prompt"):
-            yield inner
-        elif isinstance(inner, dict | list):
-            yield from _spoken(inner)
+    waiting = [("", value)]
+    while waiting:  # not by recursion: a generator inside a generator costs its depth for every text
+        key, value = waiting.pop()
+        if isinstance(value, str) and key in ("text", "prompt", "positive_prompt"):
+            yield value
+        elif isinstance(value, dict):
+            waiting += reversed(value.items())
+        elif isinstance(value, list):
+            waiting += [("", inner) for inner in reversed(value)]

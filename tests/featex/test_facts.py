@@ -1,5 +1,8 @@
 import json
+import struct
+import time
 from io import BytesIO
+from zlib import compress
 
 import numpy as np
 import pytest
@@ -106,6 +109,46 @@ def test_a_prompt_in_an_exif_user_comment_is_read():
     exif = Image.Exif()
     exif.get_ifd(0x8769)[0x9286] = b"UNICODE\0" + "a red fox\nSteps: 20".encode("utf-16-be")
     assert file_facts(saved(exif=exif))["prompt"] == "a red fox"
+
+
+def packed_text(key, text):
+    """A PNG that is small on disk and holds a long text."""
+    whole = saved("PNG")
+    return whole[:33] + chunk(b"zTXt", key + b"\0\0" + compress(text, 9)) + whole[33:]
+
+
+def with_comment(text):
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x9286] = b"ASCII\0\0\0" + text
+    return saved(exif=exif.tobytes())
+
+
+HOSTILE = {
+    "blanks": lambda: packed_text(b"parameters", b" " * 1_000_000),
+    "steps": lambda: packed_text(b"parameters", b" Steps:" * 140_000),
+    "open brackets": lambda: packed_text(b"prompt", b"[" * 900_000),
+    "deep JSON": lambda: packed_text(b"prompt", b'{"a":' * 900 + b'{"text":"x"}' + b"}" * 900),
+    "long number": lambda: packed_text(b"prompt", b"[" + b"1" * 900_000 + b"]"),
+    "comment of blanks": lambda: with_comment(b"a" + b" \n" * 30_000 + b"b"),
+    "many texts": lambda: (
+        saved("PNG")[:33] + b"".join(chunk(b"tEXt", b"%d\0v" % i) for i in range(20_000)) + saved("PNG")[33:]
+    ),
+    "many tags": lambda: saved(exif=b"Exif\0\0" + many_tags(5_000)),
+}
+
+
+def many_tags(n):
+    tags = b"".join(struct.pack("<HHII", 1000 + i, 4, 1, 1) for i in range(n))
+    return b"II*\0\x08\0\0\0" + struct.pack("<H", n) + tags + bytes(4)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_text_takes_no_time_and_little_room(name):
+    data = HOSTILE[name]()
+    started = time.perf_counter()
+    facts = file_facts(data)
+    assert time.perf_counter() - started < 2
+    assert all(len(value) < 10_000 for value in facts.values() if isinstance(value, str))
 
 
 def test_a_broken_exif_block_costs_nothing():

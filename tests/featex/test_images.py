@@ -2,6 +2,7 @@ import random
 import struct
 import subprocess
 import sys
+import time
 from io import BytesIO
 
 import numpy as np
@@ -323,6 +324,17 @@ def test_hostile_bytes_raise_nothing_but_image_error(name):
         assert 0 < len(reason) < 300
         assert "\n" not in reason
     assert refused
+
+
+def test_a_jpeg_of_thousands_of_scans_is_refused_at_once_and_a_usual_one_is_not():
+    usual = encoded(Image.new("L", (1500, 1500)), "JPEG", progressive=True)
+    last = usual[usual.rindex(b"\xff\xda") : -2]
+    started = time.perf_counter()
+    with pytest.raises(ImageError, match=r"^a JPEG of 3,00\d scans"):
+        decode(usual[:-2] + last * 3000 + b"\xff\xd9")
+    assert time.perf_counter() - started < 2
+    assert decode(usual + b"\xff\xda" * 3000).shape == (1500, 1500, 3)
+    assert decode(usual[:2] + b"\xff\xfe\x03\xea" + b"\xff\xda" * 500 + usual[2:]).shape == (1500, 1500, 3)
 
 
 def test_decoding_needs_no_torch():
