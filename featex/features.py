@@ -181,7 +181,8 @@ def verify(directory: Path) -> Iterator[str]:
     """Yield what is wrong below `directory`, a sentence each: parts that changed, rows without a vector, and so on."""
     for extractor_dir in sorted({path.parent for path in Path(directory).glob("*/extractor.json")}):
         try:
-            cache = FeatureCache(extractor_dir / "vectors", read_json(extractor_dir / "extractor.json")["n_features"])
+            n_features = read_json(extractor_dir / "extractor.json")["n_features"]
+            cache = FeatureCache(extractor_dir / "vectors", n_features, skip_damaged=True)
         except (StoreError, KeyError) as error:
             yield f"{extractor_dir}: {error}"
             continue

@@ -1,3 +1,5 @@
+import hashlib
+
 import numpy as np
 import pytest
 from safetensors.numpy import save
@@ -104,6 +106,41 @@ def test_a_flipped_bit_is_found(cache, tmp_path):
     data[-1] ^= 1
     part.write_bytes(data)
     assert "not those that were written" in FeatureCache(tmp_path / "vectors", 4).verify()[0]
+
+
+def test_vectors_of_a_changed_part_are_refused_by_its_name_and_those_of_others_are_read(cache, tmp_path):
+    part = next((tmp_path / "vectors").iterdir())
+    cache.add([64 * "f"], X[:1])
+    cache.flush()
+    data = bytearray(part.read_bytes())
+    data[200] ^= 1  # in the middle of the vectors
+    part.write_bytes(data)
+    again = FeatureCache(tmp_path / "vectors", 4)
+    assert np.array_equal(again.get([64 * "f"]), X[:1])
+    with pytest.raises(StoreError, match=rf"{part.name} is damaged .* delete it"):
+        again.get(KEYS)
+
+
+def test_a_part_is_hashed_once(cache, tmp_path, monkeypatch):
+    hashed = []
+    digest = hashlib.file_digest
+    monkeypatch.setattr("hashlib.file_digest", lambda *args: hashed.append(args) or digest(*args))
+    again = FeatureCache(tmp_path / "vectors", 4)
+    again.get(KEYS)
+    again.get(KEYS[:1])
+    assert len(hashed) == 1
+
+
+def test_verify_goes_on_behind_parts_that_cannot_be_opened(cache, tmp_path):
+    for number in range(3):
+        cache.add([64 * f"{number:x}"], X[:1])
+        cache.flush()
+    parts = sorted((tmp_path / "vectors").iterdir())
+    parts[0].write_bytes(parts[0].read_bytes()[:-7])
+    parts[1].write_bytes(b"")
+    parts[3].write_bytes(parts[3].read_bytes()[:-1] + b"!")
+    problems = FeatureCache(tmp_path / "vectors", 4, skip_damaged=True).verify()
+    assert [any(part.name in problem for problem in problems) for part in parts] == [True, True, False, True]
 
 
 def test_a_cut_part_is_refused_by_name(cache, tmp_path):
