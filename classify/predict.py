@@ -12,7 +12,7 @@ from classify.inputs import read_inputs, read_pixels
 from classify.shortcuts import fact_matrix
 from classify.trained import TrainedModel
 from classify.unsure import UNSURE, Rule
-from featex.dataset import find_images
+from featex.dataset import image_files
 from featex.errors import ImageError, InputError, WeightsError
 from featex.facts import file_facts
 from featex.features import Features
@@ -110,8 +110,7 @@ def _files(paths: Sequence[str | Path]) -> list[Path]:
         raise InputError("an empty path was given; name an image, a folder or a feature set")
     for path in map(Path, dict.fromkeys(paths)):
         if path.is_dir():
-            dataset = find_images(path)
-            files += [path / name for name in dataset.table["path"]]
+            files += image_files(path)
         elif path.exists():
             files.append(path)
         else:

@@ -78,11 +78,15 @@ def partition(rows: pd.DataFrame) -> Partition:
         test, kept = _without_small_classes(test, train, rows["label"].to_numpy(dtype=str), units)
         train &= ~test
         n, of = test.sum(), (train | test).sum()
-        held_out = f"{n:,} of {of:,} images are held out by a hash of their content (adding images moves none)"
-        notes.append(f"There is no test set, so {held_out}." if n else f"None of so few images ({of}) can be held out.")
+        notes.append(
+            f"There is no test set, so a hash of their content holds out {n:,} of {of:,} images as the set test "
+            "(adding images moves none)."
+            if n
+            else f"None of so few images ({of}) can be held out."
+        )
         notes += [
-            f"The hash would have held out {taken:,} of the {of:,} images of class {label!r}: they all train, and the "
-            "held-out set has none of them."
+            f"The hash would have held out {taken:,} of {count(of, 'image')} of class {label!r}: they all train, and "
+            "the held-out set has none of them."
             for label, (taken, of) in kept.items()
             if n
         ]

@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from featex.cache import content_key
 from featex.cores import n_cores, one_core_each
-from featex.dataset import find_images
+from featex.dataset import image_files
 from featex.embedding import embed, open_cache
 from featex.errors import ImageError, InputError
 from featex.extractor import Extractor
@@ -143,9 +143,9 @@ def bench(
         If there are no images, or none that can be used.
     """
     progress = progress or Progress()
-    dataset = find_images(root)
-    chosen = np.random.default_rng(0).permutation(len(dataset.table))[:n_images]
-    paths = [dataset.root / path for path in dataset.table["path"].to_numpy()[np.sort(chosen)]]
+    files = image_files(root)
+    chosen = np.random.default_rng(0).permutation(len(files))[:n_images]
+    paths = [files[number] for number in np.sort(chosen)]
     extractor = Extractor(**extractor_options, progress=progress)
     extractor.build()
     cores = n_cores()

@@ -62,6 +62,13 @@ def cli() -> None:
 @click.option("--copies", type=click.IntRange(0), help="Varied copies (resized, blurred, JPEG) of a training image.")
 @FEATURES
 @click.option("--name", show_default="the folder's name", help="What to call the set.")
+@click.option(
+    "--layout",
+    metavar="LEVEL/LEVEL/...",
+    show_default="known by the folders' names",
+    help="What each level of folders is: set, class, source, set_class (as in train_real), * (nothing) or ** (any "
+    "number of folders, kept as the source). Examples: class, set/class, set/source/class, class/set.",
+)
 @click.option("--labels", type=click.Path(), help="A CSV that names the images, instead of folders that do.")
 @click.option("--path-column", show_default="file_name, path, file, ...", help="Column of the CSV that holds paths.")
 @click.option("--label-column", show_default="label, class, target", help="Column of the CSV that holds labels.")
@@ -87,7 +94,8 @@ def extract(directory: str, out: str, classes: tuple[str, ...], recipe: str, cop
     """Extract the features of all images in DIR.
 
     DIR holds CLASS/... folders, or SET/CLASS/... folders (train, val, test; any other name is a custom test set), or
-    images alone, or a metadata.csv that names them.
+    images alone, or a metadata.csv that names them. Where its folders can be read in two ways, the command stops and
+    shows both; --layout chooses.
     """
     from featex.dataset import parse_class
     from featex.extraction import extract

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from featex.errors import InputError
-from featex.folders import SPLIT_NAMES, count, from_folders
+from featex.folders import count, from_folders, walk
 from featex.formats import cannot_read, suffix_of
+from featex.meanings import SPLIT_NAMES, plain
 from featex.tables import from_table, own_table
 
 _COLUMNS = ["path", "label", "split", "source", "group"]
@@ -25,8 +26,8 @@ class Dataset:
     ----------
     root : Path
         The folder, absolute.
-    layout : str
-        What was found, in one line for the user.
+    sentence : str
+        Its sets, classes and sources with their counts of images, in one line for the user.
     table : DataFrame
         Sorted by path: ``path`` (POSIX, relative to `root`), ``label``, ``split`` ("train", "val", "test", or the name
         of a custom set), ``source`` (the folder it came from) and ``group`` (images that belong together), all str
@@ -35,7 +36,7 @@ class Dataset:
     """
 
     root: Path
-    layout: str
+    sentence: str
     table: pd.DataFrame
 
 
@@ -49,13 +50,16 @@ def find_images(
     group_column: str | None = None,
     group_rows: int | None = None,
     classes: Sequence[tuple[str, str]] = (),
+    layout: str | None = None,
 ) -> Dataset:
     """Return the images below `root` with what its folders, or a table, say of them.
 
     Folders are read as ``<set>/<class>/...`` where one at the top is named like train, val or test (any other is then
     a custom set), as ``<class>/<set>/`` where that names every folder, else as ``<class>/...``, or as unlabelled images
-    where there are no folders. A lone folder around all the others is stepped into. A table is used where `labels`
-    names one or `root` holds a ``metadata.csv`` with a column ``file_name`` and labels.
+    where there are no folders. Names that stand for real and generated images (``0_real``, ``ai``) are classes at any
+    level. A lone folder around all the others is stepped into. Where two readings are possible, the error shows both.
+    A table is used where `labels` names one or `root` holds a ``metadata.csv`` with a column ``file_name`` and labels.
+    Labels that differ only in upper and lower case, or in how an accent is written, are one class.
 
     Parameters
     ----------
@@ -69,6 +73,8 @@ def find_images(
         Every so many successive rows of the table are one group.
     classes : sequence of (name, pattern)
         Renames each label to the name whose pattern (as in `fnmatch.fnmatchcase`) is the first to match it.
+    layout : str, optional
+        What each level of folders says, such as "set/source/class"; see `featex.readings.by_layout`.
 
     Raises
     ------
@@ -87,11 +93,25 @@ def find_images(
     elif group_rows is not None or any(options.values()):
         raise InputError(f"columns and group_rows are those of a table, and {str(root)!r} has none; name it as labels")
     else:
-        table, notes = from_folders(folder, home)
-    table["label"] = table["label"].map({label: _class(label, classes) for label in table["label"].unique()})
+        table, notes = from_folders(folder, layout)
+    table["label"] = table["label"].map({label: _class(plain(label), classes) for label in table["label"].unique()})
+    notes += _one_spelling(table)
     table = _one_row_a_path(table).sort_values("path", ignore_index=True)
     table = table.astype(dict.fromkeys(_COLUMNS, "str") | {"size": "int64", "mtime_ns": "int64"})
-    return Dataset(home, _layout(table, labels, notes), table)
+    return Dataset(home, _sentence(table, labels, notes), table)
+
+
+def image_files(root: str | os.PathLike) -> list[Path]:
+    """Return all images below a folder, whatever its folders say of them, sorted by path.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be read, or holds no images.
+    """
+    folder = Path(root)
+    files, _ = walk(folder)
+    return [folder / path for path in sorted(path for path, *_ in files)]
 
 
 def parse_class(text: str) -> tuple[str, str]:
@@ -121,25 +141,51 @@ def _one_row_a_path(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _layout(table: pd.DataFrame, labels: str | os.PathLike | None, notes: list[str]) -> str:
-    splits, names = ({*table[column].unique()} - {""} for column in ("split", "label"))
-    names = sorted(names)
+def _one_spelling(table: pd.DataFrame) -> list[str]:
+    """Give labels that differ in upper and lower case alone the most frequent spelling; return a note for each.
+
+    Single letters are classes of their own where one set has both.
+    """
+    notes, counts = [], table["label"].value_counts()
+    alike: dict[str, list[str]] = {}
+    for label in sorted(counts.index, key=lambda label: (-counts[label], label)):
+        alike.setdefault(label.casefold(), []).append(label)
+    for first, *others in alike.values():
+        apart = table.loc[table["label"].isin([first, *others])].groupby("split")["label"].nunique()
+        if others and not (len(first) == 1 and (apart > 1).any()):
+            table["label"] = table["label"].replace(dict.fromkeys(others, first))
+            notes.append(f"{' and '.join(others)} read as class {first}")
+    return notes
+
+
+def _sentence(table: pd.DataFrame, labels: str | os.PathLike | None, notes: list[str]) -> str:
+    splits, names, sources = (table[column].value_counts() for column in ("split", "label", "source"))
     known = [split for split in SPLIT_NAMES if split in splits]
-    custom = sorted(splits - set(known))
-    sets = [", ".join(known)] if known else []
+    custom = sorted(set(splits.index) - {*known, ""})
+    classes = sorted(set(names.index) - {""})
+    parts = [count(len(table), "image")]
+    sets = [f"sets {_listed(known, splits)}"] if known else []
     if custom:
-        sets.append(f"custom set{'s'[: len(custom) > 1]} {', '.join(custom)}")
-    shown = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+        sets.append(f"custom set{'s'[: len(custom) > 1]} {_listed(custom, splits)}")
+    parts.append(" + ".join(sets) or "no sets")
+    parts.append(f"classes {_listed(classes, names)}" if classes else "no labels")
+    shared = sorted(set(sources.index) - {""})
+    if len(shared) > 1 and table.groupby("source")["label"].nunique().max() > 1:
+        parts.append(f"sources {_listed(shared, sources, 6)}")
     counts = {
-        "without a label": (table["label"] == "").sum() if names else 0,
-        "in no set": (table["split"] == "").sum() if splits else 0,
+        "without a label": names.get("", 0) if classes else 0,
+        "in no set": splits.get("", 0) if known or custom else 0,
         "missing": table["size"].isin([-1, -3, -4]).sum(),
         "with a name that is not UTF-8": (table["size"] == -2).sum(),
     }
-    parts = [" + ".join(sets) or "no sets", f"classes {shown}" if names else "no labels", count(len(table), "image")]
-    parts += [f"{count:,} {what}" for what, count in counts.items() if count]
+    parts += [f"{number:,} {what}" for what, number in counts.items() if number]
     parts += [f"{images} cannot be read" for images in by_kind(table, table["path"].map(_cannot_read))] + notes
     return (f"{Path(labels).name}: " if labels is not None else "") + "; ".join(parts)
+
+
+def _listed(names: Sequence[str], counts: pd.Series, most: int = 12) -> str:
+    shown = ", ".join(f"{name} ({counts[name]:,})" for name in names[:most])
+    return shown + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 
 def _cannot_read(path: str) -> bool:

@@ -112,7 +112,7 @@ def extract(
     progress = progress or Progress()
     started = time.monotonic()
     dataset = find_images(root, **dataset_options)
-    progress.say(f"{root}: {dataset.layout}")
+    progress.say(f"{root}: {dataset.sentence}")
     extractor = extractor_for(views, backbone, weights, device, batch_size, progress)
     stored = StoredSet(Path(out) / extractor.name / "sets" / f"{_set_name(name, dataset.root)}{SUFFIX}")
     cache = open_cache(extractor, out)

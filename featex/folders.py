@@ -1,10 +1,8 @@
 """What folders say of the images in them: the set, the class, the source."""
 
 import os
-import re
 import stat
 from collections import Counter
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -12,41 +10,9 @@ import pandas as pd
 
 from featex.errors import InputError
 from featex.formats import is_image, suffix_of
+from featex.meanings import left_out
+from featex.readings import read
 
-SPLIT_NAMES = {
-    "train": ("train", "training"),
-    "val": ("val", "valid", "validation", "dev"),
-    "test": ("test", "testing", "eval", "evaluation", "heldout", "held-out", "held_out", "holdout"),
-}
-SYSTEM_NAMES = frozenset(
-    [
-        "@eadir",
-        "@recently-snapshot",
-        "@recycle",
-        "@sharebin",
-        "@tmp",
-        "#recycle",
-        "#snapshot",
-        "$recycle.bin",
-        "recycled",
-        "recycler",
-        "lost+found",
-        "lost.dir",
-        "__macosx",
-        "__pycache__",
-        "desktop.ini",
-        "ehthumbs.db",
-        "picasa.ini",
-        "thumbs.db",
-        "thumbs.db:encryptable",
-        "network_trash_folder",
-        "$extend",
-        "found.000",
-    ]
-) | {"system volume information", "network trash folder", "temporary items", "icon\r"}
-"""Names, in small letters, of what systems and network drives put beside images: thumbnails, bins, indices."""
-SYSTEM_PREFIXES = ("__macosx", "@eadir", "~$")
-_SPLITS = {spelling: split for split, spellings in SPLIT_NAMES.items() for spelling in spellings}
 NO_FILE = {
     -1: "no such file",
     -2: "its name is not UTF-8, and no table can hold it; rename it",
@@ -56,14 +22,12 @@ NO_FILE = {
 """Why a file that is listed has no size, by the number that stands for its size and for its time."""
 
 
-def from_folders(folder: Path, home: Path) -> tuple[pd.DataFrame, list[str]]:
-    files, others = _walk(str(home))
-    if not files:
-        instead = f"; it holds {_counted(others)}" if others else ""
-        raise InputError(f"{str(folder)!r} holds no images (looked for .jpg, .png and all other usual kinds){instead}")
+def from_folders(folder: Path, layout: str | None) -> tuple[pd.DataFrame, list[str]]:
+    files, others = walk(folder)
     table = pd.DataFrame(files, columns=["path", "size", "mtime_ns", "folder"])
     numbers, folders = pd.factorize(table.pop("folder"))  # a hundred thousand images lie in few folders
-    places = np.array(_places([name.split("/") if name else [] for name in folders], folder), dtype=object)
+    parts = [tuple(name.split("/")) if name else () for name in folders]
+    places = np.array(read(parts, np.bincount(numbers).tolist(), str(folder), layout), dtype=object)
     table[["label", "split", "source"]] = places[numbers]
     table["group"] = ""
     return table, [f"{_counted(others)} ignored"] if others else []
@@ -76,8 +40,9 @@ def _counted(others: Counter) -> str:
     return f"{count(others.total(), 'other file')} ({', '.join(kinds)}{f', {rest:,} more' if rest else ''})"
 
 
-def _walk(root: str) -> tuple[list[tuple[str, int, int, str]], Counter]:
-    """Return path, size, time and folder of every image below `root`, and the number of other files by suffix."""
+def walk(top: Path) -> tuple[list[tuple[str, int, int, str]], Counter]:
+    """Return path, size, time and folder of every image below `top`, and the number of other files by suffix."""
+    root = str(top.resolve())
     found, others, waiting = [], Counter(), [("", frozenset())]
     while waiting:
         folder, above = waiting.pop()
@@ -99,12 +64,10 @@ def _walk(root: str) -> tuple[list[tuple[str, int, int, str]], Counter]:
                 found.append((*image_row(path, entry.path), folder))
             else:
                 others[suffix_of(name)] += 1
+    if not found:
+        instead = f"; it holds {_counted(others)}" if others else ""
+        raise InputError(f"{str(top)!r} holds no images (looked for .jpg, .png and all other usual kinds){instead}")
     return found, others
-
-
-def left_out(name: str) -> bool:
-    """Tell whether a file or folder is hidden, in a bin, or made by a system beside the images (thumbnails)."""
-    return name.startswith(".") or name.casefold() in SYSTEM_NAMES or name.casefold().startswith(SYSTEM_PREFIXES)
 
 
 def image_row(path: str, file: str) -> tuple[str, int, int]:
@@ -119,36 +82,6 @@ def image_row(path: str, file: str) -> tuple[str, int, int]:
     except OSError:
         return path, -4, -4
     return (path, facts.st_size, facts.st_mtime_ns) if stat.S_ISREG(facts.st_mode) else (path, -3, -3)
-
-
-@cache
-def split_name(name: str) -> str:
-    """Return "train", "val" or "test" for the usual spellings of a set (`Training`, `test_set`), else ""."""
-    return _SPLITS.get(re.sub(r"[ _-]?(set|data|images)$", "", name.lower()), "")
-
-
-def _places(folders: list[list[str]], root: Path) -> list[tuple[str, str, str]]:
-    """Return label, split and source for the folders that each image lies in."""
-    while True:
-        tops = sorted({parts[0] for parts in folders if parts})
-        if len(tops) != 1 or split_name(tops[0]) or not all(folders) or all(len(parts) == 1 for parts in folders):
-            break
-        root = root / tops[0]
-        folders = [parts[1:] for parts in folders]
-    if any(split_name(top) for top in tops):
-        return [_place_in_set(*parts) for parts in folders]
-    if all(len(parts) == 2 and split_name(parts[1]) for parts in folders):
-        return [(label, split_name(split), label) for label, split in folders]
-    inside = sorted({parts[0] for parts in folders if len(parts) > 2 and split_name(parts[1])})
-    if inside:
-        raise InputError(
-            f"{str(root)!r} holds whole data sets ({', '.join(inside)}); name one: featex extract {root / inside[0]}"
-        )
-    return [(parts[0] if parts else "", "", "/".join(parts)) for parts in folders]
-
-
-def _place_in_set(split: str = "", *inside: str) -> tuple[str, str, str]:
-    return inside[0] if inside else "", split_name(split) or split, "/".join(inside)
 
 
 def count(number: int, noun: str) -> str:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from featex.errors import InputError
-from featex.folders import image_row, left_out, split_name
+from featex.folders import image_row
 from featex.formats import SUFFIXES
+from featex.meanings import left_out, split_name
 
 PATH_COLUMNS = ("file_name", "path", "file", "filename", "image", "id")
 LABEL_COLUMNS = ("label", "class", "target")

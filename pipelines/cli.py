@@ -16,6 +16,7 @@ SCORING = "accuracy, balanced_accuracy, f1_macro, roc_auc or average_precision: 
 def told_by_table(command):
     """Add the options that say which images there are, beside the folder: `featex.dataset.find_images` takes them."""
     options = [
+        click.option("--layout", metavar="LEVEL/LEVEL/...", help="What each level of folders is: see featex extract."),
         click.option(
             "--labels", type=click.Path(), help="A CSV that names the images; for its columns see featex extract."
         ),
@@ -31,7 +32,7 @@ def told_by_table(command):
     return command
 
 
-TABLE = ("labels", "path_column", "label_column", "set_column", "group_column", "group_rows")
+TABLE = ("layout", "labels", "path_column", "label_column", "set_column", "group_column", "group_rows")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})

@@ -145,7 +145,7 @@ def normalise(
     progress = progress or Progress()
     workers = workers or min(16, os.cpu_count() or 1)
     dataset = find_images(source, **dataset_options)
-    progress.say(f"{source}: {dataset.layout}")
+    progress.say(f"{source}: {dataset.sentence}")
     table = dataset.table
     with new_folder(target, source=source) as folder, ThreadPoolExecutor(workers) as pool:
         place = Path(target).resolve()

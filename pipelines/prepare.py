@@ -99,7 +99,7 @@ def prepare(
     report = place.with_name(f"{place.name}-prepared")
     if report.is_relative_to(dataset.root):
         raise InputError(f"{str(report)!r} lies in {str(source)!r}, which is to stay as it is; choose a new name")
-    progress.say(f"{source}: {dataset.layout}")
+    progress.say(f"{source}: {dataset.sentence}")
     table = dataset.table
     with (
         nullcontext() if dry_run else new_folder(target, source=source) as folder,

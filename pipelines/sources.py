@@ -11,7 +11,7 @@ from classify.metrics import positive_class
 from classify.splits import TRAINING, folds, independent_units
 from classify.words import listed, percent
 from featex.errors import unknown
-from featex.folders import split_name
+from featex.meanings import split_name
 
 LEAST = 20
 """Images of a class that a source needs: where half of two times as many are right, the interval is 30 points wide."""

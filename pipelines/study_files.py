@@ -20,7 +20,7 @@ KEYS = {
 }
 DATA_KEYS = {"name": str, "layout": str, "where": str, "sets?": list, "classes?": list}
 OPTION_KEYS = {
-    **dict.fromkeys(("labels?", "path_column?", "label_column?", "set_column?", "group_column?"), str),
+    **dict.fromkeys(("labels?", "layout?", "path_column?", "label_column?", "set_column?", "group_column?"), str),
     **{"group_rows?": int, "classes?": dict},
 }
 SCORE_KEYS = {"model": str, "set": str, "called": str, "value": float, "n?": int}

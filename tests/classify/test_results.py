@@ -68,7 +68,7 @@ def test_a_report_says_first_what_spoils_it(make_features, tmp_path, shelf):
     run(tmp_path, plan("svm", features, trials=1, n_folds=3))
     page = shelf.write_report("toy").read_text()
     assert page.index("UNTRAINED") < page.index("selection score")
-    assert "held out by a hash" in page
+    assert "a hash of their content holds out" in page
 
 
 def test_a_net_that_started_from_random_weights_is_said_first(make_features, tmp_path, shelf):

@@ -80,7 +80,7 @@ def test_a_class_that_the_hash_would_take_whole_is_named_in_a_note():
     parts = partition(many_and(taken))
     assert parts.train[-1] == 60
     assert "'rare'" in parts.notes[1]
-    assert "1 of the 1 image" in parts.notes[1]
+    assert "1 of 1 image" in parts.notes[1]
 
 
 def test_a_group_of_two_classes_trains_where_one_of_them_is_small():

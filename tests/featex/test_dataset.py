@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from featex.dataset import find_images, parse_class
+from featex.dataset import find_images, image_files, parse_class
 from featex.errors import InputError
 
 
@@ -36,7 +36,7 @@ def test_cifake(tmp_path):
         "train/FAKE/a.jpg": ("FAKE", "train", "FAKE", ""),
         "train/REAL/0000 (2).jpg": ("REAL", "train", "REAL", ""),
     }
-    assert found.layout == "train, test; classes FAKE, REAL; 4 images"
+    assert found.sentence == "4 images; sets train (2), test (2); classes FAKE (2), REAL (2)"
 
 
 def test_ai_artbench_styles_become_two_classes_and_stay_as_sources(tmp_path):
@@ -49,7 +49,7 @@ def test_ai_artbench_styles_become_two_classes_and_stay_as_sources(tmp_path):
         "AI_LD_baroque",
     )
     assert facts(found, "label")["Real_AI_SD_LD/test/baroque/1.jpg"] == ("human",)
-    assert found.layout == "train, test; classes ai, human; 6 images"
+    assert found.sentence == "6 images; sets train (3), test (3); classes ai (4), human (2)"
 
 
 def test_kaggle_ai_against_human_pairs(tmp_path):
@@ -64,7 +64,7 @@ def test_kaggle_ai_against_human_pairs(tmp_path):
         "train_data/c.jpg": ("1", "", "train_data", "0"),
         "train_data/d.jpg": ("0", "", "train_data", "0"),
     }
-    assert found.layout == "labels.csv: no sets; classes 0, 1; 4 images"
+    assert found.sentence == "labels.csv: 4 images; no sets; classes 0 (2), 1 (2)"
 
 
 def test_kaggle_ai_generated_against_real_nested_zips(tmp_path):
@@ -119,15 +119,16 @@ def test_custom_sets_may_lack_labels_and_are_named_in_the_layout(tmp_path):
         "train/a/1.jpg": ("a", "train", "a"),
         "wild/b/deep/3.jpg": ("b", "wild", "b/deep"),
     }
-    assert found.layout == (
-        "train, test + custom sets inbox, wild; classes a, b; 5 images; 2 without a label; 1 in no set"
+    assert found.sentence == (
+        "5 images; sets train (1), test (1) + custom sets inbox (1), wild (1); classes a (2), b (1); "
+        "2 without a label; 1 in no set"
     )
 
 
 def test_a_folder_of_images_alone_has_no_labels(tmp_path):
     found = find_images(plant(tmp_path, "1.jpg", "2.jpg"))
     assert facts(found, "label", "split", "source") == {"1.jpg": ("", "", ""), "2.jpg": ("", "", "")}
-    assert found.layout == "no sets; no labels; 2 images"
+    assert found.sentence == "2 images; no sets; no labels"
 
 
 def test_sets_inside_classes_are_sets(tmp_path):
@@ -172,7 +173,7 @@ def test_a_lone_set_or_class_or_one_beside_images_is_not_stepped_into(tmp_path, 
 def test_several_data_sets_are_refused_by_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     plant(tmp_path, "data/b/train/x/1.jpg", "data/a/train/x/2.jpg", "data/a/test/x/3.jpg", "data/loose/4.jpg")
-    with pytest.raises(InputError, match=r"^'data' holds whole data sets \(a, b\); name one: featex extract data/a$"):
+    with pytest.raises(InputError, match=r"^'data' holds whole data sets \(a, b\); name one: featex extract data/a\."):
         find_images("data")
 
 
@@ -180,7 +181,7 @@ def test_hidden_and_mac_files_are_skipped_and_others_counted(tmp_path):
     plant(tmp_path, "a/1.jpg", "a/.2.jpg", ".cache/3.jpg", "__MACOSX/a/1.jpg", "a/notes.txt", "a/clip.mp4")
     found = find_images(tmp_path)
     assert list(found.table["path"]) == ["a/1.jpg"]
-    assert found.layout.endswith("1 image; 2 other files (1 .mp4, 1 .txt) ignored")
+    assert found.sentence == "1 image; no sets; classes a (1); 2 other files (1 .mp4, 1 .txt) ignored"
 
 
 @pytest.mark.parametrize(
@@ -204,7 +205,7 @@ def test_thumbnails_and_bins_of_systems_and_network_drives_are_no_images_of_a_cl
     plant(tmp_path, "cats/._1.jpg", "dogs/Thumbs.db", "Desktop.ini", ".DS_Store")
     found = find_images(tmp_path)
     assert facts(found, "label") == {"cats/1.jpg": ("cats",), "dogs/2.jpg": ("dogs",)}
-    assert "ignored" not in found.layout
+    assert "ignored" not in found.sentence
 
 
 def test_linked_folders_are_followed_without_loops(tmp_path):
@@ -222,7 +223,7 @@ def test_a_link_to_nothing_is_kept_as_missing_and_a_pipe_left_out(tmp_path):
     os.mkfifo(tmp_path / "a/3.jpg")
     found = find_images(tmp_path)
     assert facts(found, "size", "mtime_ns")["a/2.jpg"] == (-1, -1)
-    assert found.layout == "no sets; classes a; 2 images; 1 missing; 1 other file (1 .jpg) ignored"
+    assert found.sentence == "2 images; no sets; classes a (2); 1 missing; 1 other file (1 .jpg) ignored"
 
 
 def test_odd_names_are_kept_and_undecodable_ones_listed_as_such(tmp_path):
@@ -232,13 +233,13 @@ def test_odd_names_are_kept_and_undecodable_ones_listed_as_such(tmp_path):
         pass
     found = find_images(tmp_path)
     assert facts(found, "size") == {**dict.fromkeys(odd, (4,)), "a/caf\\xe9.jpg": (-2,)}
-    assert "1 with a name that is not UTF-8" in found.layout
+    assert "1 with a name that is not UTF-8" in found.sentence
 
 
 def test_images_that_cannot_be_read_are_counted_by_suffix_and_class(tmp_path):
     plant(tmp_path, "real/1.jpg", "real/1.NEF", "real/2.nef", "ai/1.png", "ai/2.jxl", "ai/IMG_1", "ai/x.jpg/3.jpg")
     (tmp_path / "ai/IMG_2").write_bytes(b"\xff\xd8\xff\xe0")
-    layout = find_images(tmp_path).layout
+    layout = find_images(tmp_path).sentence
     assert "2 .nef of class real (2 of its 3 images)" in layout
     assert "1 .jxl of class ai (1 of its 4 images)" in layout
     assert "1 other file (1 without a suffix) ignored" in layout
@@ -254,6 +255,30 @@ def test_rows_are_sorted_and_typed_and_carry_size_and_time(tmp_path):
     assert table["size"].dtype == table["mtime_ns"].dtype == "int64"
     assert table["mtime_ns"].iloc[2] == 1_234_567_890_123_456_789
     assert all(isinstance(value, str) for name in ("path", "label", "split", "group") for value in table[name])
+
+
+def test_labels_that_differ_in_case_or_in_how_an_accent_is_written_are_one_class(tmp_path):
+    plant(tmp_path, "train/Real/1.jpg", "train/fake/2.jpg", "test/real/3.jpg", "test/real/4.jpg", "test/FAKE/5.jpg")
+    found = find_images(tmp_path)
+    assert sorted(found.table["label"]) == ["FAKE", "FAKE", "real", "real", "real"]
+    assert "Real read as class real" in found.sentence
+    plant(tmp_path, "two/train/caf\u00e9/1.jpg", "two/test/cafe\u0301/2.jpg", "two/test/caf\u00e9 /3.jpg")
+    assert set(find_images(tmp_path / "two").table["label"]) == {"caf\u00e9"}
+
+
+def test_letters_of_both_cases_in_one_set_are_classes_of_their_own(tmp_path):
+    plant(tmp_path, *(f"{split}/{letter}/1.jpg" for split in ("train", "test") for letter in "AaBb"))
+    assert set(find_images(tmp_path).table["label"]) == set("AaBb")
+
+
+def test_a_layout_chooses_between_two_readings(tmp_path):
+    plant(tmp_path, *(f"train/{thing}/{kind}/{i}.jpg" for thing in ("cat", "car") for kind in "xy" for i in range(2)))
+    with pytest.raises(InputError, match=r"car \(4\), cat \(4\).*x \(4\), y \(4\)"):
+        find_images(tmp_path)
+    found = find_images(tmp_path, layout="set/source/class")
+    assert set(found.table["source"]) == {"cat", "car"}
+    assert found.sentence == "8 images; sets train (8); classes x (4), y (4); sources car (4), cat (4)"
+    assert len(image_files(tmp_path)) == 8  # whatever they are
 
 
 # Tables
@@ -303,7 +328,7 @@ def test_metadata_csv_is_found_by_itself_only_if_it_has_labels(tmp_path):
     write(tmp_path, "\ufefffile_name,label\na/1.jpg,cat\n", "metadata.csv")
     found = find_images(tmp_path)
     assert facts(found, "label") == {"a/1.jpg": ("cat",)}
-    assert found.layout.startswith("metadata.csv: ")
+    assert found.sentence.startswith("metadata.csv: ")
     write(tmp_path, "file_name,text\na/1.jpg,a caption\n", "metadata.csv")
     assert facts(find_images(tmp_path, label_column="text"), "label") == {"a/1.jpg": ("a caption",)}
 
@@ -313,7 +338,7 @@ def test_listed_file_that_is_not_there_keeps_its_row(tmp_path):
     table = write(tmp_path, "path,label\n1.jpg,a\ngone.jpg,b\nnul\0.jpg,b\n")
     found = find_images(tmp_path, labels=table)
     assert facts(found, "label", "size", "mtime_ns")["gone.jpg"] == ("b", -1, -1)
-    assert found.layout.endswith("3 images; 2 missing")
+    assert found.sentence.endswith("b (2); 2 missing")
 
 
 def test_rows_of_one_file_count_once_unless_they_disagree(tmp_path):

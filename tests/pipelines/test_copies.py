@@ -79,9 +79,9 @@ def test_what_folders_do_not_say_is_read_back_from_the_table(data, column):
 
 
 def test_a_class_that_is_left_alone_keeps_its_label(tmp_path, write_images):
-    write_images(tmp_path / "ai" / "diffusion", 2)
-    table = find_images(tmp_path).table.assign(label="ai", source="ai/diffusion")
-    assert find_images(tmp_path).table["label"].tolist() != ["ai", "ai"]
+    write_images(tmp_path / "cubism" / "flux", 2)
+    table = find_images(tmp_path).table.assign(label="cubism", source="cubism/flux")
+    assert find_images(tmp_path).table["label"].tolist() != ["cubism", "cubism"]
     assert write_metadata(tmp_path, table)
     pd.testing.assert_frame_equal(find_images(tmp_path).table, table)
 

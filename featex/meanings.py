@@ -1,0 +1,156 @@
+"""What the name of a folder means: a set, real or generated, one of many numbered parts, or nothing."""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Collection
+from functools import cache
+
+SPLIT_NAMES = {
+    "train": ("train", "training", "trainset", "traindata", "trainval", "trn"),
+    "val": ("val", "valid", "validation", "dev", "valset", "devset", "validset"),
+    "test": ("test", "testing", "testset", "testdata", "tst", "eval", "evaluation", "heldout", "holdout"),
+}
+_SPLITS = {spelling: split for split, spellings in SPLIT_NAMES.items() for spelling in spellings}
+# Words that say nothing of what a folder holds: left out of a set's name, and no classes where nothing stands beside.
+_FILLERS = frozenset(
+    re.findall(
+        r"\S+",
+        """
+        all data database dataset datasets ds dir face faces file files final folder folders frame frames full image
+        images img imgs jpeg jpg orig photo photos pic pics picture pictures png raw sequence sequences set sets split
+        video videos
+        """,
+    )
+)
+_GENERATED = frozenset(
+    re.findall(
+        r"\S+",
+        """
+        ai aigc aigenerated artificial deepfake deepfakes fake faked fakes forged forgery generated gan gans manipulated
+        spoof synthesised synthesized synthetic syn tampered diffusion
+        """,
+    )
+)
+_REAL = frozenset(
+    re.findall(
+        r"\S+",
+        """
+        authentic bonafide genuine human humans live natural nature original originals photograph photographs pristine
+        real reals untampered
+        """,
+    )
+)
+# What systems and network drives put beside images: thumbnails, bins, indices.
+_OF_SYSTEMS = frozenset(
+    re.findall(
+        r"\S+",
+        """
+        @eadir @recently-snapshot @recycle @sharebin @tmp #recycle #snapshot $recycle.bin $extend recycled recycler
+        lost+found lost.dir found.000 __macosx __pycache__ desktop.ini ehthumbs.db picasa.ini thumbs.db
+        """,
+    )
+) | {"system volume information", "network trash folder", "temporary items", "thumbs.db:encryptable", "icon\r"}
+_NUMBERED = re.compile(
+    r"(batch|block|bucket|chunk|cv|fold|kfold|package|part|partition|section|shard|slice|split|subset|vol|volume|zip)"
+    r"[ _.-]?\d+([ _-]of[ _-]\d+)?"
+)
+
+
+@cache
+def plain(name: str) -> str:
+    """Return a folder's name with accents written as one character and no blanks around it."""
+    return unicodedata.normalize("NFC", name).strip()
+
+
+@cache
+def words(name: str) -> tuple[str, ...]:
+    """Return the words and numbers of a name in small letters: ("train", "a") for trainA, ("val", "2017")."""
+    text = re.sub(r"hold[ _-]?out|held[ _-]?out", "heldout", name, flags=re.IGNORECASE)
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=\D)(?=\d)|(?<=\d)(?=\D)", " ", text)
+    return tuple(word for word in re.split(r"[\W_]+", apart.casefold()) if word)
+
+
+@cache
+def set_and_rest(name: str) -> tuple[str, str]:
+    """Return the set that a name speaks of ("" for none, or several) and what else it says: ("train", "real")."""
+    split, rest = "", []
+    for word in words(plain(name)):
+        this = _SPLITS.get(word, "")
+        if this and split and {this, split} != {"train", "val"} and this != split:
+            return "", plain(name)
+        split = ("train" if split else this) if this and this != split else split
+        rest += [] if this else [word]
+    if not split:
+        return "", plain(name)
+    years = [word for word in rest if re.fullmatch(r"(19|20)\d\d", word)]
+    return split, " ".join(word for word in rest if word not in _FILLERS and word not in years)
+
+
+def split_name(name: str) -> str:
+    """Return "train", "val" or "test" for the usual spellings of a set (`Training`, `test_set`, `val2017`), else ""."""
+    split, rest = set_and_rest(name)
+    return "" if rest else split
+
+
+def class_in(name: str) -> str:
+    """Return what a set's name says beside the set, as it is written: "Real" for train_Real, "A" for trainA."""
+    text = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", plain(name))
+    kept = [word for word in re.split(r"[\s_.-]+", text) if word.casefold() not in _SPLITS]
+    return "_".join(kept)
+
+
+def sets_of(names: Collection[str]) -> dict[str, str]:
+    """Return the sets that folders (or values of a column) beside each other stand for; others are left out.
+
+    A name that says nothing but the set is that set, also where all say the same beside it (`seg_train`, `seg_test`).
+    One that says more joins train or val (`train_augmented`), but stays a test set of its own (`test_blurred`), under
+    its name; save the only test set where no other set is plain (`train_big`, `test_small`).
+    """
+    said = {name: set_and_rest(name) for name in names if set_and_rest(name)[0]}
+    splits_of_rest = {rest: {split for split, other in said.values() if other == rest} for _, rest in said.values()}
+    rests = Counter(rest for _, rest in said.values())
+    shared = {rest for rest, splits in splits_of_rest.items() if len(splits) > 1 and rests[rest] == len(splits)}
+    if "" in splits_of_rest or len(shared) != 1:
+        shared = {""}
+    tests = [name for name, (split, _) in said.items() if split == "test"]
+    alone = [name for name in tests if said[name][1] in shared]
+    alone = alone or (tests if len(tests) == 1 and "" not in splits_of_rest else [])
+    return {name: split if split != "test" or name in alone else plain(name) for name, (split, _) in said.items()}
+
+
+@cache
+def side(name: str) -> str:
+    """Return "generated" or "real" for a name that says no more than that (`0_real`, `AI images`), else ""."""
+    said = [word for word in words(plain(name)) if not (word.isdigit() or word in _FILLERS or word in _SPLITS)]
+    said = ["".join(said)] if "".join(said) in _GENERATED | _REAL else said
+    said = [word for word in said if word not in ("art", "arts")] or said
+    for kind, known in (("generated", _GENERATED), ("real", _REAL)):
+        if said and known.issuperset(said):
+            return kind
+    return ""
+
+
+@cache
+def is_numbered(name: str) -> bool:
+    """Tell whether a folder is one of many that a set was cut into: `fold_0`, `part-000001`, `shard3`."""
+    return bool(_NUMBERED.fullmatch(plain(name).casefold()))
+
+
+@cache
+def says_nothing(name: str) -> bool:
+    """Tell whether a name holds no word beside such as "images" and "data"."""
+    said = words(plain(name))
+    return bool(said) and _FILLERS.issuperset(said)
+
+
+@cache
+def names_no_class(name: str) -> bool:
+    """Tell whether a name is one for images of any kind ("images", "data"), in a narrower sense than `says_nothing`."""
+    said = words(plain(name))
+    return bool(said) and {"all", "data", "dataset", "files", "image", "images", "img", "imgs"}.issuperset(said)
+
+
+def left_out(name: str) -> bool:
+    """Tell whether a file or folder is hidden, in a bin, or made by a system beside the images (thumbnails)."""
+    return name.startswith((".", "~$")) or name.casefold() in _OF_SYSTEMS or name.casefold().startswith("__macosx")
