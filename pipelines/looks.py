@@ -21,8 +21,9 @@ from featex.errors import ImageError, InputError
 from featex.images import DECODER, decode
 from featex.progress import Progress
 from pipelines.duplicates import HASH, hash_image
+from pipelines.measures import COLUMNS, measure
 
-RECIPE = 1  # raised whenever the same image would look otherwise
+RECIPE = 2  # raised whenever the same image would look otherwise
 SIDE = 16
 TILE = 64
 BINS = 64
@@ -36,10 +37,11 @@ LOOK = np.dtype(
         ("colours", "f4", (64,)),
         ("spectrum", "f4", (BINS,)),
         ("traces", "f4", (2 * BANDS,)),
+        ("measures", "f4", (len(COLUMNS),)),
         ("hash", HASH),
     ]
 )
-"""What is kept of one image, 14 KB; its length is a multiple of 4 bytes."""
+"""What is kept of one image, 15 KB; its length is a multiple of 4 bytes."""
 
 FREQUENCIES = (np.arange(BINS) + 0.5) / BINS / 2
 """Middle of each bin of a spectrum, in cycles per pixel, 0 to 0.5 (the Nyquist frequency)."""
@@ -64,6 +66,8 @@ class Looks:
         log10 of the power at `FREQUENCIES`; see `spectrum`.
     traces : ndarray of shape (n, 32), float32
         Traces of resampling, along rows and then along columns; see `traces`.
+    measures : ndarray of shape (n, len(COLUMNS)), float32
+        `pipelines.measures.COLUMNS` of each image.
     hashes : ndarray of shape (n,), `pipelines.duplicates.HASH`
     """
 
@@ -72,6 +76,7 @@ class Looks:
     colours: np.ndarray
     spectra: np.ndarray
     traces: np.ndarray
+    measures: np.ndarray
     hashes: np.ndarray
 
     def __len__(self) -> int:
@@ -119,7 +124,7 @@ def read_looks(
             pool.shutdown(cancel_futures=True)
             cache.flush()
     looks = _unpacked(cache.get(rows["key"]))
-    return Looks(*(looks[name] for name in ("thumbnail", "tile", "colours", "spectrum", "traces", "hash")))
+    return Looks(*(looks[name] for name in ("thumbnail", "tile", "colours", "spectrum", "traces", "measures", "hash")))
 
 
 def look(image: np.ndarray) -> np.ndarray:
@@ -137,6 +142,7 @@ def look(image: np.ndarray) -> np.ndarray:
     seen["colours"] = colours(image)
     seen["spectrum"] = spectrum(image)
     seen["traces"] = traces(image)
+    seen["measures"] = measure(image)
     seen["hash"] = hash_image(image)
     return seen
 

@@ -22,6 +22,8 @@ from featex.cores import threads_for
 from pipelines.findings import Finding, Subject
 from pipelines.leaks import sides_of
 from pipelines.looks import Looks
+from pipelines.measures import FAMILIES as MEASURED
+from pipelines.measures import as_table
 from pipelines.properties import BY_IT_ALONE, differing, in_words, shown
 
 CHECK = "shortcuts"
@@ -92,6 +94,7 @@ def family_scores(
         "a thumbnail of 16 x 16 pixels": looks.thumbnails.reshape(len(rows), -1),
         "a histogram of 64 colours": looks.colours,
         "traces of resampling": looks.traces,
+        **{family: as_table(looks.measures)[family].to_numpy() for family in MEASURED},
     }
     return files, table(pictures, "sqrt")
 

@@ -15,6 +15,7 @@ from pipelines import shortcuts
 from pipelines.duplicates import HASH, hash_image
 from pipelines.findings import Subject
 from pipelines.looks import Looks
+from pipelines.measures import COLUMNS
 
 FILE = """
 title = "A study"
@@ -74,6 +75,7 @@ def make_subject(tmp_path):
             colours=rng.dirichlet(np.ones(64), n).astype(np.float32),
             spectra=rng.normal(size=(n, 64)).astype(np.float32),
             traces=rng.random((n, 32), dtype=np.float32),
+            measures=rng.normal(size=(n, len(COLUMNS))).astype(np.float32),
             hashes=np.array(
                 [hash_image(image) for image in rng.integers(0, 256, (n, 32, 32, 3), dtype=np.uint8)], HASH
             ),

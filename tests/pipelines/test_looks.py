@@ -14,7 +14,7 @@ from pipelines import looks as room
 from pipelines.duplicates import HASH, hash_image
 from pipelines.looks import BANDS, FREQUENCIES, LOOK, TILE, colours, look, read_looks, spectrum, traces
 
-PARTS = ("thumbnails", "tiles", "colours", "spectra", "traces", "hashes")
+PARTS = ("thumbnails", "tiles", "colours", "spectra", "traces", "measures", "hashes")
 
 
 def rows_of(paths, root) -> pd.DataFrame:
@@ -50,7 +50,9 @@ def test_rows_are_those_of_the_images_whatever_the_threads(images, rows, tmp_pat
     assert len(looks) == 7
     for i, path in enumerate(images):
         seen = look(decode(path.read_bytes()))
-        for part, name in zip(PARTS, ("thumbnail", "tile", "colours", "spectrum", "traces", "hash"), strict=True):
+        for part, name in zip(
+            PARTS, ("thumbnail", "tile", "colours", "spectrum", "traces", "measures", "hash"), strict=True
+        ):
             np.testing.assert_array_equal(getattr(looks, part)[i], seen[name])
     same(looks, read_looks(rows, tmp_path, tmp_path / "other", workers=1))
 

@@ -9,6 +9,7 @@ from classify.errors import DataError
 from classify.shortcuts import FAMILIES
 from pipelines import shortcuts as module
 from pipelines.findings import Subject
+from pipelines.measures import COLUMNS
 from pipelines.shortcuts import family_scores, shortcuts
 
 
@@ -26,6 +27,7 @@ def subject(jpeg_facts):
         colours=rng.random((n, 64), dtype=np.float32),
         spectra=np.zeros((n, 64)),
         traces=np.zeros((n, 32), dtype=np.float32),
+        measures=rng.normal(size=(n, len(COLUMNS))).astype(np.float32),
         hashes=np.zeros(n),
     )
     features = SimpleNamespace(rows=rows, y=rows["label"].to_numpy(dtype=str), X=np.zeros((n, 2)))
