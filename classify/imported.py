@@ -9,6 +9,7 @@ import pandas as pd
 
 from classify import persist
 from classify.errors import DataError
+from classify.kept import keep_pair
 from classify.metrics import positive_class
 from classify.plan import checked_name
 from classify.predictions import PROB, VALIDATION, Predictions
@@ -214,5 +215,4 @@ def keep_imported(model: TrainedModel, said: Predictions, models: Path, predicti
     there = next((p for p in persist.passports(models) if p["name"] == model.name), None)
     if there is not None and there["reads"] != READS:
         raise DataError(f"{model.name!r} is a model that was trained here; choose another name with --name")
-    said.write(predictions / f"{model.name}.csv")
-    return persist.save(model, models)
+    return keep_pair(model, said, models, predictions)

@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 from PIL import Image
 
 from classify.errors import DataError
-from featex.disk import cannot_write
+from featex.disk import cannot_write, restored, swap_in
 
 
 def render(template: Path, page: dict) -> str:
@@ -101,6 +101,7 @@ def page_folder(out: Path, ours: Iterable[str]) -> Iterator[Path]:
     """
     out = Path(out).absolute()
     try:
+        restored(out)
         held = {path.name for path in out.iterdir()} if out.exists() else set()
         if foreign := sorted(held - {*ours, ".DS_Store"}):
             raise DataError(f"{out} is in the way: {foreign[0]!r} is no part of a report; name a new or empty folder")
@@ -112,9 +113,7 @@ def page_folder(out: Path, ours: Iterable[str]) -> Iterator[Path]:
         new = holder / "new"
         new.mkdir()
         yield new
-        if out.exists():
-            out.rename(holder / "old")
-        new.rename(out)
+        swap_in(new, out)
     except OSError as error:
         raise cannot_write(out, error) from error
     finally:

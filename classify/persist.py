@@ -15,7 +15,7 @@ from classify.calibration import Calibration
 from classify.errors import DataError, ModelError
 from classify.novelty import Novelty
 from classify.trained import TrainedModel, made
-from featex.disk import cannot_write, read_json, write_json
+from featex.disk import cannot_write, read_json, restored, set_aside, swap_in, write_json
 from featex.errors import InputError, StoreError
 
 FORMAT = 2
@@ -54,12 +54,10 @@ def save(model: TrainedModel, directory: Path) -> Path:
         if model.novelty is not None:
             safetensors.numpy.save_file(model.novelty.arrays(), temporary / NOVELTY)
         write_json(temporary / PASSPORT, passport)
-        if target.exists():
-            shutil.rmtree(target)
         temporary.chmod(0o755)
         for file in temporary.iterdir():
             file.chmod(0o644)  # safetensors makes files that no one else may read
-        temporary.rename(target)
+        swap_in(temporary, target)
     except OSError as error:
         raise cannot_write(target, error) from error
     finally:
@@ -80,6 +78,7 @@ def load(directory: Path, device: str = "auto") -> TrainedModel:
         If a file is damaged, of a newer format, or holds a type that we never write.
     """
     directory = Path(directory)
+    restored(directory)
     if not (directory / PASSPORT).is_file():
         raise InputError(f"no model in {directory}; make one with: classify tune --model svm")
     passport = read_json(directory / PASSPORT)
@@ -179,6 +178,8 @@ def _check_trees(estimator) -> None:
 
 def passports(directory: Path) -> list[dict]:
     """Return the passports of the models below `directory`, oldest first."""
+    for path in set_aside(directory):
+        restored(path)
     # A folder with a dot is what a killed `save` left behind.
     found = [read_json(path) for path in Path(directory).glob(f"[!.]*/{PASSPORT}")]
     return sorted(found, key=lambda passport: passport["created"])
@@ -193,6 +194,7 @@ def find_model(directory: Path, name: str) -> Path:
         If there is none, naming those there are.
     """
     for path in (Path(directory) / name, Path(name)):
+        restored(path)
         if (path / PASSPORT).is_file():
             return path
     names = ", ".join(passport["name"] for passport in passports(directory)) or "none yet"

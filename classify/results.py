@@ -9,6 +9,7 @@ from classify import persist
 from classify.ensemble import Ensemble
 from classify.gallery import N_NEAR, Gallery, shown_errors
 from classify.imported import READS
+from classify.kept import keep_pair, read_kept, settled
 from classify.neighbours import neighbours
 from classify.notices import of_making
 from classify.plan import Plan, images_digest
@@ -20,19 +21,19 @@ from classify.tuning import Tuned
 from classify.unsure import UNSURE, fit
 from featex.errors import InputError, unknown
 from featex.features import stored_sets
+from featex.folders import count
 
 
 def keep(tuned: Tuned, models: Path, predictions: Path, *, done_with: Path | None = None) -> Path:
     """Write a model into ``models/NAME`` and its predictions into ``predictions/NAME.csv``; return the former.
 
-    The predictions come first: a model on disk always has its own beside it. With it goes the rule by which it answers
-    "unsure". Then the folder `done_with` is removed, which held what a killed training would have gone on from.
+    With the model goes the rule by which it answers "unsure". Then the folder `done_with` is removed, which held what a
+    killed training would have gone on from.
     """
     model = tuned.model
-    tuned.predictions.write(predictions / f"{model.name}.csv")
     if UNSURE not in model.classes:
         model = replace(model, passport={**model.passport, "unsure": asdict(fit(tuned.predictions))})
-    path = persist.save(model, models)
+    path = keep_pair(model, tuned.predictions, models, predictions)
     if done_with is not None:
         shutil.rmtree(done_with, ignore_errors=True)
     return path
@@ -45,7 +46,7 @@ def is_kept(job: Plan | Ensemble, models: Path, predictions: Path) -> bool:
         passport is not None
         and passport["digest"] == job.digest
         and passport["trials"] >= job.trials
-        and (predictions / f"{job.name}.csv").exists()
+        and settled(passport, predictions)
     )
 
 
@@ -54,10 +55,10 @@ def replaced(job: Plan | Ensemble, models: Path) -> str:
     passport = next((p for p in persist.passports(models) if p["name"] == job.name), None)
     if passport is None or passport["digest"] == job.digest:
         return ""
-    return (
-        f"This replaces the model {job.name} of {passport['created']} ({passport['trials']} trials, "
-        f"{passport['cv']['n_folds']} folds; other data, features or choices)."
-    )
+    if passport["cv"] is None:
+        return f"This replaces the imported detector {job.name} of {passport['created']}."
+    how = f"{count(passport['trials'], 'trial')}, {passport['cv']['n_folds']} folds"
+    return f"This replaces the model {job.name} of {passport['created']} ({how}; other data, features or choices)."
 
 
 def find_members(names: Sequence[str], models: Path) -> list[dict]:
@@ -82,13 +83,10 @@ def read_predictions(passports: Sequence[dict], predictions: Path) -> list[Predi
 
     Raises
     ------
-    InputError
-        If it has gone.
+    InputError, ModelError
+        If it has gone, or is not what was kept with the model.
     """
-    for passport in passports:
-        if not (predictions / f"{passport['name']}.csv").exists():
-            raise InputError(f"the predictions of {passport['name']} in {predictions} have gone; make it again")
-    return [Predictions.read(predictions / f"{passport['name']}.csv") for passport in passports]
+    return [read_kept(passport, predictions) for passport in passports]
 
 
 def report_models(report: str | None, models: Path) -> list[dict]:

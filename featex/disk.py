@@ -2,12 +2,15 @@
 
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from featex.errors import StoreError
+
+ASIDE = ".aside"
 
 
 @contextmanager
@@ -39,6 +42,72 @@ def born_whole(path: Path) -> Iterator[Path]:
         raise cannot_write(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def swap_in(new: Path, target: Path) -> None:
+    """Put the folder `new` in the place of `target` on the same disk; the old one goes once the new one is there.
+
+    The old folder is set aside under another name first. A process that is killed before the new one is in place leaves
+    it there, and `restored` puts it back.
+
+    Raises
+    ------
+    OSError
+        If a folder cannot be moved; the old one is in place then.
+    """
+    new, target = Path(new), Path(target)
+    for path in (*new.rglob("*"), new):
+        _flush(path)
+    restored(target)
+    aside = _aside(target)
+    _remove(aside)
+    if target.exists():
+        target.rename(aside)
+    try:
+        new.rename(target)
+    except OSError:
+        restored(target)
+        raise
+    _flush(target.parent)
+    _remove(aside)
+
+
+def restored(target: Path) -> bool:
+    """Return whether the folder that `swap_in` had set aside was put back, for a kill had left `target` absent."""
+    aside = _aside(Path(target))
+    if Path(target).exists() or not aside.is_dir():
+        return False
+    aside.rename(target)
+    return True
+
+
+def set_aside(directory: Path) -> list[Path]:
+    """Return the folders in `directory` that `swap_in` has set aside, as they were called."""
+    return [path.with_name(path.name[1 : -len(ASIDE)]) for path in Path(directory).glob(f".*{ASIDE}")]
+
+
+def _aside(target: Path) -> Path:
+    return target.parent / f".{target.name}{ASIDE}"
+
+
+def _remove(folder: Path) -> None:
+    if folder.is_symlink():
+        folder.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _flush(path: Path) -> None:
+    """Have the disk hold a file, or which files a folder holds; a folder that cannot be opened is passed over."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    except OSError:  # a file system that knows no such thing
+        pass
+    finally:
+        os.close(handle)
 
 
 def write_json(path: Path, value: object) -> None:

@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -192,3 +193,27 @@ def test_a_place_that_cannot_be_written_is_a_sentence(model, tmp_path):
 def test_keeping_a_model_on_features_imports_no_torch():
     code = "import sys; from classify import persist; persist.skops_io(); sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_model_whose_replacement_was_killed_is_found_again(model, tmp_path, monkeypatch):
+    path, rename = persist.save(model, tmp_path), Path.rename
+
+    def die(old, new):
+        if new == path:
+            raise KeyboardInterrupt
+        return rename(old, new)
+
+    def killed():
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "rename", die)
+            with pytest.raises(KeyboardInterrupt):
+                persist.save(model, tmp_path)
+
+    for again in (
+        lambda: persist.load(path).passport,
+        lambda: persist.passports(tmp_path)[0],
+        lambda: persist.load(persist.find_model(tmp_path, model.name)).passport,
+    ):
+        killed()
+        assert again()["name"] == model.name
+        assert [folder.name for folder in tmp_path.iterdir()] == [model.name]

@@ -2,10 +2,12 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from classify import persist
 from classify.ensemble import combine, plan_ensemble
+from classify.imported import import_scores, keep_imported
 from classify.plan import plan
 from classify.predict import predict_set
 from classify.reliability import sureness
@@ -106,8 +108,22 @@ def test_a_model_that_would_be_replaced_is_named(make_features, tmp_path):
     job = plan("svm", features, trials=1, n_folds=3)
     run(tmp_path, job)
     assert replaced(job, tmp_path / "models") == ""
-    assert "1 trials, 3 folds" in replaced(plan("svm", features, n_folds=4), tmp_path / "models")
+    assert "(1 trial, 3 folds;" in replaced(plan("svm", features, n_folds=4), tmp_path / "models")
     assert replaced(plan("logreg", features), tmp_path / "models") == ""
+
+
+def test_an_imported_detector_that_would_be_replaced_is_named(make_features, tmp_path):
+    features = make_features()
+    job = plan("svm", features, trials=1, n_folds=3)
+    tuned = run(tmp_path, job)
+    unseen = tuned.predictions.table.query("set == 'test'")
+    table = pd.DataFrame({"path": unseen["path"], "score": unseen["prob_ai"]})
+    places = tmp_path / "models", tmp_path / "predictions"
+    model, said, _ = import_scores(table, [tuned.model.passport], tuned.predictions, name="elsewhere")
+    keep_imported(model, said, *places)
+    sentence = replaced(plan("svm", features, trials=1, name="elsewhere"), tmp_path / "models")
+    assert "elsewhere" in sentence
+    assert model.passport["created"] in sentence
 
 
 def test_predictions_that_have_gone_are_a_sentence(make_features, tmp_path, shelf):

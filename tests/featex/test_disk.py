@@ -1,6 +1,8 @@
+from pathlib import Path
+
 import pytest
 
-from featex.disk import born_whole, read_json, write_json
+from featex.disk import born_whole, read_json, restored, set_aside, swap_in, write_json
 from featex.errors import StoreError
 
 
@@ -31,3 +33,49 @@ def test_damaged_json_is_a_sentence(tmp_path, text):
     (tmp_path / "a.json").write_text(text)
     with pytest.raises(StoreError, match="delete it"):
         read_json(tmp_path / "a.json")
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """An old folder in its place and a new one beside it, each with a file that says which it is."""
+    for name in ("place", "new"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a").write_text(name)
+    return tmp_path / "new", tmp_path / "place"
+
+
+def test_a_folder_takes_the_place_of_another_and_leaves_nothing_beside_it(folders, tmp_path):
+    new, place = folders
+    swap_in(new, place)
+    assert (place / "a").read_text() == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["place"]
+
+
+@pytest.mark.parametrize("move", [1, 2])
+def test_a_kill_before_the_new_folder_is_in_place_loses_nothing_of_the_old_one(folders, tmp_path, monkeypatch, move):
+    new, place = folders
+    moved, rename = [], Path.rename
+
+    def die(path, target):
+        moved.append(path)
+        if len(moved) == move:
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", die)
+        with pytest.raises(KeyboardInterrupt):
+            swap_in(new, place)
+    assert set_aside(tmp_path) == ([place] if move == 2 else [])
+    assert restored(place) == (move == 2)
+    assert (place / "a").read_text() == "place"
+    swap_in(new, place)
+    assert (place / "a").read_text() == "new"
+    assert set_aside(tmp_path) == []
+
+
+def test_a_new_folder_that_cannot_be_moved_leaves_the_old_one_in_place(folders, tmp_path):
+    _, place = folders
+    with pytest.raises(OSError, match="gone"):
+        swap_in(tmp_path / "gone", place)
+    assert (place / "a").read_text() == "place"

@@ -10,6 +10,7 @@ from classify import persist
 from classify.ensemble import combine, plan_ensemble
 from classify.errors import DataError, ModelError
 from classify.imported import import_scores, keep_imported
+from classify.kept import keep_pair
 from classify.plan import plan
 from classify.predict import predict_images
 from classify.predictions import Predictions
@@ -233,6 +234,8 @@ def test_other_weights_than_those_a_model_knows_are_refused(stress, tmp_path):
 def test_there_must_be_an_unseen_image_with_a_label(stress, project):
     path = project / "artifacts/predictions/svm-images.csv"
     said = Predictions.read(path)
-    Predictions(said.table[said.table["set"] == "validation"]).write(path)
+    model = persist.load(project / "artifacts/models/svm-images")
+    rest = Predictions(said.table[said.table["set"] == "validation"])
+    keep_pair(model, rest, project / "artifacts/models", project / "artifacts/predictions")
     with pytest.raises(DataError, match="no unseen image with a label"):
         stress(names=["svm-images"])
