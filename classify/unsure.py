@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binom
 
 from classify.errors import DataError
 from classify.predictions import HELD_OUT, VALIDATION, Predictions
 from classify.reliability import share_interval, sureness
+from classify.tails import log_tail_of_groups, log_tail_of_images
 from classify.words import percent, with_interval
 
 UNSURE = "unsure"
@@ -19,6 +19,7 @@ TARGET, CONFIDENCE = 0.05, 0.95
 # a model that is right on 84 % answers nothing in 78 % of draws, from a quarter in 3 %.
 FIRST_SHARE = 1 / 4
 MOST_UNITS = 1_000_000  # to ask for more would be no help
+MOST_STEPS = 100  # thresholds that are tested where images stand in groups
 KEPT, BROKEN, UNCLEAR, NOTHING = "kept", "broken", "unclear", "no answers"
 
 
@@ -36,13 +37,13 @@ class Rule:
     least : float or None
         None where no threshold could be proven: such a rule answers nothing.
     unit : {"image", "group"}
-        What was counted, see `prove`.
-    n : int
-        Units that the rule was fitted on.
-    tested : int
+        What is independent, see `prove`; a single image is a group of one.
+    n, units : int
+        Images that the rule was fitted on, and the units that they stand in.
+    tested, tested_units : int
         Those that it answers; where `least` is None, those answered at the first threshold, which failed.
-    wrong : float
-        How many of `tested` are wrong; a group counts with the share of its answers that are.
+    wrong : int
+        How many of the `tested` images are wrong.
     needed : int or None
         About how many units would prove the first threshold, where `least` is None and some number would.
     """
@@ -52,8 +53,10 @@ class Rule:
     least: float | None
     unit: str
     n: int
+    units: int
     tested: int
-    wrong: float
+    tested_units: int
+    wrong: int
     needed: int | None = None
 
     def answers(self, probabilities: np.ndarray, decided: Sequence[str], classes: Sequence[str]) -> np.ndarray:
@@ -83,22 +86,28 @@ class Rule:
 
     def sentence(self, model: str) -> str:
         """Return how the threshold was found, or why there is none."""
-        tested = _counted(self.tested, self.unit)
         goal = f"at most {100 * self.target:g} % of its answers are wrong"
         sure = f"{100 * self.confidence:g} %"
+        grouped = self.unit == "group"
+        tested = _counted(self.tested, "image") + (f" in {_counted(self.tested_units, 'group')}" if grouped else "")
         if self.least is not None:
+            like = "like these, in groups of like sizes" if grouped else "like these"
             return (
-                f"{model} answers where it is at least {percent(self.least)} sure. Out of fold it so answers {tested} "
-                f"of {self.n:,} and is wrong on {self.wrong:.3g}; so, with {sure} confidence, {goal} on new images "
-                "like these."
+                f"{model} answers where it is at least {percent(self.least)} sure. Out of fold it answers {tested} of "
+                f"{self.n:,} so and is wrong on {self.wrong:,}; so, with {sure} confidence, {goal} on new images "
+                f"{like}."
             )
-        said = f"{model} answers nothing: it cannot be shown with {sure} confidence that {goal}."
-        if self.n < least_units(self.target, self.confidence):
-            return f"{said} That takes {_counted(self.needed, self.unit)} at least, and there are {self.n:,}."
-        rate = f"{said} Of the {tested} that it is surest of, it is wrong on {self.wrong:.3g}; at that rate"
+        refusal = f"{model} answers nothing: it cannot be shown with {sure} confidence that {goal}."
+        few = f"{'about ' if grouped else ''}{_counted(self.needed or 0, self.unit)}"
+        if not self.tested:
+            if self.needed is None:
+                return f"{refusal} One group holds too many of the images for any number of groups of such sizes."
+            like = " of such sizes" if grouped else ""
+            return f"{refusal} That takes {few}{like} at least, and there are {self.units:,}."
+        rate = f"{refusal} Of the {tested} that it is surest of, it is wrong on {self.wrong:,}; at that rate"
         if self.needed is None:
             return f"{rate} no number of images would show it."
-        return f"{rate} it takes about {_counted(self.needed, self.unit)}, and there are {self.n:,}."
+        return f"{rate} it takes about {_counted(self.needed, self.unit)}, and there are {self.units:,}."
 
 
 def fit(
@@ -144,13 +153,16 @@ def prove(
     Learn then test (Angelopoulos et al. 2021, arXiv 2110.01052) with fixed-sequence testing: thresholds go down from
     the one that answers the surest quarter (or the 59 that a bound of 5 % takes), and the last before the first that
     fails is taken. A threshold fails when the errors among its answers are not so few that a true error of `target`
-    would give that few with a probability of ``1 - confidence`` at most: binomial, hence exact (the upper limit of
-    Clopper and Pearson 1934 is at most `target`). Counting among the answered alone is what makes it a bound on
-    answers (selective risk: Geifman and El-Yaniv 2017, arXiv 1705.08500).
+    would give that few with a probability of ``1 - confidence`` at most. Of single images that is binomial, hence exact
+    (the upper limit of Clopper and Pearson 1934 is at most `target`). Of images in groups it is
+    `classify.tails.log_tail_of_groups`: groups count by how many answers they hold, and those of one size may be wrong
+    oftener than those of another. What is bounded is the share of wrong answers in both cases. Counting among the
+    answered alone is what makes it a bound on answers (selective risk: Geifman and El-Yaniv 2017, arXiv 1705.08500).
 
     What it rests on:
 
-    - New images are drawn as those here were: same sources, same mix of classes. Nothing is promised of others.
+    - New images are drawn as those here were: same sources, same mix of classes, groups of the same sizes. Nothing is
+      promised of others.
     - Error does not grow with the top probability. Where it does, the bound may be broken oftener than said.
     - Out-of-fold rows stand in for a set held out for this alone. They come of models fitted on fewer images than the
       one that will answer, whose settings (and the slope of whose calibration) were chosen on these very rows. The
@@ -168,10 +180,7 @@ def prove(
     wrong : ndarray of shape (n,), bool
         Whether the decision is not the true class.
     group : ndarray of shape (n,), str, optional
-        Images of one non-empty group are not independent, groups are. If any image has one, groups are counted: one
-        is answered if any of its images is, and is wrong by the share of its answers that are. The test is then
-        Hoeffding and Bentkus' for means in 0..1 (Bates et al. 2021, arXiv 2101.02703), and the bound holds for the
-        mean over groups: for an answer drawn from a group.
+        Images of one non-empty group are not independent, groups are; an image without one is a group of its own.
     target, confidence : float
         Above 0 and below 1.
 
@@ -184,21 +193,83 @@ def prove(
         raise DataError("no images to fit a rule on")
     if not (0 < target < 1 and 0 < confidence < 1):
         raise DataError(f"target and confidence must lie between 0 and 1, not {target:g} and {confidence:g}")
-    grouped = group is not None and (np.asarray(group) != "").any()
-    n, answered, errors, at = _by_threshold(np.asarray(top), np.asarray(wrong), group if grouped else None)
-    tail = _mean_tail if grouped else binom.cdf
-    least = least_units(target, confidence)
-    first = max(least, int(np.ceil(FIRST_SHARE * n)))
-    ends = np.flatnonzero(answered >= first)
-    proven = tail(errors[ends], answered[ends], target) <= 1 - confidence
-    unit = "group" if grouped else "image"
-    if len(ends) and proven[0]:
-        last = ends[len(ends) - 1 if proven.all() else proven.argmin() - 1]
-        return Rule(target, confidence, float(at[last]), unit, n, int(answered[last]), float(errors[last]))
-    failed = ends[0] if len(ends) else -1
-    tested, lost = int(answered[failed]), float(errors[failed])
-    needed = least if not len(ends) else _needed(lost / tested, target, confidence, tail)
-    return Rule(target, confidence, None, unit, n, tested, lost, needed)
+    ladder = _Ladder(np.asarray(top), np.asarray(wrong), group, target)
+    allowed = np.log1p(-confidence)
+    whole = len(ladder.ends) - 1
+    # Which threshold is the first depends on how many answers there are, in groups of which sizes, and on no error.
+    enough = (i for i in ladder.steps if ladder.log_tail(i, spotless=True) <= allowed)
+    first = next(enough, None)
+    if first is None:
+        spotless = ladder.log_tail(whole, spotless=True)
+        needed = int(np.ceil(ladder.units(whole) * allowed / spotless)) if spotless < 0 else None
+        nothing = (len(top), ladder.units(whole), 0, 0, 0)
+        return Rule(target, confidence, None, ladder.unit, *nothing, _worth_asking(needed))
+    last = None
+    for i in ladder.steps[ladder.steps >= first]:
+        if ladder.log_tail(i) > allowed:
+            break
+        last = i
+    at = first if last is None else last
+    counts = (len(top), ladder.units(whole), int(ladder.ends[at]), ladder.units(at), int(ladder.errors[at]))
+    if last is not None:
+        return Rule(target, confidence, float(ladder.at[last]), ladder.unit, *counts)
+    if ladder.unit == "image":
+        return Rule(target, confidence, None, "image", *counts, _needed(counts[-1] / counts[2], target, allowed))
+    # A sample that is k times as large, errors and all, has k times the logarithm.
+    logarithm = ladder.log_tail(first)
+    needed = int(np.ceil(counts[1] * allowed / logarithm)) if logarithm < 0 else None
+    return Rule(target, confidence, None, "group", *counts, _worth_asking(needed))
+
+
+class _Ladder:
+    """The thresholds that may be tested, from the highest down, with what is answered from each on.
+
+    ``at`` are the distinct probabilities, ``ends`` how many images are answered from each on, ``errors`` how many of
+    these are wrong, and ``steps`` the numbers of those that are tested.
+    """
+
+    def __init__(self, top: np.ndarray, wrong: np.ndarray, group: np.ndarray | None, target: float):
+        order = np.argsort(-top, kind="stable")
+        top = top[order]
+        last = np.flatnonzero(np.r_[top[1:] != top[:-1], True])
+        self.target, self.at, self.ends = target, top[last], last + 1
+        self.errors = np.cumsum(wrong[order])[last]
+        self.group, self.unit = None, "image"
+        self._of_images = log_tail_of_images(self.errors, self.ends, target)
+        steps = np.flatnonzero(self.ends >= np.ceil(FIRST_SHARE * len(top)))
+        if group is not None and (np.asarray(group) != "").any():
+            names = np.asarray(group).astype(str)[order]
+            alone = np.char.add("i", np.arange(len(top)).astype(str))
+            names = np.where(names == "", alone, np.char.add("g", names))
+            self.group, self.unit = np.unique(names, return_inverse=True)[1], "group"
+            places = np.linspace(0, len(steps) - 1, min(len(steps), MOST_STEPS)).round().astype(int)
+            steps = steps[places]
+        self.steps = steps
+
+    def units(self, i: int) -> int:
+        """Return how many units hold an answer from a threshold on."""
+        return int(self.ends[i]) if self.group is None else len(self._sizes(i))
+
+    def log_tail(self, i: int, spotless: bool = False) -> float:
+        """Return the log probability of so few errors, or of none, where `target` of the answers are wrong."""
+        if self.group is None:
+            return float(self.ends[i] * np.log1p(-self.target) if spotless else self._of_images[i])
+        return log_tail_of_groups(0 if spotless else int(self.errors[i]), self._sizes(i), self.target)
+
+    def _sizes(self, i: int) -> np.ndarray:
+        sizes = np.bincount(self.group[: self.ends[i]])
+        return sizes[sizes > 0]
+
+
+def _needed(rate: float, target: float, allowed: float) -> int | None:
+    """Return how many images would prove the first threshold if errors came at this rate; None if none would."""
+    tested = np.unique(np.geomspace(1, FIRST_SHARE * MOST_UNITS, 2000).astype(int))
+    proven = log_tail_of_images(np.ceil(rate * tested), tested, target) <= allowed
+    return int(np.ceil(tested[proven.argmax()] / FIRST_SHARE)) if proven.any() else None
+
+
+def _worth_asking(needed: int | None) -> int | None:
+    return needed if needed is not None and needed <= MOST_UNITS else None
 
 
 def least_units(target: float = TARGET, confidence: float = CONFIDENCE) -> int:
@@ -227,7 +298,7 @@ def rule_table(
         ``accuracy`` (if every image were answered by the decision), each share with its 95 % interval
         ``<share>_low, <share>_high``; ``promise``: "kept" where no more than `target` is wrong, "broken" where the
         whole interval lies above it, else "unclear", and "no answers". The row of ``validation`` is what the rule was
-        fitted on; its promise is empty. All shares are of images, also where the rule counted groups.
+        fitted on; its promise is empty. All shares are of images.
     """
     if rules is None:
         fitted = predictions.labelled.query("set == @VALIDATION")["model"].unique()
@@ -293,39 +364,6 @@ def _sentence(row: pd.Series) -> str:
     if held_out:
         return f"{said}: the promise is broken: these images are unlike those of training, or its folds flatter it."
     return f"{said}: the promise holds only for images like those it was trained on."
-
-
-def _by_threshold(top: np.ndarray, wrong: np.ndarray, group: np.ndarray | None):
-    """Return the number of units, and for each distinct probability, highest first: units answered where it is
-    the threshold, errors among them, and itself."""
-    order = np.argsort(-top, kind="stable")
-    top, wrong = top[order], wrong[order].astype(float)
-    ends = np.flatnonzero(np.r_[top[1:] != top[:-1], True])
-    if group is None:
-        return len(top), ends + 1, np.cumsum(wrong)[ends], top[ends]
-    group = np.asarray(group)[order].astype(str)
-    unit = pd.Series(np.where(group == "", [f"i{i}" for i in range(len(group))], np.char.add("g", group)))
-    share = pd.Series(wrong).groupby(unit).cumsum() / (unit.groupby(unit).cumcount() + 1)
-    # a group's share of wrong answers moves with each image of it that is answered: sum what it moves by
-    errors = (share - share.groupby(unit).shift(fill_value=0)).cumsum().round(9).clip(lower=0).to_numpy()
-    answered = (~unit.duplicated()).cumsum().to_numpy()
-    return int(answered[-1]), answered[ends], errors[ends], top[ends]
-
-
-def _mean_tail(total: np.ndarray, n: np.ndarray, mean: float) -> np.ndarray:
-    """Return a bound on the probability that n independent values in 0..1 of this mean sum to `total` or less."""
-    share = np.minimum(np.asarray(total) / n, mean)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        low = np.where(share > 0, share * np.log(share / mean), 0)
-    hoeffding = np.exp(-n * (low + (1 - share) * np.log((1 - share) / (1 - mean))))
-    return np.minimum(hoeffding, np.e * binom.cdf(np.ceil(total), n, mean))
-
-
-def _needed(rate: float, target: float, confidence: float, tail) -> int | None:
-    """Return how many units would prove the first threshold if errors came at this rate; None if none would."""
-    tested = np.unique(np.geomspace(1, FIRST_SHARE * MOST_UNITS, 2000).astype(int))
-    proven = tail(np.ceil(rate * tested), tested, target) <= 1 - confidence
-    return int(np.ceil(tested[proven.argmax()] / FIRST_SHARE)) if proven.any() else None
 
 
 def _refuse_unsure(classes: Sequence[str]) -> None:

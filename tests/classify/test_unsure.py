@@ -5,12 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import expit
-from scipy.stats import binom
 from statsmodels.stats.proportion import proportion_confint
 
 from classify.errors import DataError
 from classify.predictions import VALIDATION, Predictions
-from classify.unsure import Rule, _mean_tail, fit, least_units, prove, rule_table, sentences
+from classify.unsure import Rule, fit, least_units, prove, rule_table, sentences
 
 POPULATION = 50_000
 
@@ -188,35 +187,43 @@ def _limit(scores, error=0.05):
     return np.sort(scores)[min(len(scores), int(np.ceil((len(scores) + 1) * (1 - error)))) - 1]
 
 
-def test_groups_are_counted_where_images_stand_in_groups():
+def test_groups_are_counted_by_their_answers_where_images_stand_in_groups():
     top, wrong = ladder(400, wrong=range(300, 320))
     group = np.repeat([f"scene {i}" for i in range(100)], 4)
     rule = prove(top, wrong, group)
-    assert (rule.unit, rule.n, rule.tested) == ("group", 100, 75)  # the 76th group is wrong
-    assert (rule.wrong, rule.least) == (0, top[299])
-    assert "answers 75 groups of 100" in rule.sentence("svm")
+    assert (rule.unit, rule.n, rule.units) == ("group", 400, 100)
+    assert 290 < rule.tested <= 302  # five groups in a row are wrong from the 301st image on
+    assert rule.tested_units == np.ceil(rule.tested / 4)
+    assert f"answers {rule.tested} images in {rule.tested_units} groups of 400" in rule.sentence("svm")
     assert prove(top, wrong, np.full(400, "")) == prove(top, wrong)
     lone = prove(top, wrong, np.where(np.arange(400) < 396, "", "pair"))
-    assert (lone.unit, lone.n) == ("group", 397)
+    assert (lone.unit, lone.n, lone.units) == ("group", 400, 397)
     names = np.where(np.arange(400) == 399, "i3", "")  # no name of a group is taken for that of an image without one
-    assert prove(top, wrong, names).n == 400
+    assert prove(top, wrong, names).units == 400
+
+
+def test_a_handful_of_groups_proves_nothing_and_the_rule_says_how_many_would():
     few = prove(*ladder(400), np.repeat(["a", "b", "c", "d"], 100))
-    assert (few.least, few.needed, few.unit) == (None, 59, "group")
+    assert (few.least, few.needed, few.unit, few.tested) == (None, 59, "group", 0)
+    assert "takes about 59 groups of such sizes at least, and there are 4." in few.sentence("svm")
+    top, wrong = ladder(400, wrong=[3, 50])
+    rule = prove(top, wrong, np.repeat(np.arange(200).astype(str), 2))
+    assert rule.least is None
+    assert "wrong on 2; at that rate" in rule.sentence("svm")
+    times = int(np.ceil(1.5 * rule.needed / 200))  # of more images the surest quarter is another one
+    many = np.repeat(np.arange(200 * times).astype(str), 2)
+    assert prove(np.tile(top, times) - 1e-9 * np.arange(400 * times), np.tile(wrong, times), many).least is not None
 
 
-def test_groups_take_the_test_for_means_which_asks_for_more():
-    top, wrong = ladder(236, wrong=[92])
-    assert prove(top, wrong).tested == 236  # 1 of 93 is proven where images are counted
-    assert prove(top, wrong, np.arange(236).astype(str)).tested == 92
-
-
-def test_a_group_is_wrong_by_the_share_of_its_answers_that_are():
-    top, wrong = ladder(400, wrong=range(340, 400, 4))
-    group = np.repeat(np.arange(100).astype(str), 4)
-    shuffled = np.random.default_rng(0).permutation(400)
-    for order in (np.arange(400), shuffled):
-        rule = prove(top[order], wrong[order], group[order], target=0.2)
-        assert (rule.tested, rule.wrong, rule.least) == (100, 15 / 4, top[-1])  # in 15 groups one answer of four
+def test_large_groups_that_are_wrong_oftener_break_no_promise():
+    """300 single images, 1 % wrong, and 15 scenes of 20, 30 % wrong: 15.5 % of all answers, 2.4 % of the mean unit."""
+    group = np.r_[np.full(300, ""), np.repeat([f"scene {i}" for i in range(15)], 20)]
+    rate = np.where(group == "", 0.01, 0.3)
+    proven = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        proven += prove(np.full(600, 0.9), rng.random(600) < rate, group).least is not None
+    assert proven == 0
 
 
 def test_copies_break_the_promise_only_where_groups_are_not_known():
@@ -232,15 +239,6 @@ def test_copies_break_the_promise_only_where_groups_are_not_known():
             broken[known] += sure.any() and error[sure].mean() > 0.05
     assert broken["known"] / draws <= 0.05
     assert broken["not known"] / draws > 0.1
-
-
-def test_tail_of_means_is_never_below_the_exact_one():
-    n, mean = np.array([20, 60, 200]), 0.05
-    for k in range(11):
-        assert (_mean_tail(np.full(3, float(k)), n, mean) >= binom.cdf(k, n, mean) - 1e-12).all()
-    assert _mean_tail(np.zeros(1), np.array([59]), mean) == pytest.approx(0.95**59)  # Hoeffding's is exact here
-    assert _mean_tail(np.array([34.5]), np.array([1000]), mean) == pytest.approx(np.e * binom.cdf(35, 1000, mean))
-    assert _mean_tail(np.array([50.0]), np.array([100]), mean) == 1
 
 
 def sets(**of_set):
@@ -309,6 +307,6 @@ def test_a_model_without_out_of_fold_rows_has_no_row_and_given_rules_are_taken()
     bought = said(top, ~wrong, name="test", model="bought")
     assert rule_table(bought).empty
     assert sentences(rule_table(bought)) == []
-    table = rule_table(bought, rules={"bought": Rule(0.1, 0.95, 0.75, "image", 100, 80, 2.0)})
+    table = rule_table(bought, rules={"bought": Rule(0.1, 0.95, 0.75, "image", 100, 100, 80, 80, 2)})
     assert table[["target", "least", "answered"]].iloc[0].tolist() == [0.1, 0.75, 0.5]
     assert sentences(table)[0].startswith("Asked to err in at most 10 % of its answers, bought answers 50.0 %")
