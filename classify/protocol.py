@@ -97,9 +97,9 @@ class Protocol:
         drift["unlike"] = self.drift["unlike"].map({True: "yes", False: "no"})
         about = (
             "A third answer: each model keeps quiet below a probability, chosen on out-of-fold images so that with "
-            "95 % confidence no more than the promised share of its answers is wrong, on images like those and in groups "
-            "of like sizes. On unlike images nothing is promised; how sure a model is of a set, against how sure it was "
-            "out of fold, tells some of these."
+            "95 % confidence no more than the promised share of its answers is wrong, on images like those and in "
+            "groups of like sizes. On unlike images nothing is promised; how sure a model is of a set, against how "
+            "sure it was out of fold, tells some of these."
         )
         tables = [
             Table("unsure", "Three answers", rows, percent=("answers from",), most=60, mark=chosen or ""),
