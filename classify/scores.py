@@ -13,9 +13,9 @@ import pandas as pd
 from scipy.sparse import csr_array
 
 from classify.errors import DataError, ModelError
+from classify.positive import positive_class
 from featex.errors import unknown
 
-POSITIVE_NAMES = {"ai", "aigenerated", "artificial", "deepfake", "fake", "generated", "synthetic"}
 N_BINS = 15  # of the expected calibration error, as in Guo et al. 2017
 LEAST = np.finfo(np.float64).eps  # no probability counts as less in log loss, as in scikit-learn
 
@@ -361,16 +361,3 @@ def checked_scoring(scoring: str, classes: Sequence[str]) -> str:
     if scoring not in scores_for(classes):
         raise ModelError(f"{scoring} is about one of two classes, and here are {len(classes)}; take f1_macro, say")
     return scoring
-
-
-def positive_class(classes: Sequence[str]) -> str:
-    """Return the class that stands for "generated" by its name, or the last in sorted order.
-
-    >>> positive_class(["AI", "real"]), positive_class(["cat", "dog"])
-    ('AI', 'dog')
-    """
-    named = [name for name in classes if str(name).casefold().translate(_JOINTS) in POSITIVE_NAMES]
-    return named[0] if len(named) == 1 else sorted(classes)[-1]
-
-
-_JOINTS = str.maketrans("", "", " -_")
