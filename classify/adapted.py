@@ -11,9 +11,10 @@ from classify.alignment import ALIGNMENTS, Alignment, threshold_for
 from classify.calibration import threshold_sentence
 from classify.errors import ModelError
 from classify.plan import images_digest
+from classify.positive import choose_positive
 from classify.splits import partition
 from classify.trained import TrainedModel
-from featex.errors import FeatexError, unknown
+from featex.errors import FeatexError, InputError, unknown
 from featex.features import load_features
 
 
@@ -26,10 +27,13 @@ class Adaptation:
     alignment : Alignment or None
     share : float or None
         Of the images, that are of the positive class.
+    positive : str or None
+        That class; the model's if it is not given.
     """
 
     alignment: Alignment | None = None
     share: float | None = None
+    positive: str | None = None
 
     def predict(self, model: TrainedModel, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return probabilities (n, n_classes) and decided classes (n,), as `TrainedModel.predict` does.
@@ -44,10 +48,14 @@ class Adaptation:
         logs = model.log_probabilities(X)
         # differences of logarithms: probabilities near 1 would all be equal
         odds = logs[:, 1] - logs[:, 0]
-        first_is_positive = model.passport["positive"] == model.classes[0]
+        first_is_positive = self.of(model) == model.classes[0]
         threshold = -threshold_for(-odds, self.share) if first_is_positive else threshold_for(odds, self.share)
         moved = expit(odds - threshold)
         return np.column_stack([1 - moved, moved]), np.array(model.classes)[(odds > threshold).astype(int)]
+
+    def of(self, model: TrainedModel) -> str:
+        """Return the class that the share is of."""
+        return self.positive or model.passport["positive"]
 
     def thresholds(self, model: TrainedModel) -> dict[str, float]:
         """Return the threshold of each class that decides, by class."""
@@ -58,14 +66,16 @@ def decision_sentence(model: TrainedModel, adapt: Adaptation | None, decided: Se
     """Return which threshold decided, for the terminal; where a share was asked for, also the share it came to."""
     if adapt is None or adapt.share is None:
         return threshold_sentence(model.passport)
-    positive = model.passport["positive"]
+    positive = adapt.of(model)
     n = int((np.asarray(decided) == positive).sum())
     wanted = f"{100 * adapt.share:g} % of {len(decided):,} images"
     tied = "" if abs(n - adapt.share * len(decided)) < 1 else " Images of equal scores stay together."
     return f"Asked for {wanted} as {positive}, {model.name} calls {n:,} so, where prob_{positive} is above 0.5.{tied}"
 
 
-def adaptation(model: TrainedModel, align: str, share: float | None, directory: Path) -> Adaptation | None:
+def adaptation(
+    model: TrainedModel, align: str, share: float | None, directory: Path, positive: str | None = None
+) -> Adaptation | None:
     """Return the adaptation that is asked for, or None.
 
     Parameters
@@ -76,9 +86,13 @@ def adaptation(model: TrainedModel, align: str, share: float | None, directory: 
     share : float or None
     directory : Path
         Where features are kept: alignment needs those that the model was trained on.
+    positive : str, optional
+        The class that `share` is of; the model's positive class if it is not given.
 
     Raises
     ------
+    InputError
+        If there is no such class, or a positive class is named and no share of it.
     ModelError
         If the model reads no features, has more classes than two, or its training features have gone.
     """
@@ -86,11 +100,15 @@ def adaptation(model: TrainedModel, align: str, share: float | None, directory: 
         raise unknown("alignment", align, ALIGNMENTS)
     if share is not None and model.passport["positive"] is None:
         raise ModelError(f"{model.name} has {len(model.classes)} classes, and a threshold is between two")
+    if positive is not None and share is None:
+        raise InputError(f"--positive {positive} says which class --share is of; add --share, or leave it out")
+    if positive is not None:
+        choose_positive(model.classes, positive)
     if align == "none":
-        return None if share is None else Adaptation(share=share)
+        return None if share is None else Adaptation(share=share, positive=positive)
     if model.passport["reads"] != "features":
         raise ModelError(f"{model.name} reads {model.passport['reads']}; to align is for models that read features")
-    return Adaptation(Alignment.fit(_trained_on(model, directory), align), share)
+    return Adaptation(Alignment.fit(_trained_on(model, directory), align), share, positive)
 
 
 def _trained_on(model: TrainedModel, directory: Path) -> np.ndarray:

@@ -12,6 +12,12 @@ from featex.errors import FeatexError
 
 DEVICES = ["auto", "cpu", "cuda", "mps"]
 SCORING = "accuracy, balanced_accuracy, f1_macro, roc_auc or average_precision: its mean over folds is maximised."
+POSITIVE = click.option(
+    "--positive",
+    metavar="CLASS",
+    show_default="by its name",
+    help="The positive one of two classes, such as fake: precision, recall, F1 and thresholds are about it.",
+)
 FEATURES = click.option(
     "--features-dir", default=str(layout.FEATURES), type=click.Path(), help="Where featex keeps features."
 )
@@ -74,6 +80,7 @@ def cli() -> None:
     default="accuracy",
     help=SCORING,
 )
+@POSITIVE
 @click.option("--seed", default=0, type=click.IntRange(0, 2**31 - 1), help="Of folds, search and training.")
 @click.option("--storage", show_default=f"a journal in {layout.STUDIES}", help="A journal file, or a URL for Optuna.")
 @click.option("--name", show_default="MODEL-SET", help="What to call the trained model.")
@@ -153,6 +160,8 @@ def tune(
     search = f"{job.trials} trial{'' if job.trials == 1 else 's'}" if job.trials else "by its recipe"
     n_train, of = len(job.parts.train), f"{job.spec.name} on {job.features.name}"
     progress.say(f"{of}: {n_train:,} training images, {job.folds_in_words}, {search}")
+    if job.positive:
+        progress.say(job.positive.sentence())
     if sentence := replaced(job, Path(models_dir)):
         progress.say(sentence)
     checkpoints = layout.STUDIES / job.training_folder
@@ -233,6 +242,7 @@ def ensemble(members: tuple[str, ...], method: str, name: str | None, models_dir
     help="Share of the images that are of the positive class, such as 0.2: the threshold moves until as many are "
     "called so. Images of equal scores stay together.",
 )
+@POSITIVE
 @DEVICE
 @FEATURES
 @MODELS
@@ -244,6 +254,7 @@ def predict(
     weights: str | None,
     align: str,
     share: float | None,
+    positive: str | None,
     device: str,
     features_dir: str,
     models_dir: str,
@@ -258,7 +269,7 @@ def predict(
 
     progress = TerminalProgress()
     trained = persist.load(persist.find_model(Path(models_dir), model), device)
-    adapt = adaptation(trained, align, share, Path(features_dir))
+    adapt = adaptation(trained, align, share, Path(features_dir), positive)
     sets = stored_sets(Path(features_dir))
     names = {stored.name for stored in sets} | {f"{stored.extractor_dir.name}/{stored.name}" for stored in sets}
     if len(paths) == 1 and not Path(paths[0]).exists() and paths[0] in names:
@@ -354,18 +365,23 @@ def explain(
 @click.option("--report", show_default="that of the newest model", help="The report it joins, as `classify report`'s.")
 @click.option(
     "--threshold",
-    default=0.5,
+    show_default="0.5",
     type=click.FloatRange(0, 1, min_open=True),
     help="Probability of the positive class from which the detector decides for it, as its authors give it.",
 )
-@click.option("--positive", metavar="CLASS", show_default="the report's", help="The class that `score` stands for.")
+@click.option(
+    "--positive",
+    metavar="CLASS",
+    show_default="the report's",
+    help="The class whose probability `score` is, and which --threshold is about.",
+)
 @MODELS
 @PREDICTIONS
 def import_(
     scores: str,
     name: str,
     report: str | None,
-    threshold: float,
+    threshold: float | None,
     positive: str | None,
     models_dir: str,
     predictions_dir: str,
@@ -376,6 +392,7 @@ def import_(
     of the positive class, or there is a column `prob_CLASS` for each class. Only unseen images are scored.
     """
     from classify.imported import import_scores, keep_imported, read_scores
+    from classify.positive import positive_of_report
     from classify.predictions import Predictions
     from classify.results import read_predictions, report_models
 
@@ -391,6 +408,8 @@ def import_(
         command=shlex.join(["classify", *sys.argv[1:]]),
     )
     path = keep_imported(model, said, Path(models_dir), Path(predictions_dir))
+    if choice := positive_of_report(model.classes, passports, positive):
+        click.echo(choice.sentence(), err=True)
     for note in notes:
         click.echo(note, err=True)
     click.echo(f"Saved: {path}; now: classify report {model.passport['report']}")
@@ -399,15 +418,23 @@ def import_(
 @cli.command()
 @click.argument("name", metavar="[REPORT]", required=False)
 @click.option("--reports-dir", default=str(layout.REPORTS), type=click.Path(), help="Where reports are kept.")
+@POSITIVE
 @FEATURES
 @MODELS
 @PREDICTIONS
-def report(name: str | None, reports_dir: str, features_dir: str, models_dir: str, predictions_dir: str) -> None:
+def report(
+    name: str | None,
+    positive: str | None,
+    reports_dir: str,
+    features_dir: str,
+    models_dir: str,
+    predictions_dir: str,
+) -> None:
     """Write the report of the newest model again, or REPORT (a set, or SET-quick) with all its models."""
     from classify.results import Shelf
 
     places = map(Path, (models_dir, predictions_dir, reports_dir))
-    path = Shelf(*places, layout.GALLERY, Path(features_dir), layout.FOUND).write_report(name)
+    path = Shelf(*places, layout.GALLERY, Path(features_dir), layout.FOUND).write_report(name, positive=positive)
     click.echo(f"Report: {path}")
 
 

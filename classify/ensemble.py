@@ -110,6 +110,11 @@ def plan_ensemble(
                 f"the classes of {passport['name']!r} are {passport['classes']}, those of {first['name']!r} "
                 f"{first['classes']}; combine models of the same classes"
             )
+        if passport["positive"] != first["positive"]:
+            raise ModelError(
+                f"the positive class of {passport['name']!r} is {passport['positive']!r}, that of {first['name']!r} "
+                f"{first['positive']!r}; tune both with the same --positive"
+            )
         if passport["data"]["digest"] != first["data"]["digest"]:
             raise ModelError(
                 f"{passport['name']!r} was trained or judged on other images than {first['name']!r} (sets "
@@ -225,7 +230,7 @@ def _cv(job: Ensemble, y: np.ndarray, fold: np.ndarray, scores: np.ndarray, deci
     classes, values = job.passports[0]["classes"], []
     for number in np.unique(fold):
         held = fold == number
-        values.append(SCORES[scoring](y[held], scores[held], decided[held], classes))
+        values.append(SCORES[scoring](y[held], scores[held], decided[held], classes, job.passports[0]["positive"]))
     validations = {replace(validation_of(passport), scoring=scoring) for passport in job.passports}
     first = validation_of(job.passports[0])
     if not alike or len(validations) > 1:

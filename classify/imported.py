@@ -1,5 +1,6 @@
 """Anyone's detector in our tables: scores from elsewhere, brought to the images of a report."""
 
+import shlex
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
@@ -10,10 +11,12 @@ import pandas as pd
 from classify import persist
 from classify.errors import DataError
 from classify.kept import keep_pair
-from classify.metrics import positive_class
+from classify.metrics import SCORES, score_table
 from classify.plan import checked_name
-from classify.predictions import PROB, VALIDATION, Predictions
+from classify.positive import positive_of_report
+from classify.predictions import PROB, VALIDATION, Predictions, set_title
 from classify.trained import TrainedModel
+from classify.words import listed, with_interval
 
 READS = "scores"
 """What the passport of an imported detector says that it reads: it has no estimator, only what it said."""
@@ -42,7 +45,7 @@ def import_scores(
     predictions: Predictions,
     *,
     name: str,
-    threshold: float = 0.5,
+    threshold: float | None = None,
     positive: str | None = None,
     file: str = "",
     command: str = "",
@@ -60,9 +63,10 @@ def import_scores(
     predictions : Predictions
         What the report's models said: which images there are, and their labels, sets, sources and groups.
     name : str
-    threshold : float
-        The detector decides for the positive class from this probability on; fixed before these images are looked at,
-        as its authors give it.
+    threshold : float, optional
+        The detector decides for the positive class from this probability on, by default 0.5; fixed before these images
+        are looked at, as its authors give it. Of more classes than two the likeliest is decided for, and there is no
+        threshold.
     positive : str, optional
         The class that ``score`` stands for; by default the one that the report takes as positive.
     file, command : str
@@ -80,16 +84,23 @@ def import_scores(
     Raises
     ------
     DataError
-        If columns are missing, a score is no probability, a path is ambiguous or repeated, or no image is known.
+        If columns are missing, a score is no probability, a path is ambiguous or repeated, or no image is known; or
+        if a threshold is given for more classes than two.
+    featex.errors.InputError
+        If there is no such class.
     """
     newest = passports[-1]
     classes = newest["classes"]
-    if len(classes) == 2:
-        positive = positive or newest.get("positive") or positive_class(classes)
-        if positive not in classes:
-            raise DataError(f"{positive!r} is none of the classes {list(classes)}; name one with --positive")
+    choice = positive_of_report(classes, passports, positive)
+    if choice is None and threshold is not None:
+        raise DataError(
+            f"a threshold of {threshold:g} is between two classes, and the report has {len(classes)}, of which the "
+            "likeliest is decided for; leave out --threshold"
+        )
+    threshold = 0.5 if threshold is None else threshold
     if not 0 < threshold <= 1:
         raise DataError(f"a threshold is a probability above 0 and up to 1, not {threshold:g}")
+    positive = choice and choice.name
     probabilities = _probabilities(table, classes, positive)
     images = predictions.table.drop_duplicates(["set", "path"])
     found = _find(table["path"].astype(str), images["path"])
@@ -108,7 +119,8 @@ def import_scores(
     p = scored.loc[rows["path"]].to_numpy()
     said = rows.assign(model=name, predicted=_decided(p, classes, positive, threshold), fold=-1)
     said[[PROB + label for label in predictions.classes]] = p[:, [classes.index(c) for c in predictions.classes]]
-    notes = _left_out(len(table), found, rows, unseen, images)
+    said = Predictions(said)
+    notes = [*_left_out(len(table), found, rows, unseen, images), *_inverted(said, positive, "score" in table)]
     passport = {
         "name": checked_name(name),
         "model": "imported",
@@ -135,7 +147,7 @@ def import_scores(
         "versions": {},
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    return TrainedModel(None, None, passport), Predictions(said), notes
+    return TrainedModel(None, None, passport), said, notes
 
 
 def _probabilities(table: pd.DataFrame, classes: Sequence[str], positive: str | None) -> np.ndarray:
@@ -195,6 +207,24 @@ def _decided(p: np.ndarray, classes: Sequence[str], positive: str | None, thresh
         return names[p.argmax(axis=1)]
     at = list(classes).index(positive)
     return np.where(p[:, at] >= threshold, positive, names[1 - at])
+
+
+def _inverted(said: Predictions, positive: str | None, one_column: bool) -> list[str]:
+    """Return a note on the sets on which scores rank the two classes the wrong way round, by more than chance."""
+    if positive is None:
+        return []
+    table = score_table(said, positive, names=["roc_auc"])
+    inverted = table[table["roc_auc_high"] < 0.5]
+    if inverted.empty:
+        return []
+    (other,) = (label for label in said.classes if label != positive)
+    areas = listed([f"{with_interval(row, 'roc_auc')} on {set_title(row['set'])}" for _, row in inverted.iterrows()])
+    way_out = f"import again with --positive {shlex.quote(other)}" if one_column else "swap the names of the columns"
+    columns = "its scores are" if one_column else f"its column prob_{positive} is"
+    return [
+        f"{said.models[0]} looks inverted: its {SCORES['roc_auc'].title} is {areas}, and guessing gets 50.0 %. If "
+        f"{columns} the probability of {other}, {way_out}."
+    ]
 
 
 def _left_out(n: int, found: pd.Series, rows: pd.DataFrame, unseen: pd.DataFrame, images: pd.DataFrame) -> list[str]:

@@ -120,6 +120,9 @@ def _of_rankings(names, sample, seed):
         if np.isnan(low) and SCORES[name].of(sample) == 1:
             low, _ = _of_rankings([name], closest_pair_swapped(sample), seed)[name]
             found[name] = NOTHING if np.isnan(low) else (low, 1.0)
+        elif np.isnan(low) and name == "roc_auc" and SCORES[name].of(sample) == 0:
+            low, _ = _of_rankings([name], replace(sample, scores=-sample.scores), seed)[name]
+            found[name] = 0.0, 1 - low
     return found
 
 

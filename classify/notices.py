@@ -54,6 +54,18 @@ def differing_making(passports: Sequence[dict]) -> list[str]:
     return notices
 
 
+def differing_positive(passports: Sequence[dict], positive: str | None) -> list[str]:
+    """Return a notice of the models whose positive class is not the report's."""
+    others = [p for p in passports if positive is not None and p.get("positive") not in (None, positive)]
+    if not others:
+        return []
+    classes = listed([f"{passport['name']} ({passport['positive']})" for passport in others])
+    return [
+        f"The positive class of this page is {positive}, and not of {classes}. Precision, recall and F1 here are of "
+        f"{positive}; the thresholds of those models are of their own class."
+    ]
+
+
 def of_making(passports: Sequence[dict]) -> list[str]:
     """Return notices of how models were made: untrained weights, and whatever their passports note."""
     notices = []

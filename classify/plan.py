@@ -11,6 +11,7 @@ import pandas as pd
 
 from classify.errors import ModelError
 from classify.models import ModelSpec, get_model
+from classify.positive import Positive, choose_positive
 from classify.regime import N_FOLDS, USUAL, Regime
 from classify.scores import checked_scoring
 from classify.splits import Partition, partition
@@ -41,6 +42,7 @@ class Plan:
     command: str = ""
     published: dict | None = None
     regime: Regime = USUAL
+    positive: Positive | None = None
 
     @property
     def y(self) -> np.ndarray:
@@ -92,6 +94,7 @@ class Plan:
             "extractor": self.features.extractor["fingerprint"] if self.spec.reads == "features" else None,
             "folds": self.n_folds,
             "scoring": self.scoring,
+            "positive": self.positive and self.positive.name,
             "seed": self.seed,
             "settings": {k: v for k, v in self.settings.items() if k != "weights"},  # their sha256 stands for them
             "versions": versions(),
@@ -127,6 +130,7 @@ def plan(
     command: str = "",
     published: dict | None = None,
     regime: Regime = USUAL,
+    positive: str | None = None,
     progress: Progress | None = None,
     **wishes,
 ) -> Plan:
@@ -157,6 +161,8 @@ def plan(
         What a study that is run again said of this model, as JSON can hold it; see `classify.published`.
     regime : Regime
         How folds are cut and images weighed.
+    positive : str, optional
+        The positive one of two classes; see `classify.positive.choose_positive`.
     progress : Progress, optional
         Hears of weights that are downloaded.
     **wishes
@@ -169,6 +175,7 @@ def plan(
     """
     spec = get_model(model)
     classes = sorted(set(features.rows["label"]) - {""})
+    positive = choose_positive(classes, positive)
     scoring = checked_scoring(scoring, classes)
     if n_folds < 2:
         raise ModelError(f"cross-validation needs two folds or more, not {n_folds}")
@@ -196,6 +203,7 @@ def plan(
         command=command,
         published=published,
         regime=regime,
+        positive=positive,
     )
     if regime.pool != "mean" and job.tiles == 1:
         raise ModelError(f"{features.name!r} has no tiles to pool; extract it with --view tiles --pool each")

@@ -8,24 +8,21 @@ from math import isfinite
 from featex.errors import InputError, unknown
 
 # What public data sets call generated or altered images; generators by name, for GenImage's and ForenSynths' folders.
-GENERATED = frozenset(
-    """
-    ai aiart aigc aigen aigenerated aiimage aiimages artificial deepfake deepfakes fabricated fake faked fakes forged
-    forgery forgeries gen generated generative manipulated spliced spoof spoofed synth synthesised synthesized synthetic
-    synthetics tampered
-    biggan crn cyclegan dcgan esrgan faceswap gan gans gaugan imle neuraltextures pggan progan san sitd starganv stargan
-    stylegan vqgan wgan
-    adm craiyon dall dalle ddim ddpm deepfloyd diffused diffusion diffusiondb firefly flux glide ideogram imagen
-    kandinsky latentdiffusion ldm ldms midjourney pixart sd sdturbo sdxl seedream stablediffusion vqdm wukong
-    """.split()
-)
-REAL = frozenset(
-    """
-    actual afhq authentic bonafide camera captured celeba celebahq coco ffhq genuine human humans imagenet laion lsun
-    natural nature org original originals photo photograph photographs photography photos pristine real realimage
-    realimages reals unaltered unmanipulated untampered
-    """.split()
-)
+_GENERATED = """
+ai aiart aigc aigen aigenerated aiimage aiimages artificial deepfake deepfakes fabricated fake faked fakes forged
+forgery forgeries gen generated generative manipulated spliced spoof spoofed synth synthesised synthesized synthetic
+synthetics tampered
+biggan crn cyclegan dcgan esrgan faceswap gan gans gaugan imle neuraltextures pggan progan san sitd starganv stargan
+stylegan vqgan wgan
+adm craiyon dall dalle ddim ddpm deepfloyd diffused diffusion diffusiondb firefly flux glide ideogram imagen kandinsky
+latentdiffusion ldm ldms midjourney pixart sd sdturbo sdxl seedream stablediffusion vqdm wukong
+"""
+_REAL = """
+actual afhq authentic bonafide camera captured celeba celebahq coco ffhq genuine human humans imagenet laion lsun
+natural nature org original originals photo photograph photographs photography photos pristine real realimage
+realimages reals unaltered unmanipulated untampered
+"""
+GENERATED, REAL = frozenset(_GENERATED.split()), frozenset(_REAL.split())
 TRUE, FALSE = {"positive", "true", "yes"}, {"false", "negative", "no"}
 NOT = {"no", "non", "not"}
 
@@ -91,6 +88,16 @@ def choose_positive(classes: Sequence[str], wish: str | None = None) -> Positive
 def positive_class(classes: Sequence[str]) -> str:
     """Return the positive one of two classes by its name; see `choose_positive`."""
     return choose_positive(classes).name
+
+
+def positive_of_report(classes: Sequence[str], passports: Sequence[dict], wish: str | None = None) -> Positive | None:
+    """Return the positive class of a report: the one wished for, else that of its newest model, made here if any is."""
+    known = [passport for passport in passports if passport.get("positive") in classes]
+    if wish is not None or not known:
+        return choose_positive(classes, wish)
+    made_here = [passport for passport in known if passport.get("cv")]
+    newest = max(made_here or known, key=lambda passport: passport.get("created", ""))
+    return Positive(newest["positive"], "as in the report")
 
 
 def kind(name: str) -> str:

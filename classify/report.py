@@ -11,10 +11,11 @@ from classify.drawing import pictured
 from classify.errors import DataError
 from classify.figures import FIGURES
 from classify.gallery import Gallery, galleries
-from classify.metrics import SCORES, fold_scores, positive_class, score_table
-from classify.notices import differing_images, differing_making, few_groups
+from classify.metrics import SCORES, fold_scores, score_table
+from classify.notices import differing_images, differing_making, differing_positive, few_groups
 from classify.novelty import novelty_sentences
 from classify.pages import own_files, page_folder, render
+from classify.positive import positive_of_report
 from classify.predictions import Predictions
 from classify.protocol import Protocol, protocol
 from classify.provenance import data_counts, how_made
@@ -38,6 +39,7 @@ def write_report(
     notices: Sequence[str] = (),
     sections: Sequence[Section] = (),
     gallery: Gallery | None = None,
+    positive: str | None = None,
     command: str = "",
 ) -> Path:
     """Write the folder `out`: a self-contained ``index.html``, tables as CSV, figures as PNG and SVG, model cards.
@@ -57,6 +59,8 @@ def write_report(
         What else is known of these models and images, such as what an audit found.
     gallery : Gallery, optional
         Thumbnails of the images; without it the page shows none.
+    positive : str, optional
+        The positive one of two classes; by default the models' own.
     command : str
         What makes this report again.
 
@@ -79,7 +83,8 @@ def write_report(
     place = {model: i for i, model in enumerate(predictions.models)}
     passports = sorted(passports, key=lambda passport: place.get(passport.get("name"), len(place)))
     with page_folder(Path(out), own_files(Path(out) / "index.html", MARK)) as folder:
-        positive = _positive(predictions, passports)
+        choice = positive_of_report(predictions.classes, passports, positive)
+        positive = choice and choice.name
         scores = score_table(predictions, positive)
         folds = fold_scores(predictions, scores_for(predictions.classes), positive)
         scores.to_csv(folder / "scores.csv", index=False)
@@ -113,6 +118,7 @@ def write_report(
                 *few_groups(predictions),
                 *differing_images(predictions),
                 *differing_making(passports),
+                *differing_positive(passports, positive),
             ],
             **said,
             **accuracy_table(scores, folds, predictions, blind, alike),
@@ -148,13 +154,6 @@ def _scoring(alike: Sequence[Group]) -> str:
     """The score that the models to choose from were tuned for, or accuracy where it is not known."""
     scoring = alike[0].validation.scoring if alike else None
     return scoring if scoring in SCORES else "accuracy"
-
-
-def _positive(predictions: Predictions, passports: Sequence[dict]) -> str | None:
-    if len(predictions.classes) > 2:
-        return None
-    found = {passport.get("positive") for passport in passports} & set(predictions.classes)
-    return found.pop() if len(found) == 1 else positive_class(predictions.classes)
 
 
 def _cards(

@@ -1,5 +1,6 @@
 """Where models and their predictions are kept side by side, found again, and reported on."""
 
+import shlex
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -131,7 +132,9 @@ class Shelf:
     features: Path
     found: tuple[Path, ...] = ()
 
-    def write_report(self, report: str | None = None, *, names: Sequence[str] | None = None) -> Path:
+    def write_report(
+        self, report: str | None = None, *, names: Sequence[str] | None = None, positive: str | None = None
+    ) -> Path:
         """Write ``reports/REPORT/index.html`` on the models that belong to a report, and return its path.
 
         Parameters
@@ -140,6 +143,8 @@ class Shelf:
             By default that of the newest model.
         names : sequence of str, optional
             Only these models, and detectors that were imported.
+        positive : str, optional
+            The positive one of two classes; by default the models' own.
 
         Raises
         ------
@@ -169,8 +174,13 @@ class Shelf:
             notices=of_making(chosen),
             sections=[section for section in sections if section],
             gallery=gallery,
-            command="\n".join([*commands, f"classify report {report}"]),
+            positive=positive,
+            command="\n".join([*commands, _report_command(report, positive)]),
         )
+
+
+def _report_command(report: str, positive: str | None) -> str:
+    return shlex.join(["classify", "report", report, *(["--positive", positive] if positive else [])])
 
 
 def _find_neighbours(gallery: Gallery, predictions: Predictions, folder: Path, data: dict) -> None:

@@ -6,7 +6,6 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from classify.calibration import class_scores
 from classify.errors import ModelError
 from classify.regime import weighted
-from classify.scores import positive_class
 
 
 class Tilewise(ClassifierMixin, BaseEstimator):
@@ -22,16 +21,19 @@ class Tilewise(ClassifierMixin, BaseEstimator):
         How many tiles the columns of an image are made of.
     pool : {"mean", "suspicious"}
         The mean over tiles; or the tile that speaks most for the positive one of two classes.
+    positive : label, optional
+        That class; the second of `classes_` if it is not given.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
     """
 
-    def __init__(self, estimator, tiles: int, pool: str = "mean"):
+    def __init__(self, estimator, tiles: int, pool: str = "mean", positive=None):
         self.estimator = estimator
         self.tiles = tiles
         self.pool = pool
+        self.positive = positive
 
     def fit(self, X, y, sample_weight=None) -> "Tilewise":
         """Fit on images (n_samples, tiles * n_features); an image's weight is that of each of its tiles."""
@@ -57,8 +59,8 @@ class Tilewise(ClassifierMixin, BaseEstimator):
                 f"the most suspicious tile is that of one of two classes, and there are {len(self.classes_)}"
             )
         margins = scores[:, :, 1] - scores[:, :, 0]
-        suspects = positive_class([str(label) for label in self.classes_]) == str(self.classes_[1])
-        return margins.max(axis=1) if suspects else margins.min(axis=1)
+        of_second = self.positive is None or self.positive == self.classes_[1]
+        return margins.max(axis=1) if of_second else margins.min(axis=1)
 
     def predict(self, X) -> np.ndarray:
         """Return the class of each image, by the decision function."""

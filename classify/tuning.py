@@ -15,7 +15,7 @@ from classify.calibration import Calibration
 from classify.errors import ModelError
 from classify.inputs import read_inputs
 from classify.journal import open_journal
-from classify.metrics import fold_scores, positive_class
+from classify.metrics import fold_scores
 from classify.novelty import fit_novelty, novelty_counts
 from classify.plan import Plan, images_digest, versions
 from classify.predictions import VALIDATION, Predictions
@@ -256,7 +256,7 @@ def _passport(
 ) -> dict:
     rows = job.features.rows
     used = {"train": job.parts.train, **job.parts.tests}
-    positive = positive_class(classes) if len(classes) == 2 else None
+    positive = job.positive and job.positive.name
     return {
         "name": job.name,
         "model": job.spec.name,

@@ -207,7 +207,7 @@ class CrossValidation:
         options = spec.fit_options(units, told, checkpoint)
         estimator = spec.build(**settings, **params)
         if self.job.tiles > 1:
-            estimator = Tilewise(estimator, self.job.tiles, self.job.regime.pool)
+            estimator = Tilewise(estimator, self.job.tiles, self.job.regime.pool, self._positive)
         with threads_for(len(y)):
             return estimator.fit(X, y, **options, **weighted(estimator, weights))
 
@@ -225,9 +225,14 @@ class CrossValidation:
             self._prepared[number] = sides
         return sides
 
+    @property
+    def _positive(self) -> int | None:
+        """The code of the positive one of two classes."""
+        return self.job.positive and int(np.searchsorted(self.classes, self.job.positive.name))
+
     def _score(self, rows: np.ndarray, scores: np.ndarray) -> float:
-        score = SCORES[self.job.scoring]
-        value = score(self.y[rows], scores, self.classes[scores.argmax(axis=1)], list(self.classes))
+        score, positive = SCORES[self.job.scoring], self.job.positive and self.job.positive.name
+        value = score(self.y[rows], scores, self.classes[scores.argmax(axis=1)], list(self.classes), positive)
         if not np.isfinite(value):
             raise DataError(f"{self.job.scoring} is not defined on a fold that lacks a class; take fewer --folds")
         return value

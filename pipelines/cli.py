@@ -13,6 +13,14 @@ DEVICES = ["auto", "cpu", "cuda", "mps"]
 SCORING = "accuracy, balanced_accuracy, f1_macro, roc_auc or average_precision: its mean over folds is maximised."
 
 
+POSITIVE = click.option(
+    "--positive",
+    metavar="CLASS",
+    show_default="by its name",
+    help="The positive one of two classes, such as fake: precision, recall, F1 and thresholds are about it.",
+)
+
+
 def told_by_table(command):
     """Add the options that say which images there are, beside the folder: `featex.dataset.find_images` takes them."""
     options = [
@@ -90,6 +98,7 @@ def cli() -> None:
     default="accuracy",
     help=SCORING,
 )
+@POSITIVE
 @click.option("--seed", default=0, type=click.IntRange(0, 2**31 - 1), help="Of folds, search and training.")
 @click.option("--image-size", type=click.IntRange(1), show_default="each net's own", help="Pixels a side, for nets.")
 @click.option(
@@ -145,7 +154,8 @@ def _travel(directory: str | None, classes: tuple, only: str | None, recipe: tup
     from featex.progress import TerminalProgress
     from pipelines.travel_page import travel_set
 
-    of_models = {"--only": only, "--recipe": recipe, **{f"--{key}": options[key] for key in ("trials", "image_size")}}
+    keys = ("trials", "image_size", "positive")
+    of_models = {"--only": only, "--recipe": recipe, **{f"--{key}": options[key] for key in keys}}
     if given := [name for name, value in of_models.items() if value not in (None, ())]:
         raise InputError(f"--study travel has a grid of its own; leave out {', '.join(given)}")
     taken = ("quick", "backbone", "weights", "device", "n_folds", "seed", "name", *TABLE)
@@ -169,6 +179,7 @@ def _travel(directory: str | None, classes: tuple, only: str | None, recipe: tup
 )
 @click.option("--grades", default="full", type=click.Choice(["full", "quick"]), help="quick: two grades of each.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N images of each set, drawn at random.")
+@POSITIVE
 @click.option("--seed", default=0, type=click.IntRange(0, 2**31 - 1), help="Of that draw, and of intervals.")
 @click.option("--weights", metavar="FILE", help="The extractor's weights, if they are not where they were.")
 @click.option(
@@ -213,6 +224,7 @@ def stress(report: str | None, models: str | None, transforms: str | None, **opt
     show_default="the positive class, or the one with most sources",
     help="Class whose sources are compared.",
 )
+@POSITIVE
 @click.option("--seed", default=0, type=click.IntRange(0, 2**31 - 1), help="Of folds, draws and training.")
 def transfer(name: str | None, only: str | None, **options) -> None:
     """Train on one source of SET and test on each other one: does what was learnt travel?"""

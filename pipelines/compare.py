@@ -57,6 +57,7 @@ def compare(
     trials: int | None = None,
     n_folds: int | None = None,
     scoring: str = "accuracy",
+    positive: str | None = None,
     seed: int = 0,
     image_size: int | None = None,
     max_epochs: int | None = None,
@@ -89,7 +90,7 @@ def compare(
         and the report's first screen says so.
     backbone, device, name, **dataset_options
         As `featex.extract` takes them.
-    trials, n_folds, scoring, seed, image_size, max_epochs
+    trials, n_folds, scoring, positive, seed, image_size, max_epochs
         As `classify.plan.plan` takes them; given, they go before `quick`.
     recipe : mapping
         Fields of `classify.recipe.Recipe`, for nets.
@@ -159,6 +160,7 @@ def compare(
             seed=seed,
             report=f"{features.name}-quick" if quick else features.name,
             notes=notes,
+            positive=positive,
             command=command,
             published=told and told.published_of(spec.name),
             device=device,
@@ -166,6 +168,8 @@ def compare(
         )
         for spec in specs
     ]
+    if jobs[0].positive:
+        progress.say(jobs[0].positive.sentence())
     travellers = []
     if travelling != choose():
         travellers = [
@@ -198,7 +202,7 @@ def compare(
         project / FEATURES,
         tuple(project / folder for folder in FOUND),
     )
-    return shelf.write_report(jobs[0].report, names=names)
+    return shelf.write_report(jobs[0].report, names=names, positive=positive)
 
 
 def _audit(stored: StoredSet, features: Features, project: Path, seed: int, progress: Progress) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from classify.errors import DataError
-from classify.metrics import positive_class
+from classify.positive import choose_positive
 from classify.splits import TRAINING, folds, independent_units
 from classify.words import listed, percent
 from featex.errors import unknown
@@ -72,7 +72,9 @@ class Crossing:
         return np.concatenate([rows[self.fold[rows] != fold][: self.n_class] for rows in self.offered[source]])
 
 
-def crossing(rows: pd.DataFrame, name: str, *, vary: str | None = None, seed: int = 0) -> Crossing:
+def crossing(
+    rows: pd.DataFrame, name: str, *, vary: str | None = None, positive: str | None = None, seed: int = 0
+) -> Crossing:
     """Return how sources of a set are compared.
 
     A source that has too few images of a class (each has, where sources are generators) is completed with images of
@@ -88,6 +90,8 @@ def crossing(rows: pd.DataFrame, name: str, *, vary: str | None = None, seed: in
     vary : str, optional
         The class whose sources are compared; by default the positive one of two classes if it has two sources or
         more, else the one that has most.
+    positive : str, optional
+        That class; by default the one that its name tells.
     seed : int
         Of folds and draws.
 
@@ -104,7 +108,7 @@ def crossing(rows: pd.DataFrame, name: str, *, vary: str | None = None, seed: in
     if len(classes) < 2:
         raise DataError(f"{name} has {listed(classes) or 'no class'} alone: a classifier needs two classes or more")
     counts = pd.crosstab(origin[known], labels[known])
-    varied = _varied(counts, classes, vary, name)
+    varied = _varied(counts, classes, vary, positive, name)
 
     rank = np.random.default_rng(seed).permutation(len(rows))
     drawn = known[np.argsort(rank[known])]  # one order for all: what is held fixed is the same images everywhere
@@ -179,11 +183,12 @@ def _completed(at: dict, origin: np.ndarray, counts: pd.DataFrame, varied: str) 
     return blocks, {label: index for label, index in held.items() if label in fixed}, notes
 
 
-def _varied(counts: pd.DataFrame, classes: list[str], vary: str | None, name: str) -> str:
+def _varied(counts: pd.DataFrame, classes: list[str], vary: str | None, positive: str | None, name: str) -> str:
     n_sources = (counts >= LEAST).sum()
     if vary is not None and vary not in classes:
         raise unknown("class", vary, classes)
-    varied = vary or (positive_class(classes) if len(classes) == 2 else n_sources.idxmax())
+    choice = choose_positive(classes, positive)
+    varied = vary or (choice.name if choice else n_sources.idxmax())
     if vary is None and n_sources[varied] < 2:
         varied = n_sources.idxmax()
     if n_sources[varied] < 2:

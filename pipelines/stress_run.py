@@ -11,6 +11,7 @@ from classify import persist
 from classify.errors import DataError, ModelError
 from classify.imported import READS
 from classify.plan import images_digest
+from classify.positive import positive_of_report
 from classify.predictions import PROB, VALIDATION, Predictions
 from classify.results import read_predictions, report_models
 from classify.trained import TrainedModel
@@ -65,6 +66,7 @@ def stress_set(
     transforms: Sequence[str] = (),
     grades: str = FULL,
     limit: int | None = None,
+    positive: str | None = None,
     seed: int = 0,
     weights: str | None = None,
     device: str = "auto",
@@ -88,6 +90,8 @@ def stress_set(
         As `pipelines.conditions.conditions` takes them.
     limit : int, optional
         Images of each set at most, drawn at random, of each class by its share.
+    positive : str, optional
+        The positive one of two classes; by default the report's.
     seed : int
         Of that draw, and of intervals.
     weights : str, optional
@@ -113,7 +117,8 @@ def stress_set(
         raise InputError(f"a set is stressed on 1 image or more, not {limit}")
     chosen = _chosen(report_models(report, project / MODELS), names)
     models, notes = _seeing(chosen, project / MODELS, device)
-    data, positive = chosen[-1]["data"], models[0].passport["positive"]
+    data, choice = chosen[-1]["data"], positive_of_report(models[0].classes, chosen, positive)
+    positive = choice and choice.name
     said = read_predictions([model.passport for model in models], project / PREDICTIONS)
     rows = _unseen(said[0])
     drawn = rows if limit is None else _drawn(rows, limit, seed)

@@ -9,7 +9,7 @@ import pandas as pd
 from classify.calibration import class_scores
 from classify.errors import ModelError
 from classify.inputs import read_inputs
-from classify.metrics import SCORES, against_chance, difference, interval, positive_class, wilson
+from classify.metrics import SCORES, against_chance, difference, interval, wilson
 from classify.models import MODELS, get_model
 from classify.words import listed, percent, with_interval, within
 from featex.features import Features
@@ -61,6 +61,7 @@ def transfer(
     *,
     params: Mapping[str, dict] | None = None,
     vary: str | None = None,
+    positive: str | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Transfer:
@@ -77,6 +78,9 @@ def transfer(
         Parameters of a model, by its name; else those that it is known to be good at.
     vary : str, optional
         The class whose sources are compared.
+    positive : str, optional
+        The positive one of two classes, by default the one that its name tells; its sources are compared unless `vary`
+        says otherwise.
     seed : int
         Of folds, draws, training and bootstrap.
     progress : Progress, optional
@@ -94,7 +98,7 @@ def transfer(
         if get_model(name).reads == "pixels":
             can = ", ".join(spec.name for spec in MODELS.values() if spec.reads != "pixels")
             raise ModelError(f"{name} reads pixels, and a fit a source and fold would take it hours; take {can}")
-    cross = crossing(features.rows, features.name, vary=vary, seed=seed)
+    cross = crossing(features.rows, features.name, vary=vary, positive=positive, seed=seed)
     codes = pd.Index(cross.classes).get_indexer(features.y)  # scikit-learn may read a name such as "0" as a number
     cells, said = [], []
     with progress.task("fit", len(models) * len(cross.sources) * len(cross.folds), "model") as tick:
@@ -124,8 +128,7 @@ def _judge(cross: Crossing, y: np.ndarray, scores: np.ndarray, source: str, seed
     rows, classes = cross.judged[source], list(cross.classes)
     predicted = np.array(classes)[scores[rows].argmax(axis=1)]
     right, own, group = predicted == y[rows], cross.own[source], cross.units[rows]
-    positive = positive_class(classes) if len(classes) == 2 else None
-    asked = (y[rows], scores[rows], predicted, classes, positive)
+    asked = (y[rows], scores[rows], predicted, classes)  # neither class is the positive one in any of these scores
     low, high = interval("accuracy", *asked, group=group, seed=seed)
     auc_low, auc_high = interval("roc_auc", *asked, group=group, seed=seed)
     own_low, own_high = interval(

@@ -36,6 +36,7 @@ def transfer_set(
     *,
     only: Sequence[str] = (),
     vary: str | None = None,
+    positive: str | None = None,
     seed: int = 0,
     project: Path = Path("."),
     command: str = "",
@@ -51,7 +52,7 @@ def transfer_set(
         The set's; by default the newest.
     only : sequence of str
         Models; none stands for `pipelines.transfer.DEFAULT`.
-    vary, seed
+    vary, positive, seed
         As `pipelines.transfer.transfer` takes them.
     project : Path
         The folder that artifacts/ is in.
@@ -67,7 +68,7 @@ def transfer_set(
     """
     features, models = load_features(project / FEATURES, name), only or DEFAULT
     params = kept_params(features, passports(project / MODELS), models)
-    done = transfer(features, models, params=params, vary=vary, seed=seed, progress=progress)
+    done = transfer(features, models, params=params, vary=vary, positive=positive, seed=seed, progress=progress)
     extractor = features.extractor
     untrained = "" if extractor.get("trained", True) else "; UNTRAINED: judge no model by them"
     facts = {

@@ -58,6 +58,7 @@ def travelling_job(
         "seed": like.seed,
         "name": f"{recipe.model}-{recipe.name}-{like.report}",
         "report": like.report,
+        "positive": like.positive and like.positive.name,
         "command": like.command,
         "progress": progress,
     }

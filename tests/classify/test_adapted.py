@@ -12,6 +12,7 @@ from classify.plan import plan
 from classify.predict import predict_set
 from classify.tuning import tune
 from featex import extract
+from featex.errors import InputError
 
 
 @pytest.fixture
@@ -52,6 +53,16 @@ def test_the_share_that_came_out_is_said_where_equal_scores_stay_together(model)
     assert "calls 2 so" in met
     assert ("equal scores" in met, "equal scores" in not_met) == (False, True)
     assert decision_sentence(model, None, ["ai"]) == threshold_sentence(model.passport)
+
+
+def test_a_share_may_be_of_the_other_class(model, make_features, tmp_path):
+    features = make_features(n=80, shift=6.0, seed=1)
+    adapt = adaptation(model, "none", 0.25, tmp_path, "real")
+    assert (predict_set(model, features, adapt=adapt)["label"] == "real").mean() == pytest.approx(0.25, abs=0.01)
+    with pytest.raises(InputError, match="unknown class 'rael'"):
+        adaptation(model, "none", 0.25, tmp_path, "rael")
+    with pytest.raises(InputError, match="--share"):
+        adaptation(model, "none", None, tmp_path, "real")
 
 
 def test_what_is_adapted_has_no_answer_that_was_proven_for_something_else(model, make_features):

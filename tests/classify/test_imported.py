@@ -11,6 +11,7 @@ from classify.plan import plan
 from classify.predictions import VALIDATION, Predictions
 from classify.results import keep
 from classify.tuning import tune
+from featex.errors import InputError
 
 
 @pytest.fixture
@@ -108,10 +109,46 @@ def test_what_cannot_be_meant_is_refused(tuned, unseen):
         bring(tuned, table.rename(columns={"score": "p"}))
     with pytest.raises(DataError, match="has two scores"):
         bring(tuned, pd.concat([table, table.iloc[[0]]]))
-    with pytest.raises(DataError, match="'cat' is none of the classes"):
+    with pytest.raises(InputError, match="unknown class 'cat'"):
         bring(tuned, table, positive="cat")
     with pytest.raises(DataError, match=r"not 1\.5"):
         bring(tuned, table, threshold=1.5)
+
+
+def test_three_classes_have_no_threshold(make_features):
+    tuned = tune(plan("logreg", make_features(classes=("ai", "edited", "real")), trials=0, n_folds=3))
+    unseen = tuned.predictions.table.query("set != @VALIDATION")
+    table = unseen[["path", "prob_ai", "prob_edited", "prob_real"]]
+    with pytest.raises(DataError, match="leave out --threshold"):
+        bring(tuned, table, threshold=0.9)
+    model, said, _ = bring(tuned, table)
+    assert (said.table["predicted"].to_numpy() == unseen["predicted"].to_numpy()).all()
+    assert model.passport["threshold"] is None
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+def test_scores_of_the_other_class_are_called_inverted_with_the_way_out(tuned, unseen, columns):
+    noise = np.random.default_rng(0).normal(size=len(unseen))
+    of_real = 1 / (1 + np.exp(-3 * np.where(unseen["label"] == "real", 1, -1) - noise))
+    table = pd.DataFrame({"path": unseen["path"], "score": of_real})
+    if columns == 2:
+        table = table.rename(columns={"score": "prob_ai"}).assign(prob_real=1 - of_real)
+    model, said, notes = bring(tuned, table)
+    (note,) = [note for note in notes if "inverted" in note]
+    assert note in model.passport["notes"]
+    if columns == 1:
+        assert "--positive real" in note
+        _, said, notes = bring(tuned, table, positive="real")
+        assert (score_table(said)["roc_auc"] > 0.9).all()
+    else:
+        assert "prob_ai" in note
+        notes = bring(tuned, table.rename(columns={"prob_ai": "prob_real", "prob_real": "prob_ai"}))[2]
+    assert not any("inverted" in note for note in notes)
+
+
+def test_scores_that_are_noise_are_not_called_inverted(tuned, unseen):
+    table = pd.DataFrame({"path": unseen["path"], "score": np.random.default_rng(1).random(len(unseen))})
+    assert bring(tuned, table)[2] == []
 
 
 def test_files_that_are_no_scores_are_refused(tmp_path):
@@ -134,7 +171,7 @@ def test_an_imported_detector_stands_on_the_page_and_cannot_be_run_or_combined(
     unseen[["path"]].assign(score=0.75).to_csv(file, index=False)
     places = ["--models-dir", models, "--predictions-dir", predictions]
     code, out, err = run_command(cli, "import", file, "--name", "theirs", *places)
-    assert (code, err) == (0, "")
+    assert (code, err) == (0, "positive class: ai, as in the report; choose with --positive\n")
     assert "classify report toy" in out
     page = shelf.write_report(names=["logreg-toy"]).read_text()
     assert "what it was trained on is not known here" in page

@@ -321,3 +321,12 @@ def test_the_most_that_a_brier_score_of_many_classes_can_be_is_two():
     y, p = np.array(list("abc") * 20), np.full((60, 3), 0.1) + 0.7 * np.eye(3)[np.arange(60) % 3]
     p[0] = [0, 0.5, 0.5]
     assert interval("brier", y, p, np.array(list("abc"))[p.argmax(1)], list("abc"))[1] == pytest.approx(2)
+
+
+def test_a_ranking_that_is_wrong_throughout_has_the_interval_of_one_that_is_right_throughout_turned_round():
+    y, p = np.repeat(["ai", "real"], 30), np.linspace(0, 1, 60)
+    p = np.column_stack([p, 1 - p])
+    wrong, right = (interval("roc_auc", y, scores, y, ["ai", "real"]) for scores in (p, p[:, ::-1]))
+    assert wrong[0] == 0
+    assert wrong == pytest.approx((1 - right[1], 1 - right[0]))
+    assert 0 < wrong[1] < 0.2

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from classify.notices import differing_images, differing_making, few_groups, of_making
+from classify.notices import differing_images, differing_making, differing_positive, few_groups, of_making
 from classify.predictions import Predictions
 
 
@@ -59,3 +59,11 @@ def test_untrained_weights_and_notes_of_passports_are_said_once():
     assert first.startswith("The features of logreg come from an UNTRAINED resnet18")
     assert second.startswith("cnn started from UNTRAINED")
     assert note == "A note."
+
+
+def test_a_model_whose_positive_class_is_not_the_pages_is_named():
+    passports = [{"name": "svm", "positive": "ai"}, {"name": "theirs", "positive": "real"}, {"name": "old"}]
+    (notice,) = differing_positive(passports, "ai")
+    assert "theirs (real)" in notice
+    assert "svm" not in notice
+    assert differing_positive(passports[:1], "ai") == differing_positive(passports, None) == []

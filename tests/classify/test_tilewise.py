@@ -34,7 +34,7 @@ def test_the_mean_over_tiles_is_the_mean_of_their_scores(spliced):
 
 def test_the_most_suspicious_tile_finds_what_a_part_shows(spliced):
     X, y = spliced
-    mean, worst = (Tilewise(LogisticRegression(), 3, pool).fit(X, y) for pool in ("mean", "suspicious"))
+    mean, worst = (Tilewise(LogisticRegression(), 3, pool, "ai").fit(X, y) for pool in ("mean", "suspicious"))
     tiles = worst.estimator.decision_function(X.reshape(-1, 2)).reshape(-1, 3)
     np.testing.assert_allclose(worst.decision_function(X), tiles.min(1))  # "ai", the positive class, is the lower side
     areas = [(m.decision_function(X[:200])[:, None] < m.decision_function(X[200:])).mean() for m in (mean, worst)]

@@ -9,6 +9,7 @@ from sklearn.svm import SVC
 
 from classify import models, tuning
 from classify.errors import DataError, ModelError
+from classify.metrics import fold_scores
 from classify.persist import load
 from classify.plan import plan
 from classify.predictions import Predictions
@@ -131,6 +132,23 @@ def test_probabilities_of_a_rare_class_mean_what_they_say_though_its_decisions_a
     called = seen["predicted"] == "ai"
     assert called.mean() > 1.5 * share
     assert (called == (seen["prob_ai"] >= result.model.passport["thresholds"]["ai"])).all()
+
+
+def test_the_positive_class_is_chosen_by_name_or_by_wish_and_is_another_study(make_features):
+    features = make_features(n=30, classes=("fakes", "real"), shift=1.0)
+    usual, wished = (plan("svm", features, trials=1, n_folds=3, scoring="recall", positive=p) for p in (None, "real"))
+    assert (usual.positive.name, wished.positive.name) == ("fakes", "real")
+    assert usual.digest != wished.digest
+    for job in (usual, wished):
+        result = tune(job)
+        passport, table = result.model.passport, result.predictions.table
+        assert passport["positive"] == job.positive.name
+        folds = fold_scores(result.predictions, "recall", job.positive.name)
+        assert passport["cv"]["mean"] == pytest.approx(folds["mean"].iloc[0])
+        unseen = table.query("set != 'validation'")
+        assert ((unseen[f"prob_{job.positive.name}"] > 0.5) == (unseen["predicted"] == job.positive.name)).all()
+    with pytest.raises(InputError, match="unknown class"):
+        plan("svm", features, positive="ai")
 
 
 def test_same_seed_same_numbers_and_another_seed_others(make_features):
