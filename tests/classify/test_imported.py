@@ -123,7 +123,7 @@ def test_three_classes_have_no_threshold(make_features):
         bring(tuned, table, threshold=0.9)
     model, said, _ = bring(tuned, table)
     assert (said.table["predicted"].to_numpy() == unseen["predicted"].to_numpy()).all()
-    assert model.passport["threshold"] is None
+    assert model.passport["thresholds"] == {}
 
 
 @pytest.mark.parametrize("columns", [1, 2])
