@@ -99,7 +99,7 @@ def _limits(passport: dict, scores: pd.DataFrame) -> list[str]:
         said.append("Its features come from an untrained net (random weights).")
     for _, row in scores.iterrows():
         told = against_chance(row["accuracy_low"], row["accuracy_high"], row["chance"])
-        if row["chance"] < 1 and told != "better":
+        if row["chance"] < 1 and told in ("unclear", "worse"):
             words = {"unclear": "cannot be told from", "worse": "is worse than"}[told]
             said.append(
                 f"On {set_title(row['set'])} images it {words} guessing: {with_interval(row)} right, where always "

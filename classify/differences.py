@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t
 
-from classify.intervals import intervals, resamples, units
+from classify.effective import units
+from classify.intervals import intervals, resamples
 from classify.mcnemar import LEVEL, design_effect, join, needed, paired_interval, sign_flip
 from classify.metrics import fold_scores
 from classify.predictions import VALIDATION, Predictions

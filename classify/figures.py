@@ -174,7 +174,9 @@ def draw_roc(rows: pd.DataFrame) -> Figure:
     sets, models, positive = rows["set"].unique(), list(rows["model"].unique()), rows["positive"].iloc[0]
     columns = min(3, len(sets))
     figure, panels = _grid(len(sets), columns, WIDTH / 3, 3.5 + 0.2 * len(models))
-    figure.suptitle(f"ROC: share of {fill(positive, 30)} found, against false alarms; the diagonal is guessing")
+    figure.suptitle(
+        f"ROC: true positive rate of {fill(positive, 30)}, against the false positive rate; the diagonal is guessing"
+    )
     for axes, name in zip(panels, sets, strict=True):
         part = rows[rows["set"] == name]
         axes.plot([0, 100], [0, 100], color=GREY, linestyle=":", linewidth=1)
@@ -188,7 +190,10 @@ def draw_roc(rows: pd.DataFrame) -> Figure:
                 label=f"{100 * curve['auc'].iloc[0]:.1f} % {fill(model, 26)}",
             )
         axes.set(xlim=(-1, 101), ylim=(-1, 101), title=f"{_set_title(name)}, n = {part['n'].max()}")
-        axes.set(xlabel="false alarms (% of the other class)", ylabel=f"found (% of {fill(positive, 24)})")
+        axes.set(
+            xlabel="false positive rate (% of the other class)",
+            ylabel=f"true positive rate (% of {fill(positive, 24)})",
+        )
         # below, since curves near guessing leave no corner free
         axes.legend(title="area under the curve", loc="upper center", bbox_to_anchor=(0.5, -0.15), frameon=False)
     return figure

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.stats import binom, norm, t
 
+from classify.effective import alikeness, correction, enough, kish
 from classify.errors import DataError
 
 LEVEL, POWER = 0.05, 0.80
@@ -47,6 +48,7 @@ def paired_interval(a: np.ndarray, b: np.ndarray, unit: np.ndarray) -> tuple[flo
     Newcombe, Statistics in Medicine 17 (1998) 2635, method 10. Where images form groups, on as many images as the
     groups are worth: their number over `design_effect`, and over the square of Student's quantile for so many groups
     over the normal one (Korn & Graubard 1998, Survey Methodology 24:193, for one share); never on more than there are.
+    NaN, NaN where groups are worth fewer than `classify.effective.LEAST`.
 
     Parameters
     ----------
@@ -55,11 +57,14 @@ def paired_interval(a: np.ndarray, b: np.ndarray, unit: np.ndarray) -> tuple[flo
     unit : ndarray of shape (n,), int
         Codes from 0 on; images with the same are not independent.
     """
-    n, n_units = len(a), unit.max() + 1
+    n, sizes = len(a), np.bincount(unit)
     worth = 1.0
-    if n_units < n:
-        students = t.ppf(1 - LEVEL / 2, n_units - 1) / Z if n_units > 1 else 1.0
-        worth = 1 / max(1, design_effect(a, b, unit)) / students**2
+    if len(sizes) < n:
+        if not enough(unit):
+            return np.nan, np.nan
+        effect, one = max(1, design_effect(a, b, unit)), np.zeros(len(sizes), int)
+        lacks = correction(sizes, sizes, one, alikeness(effect, np.ones(n), unit))
+        worth = 1 / effect / (t.ppf(1 - LEVEL / 2, lacks.freedom) / Z) ** 2
     return newcombe(*(worth * np.array([(a & b).sum(), (a & ~b).sum(), (~a & b).sum(), (~a & ~b).sum()])))
 
 
@@ -96,15 +101,17 @@ def design_effect(a: np.ndarray, b: np.ndarray, unit: np.ndarray) -> float:
     The ratio of its variance over whole units to that over images (Kish 1965); 1 where each image is a unit. Where
     nothing differs within the set, and no variance can be known, the images of a unit count as one.
     """
-    n, n_units = len(a), unit.max() + 1
+    n, sizes = len(a), np.bincount(unit)
     gain = a.astype(float) - b
     off = gain - gain.mean()
-    if n_units == n:
+    if len(sizes) == n:
         return 1.0
-    if n_units == 1 or not np.any(off):
-        return n / n_units
-    of_units = np.bincount(unit, off) ** 2
-    return float(of_units.sum() * n_units / (n_units - 1) / ((off**2).sum() * n / (n - 1)))
+    most = correction(sizes, sizes, np.zeros(len(sizes), int))
+    if most is None or not np.any(off):
+        return n / kish(sizes)
+    of_units, of_images = (np.bincount(unit, off) ** 2).sum(), (off**2).sum() * n / (n - 1)
+    alike = alikeness(most.inflation * of_units / of_images, np.ones(n), unit)
+    return float(of_units * correction(sizes, sizes, np.zeros(len(sizes), int), alike).inflation / of_images)
 
 
 def needed(

@@ -6,16 +6,17 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
 
+from classify.effective import correction, effective_units, enough, units
 from classify.intervals import (
     about,
     against_chance,
+    balanced,
     closest_pair_swapped,
     difference,
     interval,
     intervals,
     resamples,
     strata,
-    units,
     wilson,
 )
 from classify.predictions import VALIDATION, Predictions
@@ -46,8 +47,9 @@ def score_table(
     Returns
     -------
     pandas.DataFrame
-        ``model, set, n``, ``n_<class>`` of every class, ``chance`` (share of the largest class), and for each
-        score ``<score>, <score>_low, <score>_high``.
+        ``model, set, n, units`` (independent ones: groups count as one), ``effective_units`` (how many these are
+        worth; see `classify.effective`), ``n_<class>`` of every class, ``chance`` (share of the largest class), and for
+        each score ``<score>, <score>_low, <score>_high``.
     """
     names = list(scores_for(predictions.classes) if names is None else names)
     rows = []
@@ -55,13 +57,18 @@ def score_table(
         sample = Sample.of(*_said(predictions, part), predictions.classes, positive)
         limits = intervals(names, sample, part["group"], seed)
         counts = part["label"].value_counts().reindex(predictions.classes, fill_value=0)
-        row = {"model": model, "set": name, "n": len(part)} | counts.add_prefix("n_").to_dict()
+        n_units = units(part["group"], len(part)).max() + 1
+        row = {"model": model, "set": name, "n": len(part), "units": n_units}
+        row["effective_units"] = effective_units(part["group"])
+        row |= counts.add_prefix("n_").to_dict()
         row["chance"] = counts.max() / len(part)
         for score in names:
             value = SCORES[score].of(sample)
             row |= {score: value, f"{score}_low": limits[score][0], f"{score}_high": limits[score][1]}
         rows.append(row)
-    return pd.DataFrame(rows, columns=None if rows else ["model", "set", "n", "chance", *names])
+    return pd.DataFrame(
+        rows, columns=None if rows else ["model", "set", "n", "units", "effective_units", "chance", *names]
+    )
 
 
 def fold_scores(
@@ -118,8 +125,10 @@ def hindsight(predictions: Predictions, positive: str | None = None, *, seed: in
 
 
 def _best(sample, group, seed):
-    unit = units(group, len(sample.truth))
-    n_units, n_strata = unit.max() + 1, strata(sample.truth, unit).max() + 1
+    unit, weights = units(group, len(sample.truth)), balanced(sample.truth)
+    lacks = None
+    if enough(unit, weights):
+        lacks = correction(np.bincount(unit, weights), np.bincount(unit), strata(sample.truth, unit))
     thresholds, curves = _curves(sample, np.ones((1, len(unit))))
     (best,) = _greatest(curves, thresholds)
     drawn, optimism = {name: [] for name in curves}, {name: [] for name in curves}
@@ -132,8 +141,8 @@ def _best(sample, group, seed):
     row = {"threshold": thresholds[best]}
     for name in curves:
         value, values, over = curves[name][0, best], np.concatenate(drawn[name]), np.concatenate(optimism[name]).mean()
-        limits = about(value, values, n_units, n_strata, centre=value - over)
-        if value == 1:
+        limits = about(value, values, lacks, centre=value - over)
+        if value == 1 and lacks:
             limits = _best(closest_pair_swapped(sample), group, seed)[f"{name}_low"], 1.0
         row |= {name: value, f"{name}_low": limits[0], f"{name}_high": limits[1], f"{name}_optimism": over}
     return row

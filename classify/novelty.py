@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.stats import betabinom
 from sklearn.metrics import pairwise_distances_chunked
 
+from classify.effective import kish
 from classify.errors import DataError
-from classify.intervals import wilson
 from classify.predictions import set_title
-from classify.words import percent
+from classify.words import p_value, percent
 
 LEVEL = 0.01
 """Of new images like the training images, at most about this share is called unlike them."""
@@ -65,6 +66,24 @@ class Novelty:
     def unlike(self, X: np.ndarray) -> np.ndarray:
         """Return which images are unlike all training images, (n_samples,) of bool."""
         return self.p_values(X) <= LEVEL
+
+    def chance(self, unlike: np.ndarray, units: np.ndarray) -> float:
+        """Return how probable so many unlike images are, or more, in a set like the training images.
+
+        The share of such images that these training images make unlike is itself drawn, from a beta distribution, and
+        so their number is beta-binomial (Bates et al. 2023, section 2.2). Images of one unit are counted as one.
+
+        Parameters
+        ----------
+        unlike : ndarray of shape (n_samples,), bool
+            As `unlike` returns it.
+        units : ndarray of shape (n_samples,), int
+            Images with the same number depend on each other.
+        """
+        n_trained = int((1 / self.sizes.astype(np.float64)).sum().round())
+        ranks = int(LEVEL * (n_trained + 1) + 1e-9)
+        worth = int(kish(np.unique(units, return_counts=True)[1]) + 1e-9)
+        return float(betabinom.sf(np.floor(unlike.mean() * worth + 1e-9) - 1, worth, ranks, n_trained + 1 - ranks))
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return all of it as arrays by name."""
@@ -184,33 +203,38 @@ def _spread(units: np.ndarray, most: int, seed: int) -> np.ndarray:
     return np.sort(order[np.argsort(turn, kind="stable")[:most]])
 
 
-def novelty_counts(unlike: np.ndarray, wrong: np.ndarray) -> dict[str, int]:
+def novelty_counts(novelty: Novelty, X: np.ndarray, wrong: np.ndarray, units: np.ndarray) -> dict[str, float]:
     """Return how many images of a set are unlike, and how many of these and of the others are decided wrongly.
 
     Parameters
     ----------
-    unlike, wrong : ndarray of shape (n_samples,), bool
+    novelty : Novelty
+    X : ndarray of shape (n_samples, n_features)
+    wrong : ndarray of shape (n_samples,), bool
+    units : ndarray of shape (n_samples,), int
+        As `Novelty.chance` takes them, whose value is ``p``.
     """
+    unlike = novelty.unlike(X)
     return {
         "n": len(unlike),
+        "p": novelty.chance(unlike, units) if len(unlike) else 1.0,
         "unlike": int(unlike.sum()),
         "wrong unlike": int((unlike & wrong).sum()),
         "wrong others": int((~unlike & wrong).sum()),
     }
 
 
-def novelty_sentences(model: str, counts: Mapping[str, Mapping[str, int]]) -> list[str]:
+def novelty_sentences(model: str, counts: Mapping[str, Mapping[str, float]]) -> list[str]:
     """Return a sentence on each set (name: `novelty_counts`) of which more images are unlike than chance makes."""
     said = []
     for name, told in counts.items():
-        low, high = wilson(told["unlike"], told["n"])
-        if low <= LEVEL:
+        if told["p"] > LEVEL:
             continue
         others = told["n"] - told["unlike"]
         errors = f"{model} errs in {told['wrong unlike']:,} of these {told['unlike']:,}"
         errors += f" and in {told['wrong others']:,} of the other {others:,}" if others else ""
         said.append(
-            f"{percent(told['unlike'] / told['n'])} ({100 * low:.1f}–{100 * high:.1f}) of {set_title(name)} images are "
-            f"unlike all that {model} was trained on, where chance makes {percent(LEVEL)}; {errors}."
+            f"{percent(told['unlike'] / told['n'])} of {set_title(name)} images are unlike all that {model} was "
+            f"trained on, where chance makes {percent(LEVEL)} ({p_value(told['p'])}); {errors}."
         )
     return said

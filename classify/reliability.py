@@ -7,10 +7,12 @@ import pandas as pd
 from scipy.special import softmax
 
 from classify.calibration import SMALLEST
+from classify.effective import effective_units
 from classify.metrics import interval
 from classify.predictions import Predictions
 
-IN_A_BIN, MOST_BINS = 25, 10  # 25 images a bin leave at best +-10 points; ten points draw any curve worth seeing
+# 25 images, or groups, in a bin leave at best +-10 points; ten points draw any curve worth seeing
+IN_A_BIN, MOST_BINS = 25, 10
 BEFORE, AFTER = "before", "after"
 COLUMNS = ["set", "model", "calibration", "bin", "bins", "n", "confidence", "right", "right_low", "right_high"]
 
@@ -20,7 +22,8 @@ def rows(predictions: Predictions, positive: str | None = None, passports: Seque
 
     The confidence is the probability of the likeliest class, for two classes as for more, and right means that this
     class is the true one; Guo et al. 2017, arXiv 1706.04599. Bins hold about equal counts, one bin for each 25 images
-    of a set and ten at most, as scikit-learn's ``calibration_curve(strategy="quantile")`` cuts them.
+    that a set is worth (groups count as one) and ten at most, as scikit-learn's
+    ``calibration_curve(strategy="quantile")`` cuts them.
 
     Parameters
     ----------
@@ -71,7 +74,8 @@ def curve(confidence: np.ndarray, right: np.ndarray, group: np.ndarray | None = 
     group : ndarray of shape (n,), str, optional
         See `share_interval`.
     """
-    wanted = min(MOST_BINS, max(1, len(right) // IN_A_BIN))
+    worth = len(right) if group is None else int(effective_units(group))
+    wanted = min(MOST_BINS, max(1, worth // IN_A_BIN))
     inner = np.quantile(confidence, np.linspace(0, 1, wanted + 1))[1:-1]
     number = np.searchsorted(inner, confidence)
     points = []
@@ -101,6 +105,7 @@ def sureness(p: np.ndarray, predicted: Sequence[str], classes: Sequence[str]) ->
 def share_interval(hits: np.ndarray, group: np.ndarray | None = None) -> tuple[float, float]:
     """Return the 95 % interval of the share of `hits` (n,) bool: Wilson's, wider where images share a `group`.
 
+    NaN, NaN where groups are too few; see `classify.effective`.
     It is the interval of accuracy in `classify.metrics.interval`, of any share.
     """
     n = len(hits)

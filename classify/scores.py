@@ -18,6 +18,7 @@ from featex.errors import unknown
 
 N_BINS = 15  # of the expected calibration error, as in Guo et al. 2017
 LEAST = np.finfo(np.float64).eps  # no probability counts as less in log loss, as in scikit-learn
+MOST_DECIMALS = 4  # so many tell rounded probabilities from others
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,29 +77,85 @@ class Ranking:
     """
 
     of: Callable[[np.ndarray, np.ndarray], np.ndarray]
-    only_positive: bool = False
 
     def __call__(self, sample: Sample, weights: np.ndarray) -> np.ndarray:
-        if sample.positive is None and self.only_positive:
-            return np.full(len(weights), np.nan)
         codes = range(sample.scores.shape[1]) if sample.positive is None else [sample.positive]
         values = []
         for code in codes:
-            score = sample.scores[:, code]
-            order = np.argsort(-score, kind="stable")
-            ties = np.flatnonzero(np.r_[True, score[order][1:] != score[order][:-1]])  # where a new score begins
-            here, heavy = (sample.truth == code)[order], weights[:, order]
-            values.append(self.of(*(np.add.reduceat(heavy * side, ties, axis=1) for side in (here, ~here))))
+            values.append(self.of(*_by_score(sample, code, weights)))
         values = np.array(values)
         return _mean(values, ~np.isnan(values), axis=0)
 
 
+def _by_score(sample, code, weights):
+    """Hits and misses, the weights (m, n_scores) of a class and of the rest at each score in falling order."""
+    score = sample.scores[:, code]
+    order = np.argsort(-score, kind="stable")
+    ties = np.flatnonzero(np.r_[True, score[order][1:] != score[order][:-1]])  # where a new score begins
+    here, heavy = (sample.truth == code)[order], weights[:, order]
+    return [np.add.reduceat(heavy * side, ties, axis=1) for side in (here, ~here)]
+
+
+@dataclass(frozen=True)
+class AtFalsePositives:
+    """The true positive rate at the threshold that a share `rate` of all images of the other class would pass.
+
+    The threshold is the quantile of the other class's n scores that is right in the median whatever their distribution
+    (Hyndman & Fan 1996, type 8): the score of rank ``rate * (n + 1 / 3) + 1 / 3`` from the top; the true positive rate
+    is interpolated between the ranks on either side. Fewer than 1 / `rate` images of the other class do not reach that
+    far, and the score is NaN.
+
+    Of normal scores and a true value of 0.37, the mean over 1,500 sets with 100 images of the other class is 0.36 at
+    1 %, and with 20 it is 0.37 at 5 %. The greatest threshold that lets at most 1 % of the others through, as on the
+    curve of scikit-learn's `roc_curve`, gave 0.45 with 100 and 0.60 with 15.
+    """
+
+    rate: float
+
+    def __call__(self, sample: Sample, weights: np.ndarray) -> np.ndarray:
+        if sample.positive is None:
+            return np.full(len(weights), np.nan)
+        hits, misses = _by_score(sample, sample.positive, weights)
+        found, passed, n = np.cumsum(hits, axis=1), np.cumsum(misses, axis=1), misses.sum(1)
+        rank = self.rate * (n + 1 / 3) + 1 / 3
+        lower = np.floor(rank + 1e-9)
+        above = [(found * (passed < at[:, None] - 1e-9)).max(axis=1) for at in (lower, lower + 1)]
+        value = above[0] + (rank - lower) * (above[1] - above[0])
+        return np.where(n >= self.least - 1e-9, _ratio(value, found[:, -1]), np.nan)
+
+    @property
+    def least(self) -> int:
+        """How many images of the other class it takes."""
+        return round(1 / self.rate)
+
+    def curve(self, sample: Sample) -> np.ndarray:
+        """Return the share of positive images above the r-th highest score of the others, of each r from 0 (none)."""
+        positive = sample.truth == sample.positive
+        ours, others = (np.sort(sample.scores[side, sample.positive]) for side in (positive, ~positive))
+        return np.r_[0, 1 - np.searchsorted(ours, others[::-1], side="right") / len(ours), 1]
+
+
 @dataclass(frozen=True)
 class Loss:
-    """The mean over rows of a loss: `of` maps a sample to (n,) losses, none above `most`."""
+    """The mean over rows of a loss.
 
-    of: Callable[[Sample], np.ndarray]
+    `of` maps probabilities (n, n_classes), clipped by `clipped` of a sample, to losses (n, n_classes), were each class
+    the true one. None is above `most` of a sample.
+    """
+
+    of_each: Callable[[np.ndarray], np.ndarray]
+    clipped: Callable[[Sample], np.ndarray]
     most: Callable[[Sample], float]
+
+    def of(self, sample: Sample) -> np.ndarray:
+        """Return the loss of each row, (n,)."""
+        return self.of_each(self.clipped(sample))[np.arange(len(sample.truth)), sample.truth]
+
+    def expected_error(self, sample: Sample) -> float:
+        """Return the standard error of the mean loss, were the probabilities right."""
+        p = self.clipped(sample)
+        p, loss = p / p.sum(axis=1, keepdims=True), self.of_each(p)
+        return float(np.sqrt(((p * loss**2).sum(axis=1) - (p * loss).sum(axis=1) ** 2).sum()) / len(p))
 
     def __call__(self, sample: Sample, weights: np.ndarray) -> np.ndarray:
         return _ratio(weights @ self.of(sample), weights.sum(axis=1))
@@ -241,21 +298,6 @@ def _average_precision(hits, misses):
     return np.where(misses.sum(1) > 0, value, np.nan)
 
 
-def _found_at(rate: float) -> Callable:
-    """The share of the class found at the lowest threshold that lets at most `rate` of the rest through.
-
-    With fewer than 1 / `rate` rows of the rest it lets none through, so it is stricter than its name; nothing finer
-    can be said from so few.
-    """
-
-    def of(hits, misses):
-        found, passed, n = np.cumsum(hits, axis=1), np.cumsum(misses, axis=1), misses.sum(1)
-        allowed = passed <= rate * n[:, None] + 1e-9  # weights may be fractions
-        return np.where(n > 0, _ratio((hits * allowed).sum(1), found[:, -1]), np.nan)
-
-    return of
-
-
 def _all_right(sample):
     return np.ones(len(sample.truth), bool), sample.truth == sample.predicted
 
@@ -264,37 +306,43 @@ def _positive_right(sample):
     return sample.truth == sample.positive, sample.predicted == sample.positive
 
 
-def _above_bar(rate: float) -> Callable:
-    """As `_found_at`, of which it is the count: rows above the highest score that must not pass."""
+def least_probability(p: np.ndarray) -> float:
+    """Return what a probability of 0 counts as: half a unit of the last of up to `MOST_DECIMALS` decimals, if rounded.
 
-    def share(sample):
-        there, score = sample.truth == sample.positive, sample.scores[:, sample.positive]
-        rest = np.sort(score[~there])[::-1]
-        return there, score > rest[int(rate * len(rest) + 1e-9)]
+    A detector that writes 0.0 for all below 0.05 has not said "never"; taken at its word, one such error costs
+    36 nats, and the few sets that hold one decide the mean. Only 0 and 1 are no rounded probabilities but decisions.
+    """
+    for decimals in range(1, MOST_DECIMALS + 1):
+        tens = 10.0**decimals
+        if np.abs(p * tens - np.round(p * tens)).max(initial=0) < 1e-6:
+            return LEAST if np.isin(p, (0, 1)).all() else 0.5 / tens
+    return LEAST
 
-    return share
+
+def _log_loss(p):
+    return -np.log(p)
 
 
-def _log_loss(sample):
-    return -np.log(np.clip(_of_truth(sample), LEAST, 1))
+def _clipped(sample):
+    return np.clip(sample.scores, least_probability(sample.scores), 1)
 
 
 def _most_log_loss(sample):
-    return -np.log(LEAST)
+    return -np.log(least_probability(sample.scores))
 
 
 def _most_brier(sample):
     return 2 if sample.positive is None else 1
 
 
-def _brier(sample):
-    if sample.positive is not None:
-        return (1 - _of_truth(sample)) ** 2
-    return ((sample.scores - np.eye(sample.scores.shape[1])[sample.truth]) ** 2).sum(axis=1)
+def _brier(p):
+    if p.shape[1] == 2:
+        return (1 - p) ** 2
+    return ((p[:, None, :] - np.eye(p.shape[1])) ** 2).sum(axis=2)
 
 
-def _of_truth(sample):
-    return sample.scores[np.arange(len(sample.truth)), sample.truth]
+def _as_they_are(sample):
+    return sample.scores
 
 
 def _calibration_error(sample, weights):
@@ -304,10 +352,6 @@ def _calibration_error(sample, weights):
     place = np.searchsorted(np.linspace(0, 1, N_BINS + 1)[1:-1], top)  # bins hold their upper edge
     gaps = csr_array(((sample.truth == said) - top, (np.arange(len(top)), place)), shape=(len(top), N_BINS))
     return _ratio(np.abs(weights @ gaps).sum(axis=1), weights.sum(axis=1))
-
-
-def _found(title, rate):
-    return Score(title, Ranking(_found_at(rate), only_positive=True), only_positive=True, share=_above_bar(rate))
 
 
 SCORES: dict[str, Score] = {
@@ -321,13 +365,13 @@ SCORES: dict[str, Score] = {
     "f1": Score("F1", Confusion(_of_positive(_f1)), only_positive=True),
     "precision_macro": Score("macro precision", Confusion(_precision_macro)),
     "recall_macro": Score("macro recall", Confusion(_recall_macro)),  # is balanced accuracy by another name
-    "found_at_1": _found("found at 1 % false alarms", 0.01),
-    "found_at_5": _found("found at 5 % false alarms", 0.05),
-    # Mean -log of the probability given to the true class.
-    "log_loss": Score("log loss", Loss(_log_loss, _most_log_loss), smaller_is_better=True, unit=""),
+    "tpr_at_fpr_1": Score("TPR at 1 % FPR", AtFalsePositives(0.01), only_positive=True),
+    "tpr_at_fpr_5": Score("TPR at 5 % FPR", AtFalsePositives(0.05), only_positive=True),
+    # Mean -log of the probability given to the true class; of rounded ones see `least_probability`.
+    "log_loss": Score("log loss", Loss(_log_loss, _clipped, _most_log_loss), smaller_is_better=True, unit=""),
     # Of two classes the mean squared error of the positive one's probability, in 0..1 (scikit-learn's
     # `brier_score_loss`); of more, Brier's (1950) sum over classes, in 0..2.
-    "brier": Score("Brier score", Loss(_brier, _most_brier), smaller_is_better=True, unit=""),
+    "brier": Score("Brier score", Loss(_brier, _as_they_are, _most_brier), smaller_is_better=True, unit=""),
     # Guo et al. 2017, arXiv 1706.04599: the mean gap between confidence and share right over 15 bins of equal width of
     # the largest probability. Too high on average: in a bin of few rows the gap is chance, so a calibrated model of 60
     # rows has about 0.1 (Roelofs et al. 2022, arXiv 2012.08668). Compare models on the same rows, never with 0.

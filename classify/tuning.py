@@ -107,10 +107,10 @@ def tune(
     return Tuned(model, predictions)
 
 
-def _novelty(model: TrainedModel, job: Plan, X: np.ndarray, index: np.ndarray) -> dict[str, int]:
+def _novelty(model: TrainedModel, job: Plan, X: np.ndarray, index: np.ndarray) -> dict[str, float]:
     index = index[job.features.y[index] != ""]
     wrong = model.predict(X[index])[1] != job.features.y[index]
-    return novelty_counts(model.novelty.unlike(X[index]), wrong)
+    return novelty_counts(model.novelty, X[index], wrong, job.parts.units[index])
 
 
 def _search(

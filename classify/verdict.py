@@ -4,8 +4,10 @@ from collections.abc import Collection, Sequence
 
 import pandas as pd
 
-from classify.metrics import SCORES, against_chance, difference, wilson
+from classify.effective import too_few
+from classify.metrics import SCORES, against_chance, difference
 from classify.predictions import HELD_OUT, VALIDATION, Predictions
+from classify.reliability import share_interval
 from classify.selection import Group, groups, not_ranked, ranked
 from classify.words import count, listed, percent, spread, with_interval
 
@@ -104,6 +106,8 @@ def _on_unseen(name, row, classes) -> str:
         only = next(label for label in classes if row[f"n_{label}"])
         return f"{said}; all of them are {only}, and with one class there is no guessing to compare with."
     told = against_chance(row["accuracy_low"], row["accuracy_high"], row["chance"])
+    if told == "unknown":
+        return f"{said}; {too_few(row['n'], row['units'], row['effective_units'])}, so nothing is claimed of it."
     words = {"better": "better than", "worse": "worse than", "unclear": "which cannot be told from"}[told]
     return f"{said}, {words} guessing the largest class ({percent(row['chance'])})."
 
@@ -114,8 +118,8 @@ def _validation_falls(predictions, chosen, rows, custom) -> list[str]:
     seen = labelled[(labelled["model"] == chosen) & (labelled["set"] == VALIDATION)]
     if seen.empty:
         return []
-    right = int((seen["label"] == seen["predicted"]).sum())
-    before = (right / len(seen), *wilson(right, len(seen)))
+    right = (seen["label"] == seen["predicted"]).to_numpy()
+    before = (right.mean(), *share_interval(right, seen["group"].to_numpy()))
     said = []
     for name in custom:
         after = tuple(rows.loc[name, ["accuracy", "accuracy_low", "accuracy_high"]])
@@ -134,7 +138,7 @@ def _cannot(chosen, rows) -> list[str]:
     no_better = [
         name
         for name, row in rows.iterrows()
-        if against_chance(row["accuracy_low"], row["accuracy_high"], row["chance"]) != "better"
+        if against_chance(row["accuracy_low"], row["accuracy_high"], row["chance"]) in ("unclear", "worse")
     ]
     if not no_better:
         return []
@@ -146,6 +150,8 @@ def _blind(row) -> str:
     told = against_chance(row["accuracy_low"], row["accuracy_high"], row["chance"])
     said = f"{row['model']} is right on {with_interval(row)} of {_images(row['set'], row)}"
     how = "by how files are stored alone (format, size, compression, metadata)"
+    if told == "unknown":
+        return f"Without a look at any picture, {how}, {said}; nothing is claimed of so few groups."
     if told != "better":
         return f"Without a look at any picture, {how}, {said}: no better than guessing."
     return (
@@ -157,6 +163,8 @@ def _blind(row) -> str:
 def _fall(held_out, row, name) -> str:
     columns = ["accuracy", "accuracy_low", "accuracy_high"]
     fall, low, high = (100 * value for value in difference(tuple(held_out[columns]), tuple(row[columns])))
+    if pd.isna(low):
+        return f"From held-out to “{name}” accuracy changes by {-fall:+.1f} points; so few groups tell no more."
     if low <= 0 <= high:
         middle, lowest, highest = (round(-value, 1) + 0.0 for value in (fall, high, low))  # + 0.0: never "-0.0"
         change = f"{middle:+.1f} points ({lowest:+.1f} to {highest:+.1f})"

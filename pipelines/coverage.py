@@ -10,9 +10,10 @@ from sklearn.cluster import KMeans
 from classify.differences import holm
 from classify.errors import DataError
 from classify.metrics import wilson
+from classify.reliability import share_interval
 from classify.sections import Picture, Table
 from classify.splits import independent_units
-from classify.words import percent
+from classify.words import percent, within
 from pipelines.contact import contact_sheet
 from pipelines.figures import in_order, map_figure, principal, sizes_figure, spectrum_figure
 from pipelines.findings import Finding, Subject
@@ -64,7 +65,7 @@ def coverage(subject: Subject) -> list[Finding]:
     gap = clusters[clusters["one class"]]
     inside = np.isin(means.labels_, gap["cluster"])
     share, low, high = _share(inside, units)
-    known = f"{percent(share)} ({100 * low:.1f}–{100 * high:.1f}) of the {n:,} training images"
+    known = f"{within(share, low, high)} of the {n:,} training images"
     told = (
         f"To know an image's cluster alone tells the class of {percent(told_by_cluster(means.labels_, labels))}; "
         f"guessing, {percent(pd.Series(labels).value_counts(normalize=True).iloc[0])}."
@@ -82,7 +83,7 @@ def coverage(subject: Subject) -> list[Finding]:
         "against generated), it is a content gap: a model can learn what is shown instead of how it was made, and "
         "scores on images with the same gap are inflated."
     )
-    level = "mind" if high > LITTLE else "fine"
+    level = "mind" if not high <= LITTLE else "fine"
     near = means.transform(Z)
     pictures = tuple(_sheet(subject, train, means.labels_, near, row) for row in gap.head(N_SHEETS).itertuples())
     return [Finding("coverage", level, said, share, low, high, (_table(clusters),), pictures)]
@@ -238,9 +239,8 @@ def _sets(rows: pd.DataFrame) -> np.ndarray:
 
 
 def _share(flags: np.ndarray, units: np.ndarray) -> tuple[float, float, float]:
-    """Return the share of images with a flag, and Wilson's interval for as many images as are independent."""
-    share, n = float(flags.mean()), len(np.unique(units))
-    return share, *wilson(round(share * n), n)
+    """Return the share of images with a flag, and its 95 % interval, NaN where groups are too few."""
+    return float(flags.mean()), *share_interval(flags, units.astype(str))
 
 
 def _table(clusters: pd.DataFrame) -> Table:

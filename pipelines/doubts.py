@@ -12,10 +12,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from classify.errors import DataError
-from classify.metrics import wilson
+from classify.reliability import share_interval
 from classify.sections import Picture, Table
 from classify.splits import folds, independent_units
-from classify.words import percent
+from classify.words import percent, within
 from pipelines.contact import contact_sheet
 from pipelines.findings import Finding, Subject
 
@@ -42,14 +42,14 @@ def doubts(subject: Subject) -> list[Finding]:
     right = int((p.argmax(axis=1) == given).sum())
     guess = np.bincount(given).max() / n
     known = f"out of fold, the features tell {percent(right / n)} of the {n:,} training images"
-    if wilson(right, n)[0] <= guess:
+    group = units.astype(str)
+    if not share_interval(p.argmax(axis=1) == given, group)[0] > guess:
         said = f"No label can be doubted: {known}, and calling all by the largest class {percent(guess)}."
         return [Finding("doubts", "mind", said)]
     seems = confident_classes(p, given)
     rows = doubt_rows(subject.rows["path"].to_numpy()[train], labels, classes, p, seems)
-    share, independent = len(rows) / n, len(np.unique(units))
-    low, high = wilson(round(share * independent), independent)
-    value = f"{len(rows):,} of {n:,} training images, {percent(share)} ({100 * low:.1f}–{100 * high:.1f})"
+    share, (low, high) = len(rows) / n, share_interval(seems != given, group)
+    value = f"{len(rows):,} of {n:,} training images, {within(share, low, high)}"
     if rows.empty:
         said = f"No label is in doubt: {value}, look more like another class than their own ({known})."
         return [Finding("doubts", "fine", said, share, low, high)]

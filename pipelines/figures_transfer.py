@@ -57,7 +57,7 @@ def _draw(axes: Axes, cells: pd.DataFrame, sources: list[str], model: str) -> No
     for (i, j), value in np.ndenumerate(accuracy):
         row = found.loc[(sources[i], sources[j])]
         text = f"{100 * value:.0f}"
-        text += "?" if against_chance(row["low"], row["high"], guess) == "unclear" else ""
+        text += "?" if against_chance(row["low"], row["high"], guess) in ("unclear", "unknown") else ""
         if len(sources) <= MOST_WITH_INTERVALS:
             text += f"\n{100 * row['low']:.0f}–{100 * row['high']:.0f}"
         colour = "white" if (value - guess) / (1 - guess) > 0.9 else "black"  # by contrast

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from classify.differences import holm
-from classify.intervals import units
+from classify.effective import units
 from classify.mcnemar import LEVEL, paired_interval, sign_flip
 from classify.metrics import SCORES, difference, interval, positive_class
 from classify.predictions import PROB

@@ -201,7 +201,7 @@ def _sentence(row: dict, cells: pd.DataFrame, worst: pd.Series, varied: str, hel
         said += f"{listed(held)} with an accuracy of {with_interval(row, 'same')}, and those of {others} with "
     said += with_interval(row, "other") + ("" if varied else f" of those of {others}") + f": {_fall(row)}. "
     told = against_chance(worst["low"], worst["high"], worst["guess"])
-    beside = {"better": "", "worse": ", worse than guessing", "unclear": ", no better than guessing"}[told]
+    beside = {"worse": ", worse than guessing", "unclear": ", no better than guessing"}.get(told, "")
     said += (
         f"The worst is {worst['train_source']} → {worst['test_source']}: "
         f"{within(worst['accuracy'], worst['low'], worst['high'])}{beside}."
@@ -215,6 +215,8 @@ def _sentence(row: dict, cells: pd.DataFrame, worst: pd.Series, varied: str, hel
 
 def _fall(row: dict) -> str:
     fall, low, high = (100 * row[name] for name in ("fall", "fall_low", "fall_high"))
+    if pd.isna(low):
+        return f"a change by {-fall:+.1f} points"
     if low <= 0 <= high:
         middle, lowest, highest = (round(-value, 1) + 0.0 for value in (fall, high, low))  # + 0.0: never "-0.0"
         return f"no change can be told, {middle:+.1f} points ({lowest:+.1f} to {highest:+.1f})"

@@ -48,7 +48,7 @@ def test_score_table_of_many_classes_has_all_but_those_of_a_positive_class():
     scores = score_table(table({"test": (60, 0.7)}, classes=("a", "<b>", "c,d")))
     there = [name for name in SCORES if name in scores]
     assert scores[there].notna().all(axis=None)
-    assert SCORES.keys() - there == {"precision", "recall", "f1", "found_at_1", "found_at_5"}
+    assert SCORES.keys() - there == {"precision", "recall", "f1", "tpr_at_fpr_1", "tpr_at_fpr_5"}
     assert scores["n_<b>"].tolist() == [20, 20]
 
 

@@ -214,11 +214,14 @@ def test_a_passport_counts_unlike_images_of_every_unseen_set(tuned):
         assert told["unlike"] == model.novelty.unlike(features.X[rows]).sum()
 
 
-def test_a_sentence_is_said_where_more_is_unlike_than_chance_makes():
+def test_a_sentence_is_said_where_more_is_unlike_than_chance_makes(monkeypatch):
     unlike, wrong = np.arange(100) < 12, np.arange(100) % 2 == 0
+    novelty = fit_novelty(np.random.default_rng(0).normal(size=(300, 4)), alone(300))
+    monkeypatch.setattr(Novelty, "unlike", lambda self, X: X)
     counts = {
-        "wild": novelty_counts(unlike, wrong),
-        "test": novelty_counts(np.arange(200) < 200 * LEVEL, wrong.repeat(2)),
+        "wild": novelty_counts(novelty, unlike, wrong, alone(100)),
+        "test": novelty_counts(novelty, np.arange(200) < 200 * LEVEL, wrong.repeat(2), alone(200)),
+        "one scene": novelty_counts(novelty, unlike, wrong, np.arange(100) // 12),
     }
     said = novelty_sentences("svm", counts)
     assert len(said) == 1
