@@ -231,4 +231,4 @@ def test_of_groups_that_never_differ_each_is_worth_one_image():
     low, high = paired_interval(same, same, np.repeat(np.arange(12), 5))
     alone = newcombe(12, 0, 0, 0)
     assert low < alone[0] < 0 < alone[1] < high
-    assert np.ptp(paired_interval(same, same, np.zeros(60, int))) > 1.5
+    assert np.isnan(paired_interval(same, same, np.zeros(60, int))).all()
