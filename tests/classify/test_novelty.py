@@ -5,7 +5,7 @@ import pytest
 import safetensors.numpy
 
 from classify import persist
-from classify.ensemble import AS_IS
+from classify.calibration import Calibration
 from classify.errors import DataError
 from classify.methods import METHODS
 from classify.novelty import LEVEL, Novelty, fit_novelty, novelty_counts, novelty_sentences
@@ -194,7 +194,17 @@ def test_arrays_that_cannot_be_are_refused(tuned, change):
 
 def test_an_image_that_is_unlike_all_gets_no_answer(tuned):
     features, model = tuned
-    rule = {"target": 0.05, "confidence": 0.95, "least": 0.6, "unit": "image", "n": 10, "tested": 10, "wrong": 0.0}
+    rule = {
+        "target": 0.05,
+        "confidence": 0.95,
+        "least": 0.6,
+        "unit": "image",
+        "n": 10,
+        "units": 10,
+        "tested": 10,
+        "tested_units": 10,
+        "wrong": 0.0,
+    }
     model.passport["unsure"] = rule
     features.X[0] = [0, 0, 0, 0, 0, 0, 0, -50]
     model = replace(model, novelty=fit_novelty(np.abs(features.X[1:]), alone(len(features.X) - 1)))
@@ -246,6 +256,6 @@ def test_an_ensemble_calls_unlike_what_any_of_its_members_does(tuned, tmp_path):
     ):
         vote = METHODS["vote"].build().fit(np.zeros((2, 2, 2)), np.array([0, 1]))
         passport = {**model.passport, "reads": "predictions", "extractor": None}
-        table = predict_set(TrainedModel(vote, AS_IS, passport, members), features)
+        table = predict_set(TrainedModel(vote, Calibration(1.0), passport, members), features)
         assert ("unlike" in table) == bool(unlike)
         assert not unlike or table["unlike"].iloc[0]
