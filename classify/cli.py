@@ -1,7 +1,6 @@
 """classify ...: features or pixels -> models -> predictions -> report."""
 
 import os
-import shlex
 import sys
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import click
 
 from featex import layout
 from featex.errors import FeatexError
+from featex.shown import shown_command
 
 DEVICES = ["auto", "cpu", "cuda", "mps"]
 SCORING = "accuracy, balanced_accuracy, f1_macro, roc_auc or average_precision: its mean over folds is maximised."
@@ -140,7 +140,7 @@ def tune(
     from featex.progress import TerminalProgress
 
     progress = TerminalProgress()
-    command = shlex.join(["classify", *sys.argv[1:]])
+    command = shown_command("classify", sys.argv[1:])
     told = {name: value for name, value in choices.items() if value is not None}
     choices = {**dict(map(parse_choice, recipe)), **told}
     if "weights" in get_model(model).wishes:
@@ -215,7 +215,7 @@ def ensemble(members: tuple[str, ...], method: str, name: str | None, models_dir
     from classify.results import find_members, keep, read_predictions, replaced
 
     passports = find_members(members, Path(models_dir))
-    job = plan_ensemble(method, passports, name=name, command=shlex.join(["classify", *sys.argv[1:]]))
+    job = plan_ensemble(method, passports, name=name, command=shown_command("classify", sys.argv[1:]))
     if sentence := replaced(job, Path(models_dir)):
         click.echo(sentence, err=True)
     combined = combine(job, read_predictions(passports, Path(predictions_dir)))
@@ -355,7 +355,7 @@ def explain(
         click.echo(line(one))
     if said := summary(found):
         click.echo(said)
-    page = write_explanation(found, Path(out), command=shlex.join(["classify", *sys.argv[1:]]))
+    page = write_explanation(found, Path(out), command=shown_command("classify", sys.argv[1:]))
     click.echo(f"Page: {page}")
 
 
@@ -405,7 +405,7 @@ def import_(
         threshold=threshold,
         positive=positive,
         file=scores,
-        command=shlex.join(["classify", *sys.argv[1:]]),
+        command=shown_command("classify", sys.argv[1:]),
     )
     path = keep_imported(model, said, Path(models_dir), Path(predictions_dir))
     if choice := positive_of_report(model.classes, passports, positive):

@@ -13,6 +13,7 @@ from classify.sections import FileNames
 from classify.words import percent
 from featex.errors import ImageError
 from featex.images import decode
+from featex.shown import shown_table
 
 MARK = '<meta name="generator" content="classify explain">'  # in explain.html: the files this page links to are its own
 TABLE = "explained.csv"
@@ -87,9 +88,9 @@ def write_explanation(explanation: Explanation, out: Path, *, command: str = "")
             (folder / file).write_bytes(picture)
             if number < MOST_SHOWN:
                 shown.append(_card(one, figure(file, _caption(one, explanation), _light(picture))))
-        explanation.table.assign(picture=files).to_csv(folder / TABLE, index=False)
+        shown_table(explanation.table.assign(picture=files)).to_csv(folder / TABLE, index=False)
         if len(explanation.failed):
-            explanation.failed.to_csv(folder / FAILED, index=False)
+            shown_table(explanation.failed).to_csv(folder / FAILED, index=False)
         text = render(Path(__file__).with_name("explain.html"), _page(explanation, shown, files, command))
         (folder / "index.html").write_text(text, encoding="utf-8")
     return out / "index.html"

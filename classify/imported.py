@@ -17,6 +17,7 @@ from classify.positive import positive_of_report
 from classify.predictions import PROB, VALIDATION, Predictions, set_title
 from classify.trained import TrainedModel
 from classify.words import listed, with_interval
+from featex.shown import shown_path
 
 READS = "scores"
 """What the passport of an imported detector says that it reads: it has no estimator, only what it said."""
@@ -124,7 +125,7 @@ def import_scores(
     passport = {
         "name": checked_name(name),
         "model": "imported",
-        "about": f"a detector from elsewhere, known by its scores in {file}",
+        "about": f"a detector from elsewhere, known by its scores in {shown_path(file)}",
         "reads": READS,
         "classes": list(classes),
         "positive": positive,

@@ -16,6 +16,7 @@ from PIL import Image
 
 from classify.errors import DataError
 from featex.disk import cannot_write, restored, swap_in
+from featex.shown import shown_text
 
 
 def render(template: Path, page: dict) -> str:
@@ -30,13 +31,22 @@ def render(template: Path, page: dict) -> str:
     """
     folders = [template.parent, Path(__file__).parent]
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folders), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
+        loader=jinja2.FileSystemLoader(folders),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        finalize=_sent_on,
     )
     environment.filters["numbers"] = numbers
     script = Path(__file__).with_name("sort.js").read_text(encoding="utf-8")
     # The page's policy lets this very script run and no other
     sha256 = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template(template.name).render(page, script=Markup(script), script_sha256=sha256)
+
+
+def _sent_on(value):
+    """Return what a template shows: texts as `featex.shown.shown_text` has them, but for pictures."""
+    return type(value)(shown_text(value)) if isinstance(value, str) and not value.startswith("data:") else value
 
 
 def numbers(text: str) -> Markup:

@@ -17,6 +17,7 @@ from classify.novelty import Novelty
 from classify.trained import TrainedModel, made
 from featex.disk import cannot_write, read_json, restored, set_aside, swap_in, write_json
 from featex.errors import InputError, StoreError
+from featex.shown import shown_value
 
 FORMAT = 2
 PASSPORT = "passport.json"
@@ -53,7 +54,7 @@ def save(model: TrainedModel, directory: Path) -> Path:
             skops_io().dump(model.estimator, temporary / SKOPS)
         if model.novelty is not None:
             safetensors.numpy.save_file(model.novelty.arrays(), temporary / NOVELTY)
-        write_json(temporary / PASSPORT, passport)
+        write_json(temporary / PASSPORT, shown_value(passport))  # it is sent on with the model
         temporary.chmod(0o755)
         for file in temporary.iterdir():
             file.chmod(0o644)  # safetensors makes files that no one else may read

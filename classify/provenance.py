@@ -11,6 +11,7 @@ import pandas as pd
 
 from classify.predictions import Predictions, set_title
 from classify.words import listed
+from featex.shown import shown_path
 
 MOST_SOURCES = 10  # of a class and fold, by name
 
@@ -81,7 +82,7 @@ def _extractor_facts(passport: dict) -> dict:
 def _training_facts(passport: dict) -> dict:
     data, cv = passport.get("data") or {}, passport.get("cv") or {}
     return {
-        "data": data.get("root") or data.get("set"),
+        "data": shown_path(Path(data["root"]).expanduser()) if data.get("root") else data.get("set"),
         "training images": data.get("n_train"),
         "data digest": data.get("digest"),
         "folds": _folds(cv),

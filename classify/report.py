@@ -25,6 +25,7 @@ from classify.scores import scores_for
 from classify.sections import FileNames, Picture, Section, shown
 from classify.selection import Group, groups, ranked
 from classify.verdict import SELECTION, verdict
+from featex.shown import shown_text
 
 TABLES = ("scores.csv", "folds.csv", "predictions.csv")
 MARK = '<meta name="generator" content="classify report">'  # in report.html: the files this page links to are its own
@@ -110,7 +111,7 @@ def write_report(
         files = FileNames(*TABLES)
         cards = dict(_cards(passports, predictions, scores, folds, found, files))
         for file, text in cards.items():
-            (folder / file).write_text(text, encoding="utf-8")
+            (folder / file).write_text(shown_text(text), encoding="utf-8")
         page = {
             "title": title,
             "notices": [

@@ -163,7 +163,7 @@ class Shelf:
             short = {name: name for name in short}
         predictions = Predictions(predictions.table.replace({"model": short}))
         chosen = [{**p, "name": short[p["name"]], "kept": p["name"]} for p in chosen]
-        gallery = Gallery(self.gallery / f"{data['set']}-{data['digest'][:12]}", Path(data["root"]))
+        gallery = Gallery(self.gallery / f"{data['set']}-{data['digest'][:12]}", Path(data["root"]).expanduser())
         _find_neighbours(gallery, predictions, self.features, data)
         sections = [read_section(folder / data["set"], data["images"]) for folder in self.found]
         return write_report(

@@ -15,6 +15,7 @@ import pandas as pd
 from classify.pages import figure
 from classify.words import percent, within
 from featex.disk import read_json, write_json
+from featex.shown import shown_table, shown_value
 
 MOST_ROWS = 20  # of a table on the page; its CSV holds all
 FOLDER, SECTION = "section", "section.json"
@@ -121,7 +122,7 @@ def _picture(picture: Picture, folder: Path, names: FileNames) -> dict:
 
 def _table(table: Table, folder: Path, names: FileNames) -> dict:
     name, n = names.new(table.name, ".csv"), len(table.rows)
-    table.rows.to_csv(folder / name, index=False)
+    shown_table(table.rows).to_csv(folder / name, index=False)
     part = table.rows.head(table.most)
     limits = {f"{column} {end}" for column in part for end in ("low", "high") if f"{column} low" in part}
     columns = [column for column in part if column not in limits]
@@ -173,7 +174,7 @@ def write_section(section: Section, folder: Path, images: str) -> None:
     tables, pictures, names = [], [], FileNames(SECTION)
     for table in section.tables:
         file = names.new(table.name, ".csv")
-        table.rows.to_csv(folder / file, index=False)
+        shown_table(table.rows).to_csv(folder / file, index=False)
         texts = [str(column) for column in table.rows if pd.api.types.infer_dtype(table.rows[column]) == "string"]
         tables.append({"file": file, "texts": texts} | {key: getattr(table, key) for key in _TOLD})
     for picture in section.pictures:
@@ -184,7 +185,7 @@ def write_section(section: Section, folder: Path, images: str) -> None:
         pictures.append({"files": files, "name": picture.name, "caption": picture.caption})
     kept = {"format": FORMAT, "images": images, "name": section.name, "title": section.title}
     kept |= {"sentences": list(section.sentences), "about": section.about, "tables": tables, "pictures": pictures}
-    write_json(folder / SECTION, kept)
+    write_json(folder / SECTION, shown_value(kept))
 
 
 def read_section(folder: Path, images: str) -> Section | None:

@@ -26,6 +26,7 @@ from classify.trained import TrainedModel, predictions_table
 from classify.validation import CrossValidation, Folded
 from featex.errors import FeatexError
 from featex.progress import Progress
+from featex.shown import shown_text, shown_url
 
 FAILED = "failed"  # of a trial whose setting failed: why
 SCORES = "scores"  # of a trial's folds, kept with it: a later one is compared with the best fold by fold
@@ -171,9 +172,10 @@ def _study(job: Plan, storage: str | Path | None, progress: Progress) -> optuna.
     except Exception as error:  # whatever the database or its driver raises
         if isinstance(error, FeatexError):
             raise
-        reason = str(error).splitlines()[0]
+        shown = shown_url(str(storage)) if "://" in str(storage) else str(storage)
+        reason = str(error).splitlines()[0].replace(str(storage), shown)
         raise ModelError(
-            f"cannot open the study in {str(storage)!r} ({reason}); name another with --storage"
+            f"cannot open the study in {shown!r} ({shown_text(reason)}); name another with --storage"
         ) from error
     finally:
         optuna.logging.set_verbosity(verbosity)

@@ -16,6 +16,7 @@ from featex.features import StoredSet, find_set, stored_sets
 from featex.folders import count
 from featex.layout import AUDITS, FEATURES, LOOKS
 from featex.progress import Progress
+from featex.shown import shown_path
 from pipelines.audit_page import verdict_lines, write_page
 from pipelines.coverage import appearance, balance, coverage
 from pipelines.doubts import doubts
@@ -179,7 +180,7 @@ def _facts(subject: Subject) -> dict[str, str]:
     extractor = subject.features.extractor
     untrained = "" if extractor.get("trained", True) else "; UNTRAINED: judge no content or label by them"
     return {
-        "images": f"{count(len(subject.rows), 'image')} below {subject.features.root}",
+        "images": f"{count(len(subject.rows), 'image')} below {shown_path(subject.features.root)}",
         "features": f"{extractor['backbone']}, weights {extractor['weights']}{untrained}",
         "seed": str(subject.seed),
     }

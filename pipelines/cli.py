@@ -1,6 +1,5 @@
 """pipelines ...: whole flows, from a folder of images to a report."""
 
-import shlex
 import sys
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import click
 
 from featex import layout
 from featex.errors import FeatexError, InputError
+from featex.shown import shown_command
 
 DEVICES = ["auto", "cpu", "cuda", "mps"]
 SCORING = "accuracy, balanced_accuracy, f1_macro, roc_auc or average_precision: its mean over folds is maximised."
@@ -142,7 +142,7 @@ def compare(
         classes=[parse_class(text) for text in classes],
         recipe=dict(map(parse_choice, (word for word in recipe if "=" in word))),
         features_recipe=named[0] if named else "default",
-        command=shlex.join(["pipelines", *sys.argv[1:]]),
+        command=shown_command("pipelines", sys.argv[1:]),
         progress=TerminalProgress(),
         **options,
     )
@@ -162,7 +162,7 @@ def _travel(directory: str | None, classes: tuple, only: str | None, recipe: tup
     done = travel_set(
         directory,
         classes=[parse_class(text) for text in classes],
-        command=shlex.join(["pipelines", *sys.argv[1:]]),
+        command=shown_command("pipelines", sys.argv[1:]),
         progress=TerminalProgress(),
         **{name: options[name] for name in taken},
     )
@@ -201,7 +201,7 @@ def stress(report: str | None, models: str | None, transforms: str | None, **opt
         report,
         names=split[0],
         transforms=split[1],
-        command=shlex.join(["pipelines", *sys.argv[1:]]),
+        command=shown_command("pipelines", sys.argv[1:]),
         progress=TerminalProgress(),
         **options,
     )
@@ -232,7 +232,7 @@ def transfer(name: str | None, only: str | None, **options) -> None:
     from pipelines.transfer_page import transfer_set
 
     models = [model.strip() for model in only.split(",")] if only else ()
-    command = shlex.join(["pipelines", *sys.argv[1:]])
+    command = shown_command("pipelines", sys.argv[1:])
     made = transfer_set(name, only=models, command=command, progress=TerminalProgress(), **options)
     for sentence in made.done.sentences:
         click.echo(sentence)
@@ -285,7 +285,7 @@ def audit(target: str | None, only: str | None, fail_above: float | None, classe
         target,
         only=[name.strip() for name in only.split(",")] if only else (),
         classes=[parse_class(text) for text in classes],
-        command=shlex.join(["pipelines", *sys.argv[1:]]),
+        command=shown_command("pipelines", sys.argv[1:]),
         progress=TerminalProgress(),
         **options,
     )

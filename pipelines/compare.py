@@ -23,6 +23,7 @@ from featex.layout import AUDITS, DATA, FEATURES, FOUND, GALLERY, PREDICTIONS, R
 from featex.layout import MODELS as MODELS_DIR
 from featex.progress import Progress
 from featex.recipes import choose
+from featex.shown import shown_path
 from pipelines.audit import audit
 from pipelines.duplicates import find_duplicates, grouped, hash_images
 from pipelines.studies import Study
@@ -149,7 +150,7 @@ def compare(
         notes.append("This is a quick look: fewer folds, trials and epochs than a full run (leave out --quick).")
     if extraction.failed:
         files = "1 file" if extraction.failed == 1 else f"{extraction.failed:,} files"
-        notes.append(f"{files} cannot be used; which and why is in {extraction.stored.failed_path}.")
+        notes.append(f"{files} cannot be used; which and why is in {shown_path(extraction.stored.failed_path)}.")
     folds = n_folds or (QUICK_FOLDS if quick else told and told.folds) or N_FOLDS
     jobs = [
         plan(

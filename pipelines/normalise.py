@@ -39,6 +39,7 @@ from featex.errors import ImageError, InputError, unknown
 from featex.folders import count
 from featex.images import decode, opened
 from featex.progress import Progress
+from featex.shown import shown_table
 from pipelines.copies import new_folder, new_paths, write_metadata
 
 FORMATS = {"jpeg": ".jpg", "png": ".png"}
@@ -168,7 +169,7 @@ def normalise(
             raise InputError(f"none of the {len(done):,} images below {source} can be used ({examples})")
         write_metadata(folder, table.assign(path=done["written"])[usable])
     with born_whole(record) as temporary:
-        done.to_csv(temporary, index=False)
+        shown_table(done).to_csv(temporary, index=False)
     counts = {"found": len(done), "written": int(usable.sum()), "refused": int((~usable).sum())}
     return Normalised(place, record, done, settings, counts | {"enlarged": int(_enlarged(done).sum())})
 

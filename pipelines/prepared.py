@@ -9,6 +9,7 @@ import pandas as pd
 
 from featex.disk import born_whole
 from featex.folders import count
+from featex.shown import shown_table
 from pipelines.contact import contact_sheet
 
 ACTIONS = ("kept", "review", "cropped", "split", "dropped", "refused")
@@ -142,8 +143,8 @@ def write_report(prepared: Prepared, source: Path) -> None:
     StoreError
         If the folder cannot be written.
     """
-    _write(prepared.report / "prepared.csv", prepared.table.to_csv(index=False).encode())
-    _write(prepared.report / "review.csv", prepared.review.to_csv(index=False).encode())
+    _write(prepared.report / "prepared.csv", shown_table(prepared.table).to_csv(index=False).encode())
+    _write(prepared.report / "review.csv", shown_table(prepared.review).to_csv(index=False).encode())
     for old in (*prepared.report.glob("acted_*.jpg"), *prepared.report.glob("review_*.jpg")):
         old.unlink()
     for what in ("acted", "review"):

@@ -10,6 +10,7 @@ from classify.predictions import set_title
 from classify.sections import FileNames, Section, Table, shown, write_section
 from classify.words import percent
 from featex.folders import count
+from featex.shown import shown_table
 from pipelines.conditions import Condition
 from pipelines.figures_stress import pictures
 from pipelines.stress_words import sentences
@@ -72,7 +73,7 @@ def write_stress(
         table.to_csv(folder / TABLE, index=False)
         bias.to_csv(folder / BIAS, index=False)
         if left_out:
-            failed.to_csv(folder / FAILED, index=False)
+            shown_table(failed).to_csv(folder / FAILED, index=False)
         page = {
             "title": title,
             "notices": list(notes),

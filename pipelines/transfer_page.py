@@ -15,6 +15,7 @@ from featex.features import load_features
 from featex.folders import count
 from featex.layout import FEATURES, MODELS, TRANSFER
 from featex.progress import Progress
+from featex.shown import shown_path
 from pipelines.figures_transfer import matrix_picture
 from pipelines.transfer import DEFAULT, Transfer, kept_params, transfer
 
@@ -72,7 +73,7 @@ def transfer_set(
     extractor = features.extractor
     untrained = "" if extractor.get("trained", True) else "; UNTRAINED: judge no model by them"
     facts = {
-        "images": f"{count(len(features.rows), 'image')} below {features.root}",
+        "images": f"{count(len(features.rows), 'image')} below {shown_path(features.root)}",
         "features": f"{extractor['backbone']}, weights {extractor['weights']}{untrained}",
         "parameters": "; ".join(f"{model}: {_params(params.get(model))}" for model in models),
         "seed": str(seed),

@@ -20,6 +20,7 @@ from featex.folders import count
 from featex.images import decode
 from featex.layout import DATA, FEATURES, TRAVEL
 from featex.progress import Progress
+from featex.shown import shown_path
 from featex.views import DEFAULT, LAYERS, View
 from pipelines.travel import Travel, choices, columns, travel
 
@@ -115,7 +116,8 @@ def travel_set(
     costs = _costs(done, first, {key: options[key] for key in ("backbone", "weights", "device")}, progress)
     trained = first.extractor.get("trained", True)
     facts = {
-        "images": f"{count(len(first.rows), 'image')} below {first.root}, {len(parts.train):,} of them for training",
+        "images": f"{count(len(first.rows), 'image')} below {shown_path(first.root)}, {len(parts.train):,} of them for "
+        "training",
         "network": f"{first.extractor['backbone']}, weights {first.extractor['weights']}"
         + ("" if trained else "; UNTRAINED: judge no layer by it"),
         "folds": f"{done.n_folds}, each holds out {done.folds}",

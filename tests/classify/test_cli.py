@@ -38,6 +38,34 @@ def test_tune_tells_the_selection_score_from_results(classify, extracted, tmp_pa
     assert (tmp_path / "artifacts/studies/svm-images.journal").exists()
 
 
+def test_what_is_sent_on_names_no_home_folder_and_no_password(classify, extracted, data, tmp_path, monkeypatch):
+    home = tmp_path.parent
+    monkeypatch.setenv("HOME", str(home))
+    storage = f"sqlite:///{tmp_path}/s.db?timeout=9"
+    options = ["--storage", storage, "--models-dir", tmp_path / "artifacts/models"]
+    assert classify("tune", "--model", "logreg", "--trials", 1, "--folds", 3, *options)[0] == 0
+    assert classify("report")[0] == 0
+    assert classify("explain", "logreg-images", data / "wild/ai/000.jpg", "--no-occlusion", "--out", "why")[0] == 0
+    places = (tmp_path / "artifacts/models", tmp_path / "artifacts/predictions", tmp_path / "artifacts/reports")
+    texts = [
+        path.read_text(encoding="utf-8")
+        for place in (*places, tmp_path / "why")
+        for path in place.rglob("*")
+        if path.suffix in (".json", ".html", ".md", ".csv", ".svg")
+    ]
+    assert len(texts) > 20
+    for secret in (f"{home}/", "timeout=9"):
+        assert [text for text in texts if secret in text] == []
+    commands = persist.passports(places[0])[0]["command"], persist.passports(places[0])[0]["data"]["root"]
+    assert commands[0].endswith("--models-dir artifacts/models")
+    assert commands[1] == f"~/{tmp_path.name}/images"
+    code, _, err = classify("tune", "--model", "svm", "--storage", "nosuch://bob:secret@host/x?key=1")
+    assert code == 1
+    assert "nosuch://host/x" in err
+    assert "secret" not in err
+    assert "key=1" not in err
+
+
 def test_predict_writes_csv_and_json_of_images_and_of_a_set(classify, extracted, data, tmp_path):
     classify("tune", "--model", "logreg", "--trials", 1, "--folds", 3)
     code, out, _ = classify("predict", "logreg-images", data / "wild")
