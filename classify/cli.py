@@ -33,6 +33,22 @@ DEVICE = click.option(
 )
 
 
+def _weights(_context, _option, value: str | None) -> str | None:
+    from featex.disk import Spare
+
+    spare = os.environ.get("FEATEX_WEIGHTS")
+    return value or (Spare(spare) if spare else None)
+
+
+WEIGHTS = click.option(
+    "--weights",
+    metavar="FILE",
+    callback=_weights,
+    show_default="where they were, or FEATEX_WEIGHTS where that is the same file",
+    help="The extractor's weights.",
+)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(package_name="featex")
 def cli() -> None:
@@ -229,7 +245,7 @@ def ensemble(members: tuple[str, ...], method: str, name: str | None, models_dir
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--format", "as_", default="csv", type=click.Choice(["csv", "json"]))
 @click.option("--out", type=click.Path(), show_default="the terminal", help="File to write.")
-@click.option("--weights", metavar="FILE", help="The extractor's weights, if they are not where they were.")
+@WEIGHTS
 @click.option(
     "--align",
     default="none",
@@ -331,7 +347,7 @@ def models(model: str | None, models_dir: str) -> None:
 @click.argument("paths", nargs=-1, required=True, metavar="IMAGE...")
 @click.option("--out", required=True, type=click.Path(), help="Folder for the page, a picture an image, and a table.")
 @click.option("--occlusion/--no-occlusion", "occlude", default=True, help="Cover the image patch by patch, as a check.")
-@click.option("--weights", metavar="FILE", help="The extractor's weights, if they are not where they were.")
+@WEIGHTS
 @DEVICE
 @FEATURES
 @MODELS

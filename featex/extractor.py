@@ -11,14 +11,15 @@ import torch
 
 from featex import signals
 from featex.backbones import get_backbone
-from featex.errors import ImageError, InputError
+from featex.disk import Spare
+from featex.errors import ImageError, InputError, WeightsError
 from featex.forward import Forward
 from featex.images import DECODER, decode, decode_on_device, preprocess, preprocess_alike, takes_device
 from featex.joined import JoinedExtractor
 from featex.layers import widths
 from featex.progress import Progress
 from featex.views import DEFAULT, View, squares, view_of
-from featex.weights import Weights, find_weights
+from featex.weights import KEYWORDS, Weights, find_weights
 
 FORMAT = 1
 SIGNAL_WIDTHS = {"spectrum": signals.N_FREQUENCIES, "statistics": signals.N_STATISTICS}
@@ -217,6 +218,16 @@ def extractor_for(views: Sequence[View], *args, **options) -> Extractor | Joined
     return parts[0] if len(parts) == 1 else JoinedExtractor(parts)
 
 
+def _fits(weights: str, passport: dict) -> bool:
+    """Return whether weights are a file with the sha256 that a passport tells of."""
+    if not passport["weights_sha256"] or weights in KEYWORDS:
+        return False
+    try:
+        return find_weights(get_backbone(passport["backbone"]), weights).sha256 == passport["weights_sha256"]
+    except WeightsError:
+        return False
+
+
 def extractor_of(
     passport: dict, weights: str | None = None, device: str = "auto", **options
 ) -> Extractor | JoinedExtractor:
@@ -227,7 +238,7 @@ def extractor_of(
     passport : dict
         `Extractor.passport`.
     weights : str, optional
-        Where the weights are now, if not where the passport says.
+        Where the weights are now, if not where the passport says; as `Spare`, only where they are the right ones.
     **options
         `batch_size` and `progress`.
 
@@ -238,6 +249,8 @@ def extractor_of(
     """
     if "parts" in passport:
         return JoinedExtractor([extractor_of(part, weights, device, **options) for part in passport["parts"]])
+    if isinstance(weights, Spare) and not _fits(weights, passport):
+        weights = None
     view = view_of(passport.get("view"))
     return Extractor(passport["backbone"], weights or passport["weights"], device, view=view, **options)
 

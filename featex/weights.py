@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from torch import nn
 
 from featex.backbones import TIMM, Backbone
+from featex.checkpoints import SUFFIXES, read_checkpoint, without_prefix
 from featex.errors import WeightsError
 from featex.progress import Progress
 
-SUFFIXES = (".safetensors", ".pth", ".pt")
+KEYWORDS = ("imagenet", "random", "auto")
 POSITIONS = "encoder.pos_embedding"
 SEED = 0
 DOWNLOAD_SECONDS = 30
@@ -53,8 +53,8 @@ def find_weights(backbone: Backbone, weights: str = "imagenet", progress: Progre
     ----------
     backbone : Backbone
     weights : str
-        "imagenet"; "random"; "auto" (imagenet where it can be had, else random, and says which); a .safetensors, .pth
-        or .pt file; or a folder that holds one whose name starts with the backbone's.
+        "imagenet"; "random"; "auto" (imagenet where it can be had, else random, and says which); a file, such as a
+        .safetensors, .pth, .ckpt or .bin; or a folder that holds one whose name starts with the backbone's.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def load_weights(backbone: Backbone, weights: Weights, image_size: int | None = 
         return _initialised(backbone, image_size)
     model = backbone.build(image_size)
     expected = model.state_dict()
-    state = _clean(_as_published(_read(weights.path), model), backbone.head, expected)
+    state, prefix = _clean(_as_published(read_checkpoint(weights.path), model), backbone.head, expected, weights.path)
     if image_size not in (None, backbone.crop) and POSITIONS in state:
         from torchvision.models.vision_transformer import interpolate_embeddings
 
@@ -106,8 +106,9 @@ def load_weights(backbone: Backbone, weights: Weights, image_size: int | None = 
             for what, names in (("missing", missing), ("surplus", surplus), ("of another shape", misshapen))
             if names
         )
+        behind = f" (behind {prefix!r}, with which its names begin)" if prefix else ""
         raise WeightsError(
-            f"{weights.path} does not hold {backbone.name} weights: {differences}; "
+            f"{weights.path} does not hold {backbone.name} weights{behind}: {differences}; "
             f"choose the backbone it was made for, or another file"
         )
     model.load_state_dict({**{k: v for k, v in expected.items() if k not in state}, **state})
@@ -178,7 +179,7 @@ def _file(backbone: Backbone, path: Path) -> Path:
         found = [
             file
             for file in sorted(path.iterdir())
-            if file.suffix in SUFFIXES and re.match(rf"{re.escape(stem)}(?![0-9A-Za-z])", file.name)
+            if file.name.lower().endswith(SUFFIXES) and re.match(rf"{re.escape(stem)}(?![0-9A-Za-z])", file.name)
         ]
         if len(found) != 1:
             names = ", ".join(file.name for file in found) or "none"
@@ -186,29 +187,9 @@ def _file(backbone: Backbone, path: Path) -> Path:
         path = found[0]
     if not path.is_file():
         raise WeightsError(
-            f"no weights file {str(path)!r}; give a {', '.join(SUFFIXES)} file, or one of: imagenet, random, auto"
+            f"no weights file {str(path)!r}; give a {', '.join(SUFFIXES)} file, or one of: {', '.join(KEYWORDS)}"
         )
-    if path.suffix not in SUFFIXES:
-        raise WeightsError(f"cannot read weights from {path}: expected a file that ends in {', '.join(SUFFIXES)}")
     return path.resolve()
-
-
-def _read(path: Path) -> Mapping[str, torch.Tensor]:
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # bytes that are no pickle make the unpickler fail in any way
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise WeightsError(
-            f"{path} is not a file of weights that can be read without running code: {reason}"
-        ) from error
-    for wrapper in ("state_dict", "model", "model_state_dict"):
-        if isinstance(state, Mapping) and isinstance(state.get(wrapper), Mapping):
-            state = state[wrapper]
-    if not isinstance(state, Mapping) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise WeightsError(f"{path} holds no table of tensors; save the model's state_dict()")
-    return state
 
 
 def _as_published(state: Mapping[str, torch.Tensor], model: nn.Module) -> Mapping[str, torch.Tensor]:
@@ -223,16 +204,15 @@ def _as_published(state: Mapping[str, torch.Tensor], model: nn.Module) -> Mappin
 
 
 def _clean(
-    state: Mapping[str, torch.Tensor], head: str, expected: Mapping[str, torch.Tensor]
-) -> dict[str, torch.Tensor]:
-    """Drop the head, DataParallel's prefix, and the dots that densenet's names had before torchvision 0.2.2."""
+    state: Mapping[str, torch.Tensor], head: str, expected: Mapping[str, torch.Tensor], path: Path
+) -> tuple[dict[str, torch.Tensor], str]:
+    """Drop the head and what stands before every name, such as "module.", and return that too."""
     heads = (f"{head}.",) if head else ("head.", "fc.", "classifier.")  # timm's builds are headless by themselves
-    clean = {}
-    for name, value in state.items():
-        name = re.sub(r"(denselayer\d+\.(?:norm|relu|conv))\.(\d)", r"\1\2", name.removeprefix("module."))
-        if name in expected or not name.startswith(heads):
-            clean[name] = value
-    return clean
+    try:
+        state, prefix = without_prefix(state, expected, heads)
+    except WeightsError as error:
+        raise WeightsError(f"{path} cannot be used: {error}") from error
+    return {name: value for name, value in state.items() if name in expected or not name.startswith(heads)}, prefix
 
 
 def _initialised(backbone: Backbone, image_size: int | None) -> nn.Module:

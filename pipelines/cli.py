@@ -1,5 +1,6 @@
 """pipelines ...: whole flows, from a folder of images to a report."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -41,6 +42,22 @@ def told_by_table(command):
 
 
 TABLE = ("layout", "labels", "path_column", "label_column", "set_column", "group_column", "group_rows")
+
+
+def _weights(_context, _option, value: str | None) -> str | None:
+    from featex.disk import Spare
+
+    spare = os.environ.get("FEATEX_WEIGHTS")
+    return value or (Spare(spare) if spare else None)
+
+
+WEIGHTS = click.option(
+    "--weights",
+    metavar="FILE",
+    callback=_weights,
+    show_default="where they were, or FEATEX_WEIGHTS where that is the same file",
+    help="The extractor's weights.",
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -181,7 +198,7 @@ def _travel(directory: str | None, classes: tuple, only: str | None, recipe: tup
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N images of each set, drawn at random.")
 @POSITIVE
 @click.option("--seed", default=0, type=click.IntRange(0, 2**31 - 1), help="Of that draw, and of intervals.")
-@click.option("--weights", metavar="FILE", help="The extractor's weights, if they are not where they were.")
+@WEIGHTS
 @click.option(
     "--device",
     default="auto",

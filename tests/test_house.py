@@ -12,7 +12,7 @@ MAY_IMPORT = {"featex": {"featex"}, "classify": {"featex", "classify"}, "pipelin
 ONLY_IN = {
     "torch": {
         *("featex/backbones.py", "featex/weights.py", "featex/images.py", "featex/extractor.py", "featex/embedding.py"),
-        *("featex/layers.py", "featex/signals.py", "featex/winograd.py", "featex/cores.py"),
+        *("featex/checkpoints.py", "featex/layers.py", "featex/signals.py", "featex/winograd.py", "featex/cores.py"),
         *("featex/forward.py", "featex/bench.py"),
         *(f"classify/{room}.py" for room in ("pixels", "augment", "jpeg", "nets", "finetuned", "frozen")),
         *(f"classify/{room}.py" for room in ("training", "rates", "checkpoint", "cnn", "cams", "distances")),

@@ -3,13 +3,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from classify import persist
+from classify import cli, persist
 from classify.ensemble import combine, plan_ensemble
 from classify.errors import ModelError
 from classify.plan import plan
 from classify.predict import predict_images, predict_set
 from classify.tuning import tune
 from featex import extract
+from featex.disk import Spare
 from featex.errors import InputError
 
 
@@ -97,6 +98,28 @@ def test_weights_that_have_gone_are_asked_for(features, data, tmp_path, weights_
     with pytest.raises(ModelError, match="name them with --weights"):
         predict_images(model, [data / "wild"], cache=tmp_path / "features")
     assert len(predict_images(model, [data / "wild"], cache=tmp_path / "features", weights=str(moved))[0]) == 6
+
+
+def test_weights_of_the_environment_are_taken_only_where_they_are_the_models(features, data, tmp_path, weights_file):
+    import shutil
+
+    moved = shutil.copy(weights_file, tmp_path / "moved.safetensors")
+    (tmp_path / "other.safetensors").write_bytes(b"other weights")
+    model = tune(plan("logreg", features, trials=1, n_folds=3)).model
+    others = Spare(tmp_path / "other.safetensors")
+    assert len(predict_images(model, [data / "wild"], cache=tmp_path / "features", weights=others)[0]) == 6
+    model.passport["extractor"]["weights"] = str(tmp_path / "gone.safetensors")
+    assert len(predict_images(model, [data / "wild"], cache=tmp_path / "features", weights=Spare(moved))[0]) == 6
+    with pytest.raises(ModelError, match="name them with --weights"):
+        predict_images(model, [data / "wild"], cache=tmp_path / "features", weights=others)
+
+
+def test_the_command_line_takes_weights_from_the_environment(monkeypatch):
+    monkeypatch.setenv("FEATEX_WEIGHTS", "spare.pth")
+    for command in ("predict", "explain"):
+        option = next(one for one in cli.cli.commands[command].params if one.name == "weights")
+        assert isinstance(option.callback(None, option, None), Spare)
+        assert not isinstance(option.callback(None, option, "given.pth"), Spare)
 
 
 @pytest.fixture
