@@ -14,12 +14,13 @@ from classify.calibration import Calibration, class_scores
 from classify.errors import DataError, ModelError
 from classify.methods import Method, get_method
 from classify.metrics import SCORES
-from classify.plan import checked_name, versions
+from classify.plan import versions
 from classify.predictions import VALIDATION, Predictions
 from classify.provenance import code_sha256, environment
 from classify.selection import MIXED, fold_facts, validation_of
 from classify.trained import TrainedModel, made, predictions_table
 from classify.tuning import Tuned
+from featex.disk import checked_name
 from featex.errors import InputError
 
 
@@ -122,7 +123,7 @@ def plan_ensemble(
                 "tune both on the same set"
             )
     report = report or first["report"]
-    name = checked_name(name or f"{method}-{report}")
+    name = checked_name(name or f"{method}-{report}", "a model")
     if name in names:
         raise InputError(f"an ensemble called {name!r} would take the place of its own member; choose another --name")
     notes = dict.fromkeys([*(note for passport in passports for note in passport["notes"]), *notes])

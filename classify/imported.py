@@ -12,11 +12,11 @@ from classify import persist
 from classify.errors import DataError
 from classify.kept import keep_pair
 from classify.metrics import SCORES, score_table
-from classify.plan import checked_name
 from classify.positive import positive_of_report
 from classify.predictions import PROB, VALIDATION, Predictions, set_title
 from classify.trained import TrainedModel
 from classify.words import listed, with_interval
+from featex.disk import checked_name
 from featex.shown import shown_path
 
 READS = "scores"
@@ -123,7 +123,7 @@ def import_scores(
     said = Predictions(said)
     notes = [*_left_out(len(table), found, rows, unseen, images), *_inverted(said, positive, "score" in table)]
     passport = {
-        "name": checked_name(name),
+        "name": checked_name(name, "a model"),
         "model": "imported",
         "about": f"a detector from elsewhere, known by its scores in {shown_path(file)}",
         "reads": READS,

@@ -15,7 +15,7 @@ from classify.positive import Positive, choose_positive
 from classify.regime import N_FOLDS, USUAL, Regime
 from classify.scores import checked_scoring
 from classify.splits import Partition, partition
-from featex.errors import InputError
+from featex.disk import checked_name
 from featex.features import Features
 from featex.progress import Progress
 
@@ -197,7 +197,7 @@ def plan(
         scoring=scoring,
         seed=seed,
         settings=settings,
-        name=checked_name(name or f"{model}-{report}"),
+        name=checked_name(name or f"{model}-{report}", "a model"),
         report=report,
         notes=(*parts.notes, *notes),
         command=command,
@@ -231,13 +231,6 @@ def settled(spec: ModelSpec, seed: int = 0, *, trials: int = 0, progress: Progre
         raise ModelError(f"{wish} is searched for in {trials} trials; leave it out, or take 0 trials")
     settings = spec.settle(seed, progress or Progress(), **wishes)
     return {name: value for name, value in settings.items() if name not in searched}
-
-
-def checked_name(name: str) -> str:
-    """Return what a model is to be called; raises InputError where it cannot be the name of a folder."""
-    if name.startswith(".") or "/" in name or "\\" in name:
-        raise InputError(f"a model cannot be called {name!r}; choose a plain word with --name")
-    return name
 
 
 def versions() -> dict[str, str]:

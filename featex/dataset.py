@@ -13,7 +13,7 @@ from featex.errors import InputError
 from featex.folders import count, from_folders, walk
 from featex.formats import cannot_read, suffix_of
 from featex.meanings import SPLIT_NAMES, plain
-from featex.tables import from_table, own_table
+from featex.tables import from_tables, own_tables, unread_tables
 
 _COLUMNS = ["path", "label", "split", "source", "group"]
 
@@ -87,18 +87,20 @@ def find_images(
         raise InputError(f"{str(root)!r} {what}")
     home = folder.resolve()
     options = {"path": path_column, "label": label_column, "set": set_column, "group": group_column}
-    labels = labels or own_table(folder, label_column)
-    if labels is not None:
-        table, notes = from_table(home, Path(labels), options, group_rows), []
+    tables = [Path(labels)] if labels is not None else own_tables(home, label_column)
+    if tables:
+        listed = from_tables(home, tables, options, group_rows, layout, complete=labels is None)
+        table, notes = listed.table, listed.notes
     elif group_rows is not None or any(options.values()):
         raise InputError(f"columns and group_rows are those of a table, and {str(root)!r} has none; name it as labels")
     else:
         table, notes = from_folders(folder, layout)
+        notes += unread_tables(folder) if (table["label"] == "").all() else []
     table["label"] = table["label"].map({label: _class(plain(label), classes) for label in table["label"].unique()})
     notes += _one_spelling(table)
     table = _one_row_a_path(table).sort_values("path", ignore_index=True)
     table = table.astype(dict.fromkeys(_COLUMNS, "str") | {"size": "int64", "mtime_ns": "int64"})
-    return Dataset(home, _sentence(table, labels, notes), table)
+    return Dataset(home, _sentence(table, tables, notes), table)
 
 
 def image_files(root: str | os.PathLike) -> list[Path]:
@@ -158,7 +160,7 @@ def _one_spelling(table: pd.DataFrame) -> list[str]:
     return notes
 
 
-def _sentence(table: pd.DataFrame, labels: str | os.PathLike | None, notes: list[str]) -> str:
+def _sentence(table: pd.DataFrame, tables: Sequence[Path], notes: list[str]) -> str:
     splits, names, sources = (table[column].value_counts() for column in ("split", "label", "source"))
     known = [split for split in SPLIT_NAMES if split in splits]
     custom = sorted(set(splits.index) - {*known, ""})
@@ -180,7 +182,8 @@ def _sentence(table: pd.DataFrame, labels: str | os.PathLike | None, notes: list
     }
     parts += [f"{number:,} {what}" for what, number in counts.items() if number]
     parts += [f"{images} cannot be read" for images in by_kind(table, table["path"].map(_cannot_read))] + notes
-    return (f"{Path(labels).name}: " if labels is not None else "") + "; ".join(parts)
+    read = f"{len(tables):,} tables {tables[0].name}" if len(tables) > 1 else "".join(file.name for file in tables)
+    return (f"{read}: " if read else "") + "; ".join(parts)
 
 
 def _listed(names: Sequence[str], counts: pd.Series, most: int = 12) -> str:

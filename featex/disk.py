@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from featex.errors import StoreError
+from featex.errors import InputError, StoreError
+
+LONGEST = 200
+"""Bytes of a name: file systems take 255, with what is put before and behind it."""
 
 ASIDE = ".aside"
 
@@ -112,6 +115,31 @@ def _flush(path: Path) -> None:
         pass
     finally:
         os.close(handle)
+
+
+def checked_name(name: str, what: str, most: int = LONGEST) -> str:
+    """Return what a set or a model is to be called.
+
+    Raises
+    ------
+    InputError
+        If it cannot be the name of a file: it begins with a dot, holds a slash or a character that no name can, or is
+        longer than `most` bytes.
+    """
+    try:
+        n_bytes = len(name.encode())
+    except UnicodeEncodeError:
+        raise InputError(
+            f"{what} cannot be called {name!r}, which is not UTF-8; choose a plain word with --name"
+        ) from None
+    if not name.strip() or name.startswith(".") or any(mark in name for mark in "/\\\0\n\r"):
+        raise InputError(f"{what} cannot be called {name!r}; choose a plain word with --name")
+    if n_bytes > most:
+        raise InputError(
+            f"{what} cannot be called {name[:20]!r}...: this name has {n_bytes:,} bytes, and a file's has room for "
+            f"{most} beside its endings; choose a shorter one with --name"
+        )
+    return name
 
 
 def write_json(path: Path, value: object) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from featex.dataset import by_kind, find_images
-from featex.disk import born_whole
+from featex.disk import born_whole, checked_name
 from featex.embedding import embed, open_cache
 from featex.errors import InputError, StoreError
 from featex.extractor import extractor_for
@@ -21,6 +21,7 @@ from featex.progress import Progress
 from featex.views import DEFAULT, View
 
 STAMP = ["path", "size", "mtime_ns"]  # where all three are equal, a file is taken to be unchanged
+MOST_OF_A_SET = 160  # bytes of its name: its models are called by it and by their kind
 FAILED_COLUMNS = ["path", "reason", "size", "mtime_ns", "key"]
 
 
@@ -113,8 +114,9 @@ def extract(
     started = time.monotonic()
     dataset = find_images(root, **dataset_options)
     progress.say(f"{root}: {dataset.sentence}")
+    name = checked_name(name or dataset.root.name or "images", "a set", MOST_OF_A_SET)
     extractor = extractor_for(views, backbone, weights, device, batch_size, progress)
-    stored = StoredSet(Path(out) / extractor.name / "sets" / f"{_set_name(name, dataset.root)}{SUFFIX}")
+    stored = StoredSet(Path(out) / extractor.name / "sets" / f"{name}{SUFFIX}")
     cache = open_cache(extractor, out)
 
     table = dataset.table.merge(_known(stored, dataset.root), on=STAMP, how="left")
@@ -152,13 +154,6 @@ def extract(
         n_features=extractor.n_features,
         failed_kinds=tuple(by_kind(table, table.index.isin(failed.index))),
     )
-
-
-def _set_name(name: str | None, root: Path) -> str:
-    name = name or root.name or "images"
-    if name.startswith(".") or "/" in name or "\\" in name:
-        raise InputError(f"a set cannot be called {name!r}; choose a plain word with --name")
-    return name
 
 
 def _known(stored: StoredSet, root: Path) -> pd.DataFrame:

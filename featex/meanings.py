@@ -80,7 +80,7 @@ def set_and_rest(name: str) -> tuple[str, str]:
         if this and split and {this, split} != {"train", "val"} and this != split:
             return "", plain(name)
         split = ("train" if split else this) if this and this != split else split
-        rest += [] if this else [word]
+        rest += [] if this or word in ("private", "public") else [word]
     if not split:
         return "", plain(name)
     years = [word for word in rest if re.fullmatch(r"(19|20)\d\d", word)]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from featex.class_levels import Place, classes
 from featex.errors import InputError
-from featex.meanings import class_in, plain, set_and_rest, sets_of
+from featex.meanings import class_in, plain, set_and_rest, sets_of, split_name
 from featex.set_levels import Item, inside_lone_folders, refuse_copies, sets_at_the_top, sets_below, sets_with_classes
 
 WORDS = ("set", "class", "source", "set_class", "*", "**")
@@ -44,6 +44,22 @@ def read(folders: Sequence[tuple[str, ...]], images: Sequence[int], where: str, 
         sets_below(items, where)
     classes(items, where)
     return [(item.label, item.split, item.source) for item in items]
+
+
+def sets_of_folders(folders: Sequence[tuple[str, ...]]) -> list[str]:
+    """Return the set that the names of folders say, for each; "" for all where they name fewer than two.
+
+    For images whose labels are known from a table.
+    """
+    items = [Item(tuple(plain(part) for part in parts), 1) for parts in folders]
+    inside_lone_folders(items)
+    if not sets_with_classes(items):
+        tops = sets_of({item.parts[0] for item in items if item.parts})
+        for item in items:
+            deeper = next((split_name(part) for part in item.parts if split_name(part)), "")
+            item.split = tops.get(item.parts[0], item.parts[0]) if tops and item.parts else deeper
+    sets = [item.split for item in items]
+    return sets if len({*sets} - {""}) > 1 else [""] * len(items)
 
 
 def by_layout(items: list[Item], layout: str, where: str) -> list[Place]:

@@ -92,6 +92,7 @@ def test_what_is_wrong_with_options_is_said_before_work(featex, data, tmp_path):
         (["--weights", data / "test/ai/000.jpg"], "expected a file that ends in"),
         (["--backbone", "resnet34"], "does not hold resnet34 weights"),
         (["--name", "../up"], "a set cannot be called '../up'"),
+        (["--name", "x" * 251], "251 bytes"),
     ):
         code, out, err = featex("extract", data, *arguments)
         assert (code, out) == (1, "")

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from featex.disk import born_whole, read_json, restored, set_aside, swap_in, write_json
-from featex.errors import StoreError
+from featex.disk import born_whole, checked_name, read_json, restored, set_aside, swap_in, write_json
+from featex.errors import InputError, StoreError
 
 
 def test_a_block_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path):
@@ -26,6 +26,13 @@ def test_a_place_that_cannot_be_written_is_a_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match=r"cannot write .*a\.json: .*choose another place"):
         write_json(tmp_path / "file" / "a.json", {})
+
+
+@pytest.mark.parametrize("name", ["", " ", ".a", "a/b", "a\\b", "a\nb", "a\0b", "\udcff", "x" * 201, "\u00e9" * 101])
+def test_what_no_file_can_be_called_is_refused_with_the_way_out(name):
+    with pytest.raises(InputError, match=r"a set cannot be called .*--name$"):
+        checked_name(name, "a set")
+    assert checked_name("\u00e9" * 100, "a set")
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", ""])

@@ -39,9 +39,7 @@ def test_sets_beside_each_other_are_known_by_what_they_do_not_share():
     assert sets_of(["seg_train", "seg_test", "seg_pred"]) == {"seg_train": "train", "seg_test": "test"}
     assert sets_of(["train", "train_big", "test"]) == {"train": "train", "train_big": "train", "test": "test"}
     assert sets_of(["test", "test_noisy"]) == {"test": "test", "test_noisy": "test_noisy"}
-    assert sets_of(["Training", "PrivateTest", "PublicTest"]) == {
-        name: {"Training": "train"}.get(name, name) for name in ("Training", "PrivateTest", "PublicTest")
-    }
+    assert sets_of(["Training", "PrivateTest"]) == {"Training": "train", "PrivateTest": "test"}
     assert sets_of(["cats", "dogs"]) == {}
 
 

@@ -1,0 +1,44 @@
+import pytest
+
+from featex.table_paths import ImageFinder
+
+
+@pytest.fixture
+def finder(tmp_path):
+    for path in ("img/1.jpg", "img/a.b.png", "deep/img/2.jpg", "x/3.jpg", "y/3.jpg", " 4.jpg", "5.jpg"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(b"1")
+    return ImageFinder(tmp_path, [tmp_path])
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("img/1.jpg", "img/1.jpg"),
+        ("img\\1.jpg", "img/1.jpg"),
+        (" img/1.jpg ", "img/1.jpg"),
+        (" 4.jpg", " 4.jpg"),
+        ("1.jpg", "img/1.jpg"),
+        ("img/1", "img/1.jpg"),
+        ("a.b", "img/a.b.png"),
+        ("img/2.jpg", "deep/img/2.jpg"),
+        ("D:\\data\\x\\3.jpg", "x/3.jpg"),
+        ("/mnt/set/deep/img/2.jpg", "deep/img/2.jpg"),
+    ],
+)
+def test_a_name_finds_the_one_image_that_it_can_mean(finder, name, path):
+    rows, _ = finder.rows([name], [""])
+    assert rows[0][:2] == (path, 1)
+
+
+@pytest.mark.parametrize("name", ["3.jpg", "other/1.jpg", "1.png", "6.jpg", "", "/mnt/5.jpg", "img/x/1.jpg", "a\0"])
+def test_a_name_that_may_mean_several_or_another_image_finds_none(finder, name):
+    rows, by_end = finder.rows([name], [""])
+    assert rows[0][1] < 0
+    assert by_end == 0
+
+
+def test_the_set_of_a_row_chooses_between_equal_names(finder):
+    rows, by_end = finder.rows(["3.jpg", "3.jpg"], ["x", "y"])
+    assert [path for path, *_ in rows] == ["x/3.jpg", "y/3.jpg"]
+    assert by_end == 2
