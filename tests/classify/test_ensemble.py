@@ -9,6 +9,7 @@ from classify.methods import METHODS
 from classify.metrics import fold_scores
 from classify.plan import plan
 from classify.predictions import VALIDATION, Predictions
+from classify.selection import groups
 from classify.tuning import tune
 from featex.errors import FeatexError, InputError
 
@@ -129,6 +130,16 @@ def test_members_of_different_folds_may_vote_and_a_note_says_so_but_cannot_be_st
         combined("stack", [svm, five])
     with pytest.raises(DataError, match=r"has 3 of seed 1\); .* or take --method vote"):
         combined("stack", [svm, seeded])
+
+
+def test_an_ensemble_is_ranked_with_its_members_where_these_were_validated_alike_and_else_with_nobody(tuned):
+    svm, logreg = tuned()
+    five, seeded = tuned(models=["logreg"], n_folds=5, name="five") + tuned(models=["logreg"], seed=1, name="seeded")
+    votes = [combined("vote", [svm, other], name=other.model.name + "-vote") for other in (logreg, five, seeded)]
+    passports = [one.model.passport for one in (svm, logreg, five, seeded, *votes)]
+    found = groups([passport["name"] for passport in passports], passports)
+    assert found[0].models == ("svm-toy", "logreg-toy", "logreg-toy-vote")
+    assert sorted(group.models for group in found[1:]) == [("five",), ("five-vote",), ("seeded",), ("seeded-vote",)]
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -115,3 +115,20 @@ def test_it_says_what_the_model_cannot_do_and_how_far_it_falls_from_validation()
     _, words = verdict(said({"m": {VALIDATION: (100, 0.9), "test": (200, 0.9), "custom": (100, 0.9)}}))
     assert "cannot do" not in words
     assert "From validation" not in words
+
+
+def test_models_of_held_out_sources_are_chosen_by_the_worst_fold_and_others_are_named_and_not_ranked():
+    table = USUAL.table
+    kinds = {"svm": "source", "logreg": "source", "forest": "random"}
+    passports = [
+        {"name": model, "cv": {"folds": folds, "n_folds": 5, "scoring": "accuracy"}} for model, folds in kinds.items()
+    ]
+    bad = (table["model"] == "svm") & (table["set"] == VALIDATION) & (table["fold"] == 0)
+    worse = Predictions(table.assign(predicted=table["predicted"].where(~bad, "ai")))  # svm: good folds, and a bad one
+    folds = fold_scores(worse, "accuracy").set_index("model")
+    found = judged(score_table(worse), folds.reset_index(), worse, "accuracy", (), passports)
+    assert found["chosen"] == "logreg"
+    assert "from 2 models" in found["why"]
+    for model in ("svm", "logreg"):
+        assert f"{100 * folds.loc[model].filter(like='fold_').min():.1f} %" in found["why"]
+    assert "forest (5 random folds, tuned for accuracy)" in found["why"]
