@@ -1,20 +1,78 @@
-"""What files told of the classes before they were changed, and what they tell after, beside each other."""
+"""What files and pixels told of the classes before images were changed, and what they tell after, beside each other."""
 
 import os
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
-from classify.words import with_interval
+from classify.words import listed, percent, with_interval
 from featex.cache import content_key
 from featex.dataset import find_images
 from featex.errors import ImageError
 from featex.facts import file_facts
+from featex.images import decode
 from featex.progress import Progress
 from pipelines.leaks import sides_of
+from pipelines.looks import Looks, look
 from pipelines.shortcuts import family_scores
+
+MOST_LOOKED_AT = 1000
+"""Images of each folder whose pixels are looked at; intervals are narrow enough, and each takes some 50 ms."""
+
+FILES, PIXELS = "files", "pixels"
+SCORE = "balanced accuracy"
+
+
+@dataclass(frozen=True, eq=False)
+class BeforeAfter:
+    """How well each family of properties tells the class in two folders.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``of`` ("files" or "pixels"), ``family``, and of ``before`` and ``after`` the balanced accuracy, with
+        ``_low`` and ``_high`` of its 95 % interval (NaN where nothing varies).
+    n_classes : int
+        After.
+    """
+
+    table: pd.DataFrame
+    n_classes: int
+
+    @property
+    def words(self) -> pd.DataFrame:
+        """``of, family, before, after``, each with its interval in words."""
+        columns = {when: [with_interval(row, when) for _, row in self.table.iterrows()] for when in ("before", "after")}
+        return self.table[["of", "family"]].assign(**columns)
+
+    @property
+    def left(self) -> pd.DataFrame:
+        """The families of pixels that still tell the class better than guessing, the best first."""
+        rows = self.table[self.table["of"] == PIXELS]
+        # as much wider as it takes for all families together (Bonferroni); NaN where all images are told, or none
+        wider = norm.isf(0.025 / max(1, len(rows))) / norm.isf(0.025)
+        low = rows["after"] - wider * (rows["after"] - rows["after_low"]).fillna(0)
+        return rows[low > 1 / self.n_classes].sort_values("after", ascending=False, kind="stable")
+
+    @property
+    def sentence(self) -> str:
+        """Return which families stay, or that none does."""
+        left = self.left
+        if left.empty:
+            return "No family of properties of the pixels is shown to tell the class after."
+        names = [
+            f"{row['family']} ({percent(row['after'])}, before {percent(row['before'])})" for _, row in left.iterrows()
+        ]
+        return (
+            f"What pixels tell of the class stays in: {listed(names)}; guessing gets {percent(1 / self.n_classes)}. "
+            "Colours and thumbnails may be what pictures show. A smaller --size takes traces of resampling and saving "
+            "away; bars, borders and marks need to be cropped first (pipelines prepare)."
+        )
 
 
 def before_and_after(
@@ -24,8 +82,8 @@ def before_and_after(
     seed: int = 0,
     progress: Progress | None = None,
     **dataset_options,
-) -> pd.DataFrame:
-    """Return how well each family of properties of files tells the class in two folders.
+) -> BeforeAfter:
+    """Return how well each family of properties of files and of pixels tells the class in two folders.
 
     Parameters
     ----------
@@ -34,25 +92,45 @@ def before_and_after(
     **dataset_options
         As `featex.dataset.find_images` takes them.
 
-    Returns
-    -------
-    DataFrame
-        ``family``, ``before`` and ``after``: balanced accuracy with its 95 % interval, in words.
-
     Raises
     ------
     DataError
         If there are fewer than two classes to train on, or than two images of one.
     """
     progress = progress or Progress()
-    columns = {}
-    for when, root, options in (("before", source, dataset_options), ("after", target, {})):
+    parts = []
+    for root, options in ((source, dataset_options), (target, {})):
         rows = _with_facts(find_images(root, **options), progress)
         rows = rows[sides_of(rows).offered].reset_index(drop=True)
-        files, _ = family_scores(rows, rows["label"].to_numpy(dtype=str), seed=seed)
-        files = files.rename(columns=lambda name: name.replace("balanced accuracy ", "balanced accuracy_"))
-        columns[when] = [with_interval(row, "balanced accuracy") for _, row in files.iterrows()]
-    return pd.DataFrame({"family": files["family"], **columns})
+        parts.append((rows, _scored(rows, Path(root), seed, progress)))
+    (_, before), (rows, after) = parts
+    both = (part.set_index(["of", "family"])[["", "_low", "_high"]] for part in (before, after))
+    first, then = (part.add_prefix(when) for when, part in zip(("before", "after"), both, strict=True))
+    return BeforeAfter(first.join(then).reset_index(), rows["label"].nunique())
+
+
+def _scored(rows: pd.DataFrame, root: Path, seed: int, progress: Progress) -> pd.DataFrame:
+    """Return ``of``, ``family`` and the score with its limits, in columns called "", "_low" and "_high"."""
+    labels = rows["label"].to_numpy(dtype=str)
+    chosen = np.arange(len(rows))
+    if len(rows) > MOST_LOOKED_AT:
+        chosen = np.sort(np.random.default_rng(seed).choice(chosen, MOST_LOOKED_AT, replace=False))
+    looks = _looks([root / path for path in rows["path"].iloc[chosen]], progress)
+    sample = rows.iloc[chosen].reset_index(drop=True)
+    files, pixels = family_scores(sample, labels[chosen], looks, seed=seed)
+    if len(sample) < len(rows):
+        files, _ = family_scores(rows, labels, seed=seed)
+    both = pd.concat([files.assign(of=FILES), pixels.assign(of=PIXELS)], ignore_index=True)
+    return both.rename(columns={f"{SCORE}{end.replace('_', ' ')}": end for end in ("", "_low", "_high")})
+
+
+def _looks(paths: Iterable[Path], progress: Progress) -> Looks:
+    paths, seen = list(paths), []
+    with progress.task("look", len(paths), "image") as tick, ThreadPoolExecutor() as pool:
+        for one in pool.map(lambda path: look(decode(path.read_bytes())), paths):
+            seen.append(one)
+            tick(1)
+    return Looks.of(np.array(seen))
 
 
 def _with_facts(dataset, progress: Progress) -> pd.DataFrame:

@@ -359,7 +359,8 @@ def prepare(source: str, target: str, classes: tuple[str, ...], **options) -> No
 def normalise(source: str, target: str, size: str, classes: tuple[str, ...], **options) -> None:
     """Write the images of SRC into DST, all alike in format, quality and size, with no metadata.
 
-    Then say how well the class can be told from files before and after.
+    Then say by how much images were reduced, how well files and pixels tell the class before and after, and which
+    traces stay.
     """
     from featex.dataset import parse_class
     from featex.progress import TerminalProgress
@@ -371,8 +372,10 @@ def normalise(source: str, target: str, size: str, classes: tuple[str, ...], **o
     done = normalise(source, target, size=parse_size(size), progress=progress, **options, **dataset)
     for line in done.lines():
         click.echo(line)
-    click.echo("How well files tell the class, in balanced accuracy:")
-    click.echo(before_and_after(source, done.folder, progress=progress, **dataset).to_string(index=False))
+    both = before_and_after(source, done.folder, progress=progress, **dataset)
+    click.echo("How well files and pixels tell the class, in balanced accuracy:")
+    click.echo(both.words.to_string(index=False))
+    click.echo(both.sentence)
 
 
 @cli.command()

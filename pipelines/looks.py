@@ -79,6 +79,11 @@ class Looks:
     measures: np.ndarray
     hashes: np.ndarray
 
+    @classmethod
+    def of(cls, seen: np.ndarray) -> "Looks":
+        """Return what `look` gave of n images, (n,) of `LOOK`."""
+        return cls(*(seen[name] for name in seen.dtype.names))
+
     def __len__(self) -> int:
         return len(self.thumbnails)
 
@@ -123,8 +128,7 @@ def read_looks(
         finally:
             pool.shutdown(cancel_futures=True)
             cache.flush()
-    looks = _unpacked(cache.get(rows["key"]))
-    return Looks(*(looks[name] for name in ("thumbnail", "tile", "colours", "spectrum", "traces", "measures", "hash")))
+    return Looks.of(_unpacked(cache.get(rows["key"])))
 
 
 def look(image: np.ndarray) -> np.ndarray:

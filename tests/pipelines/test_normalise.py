@@ -13,7 +13,7 @@ from featex.facts import file_facts
 from featex.images import decode
 from featex.progress import Progress
 from pipelines import normalise as room
-from pipelines.normalise import common_size, normalise, parse_size, rewrite
+from pipelines.normalise import SHIFT, common_size, normalise, parse_size, rewrite, square
 
 
 def picture(width: int, height: int, seed: int = 0) -> Image.Image:
@@ -106,7 +106,8 @@ def test_a_file_that_cannot_be_used_is_listed_and_the_rest_is_written(telling, t
     rows = record.set_index("path")
     assert rows.loc["train/real/0.jpg"].to_dict() == {
         **{"label": "real", "split": "train", "written": "train/real/0.jpg", "reason": ""},
-        **{"width_before": 400, "height_before": 280, "width": 100, "height": 100},
+        **{"width_before": 400, "height_before": 280, "width": 100, "height": 100, "side": 265},
+        **{name: rows.loc["train/real/0.jpg", name] for name in ("left", "top")},
     }
     assert "not an image" in rows.loc["train/ai/1.png", "reason"]
     assert rows.loc["train/real/gone.jpg", "reason"] == "no such file"
@@ -115,6 +116,33 @@ def test_a_file_that_cannot_be_used_is_listed_and_the_rest_is_written(telling, t
     assert (small["written"], small["width_before"], small["height_before"], small["width"]) == ("", 200, 90, 0)
     assert sorted(rows["written"][rows["written"] != ""]) == sorted(contents(tmp_path / "new"))
     assert "3 left out (train ai 1, train real 2)" in done.lines()[1]
+
+
+def test_squares_are_moved_by_what_images_show_and_not_by_their_class(tmp_path):
+    for i in range(40):
+        saved(tmp_path / "old" / "train" / ("ai", "real")[i % 2] / f"{i}.png", picture(180, 170, i))
+    done, again = (normalise(tmp_path / "old", tmp_path / name, size=80) for name in ("new", "again"))
+    columns = ["left", "top", "side"]
+    assert done.table[columns].equals(again.table[columns])
+    assert (done.table["side"] == 170 - SHIFT).all()
+    moved = done.table.assign(left=done.table["left"] - 5)  # the middle square begins at 5
+    for _, part in moved.groupby("label"):
+        assert part["left"].between(0, SHIFT).all()
+        assert part["top"].between(0, SHIFT).all()
+        assert min(part["left"].nunique(), part["top"].nunique()) > 6
+    assert "ai 0.52 (0.52-0.52); real 0.52 (0.52-0.52)" in done.lines()[1]
+    assert len(done.lines()) == 2
+    less = normalise(tmp_path / "old", tmp_path / "less", size=112)
+    assert "ai 0.72" in less.lines()[1]
+    assert "--size 64 " in less.lines()[2]
+
+
+def test_a_square_of_the_wanted_size_is_not_moved():
+    assert square((40, 60), 40, b"content") == (10, 0, 40)
+    assert square((40, 60), 48, b"content") == (10, 0, 40)  # to be enlarged
+    left, top, side = square((42, 60), 40, b"content")
+    assert (side, 9 <= left <= 11, 0 <= top <= 2) == (40, True, True)
+    assert square((42, 60), 40) == (9, 0, 42)
 
 
 def test_small_images_are_enlarged_only_when_asked(tmp_path):
@@ -146,8 +174,9 @@ def test_the_middle_is_taken_upright_over_white(tmp_path):
     saved(tmp_path / "old" / "a.png", Image.fromarray(pixels), exif=exif)
     normalise(tmp_path / "old", tmp_path / "new", size=20, format="png")
     new = decode((tmp_path / "new" / "a.png").read_bytes())
-    assert np.abs(new[:9].astype(int) - (200, 100, 50)).max() < 25  # the filter rings a little
-    assert new[11:].min() > 230
+    # moved by 7 pixels at most, of a square of 33; the filter rings a little
+    assert np.abs(new[:7].astype(int) - (200, 100, 50)).max() < 25
+    assert new[14:].min() > 230
 
 
 def test_auto_measures_all_images_and_says_what_it_chose(tmp_path, telling):
