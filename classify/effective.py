@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import t
 
 LEAST = 5.0
 """Effective units that an interval takes; of fewer, nothing but the score itself is known.
@@ -77,6 +78,11 @@ class Correction:
 
     inflation: float
     freedom: float
+
+    @property
+    def reach(self) -> float:
+        """Student's quantile of a 95 % interval."""
+        return float(t.ppf(0.975, self.freedom))
 
 
 def correction(weights: np.ndarray, sizes: np.ndarray, stratum: np.ndarray, alike: float = 1.0) -> Correction | None:

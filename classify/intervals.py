@@ -1,7 +1,7 @@
 """95 % intervals of scores: where the score of the same model on endlessly many such images may lie.
 
 Every interval takes the size of each class as given, since whoever built the set chose it. Which method a score gets
-follows from what kind of statistic it is; `benchmarks/coverage.py` measures how often each holds the true value.
+follows from what kind of statistic it is; `benchmarks.simulations.intervals` measures how often each holds the truth.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.sparse import csr_array
 from scipy.special import expit, logit
-from scipy.stats import binomtest, norm, t
+from scipy.stats import binomtest, norm
 
 from classify.effective import Correction, alikeness, correction, enough, kish, units
 from classify.scores import SCORES, AtFalsePositives, Confusion, Loss, Ranking, Sample
@@ -273,7 +273,7 @@ def about(value, resampled, lacks: Correction | None, *, centre=None, loss=False
     if not (inside and lacks and len(resampled)) or np.ptp(resampled) < 1e-12:
         return NOTHING
     error = np.sqrt(np.mean((resampled - value) ** 2) * lacks.inflation)
-    reach = t.ppf(SIDES[1], lacks.freedom) * error * np.array([-1, 1])
+    reach = lacks.reach * error * np.array([-1, 1])
     return tuple(centre * np.exp(reach / centre) if loss else expit(logit(centre) + reach / (centre * (1 - centre))))
 
 

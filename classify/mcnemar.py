@@ -1,7 +1,7 @@
 """Which of two models is right more often on the same images: the test, the interval, and how many images it takes."""
 
 import numpy as np
-from scipy.stats import binom, norm, t
+from scipy.stats import binom, norm
 
 from classify.effective import alikeness, correction, enough, kish
 from classify.errors import DataError
@@ -64,7 +64,7 @@ def paired_interval(a: np.ndarray, b: np.ndarray, unit: np.ndarray) -> tuple[flo
             return np.nan, np.nan
         effect, one = max(1, design_effect(a, b, unit)), np.zeros(len(sizes), int)
         lacks = correction(sizes, sizes, one, alikeness(effect, np.ones(n), unit))
-        worth = 1 / effect / (t.ppf(1 - LEVEL / 2, lacks.freedom) / Z) ** 2
+        worth = 1 / effect / (lacks.reach / Z) ** 2
     return newcombe(*(worth * np.array([(a & b).sum(), (a & ~b).sum(), (~a & b).sum(), (~a & ~b).sum()])))
 
 
@@ -75,7 +75,7 @@ def newcombe(both: float, only_a: float, only_b: float, neither: float) -> tuple
     together = both * neither - only_a * only_b
     together = together if together < 0 else max(0, together - n / 2)
     spread = np.sqrt(a * (n - a) * b * (n - b))
-    return join((a / n, *_wilson(a, n)), (b / n, *_wilson(b, n)), together / spread if spread > 0 else 0)
+    return join((a / n, *share_limits(a, n)), (b / n, *share_limits(b, n)), together / spread if spread > 0 else 0)
 
 
 def join(a: tuple, b: tuple, correlation: float) -> tuple[float, float]:
@@ -89,8 +89,8 @@ def join(a: tuple, b: tuple, correlation: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _wilson(k, n):
-    """Wilson's interval of k out of n, of which neither need be whole."""
+def share_limits(k: float, n: float) -> tuple[float, float]:
+    """Return Wilson's 95 % interval of k out of n, of which neither need be whole."""
     middle, half = (k + Z**2 / 2) / (n + Z**2), Z / (n + Z**2) * np.sqrt(k * (n - k) / n + Z**2 / 4)
     return middle - half, middle + half
 

@@ -107,7 +107,7 @@ def hindsight(predictions: Predictions, positive: str | None = None, *, seed: in
     bootstrap resample the threshold is chosen anew; its optimism is the mean over resamples of what it gets there
     above what it gets on the rows as they are (Efron & Tibshirani 1993, 17.6). Percentiles of those resamples would be
     optimistic twice. These intervals hold what the truly best threshold gets in 92-96 of 100 sets of 60 images
-    (``benchmarks/coverage.py --hindsight``, 300 runs a strength, standard error 1.3).
+    (300 runs at each of four strengths, standard error 1.3; `benchmarks.simulations.intervals`).
 
     Returns
     -------

@@ -4,11 +4,12 @@ from collections.abc import Collection, Sequence
 
 import pandas as pd
 
+from classify.effective import too_few
 from classify.predictions import Predictions, set_title
 from classify.scores import SCORES, Confusion, scores_for
 from classify.sections import Section, Table
 from classify.selection import Group
-from classify.words import count, percent, spread, with_interval
+from classify.words import count, listed, percent, spread, with_interval
 
 
 def accuracy_table(
@@ -70,12 +71,28 @@ def other_scores(scores: pd.DataFrame, predictions: Predictions, positive: str |
             tables.append(
                 Table(f"scores-{set_name}-{kind}", title, rows, plain=plain, most=len(rows), mark=chosen or "")
             )
-    of = f"Of {positive}, the positive class: precision, recall, F1, found. " if positive else ""
+    of = f"Of {positive}, the positive class: precision, recall, F1 and TPR (true positive rate). " if positive else ""
     about = (
         f"With 95 % intervals. {of}Smaller is better in log loss, Brier score and calibration error. Guessing gets "
         "50 % in ROC AUC, and in average precision the share of the class; a dash where a set has one class only."
     )
+    about = " ".join([about, *unknown(scores, positive)])
     return Section("scores", "Other scores on unseen sets", tables=tables, about=about)
+
+
+def unknown(scores: pd.DataFrame, positive: str | None) -> list[str]:
+    """Return why sets lack intervals, or true positive rates, a sentence a set and reason."""
+    sentences = []
+    for name, row in scores.groupby("set", sort=False).first().iterrows():
+        if reason := too_few(row["n"], row["units"], row["effective_units"]):
+            sentences.append(f"{set_title(name)} has {reason}.")
+        others = row["n"] - row[f"n_{positive}"] if positive else 0
+        lacking = [SCORES[score] for score in ("tpr_at_fpr_1", "tpr_at_fpr_5") if score in row and positive]
+        lacking = [score for score in lacking if others < score.statistic.least]
+        if lacking and others:
+            titles = listed([f"{score.title} takes {score.statistic.least}" for score in lacking])
+            sentences.append(f"{titles} images of the other class, and {set_title(name)} has {others:,.0f}.")
+    return sentences
 
 
 def unscored(predictions: Predictions) -> list[str]:

@@ -5,11 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
 from classify.calibration import class_scores
+from classify.effective import LEAST, alikeness, correction, kish
 from classify.errors import ModelError
 from classify.inputs import read_inputs
-from classify.metrics import SCORES, against_chance, difference, interval, wilson
+from classify.mcnemar import join, share_limits
+from classify.metrics import SCORES, against_chance, interval
 from classify.models import MODELS, get_model
 from classify.words import listed, percent, with_interval, within
 from featex.features import Features
@@ -40,7 +43,8 @@ class Transfer:
         n_sources``; ``same`` and ``other``, mean accuracy over the pairs of a source with itself and with others;
         ``fall``, the former less the latter; each with its interval ``_low`` and ``_high``; ``worst_train``,
         ``worst_test`` and ``worst``, the pair of different sources that is least accurate; ``sentence``. The interval
-        of the fall is that of two independent means: too wide rather than too narrow, for they share images.
+        of the fall takes into account that both means are of the same images: how far new images of these sources
+        would move it, for the models that were fitted here.
     notes : tuple of str
         What was compared and how, a sentence each.
     """
@@ -163,8 +167,10 @@ def summarise(table: pd.DataFrame, said: pd.DataFrame, varied: str = "", held: S
     rows = []
     for model, cells in table.groupby("model", sort=False):
         answers = said[said["model"] == model]
-        same, other = (_mean_right(answers[answers["same"] == side]) for side in (True, False))
-        fall = difference(same, other)
+        codes, units = pd.factorize(answers["unit"])
+        answers = answers.assign(unit=codes)
+        means = [_Mean.of(answers[answers["same"] == side], len(units)) for side in (True, False)]
+        same, other, fall = *(mean.limits for mean in means), _fall_between(*means)
         foreign = cells[cells["train_source"] != cells["test_source"]]
         worst = foreign.loc[foreign["accuracy"].idxmin()]
         row = {"model": model, "blind": get_model(model).reads == BLIND, "n_sources": cells["test_source"].nunique()}
@@ -176,18 +182,44 @@ def summarise(table: pd.DataFrame, said: pd.DataFrame, varied: str = "", held: S
     return found.sort_values(["blind", "same"], ascending=[True, False], kind="stable", ignore_index=True)
 
 
-def _mean_right(answers: pd.DataFrame) -> tuple[float, float, float]:
-    """Return the mean accuracy of some cells, with its 95 % interval.
+@dataclass(frozen=True, eq=False)
+class _Mean:
+    """The mean accuracy of some cells with its 95 % interval, and how far each unit moves it, (n_units,)."""
 
-    An image stands in many cells, and images of a group are not independent. The interval is Wilson's for as many
-    images as there would be if all that is said of one group were one answer: (sum w)^2 / sum w^2 of the weights of
-    groups (Kish, Survey Sampling, 1965), which is never too many.
-    """
-    value = float(np.average(answers["right"], weights=answers["weight"]))
-    weight = answers.groupby("unit")["weight"].sum()
-    n = int(weight.sum() ** 2 / (weight**2).sum() + 1e-9)
-    low, high = wilson(round(value * n), n)
-    return value, min(low, value), max(high, value)
+    limits: tuple[float, float, float]
+    moves: np.ndarray
+
+    @classmethod
+    def of(cls, answers: pd.DataFrame, n_units: int) -> "_Mean":
+        """Return it for rows of ``unit, right, weight``, units as codes.
+
+        An image stands in many cells, and images of a group are not independent, so the variance is that of whole
+        units. The interval is Wilson's for as many images as would have that variance, less what so many and such
+        unequal units do not tell of it (`classify.effective.correction`). NaN where units are worth too few.
+        """
+        unit, weight = answers["unit"].to_numpy(), (answers["weight"] / answers["weight"].sum()).to_numpy()
+        right = answers["right"].to_numpy(dtype=float)
+        value, by_unit = float(weight @ right), np.bincount(unit, weight, minlength=n_units)
+        moves = np.bincount(unit, weight * (right - value), minlength=n_units)
+        stratum, sizes = np.zeros(n_units, int), np.bincount(unit, minlength=n_units)
+        lacks = correction(by_unit, sizes, stratum)
+        if kish(by_unit) < LEAST or lacks is None:
+            return cls((value, np.nan, np.nan), moves)
+        worth = kish(by_unit)
+        if 0 < value < 1:
+            alone = value * (1 - value) * (weight**2).sum()  # its variance, were answers independent
+            alike = alikeness(lacks.inflation * (moves**2).sum() / alone, weight, unit)
+            lacks = correction(by_unit, sizes, stratum, alike)
+            worth = value * (1 - value) / (lacks.inflation * (moves**2).sum()) / (lacks.reach / norm.ppf(0.975)) ** 2
+        low, high = share_limits(value * worth, worth)
+        return cls((value, min(low, value), max(high, value)), moves)
+
+
+def _fall_between(same: _Mean, other: _Mean) -> tuple[float, float, float]:
+    """Return the former less the latter with its interval: Zou's (2007) of two that are correlated, as units tell."""
+    spread = np.sqrt((same.moves**2).sum() * (other.moves**2).sum())
+    together = float(same.moves @ other.moves / spread) if spread > 0 else 0.0
+    return same.limits[0] - other.limits[0], *join(same.limits, other.limits, together)
 
 
 def _sentence(row: dict, cells: pd.DataFrame, worst: pd.Series, varied: str, held: Sequence[str]) -> str:

@@ -3,7 +3,7 @@ import pandas as pd
 
 from classify.metrics import fold_scores, score_table
 from classify.predictions import VALIDATION, Predictions
-from classify.score_tables import accuracy_table, other_scores, unscored
+from classify.score_tables import accuracy_table, other_scores, unknown, unscored
 from classify.scores import SCORES, scores_for
 
 
@@ -55,3 +55,15 @@ def test_sets_without_labels_are_named():
     table = said().table
     table.loc[table["set"] == "wild", "label"] = ""
     assert unscored(Predictions(table)) == ["wild"]
+
+
+def test_what_has_no_interval_or_no_true_positive_rate_is_said_with_its_reason():
+    predictions = said()
+    few, many = unknown(score_table(predictions), "ai")
+    assert "30" in few
+    assert "TPR at 1 % FPR takes 100" in few
+    assert "wild" in many
+    table = predictions.table.assign(group=[f"g{i // 20}" for i in range(len(predictions.table))])
+    assert "form 3 groups" in unknown(score_table(Predictions(table)), None)[0]
+    three = said(("a", "b", "c"))
+    assert unknown(score_table(three), None) == []

@@ -1,10 +1,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_score
 
 from classify.errors import DataError, ModelError
-from classify.metrics import wilson
+from classify.metrics import difference, wilson
 from classify.models import MODELS
 from featex.errors import InputError
 from pipelines import transfer as room
@@ -151,17 +152,39 @@ def test_parameters_are_those_of_the_newest_model_of_these_very_features(generat
 
 
 def test_more_images_of_one_answer_make_no_narrower_interval():
-    """Ten answers for each of 50 images that always agree are worth 50 images; so are groups."""
+    """Ten answers for each of 50 images that always agree are worth 50 images, whose variance is known by 49 degrees
+    of freedom; so are groups."""
     cells = [{"model": "svm", "train_source": a, "test_source": b} for a in "ab" for b in "ab"]
     table = pd.DataFrame(cells).assign(n_train=1, n=50, guess=0.5, accuracy=0.6, low=0.4, high=0.7, own=0.6)
     right = np.arange(50) < 30
     said = [pd.DataFrame({"unit": range(50), "right": right, "weight": 1 / 50, "same": same}) for same in (True, False)]
     said = pd.concat(said * 10).assign(model="svm")
     row = summarise(table, said).iloc[0]
-    assert (row["same"], row["same_low"], row["same_high"]) == pytest.approx((0.6, *wilson(30, 50)))
+    assert (row["same"], row["same_low"], row["same_high"]) == pytest.approx((0.6, *wilson(30, 50)), abs=0.01)
     grouped = summarise(table, said.assign(unit=said["unit"] // 2)).iloc[0]
-    assert (grouped["other_low"], grouped["other_high"]) == pytest.approx(wilson(15, 25))
+    assert (grouped["other_low"], grouped["other_high"]) == pytest.approx(wilson(15, 25), abs=0.015)
+    few = summarise(table, said.assign(unit=said["unit"] // 13)).iloc[0]
+    assert few[["same_low", "other_high", "fall_low"]].isna().all()
+    assert "no better" not in few["sentence"].split("The worst")[0]
     assert row["fall_low"] < 0 < row["fall_high"]
+
+
+def test_the_interval_of_the_fall_knows_that_both_means_are_of_the_same_images():
+    """An image is as hard for every model; 100 draws of 2 sources with 60 images, so the standard error is 2 points."""
+    cells = [{"model": "svm", "train_source": a, "test_source": b} for a in "ab" for b in "ab"]
+    table = pd.DataFrame(cells).assign(n_train=1, n=60, guess=0.5, accuracy=0.6, low=0.4, high=0.7, own=0.6)
+    rng, held, widths = np.random.default_rng(0), [], []
+    for _ in range(100):
+        hard, said = rng.normal(size=120), []
+        for same, threshold in ((True, 1.0), (False, 0.4)):
+            right = (hard + 0.5 * rng.normal(size=120)) / 1.25**0.5 < threshold
+            said.append(pd.DataFrame({"unit": range(120), "right": right, "weight": 1 / 60, "same": same}))
+        row = summarise(table, pd.concat(said).assign(model="svm")).iloc[0]
+        held.append(row["fall_low"] <= norm.cdf(1) - norm.cdf(0.4) <= row["fall_high"])
+        same, other = (tuple(row[[name, f"{name}_low", f"{name}_high"]]) for name in ("same", "other"))
+        widths.append((row["fall_high"] - row["fall_low"]) / np.ptp(difference(same, other)[1:]))
+    assert np.mean(held) > 0.89
+    assert np.mean(widths) < 0.8
 
 
 def test_a_rise_and_worse_than_guessing_are_said():
