@@ -154,6 +154,22 @@ def bench(directory: str, fast: bool, **options) -> None:
 
 
 @cli.command()
+@click.argument("source", metavar="DIR", type=click.Path())
+@click.argument("target", metavar="NEW_FOLDER", type=click.Path())
+def unpack(source: str, target: str) -> None:
+    """Write the images inside Parquet files in DIR, as Hugging Face keeps data sets, to NEW_FOLDER.
+
+    A metadata.csv beside the images holds their labels and sets, so that every other command reads the new folder.
+    """
+    from featex.progress import TerminalProgress
+    from featex.unpack import unpack
+
+    done = unpack(source, target, TerminalProgress())
+    empty = f"; {_count(done.empty, 'row')} without an image left out" if done.empty else ""
+    click.echo(f"{_count(done.images, 'image')}{empty}: {done.folder}")
+
+
+@cli.command()
 def backbones() -> None:
     """List the backbones."""
     from featex.backbones import BACKBONES

@@ -12,7 +12,7 @@ import pandas as pd
 from featex.errors import InputError
 from featex.folders import count, from_folders, walk
 from featex.formats import cannot_read, suffix_of
-from featex.meanings import SPLIT_NAMES, plain
+from featex.meanings import SPLIT_NAMES, plain, split_name
 from featex.tables import from_tables, own_tables, unread_tables
 
 _COLUMNS = ["path", "label", "split", "source", "group"]
@@ -171,7 +171,7 @@ def _sentence(table: pd.DataFrame, tables: Sequence[Path], notes: list[str]) -> 
         sets.append(f"custom set{'s'[: len(custom) > 1]} {_listed(custom, splits)}")
     parts.append(" + ".join(sets) or "no sets")
     parts.append(f"classes {_listed(classes, names)}" if classes else "no labels")
-    shared = sorted(set(sources.index) - {""})
+    shared = sorted(source for source in sources.index if source and not split_name(source))
     if len(shared) > 1 and table.groupby("source")["label"].nunique().max() > 1:
         parts.append(f"sources {_listed(shared, sources, 6)}")
     counts = {

@@ -66,6 +66,8 @@ def walk(top: Path) -> tuple[list[tuple[str, int, int, str]], Counter]:
                 others[suffix_of(name)] += 1
     if not found:
         instead = f"; it holds {_counted(others)}" if others else ""
+        if ".parquet" in others:
+            instead += f". Images inside Parquet files are written to a folder by: featex unpack {top} NEW_FOLDER"
         raise InputError(f"{str(top)!r} holds no images (looked for .jpg, .png and all other usual kinds){instead}")
     return found, others
 

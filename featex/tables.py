@@ -98,7 +98,7 @@ def unread_tables(folder: Path) -> list[str]:
     for here in (folder, *sorted(path for path in folder.iterdir() if path.is_dir() and not left_out(path.name))):
         for file in sorted(path for path in here.iterdir() if path.suffix.lower() in TABLES and path.is_file()):
             columns = columns_of(file)
-            if file.name in METADATA and (paths := _first(columns, PATH_COLUMNS)):
+            if file.name in METADATA and (paths := first_of(columns, PATH_COLUMNS)):
                 _refuse_without_labels(file, columns, paths)
             elif len(columns) > 1 and file.suffix.lower() != ".txt":
                 notes.append(f"{file.name} is not read (--labels takes it; its columns: {', '.join(columns[:8])})")
@@ -249,9 +249,9 @@ def _completed(home: Path, tables: Sequence[Path], table: pd.DataFrame) -> tuple
 def _named(file: Path, rows: pd.DataFrame, asked: str | None, usual: Sequence[str]) -> str | None:
     """Return the column that is asked for, or the first of the usual names."""
     if asked is None:
-        return _first(rows.columns, usual)
-    if asked in rows or _first(rows.columns, [_plain_name(asked)]):
-        return asked if asked in rows else _first(rows.columns, [_plain_name(asked)])
+        return first_of(rows.columns, usual)
+    if asked in rows or first_of(rows.columns, [_plain_name(asked)]):
+        return asked if asked in rows else first_of(rows.columns, [_plain_name(asked)])
     raise InputError(f"{str(file)!r} has no column {asked!r}; name one of its columns: {', '.join(rows.columns)}")
 
 
@@ -265,7 +265,7 @@ def _refuse_without_labels(file: Path, columns: Sequence[str], paths: str) -> No
         )
 
 
-def _first(columns: Sequence[str], usual: Sequence[str]) -> str | None:
+def first_of(columns: Sequence[str], usual: Sequence[str]) -> str | None:
     """Return the column with the first of the usual names; capitals and blanks do not count."""
     by_name = {_plain_name(column): column for column in reversed(columns)}
     return next((by_name[name] for name in usual if name in by_name), None)
