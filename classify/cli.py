@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from featex import layout
-from featex.errors import FeatexError
 from featex.shown import shown_command
+from featex.terminal import run
 
 DEVICES = ["auto", "cpu", "cuda", "mps"]
 SCORING = "accuracy, balanced_accuracy, f1_macro, roc_auc or average_precision: its mean over folds is maximised."
@@ -303,7 +303,7 @@ def predict(
     text = table.to_csv(index=False) if as_ == "csv" else table.to_json(orient="records", indent=2) + "\n"
     if out:
         with born_whole(Path(out)) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+            temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
         click.echo(f"{len(table):,} rows: {out}")
     else:
         click.echo(text, nl=False)
@@ -455,8 +455,5 @@ def report(
 
 
 def main() -> None:
-    """Run the command line; an error that the user can mend is one line on stderr and exit code 1."""
-    try:
-        cli()
-    except FeatexError as error:
-        sys.exit(f"Error: {error}")
+    """Run the command line."""
+    run(cli)

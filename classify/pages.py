@@ -109,7 +109,7 @@ def page_folder(out: Path, ours: Iterable[str]) -> Iterator[Path]:
     featex.errors.StoreError
         `out` cannot be written.
     """
-    out = Path(out).absolute()
+    out = Path(out).resolve()  # what a link leads to is replaced, not the link
     try:
         restored(out)
         held = {path.name for path in out.iterdir()} if out.exists() else set()

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from featex.errors import WeightsError
+from featex.formats import START, kind_of
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".pth.tar", ".ckpt", ".bin")
 """How files of weights are named, in lower case, where a folder is searched; a file that is given may end otherwise."""
@@ -26,7 +27,6 @@ _SAVE = "save the network's state_dict()"
 _START = 512
 MOST_NAMES = 500
 _SIGNATURES = (
-    (b"version https://git-lfs", "a Git LFS pointer, not the weights; fetch them with: git lfs pull"),
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras writes it"),
     (b"\x1f\x8b", "a gzip archive; unpack it"),
     (b"GGUF", "a GGUF file, as llama.cpp reads it"),
@@ -83,8 +83,12 @@ def _in_words(start: bytes, path: Path) -> str:
         return "empty, so there is nothing to be read without running code or with it; fetch it again"
     if text.startswith((b"<!doctype", b"<html", b"<?xml")):
         return "a web page, not weights: the download was answered by a page; open its address in a browser"
+    if start.startswith(b"version https://git-lfs"):
+        return "a Git LFS pointer, not the weights; fetch them with: git lfs pull"
     if path.suffix.lower() == ".onnx" or (start[:1] == b"\x08" and start[2:3] in b"\x12:B"):
         return f"an ONNX network, whose weights have other names; {_SAVE} where it was made"
+    if image := kind_of(start[:START]):
+        return f"an image ({image}), not weights"
     for signature, kind in _SIGNATURES:
         if start.startswith(signature):
             return kind
@@ -113,7 +117,7 @@ def _reason(error: Exception) -> str:
     if any(word in text for word in ("PytorchStreamReader", "inline_container", "constants.pkl")):
         return "it is a zip archive that torch did not write, or a damaged one; unpack it or fetch it again"
     if "Unsupported operand" in text or "Invalid magic number" in text:
-        return f"it is a pickle that torch.save did not write; {_SAVE} with torch.save or safetensors"
+        return f"it is nothing that torch.save wrote; {_SAVE} with torch.save or safetensors"
     if "TorchScript" in text:
         return f"it is a TorchScript program; {_SAVE}"
     if "WeightsUnpickler error: " in text:

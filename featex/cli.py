@@ -1,12 +1,12 @@
 """featex ...: images -> features on disk."""
 
-import sys
 from pathlib import Path
 
 import click
 
 from featex import layout
-from featex.errors import FeatexError, InputError
+from featex.errors import InputError
+from featex.terminal import run
 
 DEVICES = ["auto", "cpu", "cuda", "mps"]
 FEATURES = click.option(
@@ -239,8 +239,5 @@ def _count(n: int, what: str) -> str:
 
 
 def main() -> None:
-    """Run the command line; an error that the user can mend is one line on stderr and exit code 1."""
-    try:
-        cli()
-    except FeatexError as error:
-        sys.exit(f"Error: {error}")
+    """Run the command line."""
+    run(cli)

@@ -2,11 +2,14 @@
 
 import json
 import os
+import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from featex.errors import InputError, StoreError
 
@@ -24,7 +27,8 @@ class Spare(str):
 def born_whole(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`, and rename it to `path` when the block ends without an error.
 
-    The folder is made if need be. A block that raises leaves `path` as it was and nothing beside it.
+    The folder is made if need be. A block that raises leaves `path` as it was and nothing beside it. What a link leads
+    to is replaced, and not the link; a device or a pipe is written to.
 
     Raises
     ------
@@ -33,14 +37,21 @@ def born_whole(path: Path) -> Iterator[Path]:
     """
     path = Path(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        written = _is_written_to(path)
+        path = path if written else Path(os.path.realpath(path))
+        if not written:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=None if written else path.parent, prefix=f".{path.name}.")
     except OSError as error:
         raise cannot_write(path, error) from error
     os.close(handle)
     temporary = Path(name)
     try:
         yield temporary
+        if written:
+            with temporary.open("rb") as file, _stream(path) as target:
+                shutil.copyfileobj(file, target)
+            return
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.chmod(0o644)  # mkstemp makes files that no one else may read
@@ -49,6 +60,23 @@ def born_whole(path: Path) -> Iterator[Path]:
         raise cannot_write(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _is_written_to(path: Path) -> bool:
+    """Return whether a path is a device, a pipe or a stream of this process, which no file must take the place of."""
+    streams = ("/dev/", "/proc/")
+    links = (str(path.absolute()), os.readlink(path) if path.is_symlink() else "")
+    return any(link.startswith(streams) for link in links) or (path.exists() and not (path.is_file() or path.is_dir()))
+
+
+def _stream(path: Path) -> IO[bytes]:
+    """Open a device or pipe for writing; a stream of this process where it stands, not anew at its start."""
+    name = os.readlink(path) if path.is_symlink() and not str(path.absolute()).startswith("/dev/") else str(path)
+    number = {"/dev/stdout": "1", "/dev/stderr": "2"}.get(name) or re.sub(r"^/(dev|proc/self)/fd/", "", name)
+    if not number.isdecimal():
+        return path.open("ab")
+    sys.stdout.flush()
+    return os.fdopen(os.dup(int(number)), "wb")
 
 
 def swap_in(new: Path, target: Path) -> None:

@@ -9,6 +9,7 @@ import click
 from featex import layout
 from featex.errors import FeatexError, InputError
 from featex.shown import shown_command
+from featex.terminal import run
 
 DEVICES = ["auto", "cpu", "cuda", "mps"]
 SCORING = "accuracy, balanced_accuracy, f1_macro, roc_auc or average_precision: its mean over folds is maximised."
@@ -406,8 +407,5 @@ def sample(directory: str, seed: int) -> None:
 
 
 def main() -> None:
-    """Run the command line; an error that the user can mend is one line on stderr and exit code 1."""
-    try:
-        cli()
-    except FeatexError as error:
-        sys.exit(f"Error: {error}")
+    """Run the command line."""
+    run(cli)

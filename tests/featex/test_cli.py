@@ -89,7 +89,7 @@ def test_what_is_wrong_with_options_is_said_before_work(featex, data, tmp_path):
     for arguments, sentence in (
         (["--backbone", "resnet19"], "unknown backbone 'resnet19'; did you mean 'resnet18'?"),
         (["--weights", "nowhere.pth"], "no weights file 'nowhere.pth'"),
-        (["--weights", data / "test/ai/000.jpg"], "expected a file that ends in"),
+        (["--weights", data / "test/ai/000.jpg"], "000.jpg is an image (JPEG), not weights"),
         (["--backbone", "resnet34"], "does not hold resnet34 weights"),
         (["--name", "../up"], "a set cannot be called '../up'"),
         (["--name", "x" * 251], "251 bytes"),

@@ -1,4 +1,10 @@
+import json
+import os
+import shlex
+import subprocess
+import sys
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -33,6 +39,43 @@ def test_what_no_file_can_be_called_is_refused_with_the_way_out(name):
     with pytest.raises(InputError, match=r"a set cannot be called .*--name$"):
         checked_name(name, "a set")
     assert checked_name("\u00e9" * 100, "a set")
+
+
+def test_a_link_stays_a_link_and_what_it_leads_to_is_replaced(tmp_path):
+    write_json(tmp_path / "real" / "a.json", {"old": 1})
+    (tmp_path / "link.json").symlink_to("real/a.json")
+    (tmp_path / "dangling.json").symlink_to("real/new.json")
+    for name in ("link.json", "dangling.json"):
+        write_json(tmp_path / name, {"new": 2})
+        assert (tmp_path / name).is_symlink()
+    assert read_json(tmp_path / "real" / "a.json") == read_json(tmp_path / "real" / "new.json") == {"new": 2}
+    assert {path.name for path in tmp_path.rglob("*")} == {"real", "a.json", "new.json", "link.json", "dangling.json"}
+
+
+def test_a_pipe_is_written_to_and_stays_one(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    read = []
+    reader = Thread(target=lambda: read.append(pipe.read_text()))
+    reader.start()
+    write_json(pipe, {"a": 1})
+    reader.join(10)
+    assert pipe.is_fifo()
+    assert json.loads(read[0]) == {"a": 1}
+
+
+@pytest.mark.parametrize("redirect", [">", ">>"])
+def test_the_standard_output_is_written_to_where_its_path_is_named(tmp_path, redirect):
+    (tmp_path / "out").write_text("before\n")
+    script = "from featex.disk import write_json; print('one', flush=True); write_json('/dev/stdout', {}); print('two')"
+    command = f"{shlex.quote(sys.executable)} -c {shlex.quote(script)} {redirect} {shlex.quote(str(tmp_path / 'out'))}"
+    subprocess.run(command, shell=True, check=True)
+    assert (tmp_path / "out").read_text().split() == ["before"] * (redirect == ">>") + ["one", "{}", "two"]
+
+
+def test_a_device_stays_a_device():
+    write_json("/dev/null", {"a": 1})
+    assert Path("/dev/null").is_char_device()
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", ""])
