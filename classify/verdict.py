@@ -83,7 +83,7 @@ def _choose(folds, models, scoring, alike: Sequence[Group]) -> tuple[str | None,
         why = f"{best} was chosen from {len(rows)} models by cross-validation, for its {what}: {score(rows.iloc[0])}, "
         why += f"before {second}"
     elif worst:
-        why = f"{best} has a {what} of {score(rows.iloc[0])}"
+        why = f"The {what} of {best} is {score(rows.iloc[0])}"
     else:
         why = f"{best} has a mean {title} of {score(rows.iloc[0])} over the folds of cross-validation"
     why += f". That is {SELECTION}: it helped to choose, so it tends to be too high."
