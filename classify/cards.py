@@ -6,14 +6,15 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from classify.ability import BETTER, ONE_CLASS, ability
 from classify.calibration import threshold_sentence
-from classify.metrics import against_chance
 from classify.persist import skops_io
 from classify.predictions import HELD_OUT, set_title
 from classify.provenance import how_made
 from classify.scores import SCORES
 from classify.selection import validation_of
-from classify.words import count, listed, percent, spread, with_interval
+from classify.verdict import in_words
+from classify.words import count, listed, spread, with_interval
 
 SELECTION = (
     "Scores over the folds of cross-validation. They helped to choose the settings, so they tend to be too high."
@@ -97,14 +98,12 @@ def _limits(passport: dict, scores: pd.DataFrame) -> list[str]:
         said.append("It has an answer for any picture, also for one of a kind that it was not trained on.")
     if (passport.get("extractor") or {}).get("trained") is False:
         said.append("Its features come from an untrained net (random weights).")
+    classes = [column.removeprefix("n_") for column in scores if column.startswith("n_")]
     for _, row in scores.iterrows():
-        told = against_chance(row["accuracy_low"], row["accuracy_high"], row["chance"])
-        if row["chance"] < 1 and told in ("unclear", "worse"):
-            words = {"unclear": "cannot be told from", "worse": "is worse than"}[told]
-            said.append(
-                f"On {set_title(row['set'])} images it {words} guessing: {with_interval(row)} right, where always "
-                f"guessing the largest class gets {percent(row['chance'])}."
-            )
+        found = ability(row, classes)
+        if found.kind not in (BETTER, ONE_CLASS):
+            score = with_interval(row, "balanced_accuracy")
+            said.append(f"On {set_title(row['set'])} images: balanced accuracy {score}, {in_words(row, found)}.")
     if HELD_OUT not in set(scores["set"]):
         said.append("How it does on unseen images of the kind it was trained on is not known.")
     return said

@@ -296,9 +296,9 @@ def rule_table(
         ``model, set, target, least`` (NaN: the rule answers nothing), ``n``, ``answered`` (a share of all images,
         with or without label), ``judged`` (answers to labelled images), ``error`` (the share of these that is wrong),
         ``accuracy`` (if every image were answered by the decision), each share with its 95 % interval
-        ``<share>_low, <share>_high``; ``promise``: "kept" where no more than `target` is wrong, "broken" where the
-        whole interval lies above it, else "unclear", and "no answers". The row of ``validation`` is what the rule was
-        fitted on; its promise is empty. All shares are of images.
+        ``<share>_low, <share>_high``; ``promise``: "kept" where the whole interval lies at or below `target`,
+        "broken" where it lies above it, else "unclear", and "no answers". The row of ``validation`` is what the rule
+        was fitted on; its promise is empty. All shares are of images.
     """
     if rules is None:
         fitted = predictions.labelled.query("set == @VALIDATION")["model"].unique()
@@ -332,7 +332,7 @@ def _on_set(rule: Rule, predictions: Predictions, rows: pd.DataFrame) -> dict:
 
 
 def _promise(row: dict) -> str:
-    if row["error"] <= row["target"]:
+    if row["error_high"] <= row["target"]:
         return KEPT
     return BROKEN if row["error_low"] > row["target"] else UNCLEAR
 
@@ -360,7 +360,10 @@ def _sentence(row: pd.Series) -> str:
     if row["promise"] == KEPT:
         return f"{said}, as promised."
     if row["promise"] == UNCLEAR:
-        return f"{said}: more than promised, but {row['judged']:,} answers cannot tell it from chance."
+        answers = f"{row['judged']:,} answer{'' if row['judged'] == 1 else 's'}"
+        if row["error"] <= row["target"]:
+            return f"{said}: no more than promised, and {answers} cannot show that it stays so."
+        return f"{said}: more than promised, but {answers} cannot tell it from chance."
     if held_out:
         return f"{said}: the promise is broken: these images are unlike those of training, or its folds flatter it."
     return f"{said}: the promise holds only for images like those it was trained on."

@@ -4,14 +4,32 @@ from collections.abc import Collection, Sequence
 
 import pandas as pd
 
+from classify.ability import (
+    BETTER,
+    FALLS,
+    ONE_ANSWER,
+    ONE_CLASS,
+    RANKS,
+    REVERSED,
+    RISES,
+    UNCLEAR,
+    UNKNOWN,
+    UNSHOWN,
+    WORSE,
+    Ability,
+    Change,
+    ability,
+    change,
+)
 from classify.effective import too_few
-from classify.metrics import SCORES, against_chance, difference
+from classify.metrics import SCORES, interval
 from classify.predictions import HELD_OUT, VALIDATION, Predictions
-from classify.reliability import share_interval
 from classify.selection import Group, groups, not_ranked, ranked
-from classify.words import count, listed, percent, spread, with_interval
+from classify.words import listed, percent, spread, with_interval
+from featex.folders import count
 
 SELECTION = "a selection score, not a result"
+SKEWED = 0.6  # share of the largest class from which accuracy alone would mislead, so that guessing stands beside it
 
 
 def verdict(
@@ -24,6 +42,8 @@ def verdict(
 ) -> dict:
     """Return ``chosen`` (a model or None), a ``headline``, the ``sentences`` below it, and ``why`` it was chosen.
 
+    ``abilities`` and ``changes`` (from held-out, by set) are what the sentences say, as data; see `classify.ability`.
+
     The model is the one with the best `scoring` over validation folds (the mean, or of held-out sources the worst
     fold), so that the unseen sets judge it and do not choose it. It is chosen among models that were validated alike,
     see `classify.selection.groups`. Models that are `blind`, which see no picture, are not chosen: they say what a
@@ -33,24 +53,27 @@ def verdict(
     folds = folds[(folds["scoring"] == scoring) & folds["model"].isin(seeing)]
     chosen, why = _choose(folds, seeing, scoring, groups(folds["model"], passports))
     if chosen is None:
-        return {"chosen": None, "headline": "No model is chosen: see all of them below.", "sentences": [], "why": why}
+        nothing = {"sentences": [], "abilities": {}, "changes": {}}
+        return {"chosen": None, "headline": "No model is chosen: see all of them below.", "why": why, **nothing}
     rows = scores[scores["model"] == chosen].set_index("set")
     blind_rows = scores[scores["model"].isin(blind)]
     order = [name for name in predictions.sets if name in rows.index]
     custom = [name for name in order if name != HELD_OUT]
-    sentences = [_on_unseen(name, rows.loc[name], predictions.classes) for name in order]
-    if HELD_OUT in order:
-        mixed = [name for name in custom if rows.loc[[name, HELD_OUT], "chance"].max() < 1]
-        sentences += [_fall(rows.loc[HELD_OUT], rows.loc[name], name) for name in mixed]
-    else:
+    abilities = {name: _ability(predictions, rows.loc[name].rename(name), chosen) for name in order}
+    mixed = [name for name in custom if abilities[name].kind != ONE_CLASS]
+    changes = {}
+    sentences = [_on_unseen(name, rows.loc[name], abilities[name]) for name in order]
+    if HELD_OUT not in order:
         sentences.append(
             "There is no held-out set: nothing here says how the model does on unseen images of the kind it was "
             "trained on."
         )
-    sentences += _validation_falls(predictions, chosen, rows, custom)
-    sentences += _cannot(chosen, rows.loc[order])
-    sentences += [_blind(row) for _, row in blind_rows.iterrows() if row["set"] in order and row["chance"] < 1]
-    parts = [f"{percent(rows.loc[name, 'accuracy'])} of {_images(name, rows.loc[name])}" for name in order]
+    elif abilities[HELD_OUT].kind != ONE_CLASS:
+        changes = {name: change(rows.loc[HELD_OUT], rows.loc[name]) for name in mixed}
+        sentences += [_changed("held-out", name, changes[name]) for name in mixed]
+    sentences += _validation_falls(predictions, chosen, rows.loc[mixed])
+    sentences += [_blind(row, predictions) for _, row in blind_rows.iterrows() if row["set"] in order]
+    parts = [_right(name, rows.loc[name], predictions.classes) for name in order]
     if len(custom) > 2:
         low, high = (percent(limit(rows.loc[custom, "accuracy"])) for limit in (min, max))
         parts = [
@@ -60,7 +83,8 @@ def verdict(
     headline = f"{chosen} is right on {listed(parts)}."
     if not order:
         headline = "No result yet: no model was tried on labelled images it had not seen."
-    return {"chosen": chosen, "headline": headline, "sentences": sentences, "why": why}
+    found = {"abilities": abilities, "changes": changes}
+    return {"chosen": chosen, "headline": headline, "sentences": [*filter(None, sentences)], "why": why} | found
 
 
 def _choose(folds, models, scoring, alike: Sequence[Group]) -> tuple[str | None, str]:
@@ -100,79 +124,88 @@ def _unvalidated(folds: pd.DataFrame, models: Sequence[str]) -> str:
     return f"{listed(names)} {'has' if len(names) == 1 else 'have'} no validation score, and could not be chosen."
 
 
-def _on_unseen(name, row, classes) -> str:
-    said = f"On {_images(name, row)}: {with_interval(row)} right"
-    if row["chance"] == 1:
-        only = next(label for label in classes if row[f"n_{label}"])
-        return f"{said}; all of them are {only}, and with one class there is no guessing to compare with."
-    told = against_chance(row["accuracy_low"], row["accuracy_high"], row["chance"])
-    if told == "unknown":
-        return f"{said}; {too_few(row['n'], row['units'], row['effective_units'])}, so nothing is claimed of it."
-    words = {"better": "better than", "worse": "worse than", "unclear": "which cannot be told from"}[told]
-    return f"{said}, {words} guessing the largest class ({percent(row['chance'])})."
+def _ability(predictions: Predictions, row: pd.Series, model: str) -> Ability:
+    """Return what the row of a set, whose name it has, shows of a model."""
+    table = predictions.labelled
+    decided = table.loc[(table["model"] == model) & (table["set"] == row.name), "predicted"].unique()
+    return ability(row, predictions.classes, decided)
 
 
-def _validation_falls(predictions, chosen, rows, custom) -> list[str]:
-    """Return how far accuracy falls from the folds to each custom set that holds several classes."""
-    labelled = predictions.labelled
+def _right(name: str, row: pd.Series, classes: Sequence[str]) -> str:
+    """Return a part of the headline; where one class is most of the set, with what guessing it gets."""
+    images = f"{percent(row['accuracy'])} of {_images(name, row)}"
+    if not SKEWED <= row["chance"] < 1:
+        return images
+    largest = max(classes, key=lambda label: row[f"n_{label}"])
+    return f"{images} (always guessing {largest}: {percent(row['chance'])})"
+
+
+def _on_unseen(name: str, row: pd.Series, found: Ability) -> str:
+    right = f"On {_images(name, row)}: {with_interval(row)} right"
+    if found.kind == ONE_CLASS:
+        return f"{right}; all of them are {found.only}, and with one class there is no guessing to compare with."
+    return f"{right}; balanced accuracy {with_interval(row, 'balanced_accuracy')}, {in_words(row, found)}."
+
+
+def in_words(row: pd.Series, found: Ability) -> str:
+    """Return what a model can do on a set of several classes, to stand behind its balanced accuracy."""
+    guess, area = f"guessing ({percent(found.guess)})", f"ROC AUC {with_interval(row, 'roc_auc')}"
+    reason = too_few(row["n"], row["units"], row["effective_units"]) or "no interval"
+    everything = f": it calls every image {found.only}" if found.only else ""
+    return {
+        BETTER: f"better than {guess}",
+        RANKS: f"not shown to beat {guess}{everything}; yet its scores rank the classes apart ({area})"
+        + (", so another threshold may do better" if found.guess == 0.5 else ""),
+        REVERSED: f"reversed: its scores rank the classes the wrong way round ({area}, and guessing gets 50.0 %), as "
+        "where labels are swapped",
+        WORSE: f"worse than {guess}",
+        ONE_ANSWER: f"not shown to beat {guess}{everything}",
+        UNSHOWN: f"not shown to beat {guess}",
+        UNKNOWN: f"of which nothing is claimed, for there is {reason}",
+    }[found.kind]
+
+
+def _validation_falls(predictions: Predictions, chosen: str, rows: pd.DataFrame) -> list[str]:
+    """Return how far balanced accuracy falls from the folds to each custom set that holds several classes."""
+    labelled, name = predictions.labelled, "balanced_accuracy"
     seen = labelled[(labelled["model"] == chosen) & (labelled["set"] == VALIDATION)]
-    if seen.empty:
+    if seen.empty or rows.empty:
         return []
-    right = (seen["label"] == seen["predicted"]).to_numpy()
-    before = (right.mean(), *share_interval(right, seen["group"].to_numpy()))
-    said = []
-    for name in custom:
-        after = tuple(rows.loc[name, ["accuracy", "accuracy_low", "accuracy_high"]])
-        fall, low, high = (100 * value for value in difference(before, after))
-        if rows.loc[name, "chance"] < 1 and low > 0:
-            said.append(
-                f"From validation, where {percent(before[0])} of out-of-fold images are right, to “{name}” it falls by "
-                f"{fall:.1f} points ({low:.1f}–{high:.1f})."
-            )
-    return said
+    asked = (seen["label"], predictions.probabilities(seen), seen["predicted"], predictions.classes)
+    low, high = interval(name, *asked, group=seen["group"])
+    before = pd.Series({name: SCORES[name](*asked), f"{name}_low": low, f"{name}_high": high})
+    changes = {set_name: change(before, row) for set_name, row in rows.iterrows()}
+    where = f"validation (out of fold {percent(before[name])})"
+    return [_changed(where, set_name, found) for set_name, found in changes.items() if found.kind == FALLS]
 
 
-def _cannot(chosen, rows) -> list[str]:
-    """Return what the model cannot do: the sets on which it is no better than guessing."""
-    rows = rows[rows["chance"] < 1]
-    no_better = [
-        name
-        for name, row in rows.iterrows()
-        if against_chance(row["accuracy_low"], row["accuracy_high"], row["chance"]) in ("unclear", "worse")
-    ]
-    if not no_better:
-        return []
-    sets = ["held-out images" if name == HELD_OUT else f"images such as those of “{name}”" for name in no_better]
-    return [f"What it cannot do: tell the classes apart on {listed(sets)}, as far as these images say."]
-
-
-def _blind(row) -> str:
-    told = against_chance(row["accuracy_low"], row["accuracy_high"], row["chance"])
-    said = f"{row['model']} is right on {with_interval(row)} of {_images(row['set'], row)}"
-    how = "by how files are stored alone (format, size, compression, metadata)"
-    if told == "unknown":
-        return f"Without a look at any picture, {how}, {said}; nothing is claimed of so few groups."
-    if told != "better":
-        return f"Without a look at any picture, {how}, {said}: no better than guessing."
+def _blind(row: pd.Series, predictions: Predictions) -> str:
+    found = _ability(predictions, row.rename(row["set"]), row["model"])
+    if found.kind == ONE_CLASS:
+        return ""
+    right = f"{row['model']} is right on {with_interval(row)} of {_images(row['set'], row)}"
+    score = f"balanced accuracy {with_interval(row, 'balanced_accuracy')}"
+    how = "Without a look at any picture, by how files are stored alone (format, size, compression, metadata)"
+    if found.kind not in (BETTER, RANKS):
+        return f"{how}, {right}: {score}, {in_words(row, found)}."
     return (
-        f"Without a look at any picture, {how}, {said}. Scores up to that prove nothing about the pictures; "
+        f"{how}, {right} ({score}). Scores up to that prove nothing about the pictures; "
         "`pipelines audit` names what gives the answer away."
     )
 
 
-def _fall(held_out, row, name) -> str:
-    columns = ["accuracy", "accuracy_low", "accuracy_high"]
-    fall, low, high = (100 * value for value in difference(tuple(held_out[columns]), tuple(row[columns])))
-    if pd.isna(low):
-        return f"From held-out to “{name}” accuracy changes by {-fall:+.1f} points; so few groups tell no more."
-    if low <= 0 <= high:
-        middle, lowest, highest = (round(-value, 1) + 0.0 for value in (fall, high, low))  # + 0.0: never "-0.0"
-        change = f"{middle:+.1f} points ({lowest:+.1f} to {highest:+.1f})"
-        return f"From held-out to “{name}” no change of accuracy can be told: {change}."
-    if fall < 0:
-        return f"From held-out to “{name}” accuracy rises by {-fall:.1f} points ({-high:.1f}–{-low:.1f})."
-    return f"From held-out to “{name}” accuracy falls by {fall:.1f} points ({low:.1f}–{high:.1f})."
+def _changed(where: str, name: str, found: Change) -> str:
+    # + 0.0: never "-0.0"
+    value, low, high = (round(100 * part, 1) + 0.0 for part in (found.value, found.low, found.high))
+    start = f"From {where} to “{name}”"
+    return {
+        FALLS: f"{start} balanced accuracy falls by {-value:.1f} points ({-high:.1f}–{-low:.1f}).",
+        RISES: f"{start} balanced accuracy rises by {value:.1f} points ({low:.1f}–{high:.1f}).",
+        UNCLEAR: f"{start} no change of balanced accuracy is shown: {value:+.1f} points ({low:+.1f} to {high:+.1f}).",
+        UNKNOWN: f"{start} balanced accuracy changes by {value:+.1f} points; so few independent images show no more.",
+    }[found.kind]
 
 
 def _images(name: str, row: pd.Series) -> str:
-    return f"{count(row)} held-out images" if name == HELD_OUT else f"{count(row)} images of “{name}”"
+    n = int(row["n"])
+    return count(n, "held-out image") if name == HELD_OUT else f"{count(n, 'image')} of “{name}”"

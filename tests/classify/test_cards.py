@@ -108,14 +108,15 @@ def test_folds_are_called_a_selection(card):
 def test_what_it_cannot_do_is_computed(card):
     limits = sections(card())["What it cannot do"]
     assert "- Mind the gap." in limits
-    assert "On wild images it cannot be told from guessing: 50.0 %" in limits
+    assert "On wild images: balanced accuracy 50.0 % (" in limits
     assert "held-out" not in limits
     one_class = said().table
     one_class = one_class[(one_class["set"] != "wild") | (one_class["label"] == "ai")]
     assert "guessing" not in sections(card(Predictions(one_class)))["What it cannot do"]
     assert "untrained" not in limits
     worse = sections(card(said([("wild", 40, 4)]), extractor={"trained": False}))["What it cannot do"]
-    assert "On wild images it is worse than guessing: 10.0 %" in worse
+    assert "On wild images: balanced accuracy 10.0 % (" in worse
+    assert "reversed" in worse
     assert "untrained net" in worse
     assert "unseen images of the kind it was trained on is not known" in worse
 

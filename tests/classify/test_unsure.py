@@ -251,7 +251,8 @@ def sets(**of_set):
 def test_table_tells_what_became_of_the_promise_on_each_set():
     high, low = np.full(100, 0.98), np.full(100, 0.52)
     predictions, rule = sets(
-        test=(np.r_[high, low], np.arange(200) >= 5),
+        test=(np.r_[high, high, high, low], np.arange(400) >= 5),
+        few=(high[:2], np.arange(2) >= 0),
         near=(high, np.arange(100) >= 8),
         far=(high, np.arange(100) >= 40),
         dark=(low, np.arange(100) >= 40),
@@ -259,22 +260,25 @@ def test_table_tells_what_became_of_the_promise_on_each_set():
     table = rule_table(predictions).set_index("set")
     assert (table["model"] == "svm").all()
     found = dict(zip(table.index, table["promise"], strict=True))
-    assert found == {VALIDATION: "", "test": "kept", "near": "unclear", "far": "broken", "dark": "no answers"}
+    assert found == {VALIDATION: "", "test": "kept"} | {
+        "few": "unclear", "near": "unclear", "far": "broken", "dark": "no answers",
+    }  # fmt: skip
     assert (table["least"] == rule.least).all()
     held = table.loc["test"]
-    assert held[["n", "answered", "judged", "error", "accuracy"]].tolist() == [200, 0.5, 100, 0.05, 0.975]
-    for share, right, n in (("error", 5, 100), ("answered", 100, 200), ("accuracy", 195, 200)):
+    assert held[["n", "answered", "judged", "error", "accuracy"]].tolist() == [400, 0.75, 300, 5 / 300, 395 / 400]
+    for share, right, n in (("error", 5, 300), ("answered", 300, 400), ("accuracy", 395, 400)):
         limits = (held[f"{share}_low"], held[f"{share}_high"])
         assert limits == pytest.approx(proportion_confint(right, n, method="wilson"))
     assert np.isnan(table.loc["dark", "error"])
     assert table.loc["far", "accuracy"] == 0.6
     words = sentences(table.reset_index())
-    assert len(words) == 4  # nothing of validation, which the rule was fitted on
-    assert words[0].startswith("Asked to err in at most 5 % of its answers, svm answers 50.0 % (43.1–56.9)")
-    assert words[0].endswith("of the 200 held-out images and errs in 5.0 % (2.2–11.2) of these answers, as promised.")
-    assert "more than promised, but 100 answers cannot tell it from chance" in words[1]
-    assert "100 images of “far” and errs in 40.0 % (30.9–49.8) of these answers: the promise holds only for" in words[2]
-    assert words[3] == "Asked to err in at most 5 % of its answers, svm answers none of the 100 images of “dark”."
+    assert len(words) == 5  # nothing of validation, which the rule was fitted on
+    assert words[0].startswith("Asked to err in at most 5 % of its answers, svm answers 75.0 % (70.5–79.0)")
+    assert words[0].endswith("of the 400 held-out images and errs in 1.7 % (0.7–3.8) of these answers, as promised.")
+    assert "2 answers cannot show" in words[1]
+    assert "more than promised, but 100 answers cannot tell it from chance" in words[2]
+    assert "100 images of “far” and errs in 40.0 % (30.9–49.8) of these answers: the promise holds only for" in words[3]
+    assert words[4] == "Asked to err in at most 5 % of its answers, svm answers none of the 100 images of “dark”."
 
 
 def test_a_broken_promise_on_the_held_out_set_is_not_laid_on_the_images_alone():
