@@ -64,14 +64,17 @@ class BeforeAfter:
         """Return which families stay, or that none does."""
         left = self.left
         if left.empty:
-            return "No family of properties of the pixels is shown to tell the class after."
+            return (
+                "No family of properties of the pixels is shown to tell the class after. "
+                "A detector made for one trace may still see it."
+            )
         names = [
             f"{row['family']} ({percent(row['after'])}, before {percent(row['before'])})" for _, row in left.iterrows()
         ]
         return (
             f"What pixels tell of the class stays in: {listed(names)}; guessing gets {percent(1 / self.n_classes)}. "
             "Colours and thumbnails may be what pictures show. A smaller --size takes traces of resampling and saving "
-            "away; bars, borders and marks need to be cropped first (pipelines prepare)."
+            "away. Bars, borders and marks stay until they are cropped, or such images are left out."
         )
 
 

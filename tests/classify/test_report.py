@@ -106,6 +106,14 @@ def test_choice_follows_the_score_that_models_were_tuned_for(tmp_path):
     assert "forest was chosen from 3 models" in page(Predictions(table), tmp_path, passports).text
 
 
+def test_the_threshold_that_decides_stands_on_the_page(tmp_path):
+    thresholds = {"ai": 0.0625, "real": 0.9375}
+    passports = [{"name": name, "positive": "ai", "thresholds": thresholds} for name in USUAL.models]
+    text = page(USUAL, tmp_path, passports).text
+    assert "calls an image ai where the probability of ai is at least 0.0625" in text
+    assert "ai 0.0625, real 0.9375" in text
+
+
 def test_models_of_other_folds_are_shown_and_neither_chosen_nor_ranked(tmp_path, every_figure):
     """The forest has the best validation score, in easier folds than the two others."""
     table = USUAL.table.copy()
