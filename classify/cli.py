@@ -189,6 +189,7 @@ def tune(
 
 
 def _summary(tuned) -> str:
+    from classify.effective import too_few
     from classify.metrics import score_table
     from classify.predictions import VALIDATION
     from classify.selection import in_words
@@ -210,10 +211,9 @@ def _summary(tuned) -> str:
     table = score_table(tuned.predictions)
     for row in table[table["set"] != VALIDATION].itertuples():
         name = "held-out set" if row.set == "test" else f"custom set {row.set!r}"
-        lines.append(
-            f"  {name}: accuracy {row.accuracy:.3f}, 95 % interval {row.accuracy_low:.3f}-{row.accuracy_high:.3f}, "
-            f"n = {row.n:,}"
-        )
+        limits = f"95 % interval {row.accuracy_low:.3f}-{row.accuracy_high:.3f}"
+        limits = too_few(row.n, row.units, row.effective_units) or limits
+        lines.append(f"  {name}: accuracy {row.accuracy:.3f}, {limits}, n = {row.n:,}")
     return "\n".join(lines)
 
 

@@ -123,6 +123,8 @@ def _images(row):
 
 def _difference(row):
     low, high = 100 * row["difference_low"], 100 * row["difference_high"]
+    if pd.isna(low):
+        return f"a difference of {100 * row['difference']:.1f} points, {_p(row, corrected=True)}"
     return f"a difference of {100 * row['difference']:.1f} points ({low:.1f}–{high:.1f}), {_p(row, corrected=True)}"
 
 

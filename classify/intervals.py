@@ -139,12 +139,13 @@ def _posterior(names, sample, seed):
 def _of_rankings(names, sample, seed):
     found = _about_resamples(names, sample, np.arange(len(sample.truth)), seed)
     for name, (low, _) in found.items():
-        if np.isnan(low) and SCORES[name].of(sample) == 1:
-            low, _ = _of_rankings([name], closest_pair_swapped(sample), seed)[name]
-            found[name] = NOTHING if np.isnan(low) else (low, 1.0)
-        elif np.isnan(low) and name == "roc_auc" and SCORES[name].of(sample) == 0:
-            low, _ = _of_rankings([name], replace(sample, scores=-sample.scores), seed)[name]
-            found[name] = 0.0, 1 - low
+        value = SCORES[name].of(sample)
+        if np.isnan(low) and (value == 1 or (value == 0 and name == "roc_auc")):
+            best = sample if value == 1 else replace(sample, scores=-sample.scores)
+            swapped = closest_pair_swapped(best)
+            low, _ = _about_resamples([name], swapped, np.arange(len(sample.truth)), seed)[name]
+            if not np.isnan(low):  # of two images nothing is known
+                found[name] = (low, 1.0) if value == 1 else (0.0, 1 - low)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from classify.effective import LEAST
 from classify.predictions import VALIDATION, Predictions, set_title
 from classify.selection import validation_of
 from classify.words import listed
@@ -27,9 +28,10 @@ def few_groups(predictions: Predictions) -> list[str]:
         grouped = part["group"] != ""
         n = part["group"][grouped].nunique() + part["path"][~grouped].nunique()
         if grouped.any() and n < FEW_GROUPS:
+            groups = f"{n} group{'s' if n > 1 else ''} only (such as photographs or scenes)"
             notices.append(
-                f"The images of {set_title(name)} come from {n} groups only (such as photographs or scenes): scores "
-                "on other groups may differ by more than the intervals say."
+                f"The images of {set_title(name)} come from {groups}; an interval takes {LEAST:.0f} of equal size, and "
+                "scores on other groups may differ by more than it says."
             )
     return notices
 

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import rankdata, t
+from scipy.stats import rankdata
 
-LEVEL = 0.05
+from classify.effective import correction, enough
+from classify.intervals import strata
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ def gain(positive: np.ndarray, before: np.ndarray, after: np.ndarray, units: np.
 
     DeLong, DeLong & Clarke-Pearson 1988, doi:10.2307/2531595, with the variance taken over independent units as
     Obuchowski 1997, doi:10.2307/2533958, does: images of one group count together. The interval is Student's with one
-    degree of freedom fewer than there are units; NaN where there is one unit, or images of one class alone.
+    degree of freedom fewer than there are units; NaN where units are too few (`classify.effective.enough`), where
+    images are of one class alone, and where no image tells the scores apart, so that no spread is known.
 
     Parameters
     ----------
@@ -41,12 +43,16 @@ def gain(positive: np.ndarray, before: np.ndarray, after: np.ndarray, units: np.
     units = np.arange(len(positive)) if units is None else np.unique(units, return_inverse=True)[1]
     difference = areas[1] - areas[0]
     n_units = units.max(initial=-1) + 1
-    if n_units < 2 or not np.isfinite(difference):
-        return Gain(*areas, np.nan, np.nan)
     counts = np.where(positive, positive.sum(), (~positive).sum())
+    same = np.allclose(shares[0], shares[1], rtol=0, atol=1e-12, equal_nan=True)
+    if n_units < 2 or not np.isfinite(difference) or same or not enough(units, 1 / counts):
+        return Gain(*areas, np.nan, np.nan)
     influence = (shares[1] - shares[0] - difference) / counts
     sums = np.bincount(units, influence)
-    reach = t.ppf(1 - LEVEL / 2, n_units - 1) * np.sqrt((sums**2).sum() * n_units / (n_units - 1))
+    lacks = correction(np.bincount(units, 1 / counts), np.bincount(units), strata(positive.astype(int), units))
+    if lacks is None or not sums.any():
+        return Gain(*areas, np.nan, np.nan)
+    reach = lacks.reach * np.sqrt((sums**2).sum() * lacks.inflation)
     return Gain(*areas, difference - reach, difference + reach)
 
 

@@ -63,7 +63,7 @@ def _over_grades(found: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
 def draw_accuracy(rows: pd.DataFrame, title: str = "") -> Figure:
     """Draw a panel a transform and a line a model, of one set, in %."""
     figure = _drawn(rows, title or f"Accuracy on {_images(rows)}, mild to harsh: bands are 95 %", "accuracy (%)")
-    lowest = 100 * np.nanmin(rows["low"].astype(float))
+    lowest = 100 * np.nanmin(rows[["low", "value"]].to_numpy(float))  # groups that are too few have no interval
     for axes in figure.axes:
         axes.set_ylim(min(45, 5 * (lowest // 5)), 101)
         axes.axhline(50, color=GREY, linewidth=0.8, linestyle=":")
@@ -74,7 +74,7 @@ def draw_bias(rows: pd.DataFrame, positive: str, other: str) -> Figure:
     """Draw a panel a transform and a line a model, of one set: above 0 images look positive, below like the other."""
     title = f"Above 0 it makes {_images(rows)} look {fill(positive, 30)}, below {fill(other, 30)}: bands are 95 %"
     figure = _drawn(rows, title, "bias (points)")
-    reach = 100 * max(0.05, np.nanmax(np.abs(rows[["low", "high"]].to_numpy(float))))
+    reach = 100 * max(0.05, np.nanmax(np.abs(rows[["low", "high", "value"]].to_numpy(float))))
     for axes in figure.axes:
         axes.set_ylim(-1.05 * reach, 1.05 * reach)
         axes.axhline(0, color=GREY, linewidth=0.8)

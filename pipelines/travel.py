@@ -98,7 +98,8 @@ class Travel:
         for row in self.gains.itertuples():
             where = f"On {row.set} (n = {row.n:,}), which played no part in that choice, its ROC AUC is {row.after:.3f}"
             told = "more than the default's" if row.low > 0 else "less than the default's" if row.high < 0 else ""
-            between = f"{row.gain:+.3f} (95 % interval {row.low:+.3f} to {row.high:+.3f})"
+            between = f"{row.gain:+.3f}"
+            between += "" if np.isnan(row.low) else f" (95 % interval {row.low:+.3f} to {row.high:+.3f})"
             end = f": {told}, by {between}." if told else f": no difference can be told, {between}."
             said.append(f"{where}, that of the default {row.before:.3f}{end}")
         said.append(

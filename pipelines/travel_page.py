@@ -178,7 +178,8 @@ def travel_section(done: Travel, costs: pd.DataFrame) -> Section:
 
 def _with_interval(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table with its gain in areas, which are no shares, and the ends of its interval as one text."""
-    told = [f"{row.gain:+.3f} ({row.low:+.3f} to {row.high:+.3f})" for row in table.itertuples()]
+    limits = ["" if pd.isna(row.low) else f" ({row.low:+.3f} to {row.high:+.3f})" for row in table.itertuples()]
+    told = [f"{gain:+.3f}{ends}" for gain, ends in zip(table["gain"], limits, strict=True)]
     return table.assign(gain=told).drop(columns=["low", "high"])
 
 

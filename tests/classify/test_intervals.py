@@ -386,3 +386,18 @@ def test_a_ranking_that_is_wrong_throughout_has_the_interval_of_one_that_is_righ
     assert wrong[0] == 0
     assert wrong == pytest.approx((1 - right[1], 1 - right[0]))
     assert 0 < wrong[1] < 0.2
+
+
+@pytest.mark.parametrize("wrong", [False, True])
+@pytest.mark.parametrize("grouped", [False, True])
+def test_no_interval_has_no_width_or_leaves_its_score_out(wrong, grouped):
+    """All right, all wrong, rounded to nothing but 0 and 1, constant, two images."""
+    truth = np.arange(240) % 2
+    for p in (np.where(truth, 0.9, 0.1), truth.astype(float), np.full(240, 0.5), np.full(240, 0.7)):
+        p = 1 - p if wrong else p
+        for rows in (slice(0, 240), slice(0, 2), slice(0, 1)):
+            sample = Sample(truth[rows], np.column_stack([1 - p, p])[rows], (p > 0.5).astype(int)[rows], 1)
+            group = np.arange(240)[rows] // 4 if grouped else None
+            for name, (low, high) in intervals(SCORES, sample, group).items():
+                value = SCORES[name].of(sample)
+                assert np.isnan(low) or (low + 1e-9 < high and low - 1e-9 <= value <= high + 1e-9), (name, p[:4], rows)
