@@ -12,13 +12,14 @@ import pandas as pd
 
 from classify.calibration import class_scores
 from classify.errors import DataError
-from classify.metrics import SCORES, interval, positive_class
+from classify.metrics import SCORES, positive_class
 from classify.models import MODELS
 from classify.sections import Table
 from classify.shortcuts import FAMILIES, fact_matrix, properties
 from classify.splits import folds, independent_units
 from classify.words import listed, percent
 from featex.cores import threads_for
+from pipelines.chance import Judged, judged
 from pipelines.findings import Finding, Subject
 from pipelines.leaks import sides_of
 from pipelines.looks import Looks
@@ -33,6 +34,7 @@ N_TREES = 50  # of 105 forests for a set with two test sets: 100 took twice as l
 MOST = 10_000
 """Images that are looked at; more are sampled, for the intervals are narrow enough."""
 
+SCORE, LOW, HIGH = (f"balanced accuracy{end}" for end in ("", " low", " high"))
 TELLING = 0.2
 """How far of the way from guessing to certainty a shortcut is bad: 0.6 for two classes."""
 
@@ -64,9 +66,10 @@ def family_scores(
     Returns
     -------
     DataFrame (one of files, one of pictures or None)
-        ``family`` (of files as in `classify.shortcuts.FAMILIES`), ``balanced accuracy`` and ``ROC AUC`` over
-        `N_FOLDS` folds out of fold, each with ``low`` and ``high`` of its 95 % bootstrap interval (by independent
-        groups; NaN where nothing varies). The last row of the first is of all families together.
+        ``family`` (of files as in `classify.shortcuts.FAMILIES`); ``balanced accuracy`` over `N_FOLDS` folds out of
+        fold, with ``low`` and ``high`` of its interval, which is simultaneous for the rows of a table (see
+        `pipelines.chance.judged`; NaN where nothing varies); ``ROC AUC``. The last row of the first is of
+        all families together.
 
     Raises
     ------
@@ -80,9 +83,11 @@ def family_scores(
     pairs = folds(labels, units, min(N_FOLDS, least), seed)
 
     def table(matrices: Mapping[str, np.ndarray], max_features: float | str) -> pd.DataFrame:
+        varied = {name: X[:, np.ptp(X, axis=0) > 0] for name, X in matrices.items()}
+        n_judged = sum(X.shape[1] > 0 for X in varied.values())
         scored = [
-            {"family": name, **_scores(matrix, labels, units, pairs, max_features, seed)}
-            for name, matrix in matrices.items()
+            {"family": name, **_scores(X, labels, units, pairs, n_judged, max_features=max_features, seed=seed)}
+            for name, X in varied.items()
         ]
         return pd.DataFrame(scored)
 
@@ -99,32 +104,26 @@ def family_scores(
     return files, table(pictures, "sqrt")
 
 
-def _scores(X, labels, units, pairs, max_features, seed) -> dict:
-    names, codes = np.unique(labels, return_inverse=True)
-    classes = names.tolist()
-    X = X[:, np.ptp(X, axis=0) > 0]
-    positive = positive_class(classes) if len(classes) == 2 else None
+def _scores(X, labels, units, pairs, n_judged, *, max_features, seed) -> dict:
+    classes = sorted(set(labels.tolist()))
     if not X.shape[1]:
-        guess = {"balanced accuracy": 1 / len(classes), "ROC AUC": 0.5}
-        return {key: value for name in guess for key, value in _named(name, guess[name], (np.nan, np.nan)).items()}
+        return _row(Judged(1 / len(classes), np.nan, np.nan), 0.5)
     oof = np.empty((len(labels), len(classes)))
     for train, rest in pairs:
         model = MODELS["shortcut"].build(min_samples_leaf=3, random_state=seed)
         model.set_params(max_features=max_features, n_estimators=N_TREES)
         with threads_for(len(train)):
-            model.fit(X[train], codes[train])
+            model.fit(X[train], labels[train])
         oof[rest] = class_scores(model, X[rest])
-    predicted = names[oof.argmax(axis=1)]
-    said = (labels, oof, predicted, classes, positive)
-    row = {}
-    for name in ("balanced_accuracy", "roc_auc"):
-        limits = interval(name, *said, group=units.astype(str), seed=seed)
-        row |= _named(SCORES[name].title, SCORES[name](*said), limits)
-    return row
+    predicted = np.array(classes)[oof.argmax(axis=1)]
+    positive = positive_class(classes) if len(classes) == 2 else None
+    auc = SCORES["roc_auc"](labels, oof, predicted, classes, positive)
+    return _row(judged(labels, predicted, units, n_judged), auc)
 
 
-def _named(name: str, value: float, limits: tuple[float, float]) -> dict:
-    return {name: value, f"{name} low": limits[0], f"{name} high": limits[1]}
+def _row(accuracy: Judged, auc: float) -> dict:
+    ends = {"": accuracy.value, " low": accuracy.low, " high": accuracy.high}
+    return {**{f"{SCORE}{end}": value for end, value in ends.items()}, "ROC AUC": auc}
 
 
 def _label(subject: Subject, offered: np.ndarray) -> Iterator[Finding]:
@@ -136,33 +135,43 @@ def _label(subject: Subject, offered: np.ndarray) -> Iterator[Finding]:
     except DataError as error:
         yield Finding(CHECK, "mind", f"Shortcuts to the label cannot be looked for: {error}.")
         return
-    guilty = differing(properties(rows), labels)
-    told, low, high = _worst(files)
-    who = f"{listed(classes)} of {len(index):,} training images"
+    guilty = differing(properties(rows), labels, independent_units(rows), seed=subject.seed)
+    yield _of_files(files, guilty, classes, f"{listed(classes)} of {len(index):,} training images")
+    yield _of_pictures(pictures, classes)
+
+
+def _of_files(files: pd.DataFrame, guilty: pd.DataFrame, classes: list[str], who: str) -> Finding:
+    row = most_certain(files)
+    best = f"{row['family']}: {_number(row, len(classes))}"
     named = _named_of_each_family(guilty, classes)
-    best = _number(files.iloc[-1], len(classes))
-    if _telling(told, low, len(classes)):
-        level, said = "bad", f"How files are stored, without a pixel, tells {who} apart: {best}. By what: {named}."
+    if telling(row, len(classes)):
+        level, said = "bad", f"How files are stored, without a pixel, tells {who} apart, best by {best}."
+        said += f" By what: {named}." if named else ""
     else:
-        level = "mind" if len(guilty) else "fine"
-        tells = "hardly tells" if low > 1 / len(classes) else "does not tell"
-        said = f"How files are stored, without a pixel, {tells} {who} apart: {best}."
-        said += f" But there is a difference that is no chance: {named}." if len(guilty) else ""
+        level = "mind" if named else "fine"
+        tells = "hardly tells" if row[LOW] > 1 / len(classes) else "does not tell"
+        said = f"How files are stored, without a pixel, {tells} {who} apart, best by {best}."
+        said += f" But there is a difference that is no chance: {named}." if named else ""
     tables = [_table("files", "How well each family of properties of files tells the class", files)]
-    if len(guilty):
+    if named:
         title = "Properties of files that differ between classes by more than chance (shares, or medians)"
         tables.append(Table("properties", title, shown(guilty, classes), percent=(BY_IT_ALONE,)))
-    yield Finding(CHECK, level, said, told, low, high, tuple(tables))
+    return Finding(CHECK, level, said, row[SCORE], row[LOW], row[HIGH], tuple(tables))
 
-    top = pictures.loc[pictures["balanced accuracy"].idxmax()]
-    telling = _telling(top["balanced accuracy"], top["balanced accuracy low"], len(classes))
-    said = (
-        f"Of what is hardly content, {top['family']} tells {listed(classes)} best: {_number(top, len(classes))}. "
-        + ("A model need not look closely to score that." if telling else "That is little.")
-    )
+
+def _of_pictures(pictures: pd.DataFrame, classes: list[str]) -> Finding:
+    row = most_certain(pictures)
+    those = [each for _, each in pictures.iterrows() if telling(each, len(classes))]
+    those.sort(key=lambda each: -each[SCORE])
+    best = f"Of what is hardly content, {row['family']} tells {listed(classes)} best: {_number(row, len(classes))}."
+    if those:
+        others = [f"{each['family']} ({percent(each[SCORE])})" for each in those if each["family"] != row["family"]]
+        said = f"{best}" + (f" So do {listed(others)}." if others else "")
+        said += " A model need not look closely to score that."
+    else:
+        said = f"{best} That is little."
     table = _table("pictures", "How well what is left of a picture when its subject is gone tells the class", pictures)
-    value = (top["balanced accuracy"], top["balanced accuracy low"], top["balanced accuracy high"])
-    yield Finding(CHECK, "mind" if telling else "fine", said, *value, (table,))
+    return Finding(CHECK, "mind" if those else "fine", said, row[SCORE], row[LOW], row[HIGH], (table,))
 
 
 def _set(subject: Subject, train: np.ndarray, test: np.ndarray, name: str) -> Finding:
@@ -173,25 +182,21 @@ def _set(subject: Subject, train: np.ndarray, test: np.ndarray, name: str) -> Fi
         files, _ = family_scores(rows, sides, seed=subject.seed)
     except DataError as error:
         return Finding(CHECK, "mind", f"Whether “{name}” differs from train cannot be told: {error}.")
-    guilty, both = differing(properties(rows), sides), ["train", name]
-    told, low, high = _worst(files)
-    telling = _telling(told, low, 2)
-    families = [
-        family
-        for family, value, least in files[["family", "balanced accuracy", "balanced accuracy low"]].values[:-1]
-        if _telling(value, least, 2)
-    ]
-    if telling:
+    guilty, both = differing(properties(rows), sides, independent_units(rows), seed=subject.seed), ["train", name]
+    row = most_certain(files)
+    apart = telling(row, 2)
+    families = [each["family"] for _, each in files.iloc[:-1].iterrows() if telling(each, 2)]
+    if apart:
         said = f"“{name}” is stored otherwise than train, in {listed(families or ['several properties'])}: "
     else:
         said = f"“{name}” is stored much as train is: "
-    said += f"files tell the two apart with {_number(files.iloc[-1], 2)}."
-    said += f" By what: {_named_of_each_family(guilty, both)}." if telling and len(guilty) else ""
+    said += f"files tell the two apart, best by {row['family']}: {_number(row, 2)}."
+    said += f" By what: {_named_of_each_family(guilty, both)}." if apart and len(guilty) else ""
     tables = [_table(f"files-{name}", f"How well properties of files tell “{name}” from train", files)]
     if len(guilty):
         title = f"Properties of files that differ between train and “{name}” by more than chance"
         tables.append(Table(f"properties-{name}", title, shown(guilty, both), percent=(BY_IT_ALONE,)))
-    return Finding(CHECK, "mind" if telling else "fine", said, told, low, high, tuple(tables))
+    return Finding(CHECK, "mind" if apart else "fine", said, row[SCORE], row[LOW], row[HIGH], tuple(tables))
 
 
 def _named_of_each_family(guilty: pd.DataFrame, names: list[str]) -> str:
@@ -201,22 +206,24 @@ def _named_of_each_family(guilty: pd.DataFrame, names: list[str]) -> str:
     return "; ".join(in_words(row, names) for _, row in firsts.iterrows())
 
 
-def _worst(files: pd.DataFrame) -> tuple[float, float, float]:
-    """Return balanced accuracy and interval of the most telling row, be it a family or all together."""
-    row = files.loc[files["balanced accuracy"].idxmax()]
-    return row["balanced accuracy"], row["balanced accuracy low"], row["balanced accuracy high"]
+def most_certain(scores: pd.DataFrame) -> pd.Series:
+    """Return the row of `family_scores` that is judged: that with the greatest lower limit.
+
+    Where nothing varies, the limits are chance, which is the score.
+    """
+    scores = scores.fillna({LOW: scores[SCORE], HIGH: scores[SCORE]})
+    return scores.sort_values([LOW, SCORE], ascending=False, kind="stable").iloc[0]
 
 
-def _telling(value: float, low: float, n_classes: int) -> bool:
+def telling(row: pd.Series, n_classes: int) -> bool:
+    """Return whether a row of `family_scores` tells the classes: its score is high enough, and no chance."""
     guess = 1 / n_classes
-    certain = np.isnan(low) and value > guess  # nothing varied: all are right
-    return bool(value >= guess + TELLING * (1 - guess) and (certain or low > guess))
+    return bool(row[SCORE] >= guess + TELLING * (1 - guess) and row[LOW] > guess)
 
 
 def _number(row: pd.Series, n_classes: int) -> str:
-    value, low, high = (row[f"balanced accuracy{end}"] for end in ("", " low", " high"))
-    limits = "" if np.isnan(low) else f" ({100 * low:.1f}–{100 * high:.1f})"
-    return f"balanced accuracy {percent(value)}{limits}, where guessing gets {percent(1 / n_classes)}"
+    limits = f" ({100 * row[LOW]:.1f}–{100 * row[HIGH]:.1f})" if row[LOW] < row[HIGH] else ""
+    return f"balanced accuracy {percent(row[SCORE])}{limits}, where guessing gets {percent(1 / n_classes)}"
 
 
 def _table(name: str, title: str, scores: pd.DataFrame) -> Table:

@@ -10,7 +10,8 @@ from classify.shortcuts import FAMILIES
 from pipelines import shortcuts as module
 from pipelines.findings import Subject
 from pipelines.measures import COLUMNS
-from pipelines.shortcuts import family_scores, shortcuts
+from pipelines.measures import FAMILIES as MEASURED
+from pipelines.shortcuts import family_scores, most_certain, shortcuts
 
 
 @pytest.fixture
@@ -154,3 +155,29 @@ def test_one_image_of_a_class_is_too_few(subject):
     labels = np.array(["ai"] + ["real"] * 19)
     with pytest.raises(DataError, match="too few"):
         family_scores(subject.rows.iloc[:20].reset_index(drop=True), labels)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_row_that_is_judged_is_the_row_that_is_printed(subject, seed):
+    """With labels at random the best of six families is no finding, and nothing is "by what" that is not named."""
+    rng = np.random.default_rng(seed)
+    for column, values in {"width": [16, 32, 64], "format": ["JPEG", "PNG"], "exif": ["", "Make"]}.items():
+        subject.rows[column] = rng.choice(values, len(subject.rows))
+    found = of(subject, "How files are stored")
+    assert found.level != "bad"
+    assert found.low <= 0.5 <= found.high
+    row = most_certain(found.tables[0].rows)
+    assert f"by {row['family']}: balanced accuracy {100 * row['balanced accuracy']:.1f} %" in found.sentence
+    assert (found.value, found.low) == (row["balanced accuracy"], row["balanced accuracy low"])
+    assert "By what: ." not in found.sentence
+
+
+@pytest.mark.parametrize("family", MEASURED)
+def test_a_trace_in_pixels_is_called_by_the_name_of_its_family(subject, family):
+    columns = COLUMNS.get_loc(family)
+    planted = np.random.default_rng(1).normal(3, 1, (60, len(COLUMNS)))[:, columns]
+    rows = np.flatnonzero((subject.features.y == "ai") & (subject.rows["split"] == "train"))
+    subject.looks.measures[np.ix_(rows, np.arange(len(COLUMNS))[columns])] = planted[: len(rows)]
+    found = of(subject, "Of what is hardly content")
+    assert found.level == "mind"
+    assert f"{family} tells ai and real best" in found.sentence
