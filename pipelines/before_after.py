@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from classify.words import listed, percent, with_interval
 from featex.cache import content_key
@@ -36,7 +35,7 @@ class BeforeAfter:
     ----------
     table : DataFrame
         ``of`` ("files" or "pixels"), ``family``, and of ``before`` and ``after`` the balanced accuracy, with
-        ``_low`` and ``_high`` of its 95 % interval (NaN where nothing varies).
+        ``_low`` and ``_high`` of its 95 % interval for all families together (NaN where nothing varies).
     n_classes : int
         After.
     """
@@ -54,10 +53,8 @@ class BeforeAfter:
     def left(self) -> pd.DataFrame:
         """The families of pixels that still tell the class better than guessing, the best first."""
         rows = self.table[self.table["of"] == PIXELS]
-        # as much wider as it takes for all families together (Bonferroni); NaN where all images are told, or none
-        wider = norm.isf(0.025 / max(1, len(rows))) / norm.isf(0.025)
-        low = rows["after"] - wider * (rows["after"] - rows["after_low"]).fillna(0)
-        return rows[low > 1 / self.n_classes].sort_values("after", ascending=False, kind="stable")
+        certain = rows["after_low"] > 1 / self.n_classes  # limits are for all families together; NaN: nothing varies
+        return rows[certain].sort_values("after", ascending=False, kind="stable")
 
     @property
     def sentence(self) -> str:
