@@ -52,7 +52,8 @@ _OF_SYSTEMS = frozenset(
     )
 ) | {"system volume information", "network trash folder", "temporary items", "thumbs.db:encryptable", "icon\r"}
 _NUMBERED = re.compile(
-    r"(batch|block|bucket|chunk|cv|fold|kfold|package|part|partition|section|shard|slice|split|subset|vol|volume|zip)"
+    r"((k|cross)[ _-]?(fold|val|validation)|"
+    r"batch|block|bucket|chunk|cv|fold|package|part|partition|section|shard|slice|split|subset|vol|volume|zip)"
     r"[ _.-]?\d+([ _-]of[ _-]\d+)?"
 )
 
@@ -135,6 +136,13 @@ def side(name: str) -> str:
 def is_numbered(name: str) -> bool:
     """Tell whether a folder is one of many that a set was cut into: `fold_0`, `part-000001`, `shard3`."""
     return bool(_NUMBERED.fullmatch(plain(name).casefold()))
+
+
+@cache
+def is_augmented(name: str) -> bool:
+    """Tell whether a folder holds altered copies of training images, by its name (`augmented`)."""
+    said = {word for word in words(plain(name)) if word not in _FILLERS}
+    return bool(said) and {"aug", "augmented", "augmentation", "augmentations"}.issuperset(said)
 
 
 @cache

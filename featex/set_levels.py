@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from featex.errors import InputError
-from featex.meanings import class_in, is_numbered, says_nothing, set_and_rest, sets_of, side, split_name
+from featex.meanings import class_in, is_augmented, is_numbered, says_nothing, set_and_rest, sets_of, side, split_name
 
 
 @dataclass
@@ -91,10 +91,11 @@ def sets_with_classes(items: list[Item]) -> bool:
 def sets_at_the_top(items: list[Item], where: str) -> bool:
     """Read the top folders as sets where they are; those with other names are custom sets beside them."""
     tops = {item.parts[0] for item in items if item.parts}
-    sets = sets_of(tops)
+    numbered = {top for top in tops if is_numbered(top)}
+    sets = sets_of(tops - numbered)
+    sets |= {top: "train" for top in tops if sets and is_augmented(top)}
     strict = {top for top in sets if split_name(top)}
     deep = {item.parts[0] for item in items if len(item.parts) > 1}
-    numbered = {top for top in tops if is_numbered(top)}
     if not sets:
         return False
     if not strict and len({set_and_rest(top)[0] for top in sets}) < 2 and sets.keys() != tops:
@@ -107,8 +108,8 @@ def sets_at_the_top(items: list[Item], where: str) -> bool:
             return False  # a train beside a bus and a car
         raise InputError(
             f"{where!r} holds the set {', '.join(sorted(sets))}, without folders for classes, beside "
-            f"{', '.join(others)}; move it out and give it to classify predict, or read it as one more class with "
-            "--layout class"
+            f"{', '.join(others)}; move it out and give it to classify predict, or say what the folders are: "
+            "--layout class, or --layout set"
         )
     for item in items:
         if item.parts:

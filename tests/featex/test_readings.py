@@ -81,6 +81,9 @@ READ = {
     "CycleGAN": ("{trainA,trainB,testA,testB}", {"train": ["A", "B"], "test": ["A", "B"]}),
     # sets that are not plain
     "copies of training images": ("{train,test,train_augmented}/{a,b}", {"train": AB, "test": AB}),
+    "altered images": ("{train,test,augmented}/{a,b}", {"train": AB, "test": AB}),
+    "cross-validation": ("{cross_val_1,cross_val_2}/{a,b}", {"": AB}),
+    "parts of a training set": ("{train_part1,train_part2,test}/{a,b}", {"train": AB, "test": AB}),
     "several test sets": ("{train,test,test_blurred}/{a,b}", {"train": AB, "test": AB, "test_blurred": AB}),
     "a custom set": ("{train,test,wild}/{a,b}", {"train": AB, "test": AB, "wild": AB}),
     "folds": ("{fold_0,fold_1,fold_2}/{a,b}", {"": AB}),
@@ -187,6 +190,9 @@ REFUSED = {
     "sets in a set": ("training_set/{train,val}/{a,b} test_set/{a,b}", "train, val"),
     "an unsorted test set beside classes": ("{cats,dogs,test}", "test"),
     "an unsorted training set beside classes": ("{real,fake,train}", "train"),
+    "sample images beside sets without classes": ("{train_images,test_images,sample_images}", "--layout set"),
+    "years of one data set": ("{2021,2022}/{train,test}/{a,b}", "2021, 2022"),
+    "masks in each set": ("{train,test}/{images,masks}", "images, masks"),
     "masks beside images": ("{images,masks}", "images, masks"),
 }
 
