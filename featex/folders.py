@@ -3,6 +3,7 @@
 import os
 import stat
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 
 from featex.errors import InputError
 from featex.formats import is_image, suffix_of
-from featex.meanings import left_out
+from featex.meanings import class_in, is_augmented, left_out, plain, set_and_rest
 from featex.readings import read
 
 NO_FILE = {
@@ -30,7 +31,17 @@ def from_folders(folder: Path, layout: str | None) -> tuple[pd.DataFrame, list[s
     places = np.array(read(parts, np.bincount(numbers).tolist(), str(folder), layout), dtype=object)
     table[["label", "split", "source"]] = places[numbers]
     table["group"] = ""
-    return table, [f"{_counted(others)} ignored"] if others else []
+    return table, _joined(parts, places.tolist()) + ([f"{_counted(others)} ignored"] if others else [])
+
+
+def _joined(folders: Sequence[tuple[str, ...]], places: Sequence[Sequence[str]]) -> list[str]:
+    """Return which sets were put together from several folders: "train and train_augmented read as train"."""
+    names: dict[str, set] = {}
+    for parts, (label, split, _) in zip(folders, places, strict=True):
+        top = next((part for part in parts if set_and_rest(part)[0] == split or is_augmented(part)), "")
+        if split and top and class_in(top) != label:
+            names.setdefault(split, set()).add(plain(top))
+    return [f"{' and '.join(sorted(several))} read as {split}" for split, several in names.items() if len(several) > 1]
 
 
 def _counted(others: Counter) -> str:

@@ -72,7 +72,9 @@ def by_layout(items: list[Item], layout: str, where: str) -> list[Place]:
     wanted = layout.strip("/").split("/")
     repeated = [word for word, n in Counter(wanted).items() if n > 1 and word in ("set", "class", "set_class", "**")]
     if unknown := [word for word in wanted if word not in WORDS]:
-        raise InputError(f"the layout {layout!r} has {unknown[0]!r}; its words are {', '.join(WORDS)}, parted by /")
+        raise InputError(
+            f"the layout {layout!r} has {unknown[0]!r}; its words are {', '.join(WORDS)}, with / between them"
+        )
     if repeated or ("set_class" in wanted and {"set", "class"} & {*wanted}):
         raise InputError(f"the layout {layout!r} names a level twice; write one set and one class at most")
     levels = [word for word in wanted if word != "**"]

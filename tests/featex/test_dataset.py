@@ -281,6 +281,13 @@ def test_a_layout_chooses_between_two_readings(tmp_path):
     assert len(image_files(tmp_path)) == 8  # whatever they are
 
 
+def test_sets_that_are_put_together_from_several_folders_are_named(tmp_path):
+    plant(tmp_path, *(f"{top}/{c}/1.jpg" for top in ("train", "train_augmented", "test") for c in "ab"))
+    assert "train and train_augmented read as train" in find_images(tmp_path).sentence
+    plant(tmp_path / "flat", *(f"{top}/1.jpg" for top in ("train_real", "train_fake", "test_real", "test_fake")))
+    assert "read as" not in find_images(tmp_path / "flat").sentence
+
+
 # Tables
 
 
