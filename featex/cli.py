@@ -124,6 +124,8 @@ def extract(directory: str, out: str, classes: tuple[str, ...], recipe: str, cop
     )
     if chosen.copies:
         click.echo(f"Varied copies of training images: {chosen.copies} each; {done.computed_copies:,} computed now")
+    for note in done.notes:
+        click.echo(f"Note: {note}")
     if done.failed:
         click.echo(f"Cannot be used: {'; '.join(done.failed_kinds)}. Each with its reason: {done.stored.failed_path}")
 

@@ -1,6 +1,7 @@
 """embed(): ask the cache, read and run the rest in batches, keep the order."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -16,7 +17,7 @@ from featex.errors import ImageError
 from featex.extractor import Extractor
 from featex.facts import file_facts
 from featex.formats import suffix_of, unread
-from featex.images import decode
+from featex.images import LARGE, decode
 from featex.progress import Progress
 
 NOT_FINITE = "its features are not finite"  # also of a damaged file that a GPU was given undecoded
@@ -130,6 +131,7 @@ class _Reader:
         self.extractor, self.cache, self.refused = extractor, cache, refused
         self._claimed: set[str] = set()
         self._lock = Lock()
+        self._alone = Lock()  # two images of 169 megapixels would fill a small machine
 
     def read(self, item: tuple[Path, int]) -> tuple[str, dict, list[tuple[str, torch.Tensor]], str]:
         """Return (key, facts, what the extractor takes of the image and its copies, reason or "")."""
@@ -152,8 +154,9 @@ class _Reader:
                 self._claimed.update(wanted)
             if wanted == [key] and (undecoded := self.extractor.undecoded(data)) is not None:
                 return key, facts, [(key, undecoded)], ""
-            image = decode(data, self.extractor.least_side) if wanted else None
-            seen = [(k, self.extractor.preprocess(image if k == key else varied(image, k))) for k in wanted]
+            with self._alone if facts.get("width", 0) * facts.get("height", 0) > LARGE else nullcontext():
+                image = decode(data, self.extractor.least_side) if wanted else None
+                seen = [(k, self.extractor.preprocess(image if k == key else varied(image, k))) for k in wanted]
             return key, facts, seen, ""
         except ImageError as error:
             self.refused[key] = str(error)

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from featex.errors import InputError, StoreError
 from featex.extractor import extractor_for
 from featex.facts import FACTS
 from featex.features import SUFFIX, Features, StoredSet, is_copied
-from featex.folders import NO_FILE
+from featex.folders import NO_FILE, count
 from featex.formats import NEEDS_HEIF, reads_heif
 from featex.progress import Progress
 from featex.views import DEFAULT, View
@@ -44,6 +44,8 @@ class Extraction:
         Columns.
     failed_kinds : tuple of str
         The images that cannot be used, by suffix and class.
+    notes : tuple of str
+        What should be known of images that can be used.
     """
 
     stored: StoredSet
@@ -56,6 +58,7 @@ class Extraction:
     computed_copies: int = 0
     n_features: int = 0
     failed_kinds: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def load(self) -> Features:
         """Return the features."""
@@ -153,7 +156,17 @@ def extract(
         computed_copies=embedding.computed_copies,
         n_features=extractor.n_features,
         failed_kinds=tuple(by_kind(table, table.index.isin(failed.index))),
+        notes=tuple(_notes(rows)),
     )
+
+
+def _notes(rows: pd.DataFrame) -> Iterator[str]:
+    for bits in sorted({*rows["low_bits"]} - {0}):
+        dark = rows["low_bits"] == bits
+        yield (
+            f"{count(dark.sum(), 'image')} use the lowest {bits} of 16 bits and come out nearly black "
+            f"({'; '.join(by_kind(rows, dark))}): stretch their values to all 16 bits, or save them with 8"
+        )
 
 
 def _known(stored: StoredSet, root: Path) -> pd.DataFrame:

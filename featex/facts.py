@@ -16,7 +16,9 @@ from itertools import islice
 import numpy as np
 from PIL import ExifTags, Image, ImageCms
 from PIL.JpegImagePlugin import get_sampling
+from PIL.TiffImagePlugin import BITSPERSAMPLE
 
+from featex import tiff
 from featex.images import opened
 
 FACTS = {
@@ -32,6 +34,7 @@ FACTS = {
     "exif": "str",
     "profile": "str",
     "prompt": "str",
+    "low_bits": "int8",
 }
 """Columns of a set's table, and their types:
 
@@ -47,6 +50,7 @@ metadata       names of what else the file holds, sorted, joined by commas: comm
 exif           names of the EXIF tags of the main directory, sorted, joined by commas
 profile        what the ICC profile calls itself; "" without one
 prompt         what a generator wrote of its prompt, the first 300 characters
+low_bits       of a file of 16 bits a channel whose values lie in its lowest 14 or fewer, how many; else 0
 ============== ======================================================================================================
 """
 
@@ -56,6 +60,7 @@ _PROMPT_LENGTH = 300
 # A file of a kilobyte may unpack to a megabyte of text: what is looked at of it is cut before any pattern or parser.
 _MOST_TEXT, _MOST_JSON, _MOST_NAMES, _MOST_CHUNKS = 10_000, 1_000_000, 100, 10_000
 _BEHIND_PROMPT = re.compile(r"\s(?:Negative prompt:|Steps: \d)")  # one blank: a run of them would be tried from each
+_MOST_LOW_BITS = 14  # 10, 12 and 14 are what cameras and scanners have; a dark photograph may well leave 15
 _METADATA = ("comment", "xmp", "photoshop", "adobe", "jfif", "dpi", "gamma", "srgb", "chromaticity", "loop", "mp")
 _SAMPLINGS = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
 _EXIF_IFD, _USER_COMMENT = 0x8769, 0x9286
@@ -88,6 +93,7 @@ def file_facts(data: bytes) -> dict:
             "exif": _names(ExifTags.TAGS.get(tag, f"0x{tag:04x}") for tag in exif),
             "profile": _profile_name(image.info.get("icc_profile")),
             "prompt": _prompt(image.info, exif),
+            "low_bits": _low_bits(image, data),
         }
 
 
@@ -139,6 +145,27 @@ def _png_texts(data: bytes) -> Iterator[str]:
         if kind in (b"tEXt", b"zTXt", b"iTXt"):
             yield data[at + 8 : at + 8 + min(length, 79)].split(b"\0")[0].decode("latin-1").replace(",", " ")
         at += length + 12
+
+
+def _low_bits(image: Image.Image, data: bytes) -> int:
+    """Return the `FACTS` of that name. Only of a file of 16 bits are the pixels decoded."""
+    if image.format == "PNG":
+        sixteen = data[24] == 16  # bit depth, in the first chunk
+    else:
+        sixteen = image.format == "TIFF" and set(image.tag_v2.get(BITSPERSAMPLE, (1,))) == {16}
+    if not sixteen:
+        return 0
+    try:
+        image = tiff.planes(image, data) or image if image.format == "TIFF" else image
+        pixels = np.asarray(image)
+    except Exception:  # whether it can be decoded is for `decode` to say
+        return 0
+    if image.mode.startswith("I;16"):
+        bits = int(pixels.max()).bit_length()
+    else:  # Pillow keeps the high 8 of colours
+        colours = pixels[..., : pixels.shape[-1] - (image.mode in ("LA", "RGBA"))]
+        bits = 8 + int(colours.max()).bit_length()
+    return bits if 0 < bits <= _MOST_LOW_BITS else 0
 
 
 @lru_cache(maxsize=64)

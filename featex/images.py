@@ -58,6 +58,9 @@ _INTERPOLATIONS = ("bilinear", "bicubic")
 _NATIVE_MODES = {"1": "L", "L": "L", "LA": "L", "CMYK": "CMYK"}  # the rest is RGB or becomes so
 _PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 _LONGEST_STRIP = 16
+LARGE = 32_000_000
+"""Pixels above which an image is converted in strips, and decoded while no other such image is."""
+_STRIP = 4_000_000
 MOST_SCANS = 100
 """Scans of a progressive JPEG. Programs write 10 or so; 6,000 in 100 kB took half a minute at 4 megapixels."""
 _ORIENTATION = 0x0112
@@ -96,7 +99,10 @@ def decode(data: bytes, least_side: int | None = None) -> np.ndarray:
     with opened(data) as image:
         if least_side is not None:
             image.draft(None, (least_side, least_side))
-        return np.array(_rgb(image, data))
+        image = _upright(image, data)
+        if image.width * image.height <= LARGE:
+            return np.array(_rgb(image))
+        return _in_strips(image)
 
 
 @contextmanager
@@ -140,13 +146,14 @@ def _register_heif() -> None:
     pillow_heif.register_heif_opener(thumbnails=False)
 
 
-def _rgb(image: Image.Image, data: bytes) -> Image.Image:
+def _upright(image: Image.Image, data: bytes) -> Image.Image:
+    """Return an image with its pixels read and turned, in the mode they are stored in; 16 bits become 8."""
     if image.format == "TIFF" and (pixels := tiff.planes(image, data)):
         pixels.info = image.info
         pixels.getexif().update(image.getexif())
         image = pixels
     image.load()
-    profile = image.info.get("icc_profile")
+    info = image.info
     with suppress(Exception):  # a broken EXIF block takes no pixel away
         ImageOps.exif_transpose(image, in_place=True)
     if image.mode.startswith("I;16"):
@@ -156,6 +163,23 @@ def _rgb(image: Image.Image, data: bytes) -> Image.Image:
     if image.mode in ("I", "F"):
         kind = "32-bit integer" if image.mode == "I" else "float"
         raise ImageError(f"{kind} pixels have no agreed black and white; save it with 8 or 16 bits a channel")
+    if profile := info.get("icc_profile"):
+        image.info["icc_profile"] = profile
+    return image
+
+
+def _in_strips(image: Image.Image) -> np.ndarray:
+    """Return the RGB pixels of a large image, converted in strips: in one go they would fill memory thrice."""
+    pixels = np.empty((image.height, image.width, 3), dtype=np.uint8)
+    rows = max(1, _STRIP // image.width)
+    for top in range(0, image.height, rows):
+        bottom = min(image.height, top + rows)
+        pixels[top:bottom] = np.asarray(_rgb(image.crop((0, top, image.width, bottom))))
+    return pixels
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    profile = image.info.get("icc_profile")
     alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
     image = _in_mode(image, _NATIVE_MODES.get(image.mode, "RGB"))
     if profile:

@@ -240,6 +240,17 @@ def test_images_that_cannot_be_read_are_named_by_suffix_and_class_and_by_their_t
     assert "UTF-8" in reasons["train/ai/caf\\xe9.jpg"]
 
 
+def test_images_in_the_low_bits_of_sixteen_are_noted_in_every_run(data, tmp_path):
+    for number in range(3):
+        pixels = np.arange(number, number + 4000, dtype=np.uint16).reshape(50, 80)
+        Image.fromarray(pixels).save(data / f"train/ai/scan{number}.png")
+    for _ in range(2):
+        notes = run(data, tmp_path).notes
+        assert len(notes) == 1
+        assert "3 images use the lowest 12 of 16 bits" in notes[0]
+        assert "3 .png of class ai" in notes[0]
+
+
 def test_heic_files_are_tried_again_once_they_can_be_read(data, tmp_path, monkeypatch):
     (data / "train/real/1.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64))
     for module in ("images", "extraction"):

@@ -6,6 +6,7 @@ from zlib import compress
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
@@ -149,6 +150,24 @@ def test_a_hostile_text_takes_no_time_and_little_room(name):
     facts = file_facts(data)
     assert time.perf_counter() - started < 2
     assert all(len(value) < 10_000 for value in facts.values() if isinstance(value, str))
+
+
+@pytest.mark.parametrize(("values", "bits"), [(12, 12), (10, 10), (14, 14), (16, 0), (8, 8), (0, 0)])
+@pytest.mark.parametrize("form", ["PNG", "TIFF"])
+def test_values_in_the_low_bits_of_sixteen_are_told(values, bits, form):
+    grey = (np.arange(64).reshape(8, 8) * (2**values - 1) // 63).astype(np.uint16)
+    file = BytesIO()
+    Image.fromarray(grey).save(file, form)
+    assert file_facts(file.getvalue())["low_bits"] == bits
+    assert file_facts(saved(form))["low_bits"] == 0
+
+
+def test_low_bits_of_colours_are_told_whether_interleaved_or_in_planes():
+    pixels = np.full((3, 8, 8), 4000, np.uint16)
+    for shape, order in (("separate", pixels), ("contig", np.moveaxis(pixels, 0, -1).copy())):
+        file = BytesIO()
+        tifffile.imwrite(file, order, photometric="rgb", planarconfig=shape)
+        assert file_facts(file.getvalue())["low_bits"] == 12
 
 
 def test_a_broken_exif_block_costs_nothing():

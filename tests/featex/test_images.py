@@ -337,6 +337,32 @@ def test_a_jpeg_of_thousands_of_scans_is_refused_at_once_and_a_usual_one_is_not(
     assert decode(usual[:2] + b"\xff\xfe\x03\xea" + b"\xff\xda" * 500 + usual[2:]).shape == (1500, 1500, 3)
 
 
+@pytest.mark.parametrize("name", [*FORMATS, "grey", "bits", "alpha", "palette"])
+def test_a_large_image_has_the_pixels_it_would_have_in_one_go(name, monkeypatch):
+    others = {
+        "grey": lambda: encoded(patches().convert("L"), icc_profile=SRGB),
+        "bits": lambda: encoded(patches().convert("1")),
+        "alpha": lambda: encoded(patches().convert("RGBA").rotate(20), icc_profile=swapped_red_and_blue()),
+        "palette": lambda: encoded(patches().convert("P"), transparency=bytes(range(256))),
+    }
+    data = others[name]() if name in others else FORMATS[name]
+    whole = decode(data)
+    monkeypatch.setattr("featex.images.LARGE", 10)
+    monkeypatch.setattr("featex.images._STRIP", 3 * 48)
+    assert np.array_equal(decode(data), whole)
+
+
+def test_a_large_grey_image_fills_little_more_memory_than_its_pixels():
+    data = encoded(Image.new("1", (9000, 9000), 1))
+    script = (
+        "import resource, sys; from featex.images import decode; data = sys.stdin.buffer.read();"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss; shape = decode(data).shape;"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
+    )
+    run = subprocess.run([sys.executable, "-c", script], input=data, capture_output=True, check=True)
+    assert int(run.stdout) < 1.9 * 9000 * 9000 * 3 / 1024  # it was 3.3 times
+
+
 def test_decoding_needs_no_torch():
     script = "import sys, featex.images; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
