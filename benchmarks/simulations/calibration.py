@@ -43,10 +43,9 @@ def _draw(rng, shares):
     """Return training and test images: one direction a class tells it, the others nothing; and the true shares."""
 
     def side(n):
-        y = rng.choice(len(shares), n, p=shares)
-        y[: 6 * len(shares)] = np.arange(6 * len(shares)) % len(shares)  # some of each class, for the folds
-        X = rng.normal(size=(n, N_FEATURES))
-        X[np.arange(n), y] += STRENGTH
+        y = rng.permutation(np.repeat(np.arange(len(shares)), np.round(n * np.array(shares)).astype(int)))
+        X = rng.normal(size=(len(y), N_FEATURES))
+        X[np.arange(len(y)), y] += STRENGTH
         return X, y
 
     return side(N_TRAIN), side(N_TEST)

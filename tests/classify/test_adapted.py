@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from classify.errors import ModelError
 from classify.plan import plan
 from classify.predict import predict_set
 from classify.tuning import tune
+from classify.unsure import Rule
 from featex import extract
 from featex.errors import InputError
 
@@ -66,8 +67,7 @@ def test_a_share_may_be_of_the_other_class(model, make_features, tmp_path):
 
 
 def test_what_is_adapted_has_no_answer_that_was_proven_for_something_else(model, make_features):
-    rule = {"target": 0.05, "confidence": 0.95, "least": 0.6, "unit": "image", "n": 10, "tested": 10, "wrong": 0.0}
-    model.passport["unsure"] = rule
+    model.passport["unsure"] = asdict(Rule(0.05, 0.95, 0.6, "image", 10, 10, 10, 10, 0))
     features = make_features(n=80)
     assert "answer" in predict_set(model, features)
     assert "answer" not in predict_set(model, features, adapt=Adaptation(share=0.5))
