@@ -234,5 +234,9 @@ class CrossValidation:
         score, positive = SCORES[self.job.scoring], self.job.positive and self.job.positive.name
         value = score(self.y[rows], scores, self.classes[scores.argmax(axis=1)], list(self.classes), positive)
         if not np.isfinite(value):
-            raise DataError(f"{self.job.scoring} is not defined on a fold that lacks a class; take fewer --folds")
+            least = getattr(score.statistic, "least", 1)
+            raise DataError(
+                f"{self.job.scoring} is not defined on a fold with fewer than {least} images of "
+                f"{'the other class' if least > 1 else 'a class'}; take fewer --folds or another --scoring"
+            )
         return value

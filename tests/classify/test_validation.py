@@ -4,6 +4,7 @@ from sklearn import ensemble
 from sklearn.ensemble import RandomForestClassifier
 
 from classify import race, validation
+from classify.errors import DataError
 from classify.plan import plan
 from classify.regime import Regime
 from classify.tuning import tune
@@ -129,3 +130,9 @@ def test_a_study_on_a_part_that_was_stopped_goes_on_as_it_would_have(features, m
     resumed = tune(plan("svm", features, trials=9, n_folds=3), storage=tmp_path / "journal")
     assert resumed.model.passport["params"] == whole.model.passport["params"]
     assert resumed.predictions.table.equals(whole.predictions.table)
+
+
+def test_a_rate_that_a_fold_is_too_small_for_is_refused_with_what_it_takes(features):
+    ours = cross_validation(features, scoring="tpr_at_fpr_1")
+    with pytest.raises(DataError, match="fewer than 100 images of the other class"):
+        ours.run(GOOD, Progress())
