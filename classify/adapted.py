@@ -16,6 +16,7 @@ from classify.splits import partition
 from classify.trained import TrainedModel
 from featex.errors import FeatexError, InputError, unknown
 from featex.features import load_features
+from featex.units import rows_as_in
 
 
 @dataclass(frozen=True)
@@ -122,4 +123,4 @@ def _trained_on(model: TrainedModel, directory: Path) -> np.ndarray:
         raise ModelError(f"the features that {model.name} was trained on have gone ({error}); extract them") from error
     if images_digest(features.rows) != data["images"]:
         raise ModelError(f"{name} is no longer the set that {model.name} was trained on; tune it again")
-    return features.X[partition(features.rows).train]
+    return features.X[partition(rows_as_in(features.rows, data["near_duplicates"])).train]

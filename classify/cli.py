@@ -97,6 +97,12 @@ def cli() -> None:
     help=SCORING,
 )
 @POSITIVE
+@click.option(
+    "--near-duplicates",
+    default="group",
+    type=click.Choice(["group", "keep"]),
+    help="group: near-duplicates stay on one side of every split; keep: they are taken for different images.",
+)
 @click.option("--seed", default=0, type=click.IntRange(0, 2**31 - 1), help="Of folds, search and training.")
 @click.option("--storage", show_default=f"a journal in {layout.STUDIES}", help="A journal file, or a URL for Optuna.")
 @click.option("--name", show_default="MODEL-SET", help="What to call the trained model.")
@@ -135,6 +141,7 @@ def tune(
     folds: str,
     weigh: str,
     pool: str,
+    near_duplicates: str,
     timeout: float | None,
     storage: str | None,
     features_dir: str,
@@ -144,6 +151,8 @@ def tune(
     **choices,
 ) -> None:
     """Tune a model by cross-validation, keep it, and judge it on every set it was not trained on."""
+    from dataclasses import replace
+
     from classify.content import content_of
     from classify.models import get_model
     from classify.plan import plan
@@ -154,6 +163,7 @@ def tune(
     from featex.features import load_features, stored_sets
     from featex.joined import join
     from featex.progress import TerminalProgress
+    from featex.units import rows_as_in
 
     progress = TerminalProgress()
     command = shown_command("classify", sys.argv[1:])
@@ -162,6 +172,7 @@ def tune(
     if "weights" in get_model(model).wishes:
         choices.setdefault("weights", os.environ.get("FEATEX_WEIGHTS", "imagenet"))
     features = join([load_features(Path(features_dir), name) for name in set_names or (None,)])
+    features = replace(features, rows=rows_as_in(features.rows, near_duplicates))
     kind, n_folds = parse_folds(folds)
     content = content_of(features, stored_sets(Path(features_dir))) if "content" in (kind, weigh) else None
     job = plan(
@@ -214,6 +225,8 @@ def _summary(tuned) -> str:
         limits = f"95 % interval {row.accuracy_low:.3f}-{row.accuracy_high:.3f}"
         limits = too_few(row.n, row.units, row.effective_units) or limits
         lines.append(f"  {name}: accuracy {row.accuracy:.3f}, {limits}, n = {row.n:,}")
+        if n_copies := passport["data"].get("copies", {}).get(row.set):
+            lines.append(f"    {n_copies:,} of them are copies or near-duplicates of training images: no unseen images")
     return "\n".join(lines)
 
 

@@ -19,6 +19,7 @@ from featex.cache import content_key
 from featex.errors import FeatexError
 from featex.features import Features, load_features
 from featex.progress import Progress
+from featex.units import rows_as_in
 
 N_NEAR = 4
 NEAR = ("path", "label", "distance")
@@ -218,8 +219,8 @@ def _duel(model: TrainedModel, row: dict) -> tuple[str, str]:
 class _Training:
     """The images that a model was trained and judged on, to look others up among them."""
 
-    def __init__(self, features: Features):
-        self.features, parts = features, partition(features.rows)
+    def __init__(self, features: Features, near_duplicates: str):
+        self.features, parts = features, partition(rows_as_in(features.rows, near_duplicates))
         self.train = parts.train
         self.sets = {row: name for name, rows in {"train": parts.train, **parts.tests}.items() for row in rows}
         self.rows = {key: row for row, key in reversed(list(enumerate(features.rows["key"])))}
@@ -257,4 +258,4 @@ def _training(model: TrainedModel, seen, directory: Path, notes: list[str]) -> _
         return None
     if isinstance(seen, OnPixels):
         notes.append("No nearest training images: a net has features of its own, which are not kept on disk.")
-    return _Training(features)
+    return _Training(features, data["near_duplicates"])

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 from classify.effective import LEAST
 from classify.predictions import VALIDATION, Predictions, set_title
+from classify.sections import Section
 from classify.selection import validation_of
+from classify.splits import copies_sentence
 from classify.words import listed
 
 FEW_GROUPS = 10
@@ -66,6 +68,18 @@ def differing_positive(passports: Sequence[dict], positive: str | None) -> list[
         f"The positive class of this page is {positive}, and not of {classes}. Precision, recall and F1 here are of "
         f"{positive}; the thresholds of those models are of their own class."
     ]
+
+
+def seen_in_training(passports: Sequence[dict], chosen: str | None, sections: Sequence[Section]) -> list[str]:
+    """Return what a page must begin with: of which sets the chosen model has seen images in training.
+
+    The model's passport knows; else what an audit found out of the same images is taken.
+    """
+    data = next((p["data"] for p in passports if p.get("data") and chosen in (None, p.get("name"))), {})
+    copies = [
+        copies_sentence(name, n, sum(data["counts"][name].values())) for name, n in data.get("copies", {}).items()
+    ]
+    return copies or [section.warning for section in sections if section.warning]
 
 
 def of_making(passports: Sequence[dict]) -> list[str]:

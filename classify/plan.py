@@ -82,7 +82,8 @@ class Plan:
         use.iloc[self.parts.train] = "train"
         for name, index in self.parts.tests.items():
             use.iloc[index] = f"set {name}"
-        lines = sorted("\t".join(row) for row in zip(rows["key"], rows["label"], use, rows["group"], strict=True))
+        near = rows["near"] if "near" in rows else [""] * len(rows)
+        lines = sorted("\t".join(row) for row in zip(rows["key"], rows["label"], use, rows["group"], near, strict=True))
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     @property
@@ -103,6 +104,12 @@ class Plan:
         facts |= {"copies": self.n_copies} if self.n_copies else {}
         facts |= {} if self.trials else {"search": False}  # a recipe is another model than the best of some trials
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+    def pairs(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return the folds, pairs of row numbers among the training rows; raises DataError where there can be none."""
+        train = self.parts.train
+        sources = self.features.rows["source"].to_numpy(dtype=str)[train]
+        return self.regime.pairs(self.y, self.parts.units[train], sources, train, self.n_folds, self.seed)
 
     @property
     def training_folder(self) -> str:

@@ -12,7 +12,7 @@ from classify.errors import DataError
 from classify.figures import FIGURES
 from classify.gallery import Gallery, galleries
 from classify.metrics import SCORES, fold_scores, score_table
-from classify.notices import differing_images, differing_making, differing_positive, few_groups
+from classify.notices import differing_images, differing_making, differing_positive, few_groups, seen_in_training
 from classify.novelty import novelty_sentences
 from classify.pages import own_files, page_folder, render
 from classify.positive import positive_of_report
@@ -101,6 +101,7 @@ def write_report(
             Section("figures", "Figures", pictures=list(_figures(predictions, positive, passports))),
             *sections,
         ]
+        said["headline"] = " ".join([*seen_in_training(passports, said["chosen"], sections), said["headline"]])
         said["sentences"] += found.opening(said["chosen"], blind)
         for passport in passports:
             if passport.get("name") == said["chosen"]:

@@ -23,6 +23,7 @@ from classify.unsure import UNSURE, fit
 from featex.errors import InputError, unknown
 from featex.features import stored_sets
 from featex.folders import count
+from featex.units import rows_as_in
 
 
 def keep(tuned: Tuned, models: Path, predictions: Path, *, done_with: Path | None = None) -> Path:
@@ -190,7 +191,8 @@ def _find_neighbours(gallery: Gallery, predictions: Predictions, folder: Path, d
     new = [path for path in paths if path not in known]
     for stored in stored_sets(folder) if new else ():
         if stored.name == data["set"] and images_digest((features := stored.load()).rows) == data["images"]:
-            gallery.keep_neighbours(neighbours(features, partition(features.rows).train, new, k=N_NEAR))
+            rows = rows_as_in(features.rows, data.get("near_duplicates", "group"))
+            gallery.keep_neighbours(neighbours(features, partition(rows).train, new, k=N_NEAR))
             return
 
 

@@ -19,7 +19,7 @@ from featex.shown import shown_table, shown_value
 
 MOST_ROWS = 20  # of a table on the page; its CSV holds all
 FOLDER, SECTION = "section", "section.json"
-FORMAT = 1
+FORMAT = 2
 _TOLD = ("name", "title", "percent", "plain", "most", "about", "mark")  # of a table, beside its rows
 
 
@@ -69,7 +69,10 @@ class Picture:
 
 @dataclass(frozen=True, eq=False)
 class Section:
-    """A part of a page under one heading; `name` is its anchor, `about` what to know before it is read."""
+    """A part of a page under one heading; `name` is its anchor, `about` what to know before it is read.
+
+    `warning` is a sentence that a report which shows the part must begin with, or "".
+    """
 
     name: str
     title: str
@@ -77,6 +80,7 @@ class Section:
     tables: Sequence[Table] = ()
     pictures: Sequence[Picture] = ()
     about: str = ""
+    warning: str = ""
 
 
 class FileNames:
@@ -184,7 +188,13 @@ def write_section(section: Section, folder: Path, images: str) -> None:
             (folder / files[wish]).write_bytes(data)
         pictures.append({"files": files, "name": picture.name, "caption": picture.caption})
     kept = {"format": FORMAT, "images": images, "name": section.name, "title": section.title}
-    kept |= {"sentences": list(section.sentences), "about": section.about, "tables": tables, "pictures": pictures}
+    kept |= {
+        "sentences": list(section.sentences),
+        "about": section.about,
+        "warning": section.warning,
+        "tables": tables,
+        "pictures": pictures,
+    }
     write_json(folder / SECTION, shown_value(kept))
 
 
@@ -207,4 +217,4 @@ def read_section(folder: Path, images: str) -> Section | None:
     for told in kept["pictures"]:
         files = {wish: path.with_name(file).read_bytes() for wish, file in told["files"].items()}
         pictures.append(Picture(told["name"], told["caption"], files.pop(told["name"]), files))
-    return Section(kept["name"], kept["title"], kept["sentences"], tables, pictures, kept["about"])
+    return Section(kept["name"], kept["title"], kept["sentences"], tables, pictures, kept["about"], kept["warning"])

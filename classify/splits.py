@@ -2,13 +2,11 @@
 
 import hashlib
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
@@ -17,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from classify.errors import DataError
 from classify.predictions import HELD_OUT
 from featex.folders import count
+from featex.units import independent_units, near_sentence, without_near_duplicates
 
 HELD_OUT_FRACTION = 0.2
 TRAINING = ("train", "val")
@@ -37,11 +36,16 @@ class Partition:
         Rows models never see in fitting, by set: "test" is the held-out set, others are custom ones. May hold rows
         without a label, which are predicted and not scored.
     units : ndarray of int, one a row
-        Rows with the same number share a group or are equal files, and belong on one side of every split.
+        Rows with the same number share a group, or are equal files or near-duplicates, and belong on one side of
+        every split.
     groups : ndarray of str, one a row
-        The same as names, for people: the group's, or that of the equal files; "" for a row that stands alone.
+        The same as names, for people: the group's, or that of the equal files or near-duplicates; "" for a row that
+        stands alone.
     notes : tuple of str
         What was decided on the way, a sentence each.
+    copies : dict of str to int
+        For each test set, how many of its images are equal files or near-duplicates of images in `train`: of sets that
+        hold few new images, and where near-duplicates are not kept together. Sets without such images are left out.
     """
 
     train: np.ndarray
@@ -49,15 +53,20 @@ class Partition:
     units: np.ndarray
     groups: np.ndarray
     notes: tuple[str, ...]
+    copies: dict[str, int] = field(default_factory=dict)
 
 
 def partition(rows: pd.DataFrame) -> Partition:
     """Return which rows train and which are tested on.
 
     val joins train, since validation is by folds. Where no set is called test, a fifth of the units is held out by a
-    hash of what they are (their group's name, else their content): images that are added later move none. A class of
-    which the hash would leave less than half, or one unit, as it can where there are few, keeps all of them. A training
-    row that is also in a test set (an equal file, or the same group) is left out of training.
+    hash of what they are (their group's name, else their content): images that are added later move none, and join the
+    side of those they belong to (see `featex.units.with_units`). A class of which the hash would leave less than half,
+    or one unit, as it can where there are few, keeps all of them.
+
+    A training row that is also in a test set (an equal file, a near-duplicate, or the same group) is left out of
+    training. Not so for near-duplicates where they are half of a custom set, or half of a class would go: that set is
+    no test of unseen images, and `Partition.copies` says so.
 
     Raises
     ------
@@ -66,7 +75,8 @@ def partition(rows: pd.DataFrame) -> Partition:
     """
     notes = []
     units = independent_units(rows)
-    split, labelled = rows["split"].to_numpy(dtype=str), (rows["label"] != "").to_numpy()
+    split, labels = (rows[column].to_numpy(dtype=str) for column in ("split", "label"))
+    labelled = labels != ""
     train = labelled & (np.isin(split, TRAINING) if (split != "").any() else split == "")
     if not train.any():
         there = ", ".join(sorted({name or "no set" for name in split}))
@@ -75,7 +85,7 @@ def partition(rows: pd.DataFrame) -> Partition:
     hashed = not test.any()
     if hashed:
         test = train & _chosen(rows, units)
-        test, kept = _without_small_classes(test, train, rows["label"].to_numpy(dtype=str), units)
+        test, kept = _without_small_classes(test, train, labels, units)
         train &= ~test
         n, of = test.sum(), (train | test).sum()
         notes.append(
@@ -93,28 +103,64 @@ def partition(rows: pd.DataFrame) -> Partition:
     tests = {HELD_OUT: np.flatnonzero(test)} if test.any() else {}
     for name in sorted(set(split.tolist()) - {"", HELD_OUT, *TRAINING}):
         tests[name] = np.flatnonzero(split == name)
-    seen = np.isin(units, units[np.concatenate([*tests.values(), np.array([], dtype=int)]).astype(int)])
-    if (train & seen).any():
-        notes.append(
-            f"{(train & seen).sum():,} training images are also in a test set (equal files or the same group) and are "
-            "left out of training."
-        )
-        train &= ~seen
-    _check(rows["label"].to_numpy(dtype=str), train, tests, hashed)
-    notes += _oddities(rows, tests)
-    return Partition(np.flatnonzero(train), tests, units, _names(rows, units), tuple(notes))
+    alike = copy_units(rows)
+    known = _of_known_images(rows, train, tests, alike)
+    left_out = {name: train & np.isin(units, units[index]) for name, index in tests.items() if name not in known}
+    notes += _left_out(rows, tests, left_out)
+    offered = train
+    train = train & ~np.any([np.zeros(len(rows), dtype=bool), *left_out.values()], axis=0)
+    copies = {name: int(np.isin(alike[index], alike[train]).sum()) for name, index in tests.items()}
+    copies = {name: n for name, n in copies.items() if n}
+    notes += [copies_sentence(name, n, len(tests[name])) for name, n in copies.items()]
+    _check(labels, train, tests, hashed, offered)
+    notes += _oddities(rows, tests, alike)
+    if n := int((rows["near"] != "").sum()) if "near" in rows else 0:
+        notes.insert(0, f"{near_sentence(n)}.")
+    return Partition(np.flatnonzero(train), tests, units, _names(rows, units), tuple(notes), copies)
 
 
-def independent_units(rows: pd.DataFrame) -> np.ndarray:
-    """Return a number for each row; rows that share a `group` or a content `key` have the same, also by a chain."""
-    n = len(rows)
-    groups, _ = pd.factorize(rows["group"].where(rows["group"] != "", rows["key"].radd("key ")))
-    keys, _ = pd.factorize(rows["key"])
-    # A graph of rows, groups and contents: what is connected belongs together.
-    ends = np.concatenate([n + groups, n + groups.max(initial=-1) + 1 + keys])
-    size = ends.max(initial=-1) + 1
-    graph = coo_array((np.ones(2 * n, dtype=bool), (np.tile(np.arange(n), 2), ends)), shape=(size, size))
-    return connected_components(graph, directed=False)[1][:n]
+def copy_units(rows: pd.DataFrame) -> np.ndarray:
+    """Return a number for each row, the same for equal files and near-duplicates, kept together or not."""
+    columns = rows.rename(columns={"kept_near": "near"}).columns
+    return independent_units(rows.set_axis(columns, axis=1).drop(columns="group"))
+
+
+def copies_sentence(name: str, n: int, of: int) -> str:
+    """Return what a reader of a set's scores must know of its images that training has seen."""
+    what = "held-out images" if name == HELD_OUT else f"images of set {name!r}"
+    return (
+        f"{n:,} of the {of:,} {what} are copies or near-duplicates of training images: the scores there are no result "
+        "on unseen images."
+    )
+
+
+def _of_known_images(
+    rows: pd.DataFrame, train: np.ndarray, tests: dict[str, np.ndarray], alike: np.ndarray
+) -> list[str]:
+    """Return the custom sets at least half of which, or of whose like in a class of train, are near-duplicates.
+
+    Equal files do not count: whoever has put a file into two sets wants it judged.
+    """
+    keys, known = rows["key"].to_numpy(dtype=str), []
+    for name, index in tests.items():
+        near = index[np.isin(alike[index], alike[train]) & ~np.isin(keys[index], keys[train])]
+        seen = rows["label"][train & np.isin(alike, alike[near])].value_counts()
+        share = (seen / rows["label"][train].value_counts()).max()
+        if name != HELD_OUT and len(near) and (2 * len(near) >= len(index) or share >= 0.5):
+            known.append(name)
+    return known
+
+
+def _left_out(rows: pd.DataFrame, tests: dict[str, np.ndarray], left_out: dict[str, np.ndarray]) -> list[str]:
+    """Return how many training images are left out, and why: as what is equal, or as near-duplicates only."""
+    units = independent_units(without_near_duplicates(rows))
+    gone = np.any([np.zeros(len(rows), dtype=bool), *left_out.values()], axis=0)
+    equal = np.any([gone & False, *(gone & np.isin(units, units[tests[name]]) for name in left_out)], axis=0)
+    sentences = {
+        "are also in a test set (equal files or the same group) and": equal.sum(),
+        "are near-duplicates of images in a test set and": (gone & ~equal).sum(),
+    }
+    return [f"{n:,} training images {what} are left out of training." for what, n in sentences.items() if n]
 
 
 def folds(y: np.ndarray, units: np.ndarray, n_folds: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -298,12 +344,15 @@ def inner_split(
 
 
 def _chosen(rows: pd.DataFrame, units: np.ndarray) -> np.ndarray:
-    """Return which rows are held out: those whose unit's hash, as a fraction of 1, is below a fifth.
+    """Return which rows are held out: those whose unit's name has a hash below a fifth, as a fraction of 1.
 
     Equal chances within every class make the split stratified in expectation; exact strata would depend on the other
     images, and adding one could move another.
     """
-    names = rows["group"].where(rows["group"] != "", rows["key"]).groupby(units).transform("min")
+    if "anchor" in rows:  # of each row, as it was recorded when the image was first known
+        names = rows["anchor"]
+    else:
+        names = rows["group"].where(rows["group"] != "", rows["key"]).groupby(units).transform("min")
     fraction = {name: int(hashlib.sha256(name.encode()).hexdigest()[:12], 16) / 16**12 for name in names.unique()}
     return names.map(fraction).to_numpy() < HELD_OUT_FRACTION
 
@@ -327,23 +376,36 @@ def _without_small_classes(
 
 def _names(rows: pd.DataFrame, units: np.ndarray) -> np.ndarray:
     alone = (rows["group"] == "") & (np.bincount(units)[units] == 1)
-    names = rows["group"].where(rows["group"] != "", "copies of " + rows["path"])
+    near = rows["near"] != "" if "near" in rows else np.zeros(len(rows), dtype=bool)
+    copies = pd.Series(np.where(near, "near-duplicates of ", "copies of "), rows.index)
+    names = rows["group"].where(rows["group"] != "", copies + rows["path"])
     return names.groupby(units).transform("first").where(~alone, "").to_numpy(dtype=str)
 
 
-def _oddities(rows: pd.DataFrame, tests: dict[str, np.ndarray]) -> list[str]:
+def _oddities(rows: pd.DataFrame, tests: dict[str, np.ndarray], alike: np.ndarray) -> list[str]:
     """What a reader of scores must know of equal files: under two classes, or in two test sets."""
     notes = []
     labels = rows[rows["label"] != ""].groupby("key")["label"].nunique()
     if n := int(rows["key"].isin(labels[labels > 1].index).sum()):
         notes.append(f"{n:,} files are equal to a file of another class: one of the two labels is wrong.")
     for (one, first), (other, second) in combinations(tests.items(), 2):
-        if n := int(rows["key"].iloc[second].isin(rows["key"].iloc[first]).sum()):
-            notes.append(f"{n:,} images of set {other!r} are also in set {one!r}: the two do not confirm each other.")
+        if n := int(np.isin(alike[second], alike[first]).sum()):
+            notes.append(
+                f"{n:,} images of set {other!r} are also in set {one!r}, or nearly so: the two do not confirm each "
+                "other."
+            )
     return notes
 
 
-def _check(labels: np.ndarray, train: np.ndarray, tests: dict[str, np.ndarray], hashed: bool) -> None:
+def _check(
+    labels: np.ndarray, train: np.ndarray, tests: dict[str, np.ndarray], hashed: bool, before: np.ndarray
+) -> None:
+    gone = sorted(set(labels[before].tolist()) - set(labels[train].tolist()))
+    if gone and not (hashed and gone[0] in labels[tests[HELD_OUT]]):
+        raise DataError(
+            f"all {count((before & (labels == gone[0])).sum(), 'training image')} of class {gone[0]!r} are also in a "
+            "test set, or are near-duplicates of images there; take one of the two away"
+        )
     classes = np.unique(labels[train]).tolist()
     if len(classes) < 2:
         found = f"one class only ({classes[0]!r})" if classes else "no class at all"

@@ -281,6 +281,8 @@ def _passport(
             "root": str(job.features.root),
             "digest": job.data_digest,
             "images": images_digest(rows),
+            "near_duplicates": "keep" if "kept_near" in rows else "group",
+            "copies": job.parts.copies,
             "n_train": len(job.parts.train),
             "counts": {name: rows["label"].iloc[index].value_counts().to_dict() for name, index in used.items()},
         },

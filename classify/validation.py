@@ -83,7 +83,7 @@ class CrossValidation:
         self.units = job.parts.units[self.rows]
         self.sources = job.features.rows["source"].to_numpy(dtype=str)[self.rows]
         self.classes = np.unique(self.y)
-        self.pairs = job.regime.pairs(self.y, self.units, self.sources, self.rows, job.n_folds, job.seed)
+        self.pairs = job.pairs()
         if part is not None:
             self.pairs = [(train[part[train]], judged) for train, judged in self.pairs]
         self._n_fitted = n_fitted = max(len(train) for train, _ in self.pairs) * (1 + job.n_copies)

@@ -101,6 +101,7 @@ def extract(directory: str, out: str, classes: tuple[str, ...], recipe: str, cop
     from featex.extraction import extract
     from featex.progress import TerminalProgress
     from featex.recipes import choose
+    from featex.units import near_sentence
 
     choices = {name: options.pop(name) for name in ("view", "tiles", "pool", "inputs", "layers", "tta", "fast")}
     for name in ("inputs", "layers"):
@@ -126,6 +127,8 @@ def extract(directory: str, out: str, classes: tuple[str, ...], recipe: str, cop
         click.echo(f"Varied copies of training images: {chosen.copies} each; {done.computed_copies:,} computed now")
     for note in done.notes:
         click.echo(f"Note: {note}")
+    if done.near:
+        click.echo(f"{near_sentence(done.near)} (--near-duplicates keep switches that off, where models are made).")
     if done.failed:
         click.echo(f"Cannot be used: {'; '.join(done.failed_kinds)}. Each with its reason: {done.stored.failed_path}")
 

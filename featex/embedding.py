@@ -19,7 +19,9 @@ from featex.facts import file_facts
 from featex.formats import suffix_of, unread
 from featex.images import LARGE, decode
 from featex.progress import Progress
+from featex.thumbnails import ThumbnailCache, thumbnail
 
+SAMPLED = 64  # pixels a side, at least, of what a thumbnail is made from where a GPU decodes the image
 NOT_FINITE = "its features are not finite"  # also of a damaged file that a GPU was given undecoded
 
 
@@ -54,6 +56,7 @@ def embed(
     *,
     known: Sequence[tuple[str, str]] = (),
     copies: Sequence[int] = (),
+    thumbnails: ThumbnailCache | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Embedding:
@@ -66,18 +69,22 @@ def embed(
         key is in the cache, or that cannot be used, is not read.
     copies : sequence of int, one a path, optional
         How many varied copies of each image are wanted beside it, under their `featex.copies.copy_keys`.
+    thumbnails : ThumbnailCache, optional
+        Is given the thumbnail of each image too.
     """
     copies = copies if len(copies) else [0] * len(paths)
     known = known or [("", "")] * len(paths)
     embedding = Embedding([key for key, _ in known], {i: reason for i, (_, reason) in enumerate(known) if reason})
     refused = {key: reason for key, reason in known if key and reason}
     there = cache.holds([key for key, _ in known])
+    if thumbnails is not None:
+        there = np.logical_and(there, thumbnails.holds([key for key, _ in known]))
     todo = [
         i
         for i, (key, reason) in enumerate(known)
         if not reason and (not there[i] or (copies[i] and _missing(key, copies[i], cache)))
     ]
-    reader = _Reader(extractor, cache, refused)
+    reader = _Reader(extractor, cache, refused, thumbnails)
     workers = workers or min(MOST_WORKERS, n_cores())
     computed: list[str] = []
 
@@ -94,17 +101,21 @@ def embed(
         try:
             ahead = workers + 3 * extractor.batch_size
             results = in_order(pool, reader.read, [(Path(paths[i]), copies[i]) for i in todo], ahead=ahead)
-            for i, (key, facts, seen, reason) in zip(todo, results, strict=True):
+            for i, (key, facts, seen, small, reason) in zip(todo, results, strict=True):
                 embedding.keys[i] = key
                 embedding.facts[i] = facts
                 if reason:
                     embedding.reasons[i] = reason
+                if small is not None:
+                    thumbnails.add(key, small)
                 for one, pixels in seen:
                     batches.add(one, pixels)
                 tick(1)
             batches.finish()
         finally:
             cache.flush()  # what is computed is kept, also when the run is stopped
+            if thumbnails is not None:
+                thumbnails.flush()
     for i, key in enumerate(embedding.keys if refused else ()):
         for one in _keys(key, copies[i]):
             if one in refused:  # found out after a copy of the file had been passed over
@@ -127,37 +138,42 @@ def _missing(key: str, n_copies: int, cache: FeatureCache) -> list[str]:
 class _Reader:
     """Reads one file in a worker thread; of equal files only the first is decoded, and once for all its copies."""
 
-    def __init__(self, extractor: Extractor, cache: FeatureCache, refused: dict[str, str]):
-        self.extractor, self.cache, self.refused = extractor, cache, refused
+    def __init__(
+        self, extractor: Extractor, cache: FeatureCache, refused: dict[str, str], thumbnails: ThumbnailCache | None
+    ):
+        self.extractor, self.cache, self.refused, self.thumbnails = extractor, cache, refused, thumbnails
         self._claimed: set[str] = set()
         self._lock = Lock()
         self._alone = Lock()  # two images of 169 megapixels would fill a small machine
 
-    def read(self, item: tuple[Path, int]) -> tuple[str, dict, list[tuple[str, torch.Tensor]], str]:
-        """Return (key, facts, what the extractor takes of the image and its copies, reason or "")."""
+    def read(self, item: tuple[Path, int]) -> tuple[str, dict, list[tuple[str, torch.Tensor]], np.ndarray | None, str]:
+        """Return (key, facts, what the extractor takes of the image and its copies, thumbnail, reason or "")."""
         path, n_copies = item
         if reason := unread(suffix_of(path.name)):
-            return "", {}, [], reason
+            return "", {}, [], None, reason
         try:
             data = path.read_bytes()
         except FileNotFoundError:
-            return "", {}, [], "no such file"
+            return "", {}, [], None, "no such file"
         except OSError as error:
-            return "", {}, [], f"cannot be read: {error.strerror or error}"
+            return "", {}, [], None, f"cannot be read: {error.strerror or error}"
         key = content_key(data)
         try:
             facts = file_facts(data)
             with self._lock:
                 if key in self.refused:
-                    return key, facts, [], ""
+                    return key, facts, [], None, ""
                 wanted = [k for k in _missing(key, n_copies, self.cache) if k not in self._claimed]
-                self._claimed.update(wanted)
+                small = f"thumbnail {key}"
+                wants_small = self.thumbnails is not None and key not in self.thumbnails and small not in self._claimed
+                self._claimed.update([*wanted, small])
             if wanted == [key] and (undecoded := self.extractor.undecoded(data)) is not None:
-                return key, facts, [(key, undecoded)], ""
+                # The pixels will be on the GPU only; an eighth of them costs little here.
+                return key, facts, [(key, undecoded)], thumbnail(decode(data, SAMPLED)) if wants_small else None, ""
             with self._alone if facts.get("width", 0) * facts.get("height", 0) > LARGE else nullcontext():
-                image = decode(data, self.extractor.least_side) if wanted else None
+                image = decode(data, self.extractor.least_side) if wanted or wants_small else None
                 seen = [(k, self.extractor.preprocess(image if k == key else varied(image, k))) for k in wanted]
-            return key, facts, seen, ""
+            return key, facts, seen, thumbnail(image) if wants_small else None, ""
         except ImageError as error:
             self.refused[key] = str(error)
-            return key, {}, [], str(error)
+            return key, {}, [], None, str(error)

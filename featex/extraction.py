@@ -14,10 +14,12 @@ from featex.embedding import embed, open_cache
 from featex.errors import InputError, StoreError
 from featex.extractor import extractor_for
 from featex.facts import FACTS
-from featex.features import SUFFIX, Features, StoredSet, is_copied
+from featex.features import COLUMNS, SUFFIX, Features, StoredSet, is_copied, stored_sets
 from featex.folders import NO_FILE, count
 from featex.formats import NEEDS_HEIF, reads_heif
 from featex.progress import Progress
+from featex.thumbnails import ThumbnailCache
+from featex.units import with_units
 from featex.views import DEFAULT, View
 
 STAMP = ["path", "size", "mtime_ns"]  # where all three are equal, a file is taken to be unchanged
@@ -46,6 +48,8 @@ class Extraction:
         The images that cannot be used, by suffix and class.
     notes : tuple of str
         What should be known of images that can be used.
+    near : int
+        Images that are near-duplicates of another.
     """
 
     stored: StoredSet
@@ -59,6 +63,7 @@ class Extraction:
     n_features: int = 0
     failed_kinds: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    near: int = 0
 
     def load(self) -> Features:
         """Return the features."""
@@ -120,7 +125,7 @@ def extract(
     name = checked_name(name or dataset.root.name or "images", "a set", MOST_OF_A_SET)
     extractor = extractor_for(views, backbone, weights, device, batch_size, progress)
     stored = StoredSet(Path(out) / extractor.name / "sets" / f"{name}{SUFFIX}")
-    cache = open_cache(extractor, out)
+    cache, thumbnails = open_cache(extractor, out), ThumbnailCache(Path(out))
 
     table = dataset.table.merge(_known(stored, dataset.root), on=STAMP, how="left")
     table["reason"] = table["reason"].fillna("").mask(table["size"] < 0, table["size"].map(NO_FILE))
@@ -130,6 +135,7 @@ def extract(
         cache,
         known=list(zip(table["key"].fillna("").to_numpy(), table.pop("reason").to_numpy(), strict=True)),
         copies=(copies * is_copied(table)).tolist(),
+        thumbnails=thumbnails,
         workers=workers,
         progress=progress,
     )
@@ -143,6 +149,7 @@ def extract(
     if rows.empty:
         examples = "; ".join(f"{row.path}: {row.reason}" for row in failed.head(3).itertuples())
         raise InputError(f"none of the {len(table):,} images below {root} can be used ({examples})")
+    rows = with_units(rows, thumbnails, _earlier(stored, dataset.root), progress)
     stored.write(rows, dataset.root, copies)
     _write_failed(stored, failed)
     return Extraction(
@@ -157,6 +164,7 @@ def extract(
         n_features=extractor.n_features,
         failed_kinds=tuple(by_kind(table, table.index.isin(failed.index))),
         notes=tuple(_notes(rows)),
+        near=int((rows["near"] != "").sum()),
     )
 
 
@@ -180,7 +188,7 @@ def _known(stored: StoredSet, root: Path) -> pd.DataFrame:
             f"the set {stored.name!r} holds the images of {before}, not of {root}; choose another name with --name, "
             f"or delete {stored.path}"
         )
-    if not set(rows).issuperset(FACTS):  # of a version that did not look at files: they are read again
+    if not set(rows).issuperset(COLUMNS):  # of a version that did not look at files: they are read again
         return empty
     parts = [rows.assign(reason="")]
     if stored.failed_path.exists():
@@ -188,6 +196,21 @@ def _known(stored: StoredSet, root: Path) -> pd.DataFrame:
         again = (failed["key"] == "") | ((failed["reason"] == NEEDS_HEIF) & reads_heif())
         parts.append(failed[~again])
     return pd.concat(parts)[empty.columns]
+
+
+def _earlier(stored: StoredSet, root: Path) -> list[pd.DataFrame]:
+    """Return the rows that earlier runs wrote of the set: the set's own, then those of other extractors, oldest first.
+
+    Models on features of several extractors are compared, so all must hold out the same images.
+    """
+    tables = {}
+    for other in stored_sets(stored.extractor_dir.parent):
+        if other.name == stored.name:
+            rows, home = other.read()
+            if set(rows).issuperset(COLUMNS) and (home == root or other.path == stored.path):
+                tables[other.path] = rows
+    own = tables.pop(stored.path, None)
+    return [*([] if own is None else [own]), *tables.values()]
 
 
 def _write_failed(stored: StoredSet, failed: pd.DataFrame) -> None:

@@ -14,9 +14,11 @@ from featex.copies import copy_keys
 from featex.disk import born_whole, read_json
 from featex.errors import InputError, StoreError
 from featex.facts import FACTS
+from featex.thumbnails import ThumbnailCache
+from featex.units import COLUMNS as UNITS
 
 SUFFIX = ".parquet"
-COLUMNS = ("path", "label", "split", "source", "group", "size", "mtime_ns", "key", *FACTS)
+COLUMNS = ("path", "label", "split", "source", "group", "size", "mtime_ns", "key", *FACTS, *UNITS)
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Features:
     rows : DataFrame
         `path` (relative to `root`, with slashes), `label` ("" where unknown), `split` ("train", "val", "test", a
         custom set's name, or "" where the data has no sets), `source`, `group`, `size` (bytes), `mtime_ns`, `key`
-        (sha256 of the file), and the file's `featex.facts.FACTS`.
+        (sha256 of the file), the file's `featex.facts.FACTS`, and `near` and `anchor` (see `featex.units.with_units`).
     name : str
         The set's.
     root : Path
@@ -38,6 +40,8 @@ class Features:
         The extractor's passport: backbone, weights, view, preprocessing, fingerprint, versions.
     copies : ndarray of shape (n_samples, n_copies, n_features), float32, optional
         Vectors of varied copies of the images (see `featex.copies`), for training; NaN for images that have none.
+    thumbnails : ndarray of shape (n_samples, 16, 16), uint8, optional
+        As `featex.thumbnails.thumbnail` makes them; None where some have gone from the disk.
     """
 
     X: np.ndarray
@@ -46,6 +50,7 @@ class Features:
     root: Path
     extractor: dict
     copies: np.ndarray | None = None
+    thumbnails: np.ndarray | None = None
 
     @property
     def blocks(self) -> list[tuple[str, int]]:
@@ -119,8 +124,14 @@ class StoredSet:
         """Return the set with its vectors."""
         rows, root = self.read()
         cache = self.cache()
+        if not set(rows).issuperset(COLUMNS):
+            raise StoreError(
+                f"{self.path} was written by another version; run: featex extract {root} --name {self.name}"
+            )
         copies = _copies(rows, self.n_copies, cache)
-        return Features(cache.get(rows["key"]), rows, self.name, root, self.extractor(), copies)
+        kept = ThumbnailCache(self.extractor_dir.parent)
+        thumbnails = kept.get(rows["key"]) if all(kept.holds(rows["key"])) else None
+        return Features(cache.get(rows["key"]), rows, self.name, root, self.extractor(), copies, thumbnails)
 
 
 def is_copied(rows: pd.DataFrame) -> pd.Series:
@@ -179,6 +190,7 @@ def load_features(directory: Path, name: str | None = None) -> Features:
 
 def verify(directory: Path) -> Iterator[str]:
     """Yield what is wrong below `directory`, a sentence each: parts that changed, rows without a vector, and so on."""
+    yield from ThumbnailCache(Path(directory)).verify()
     for extractor_dir in sorted({path.parent for path in Path(directory).glob("*/extractor.json")}):
         try:
             n_features = read_json(extractor_dir / "extractor.json")["n_features"]

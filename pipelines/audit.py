@@ -11,7 +11,6 @@ from classify.content import sees_content
 from classify.plan import images_digest
 from featex.errors import InputError, unknown
 from featex.extraction import extract
-from featex.facts import FACTS
 from featex.features import StoredSet, find_set, stored_sets
 from featex.folders import count
 from featex.layout import AUDITS, FEATURES, LOOKS
@@ -168,11 +167,6 @@ def _stored(name: str | Path | None, project: Path) -> StoredSet:
 
 def _subject(stored: StoredSet, looks: Path, seed: int, progress: Progress) -> Subject:
     features = stored.load()
-    if not set(features.rows).issuperset(FACTS):
-        raise InputError(
-            f"the set {stored.name!r} does not say how its files are stored; extract it again: "
-            f"featex extract {features.root} --name {stored.name}"
-        )
     failed = pd.DataFrame(columns=["path", "reason"])
     if stored.failed_path.exists():
         failed = pd.read_csv(stored.failed_path, dtype=str).fillna("")[["path", "reason"]]

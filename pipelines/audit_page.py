@@ -84,7 +84,9 @@ def _section(findings: Sequence[Finding], checks: Mapping[str, str]) -> Section:
     """Return what a report shows of an audit: its verdict, and how well each kind of shortcut tells the label."""
     said = [f"{checks[one.check]}: {one.sentence}" for one in _worst_first(findings) if one.level != "fine"]
     families = next((one.tables for one in findings if one.check == "shortcuts" and one.tables), ())
-    return Section("audit", "The audit: what could inflate these scores", [headline(findings), *said], families[:1])
+    warning = ". ".join(one.warning for one in _worst_first(findings) if one.warning)
+    title = "The audit: what could inflate these scores"
+    return Section("audit", title, [headline(findings), *said], families[:1], warning=warning and f"{warning}.")
 
 
 def verdict_lines(findings: Sequence[Finding], checks: Mapping[str, str]) -> list[str]:

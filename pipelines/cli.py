@@ -131,6 +131,12 @@ def cli() -> None:
 )
 @click.option("--name", show_default="the study's or the folder's", help="What to call the set and its report.")
 @click.option(
+    "--near-duplicates",
+    default="group",
+    type=click.Choice(["group", "keep"]),
+    help="group: near-duplicates stay on one side of every split; keep: they are taken for different images.",
+)
+@click.option(
     "--audit/--no-audit", "audited", default=True, help="Look first for what could inflate the scores; on the page."
 )
 @told_by_table

@@ -5,8 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
-import numpy as np
-
 from classify.ensemble import combine, plan_ensemble
 from classify.errors import ModelError
 from classify.methods import METHODS
@@ -24,8 +22,8 @@ from featex.layout import MODELS as MODELS_DIR
 from featex.progress import Progress
 from featex.recipes import choose
 from featex.shown import shown_path
+from featex.units import rows_as_in
 from pipelines.audit import audit
-from pipelines.duplicates import find_duplicates, grouped, hash_images
 from pipelines.studies import Study
 from pipelines.study_files import load_study
 from pipelines.travelling import travelling_job
@@ -65,6 +63,7 @@ def compare(
     recipe: Mapping[str, object] = MappingProxyType({}),
     features_recipe: str = "default",
     name: str | None = None,
+    near_duplicates: str = "group",
     audited: bool = True,
     project: Path = Path("."),
     command: str = "",
@@ -97,6 +96,8 @@ def compare(
         Fields of `classify.recipe.Recipe`, for nets.
     features_recipe : str
         A name in `featex.recipes.RECIPES`. The model of another than the default is set beside the others.
+    near_duplicates : {"group", "keep"}
+        Whether near-duplicates stay on one side of every split, or are taken for different images.
     audited : bool
         Whether what could inflate the scores is looked for first, and stands on the page.
     project : Path
@@ -141,11 +142,7 @@ def compare(
         f"features: {extraction.computed:,} computed, {extraction.cached:,} cached, {extraction.failed:,} failed"
     )
     features, notes = extraction.load(), []
-    if audited:
-        _audit(extraction.stored, features, project, seed, progress)
-    if told and told.near_duplicates:
-        features, note = _copies_grouped(features, progress)
-        notes.append(note)
+    features = replace(features, rows=rows_as_in(features.rows, near_duplicates))
     if quick:
         notes.append("This is a quick look: fewer folds, trials and epochs than a full run (leave out --quick).")
     if extraction.failed:
@@ -171,6 +168,9 @@ def compare(
     ]
     if jobs[0].positive:
         progress.say(jobs[0].positive.sentence())
+    jobs[0].pairs()  # data that cannot be cut into folds are refused before the audit, which takes minutes
+    if audited:
+        _audit(extraction.stored, features, project, seed, progress)
     travellers = []
     if travelling != choose():
         travellers = [
@@ -262,15 +262,6 @@ def _combine(method: str, members: list[str], project: Path, command: str, progr
     keep(combined, models, predictions)
     _say_outcome(combined, progress)
     return job.name
-
-
-def _copies_grouped(features: Features, progress: Progress) -> tuple[Features, str]:
-    """Return the set with near-duplicates in one group, so that none straddles a split, and what was found."""
-    hashed = hash_images(features.paths, progress=progress)
-    found = find_duplicates(hashed.hashes, progress=progress)
-    n = len(np.unique(found.pairs[["first", "second"]]))
-    note = f"Near-duplicates were looked for: {n:,} images have one, and stand on one side of every split with it."
-    return replace(features, rows=grouped(features.rows, found)), note
 
 
 def _say_outcome(tuned: Tuned, progress: Progress) -> None:

@@ -61,6 +61,8 @@ class Finding:
     value, low, high : float
         The number that the sentence is about and its 95 % interval; NaN where there is none.
     tables, pictures : tuples
+    warning : str
+        What a report on these images must begin with, as a clause: such as that a test set is known in training.
     """
 
     check: str
@@ -71,3 +73,4 @@ class Finding:
     high: float = float("nan")
     tables: tuple[Table, ...] = ()
     pictures: tuple[Picture, ...] = ()
+    warning: str = ""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipelines.duplicates import Duplicates
+from featex.duplicates import Duplicates
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +57,7 @@ def choose(images: pd.DataFrame, duplicates: Duplicates) -> Choice:
         else:
             kept[content[i]][places[i]] = i
             disputed += [(max(i, other), min(i, other), kind, distance) for distance, kind, other in found]
-    columns = {"image": int, "other": int, "kind": str, "distance": int}
+    columns = {"image": int, "other": int, "kind": str, "distance": float}
     return Choice(*(pd.DataFrame(sorted(rows), columns=list(columns)).astype(columns) for rows in (dropped, disputed)))
 
 

@@ -12,9 +12,9 @@ from classify.predictions import HELD_OUT
 from classify.sections import Picture, Table
 from classify.splits import TRAINING, independent_units, partition
 from classify.words import percent
+from featex.duplicates import Duplicates, find_duplicates
 from featex.errors import InputError
 from pipelines.contact import contact_sheet
-from pipelines.duplicates import Duplicates, find_duplicates
 from pipelines.findings import Finding, Subject
 
 CHECK = "leaks"
@@ -34,7 +34,7 @@ class Sides:
     offered : ndarray of bool
         Labelled images that are there to train on.
     trained : ndarray of bool
-        Those of them that `classify.splits.partition` leaves for training: equal files and groups of a test set go.
+        Those of them that `classify.splits.partition` leaves for training: copies and groups of a test set go.
         All of them where there is `trouble`.
     names : ndarray of str
         "train" for those offered, the set's name for those tested on, "" for others.
@@ -66,7 +66,9 @@ def leaks(subject: Subject) -> list[Finding]:
     elif not sides.tests:
         findings.append(Finding(CHECK, "mind", "There is no test set, so leaks into it cannot be looked for."))
     try:
-        found = find_duplicates(subject.looks.hashes)
+        if subject.features.thumbnails is None:
+            raise InputError("their thumbnails have gone from the disk; run featex extract again")
+        found = find_duplicates(subject.features.thumbnails, subject.rows["key"])
     except InputError as error:
         findings.append(Finding(CHECK, "mind", f"Copies could not be told apart: {error}."))
     else:
@@ -111,8 +113,8 @@ def nearest_copies(found: Duplicates, sought: np.ndarray, among: np.ndarray, val
     pairs, original = found.pairs, np.arange(len(values))
     exact = pairs["kind"] == "exact"
     original[pairs.loc[exact, "second"]] = pairs.loc[exact, "first"]
-    near = pairs.loc[~exact, ["first", "second", "distance"]]
-    itself = pd.DataFrame({"first": np.unique(original), "distance": -1})  # nearer than any near copy
+    near = pairs.loc[~exact, ["first", "second", "distance", "kind"]]
+    itself = pd.DataFrame({"first": np.unique(original), "distance": -1.0, "kind": "exact"})  # nearer than near ones
     links = pd.concat([near, near.rename(columns={"first": "second", "second": "first"})])
     links = pd.concat([itself.assign(second=itself["first"]), links]).rename(columns={"second": "at"})
     # Of the images with equal pixels, two are enough to choose from: the first, and the first of another value.
@@ -124,8 +126,8 @@ def nearest_copies(found: Duplicates, sought: np.ndarray, among: np.ndarray, val
     met = asked.merge(links, on="first").merge(choice, on="at")
     met = met[(met["own"] != met["value"]) & (met["image"] != met["copy"])]
     met = met.sort_values(["image", "distance", "copy"]).drop_duplicates("image")
-    kind = np.where(met["distance"] < 0, "exact", "near")
-    return met[["image", "copy"]].assign(kind=kind, distance=met["distance"].clip(lower=0)).reset_index(drop=True)
+    met["distance"] = met["distance"].clip(lower=0)
+    return met[["image", "copy", "kind", "distance"]].reset_index(drop=True)
 
 
 def _into_test(subject: Subject, sides: Sides, found: Duplicates, name: str) -> Finding:
@@ -139,12 +141,13 @@ def _into_test(subject: Subject, sides: Sides, found: Duplicates, name: str) -> 
         return Finding(CHECK, "fine", f"None of the {whose} has a copy in train: {_share(0, n)}.", *_interval(0, n))
     said = f"{_share(k, n)} of the {whose} have a copy in train ({_kinds(copies)})."
     if len(caught):
-        said += f" Training leaves out the copies of {len(caught):,} of them: equal files, or images of one group."
+        said += f" Training leaves out the copies of {len(caught):,} of them: they are kept on one side of every split."
     if len(known):
         said += f" {len(known):,} of them ask for what training has seen: delete their copies from train."
     pairs = copies.rename(columns={"image": "second", "copy": "first"})
     shown = _shown(subject, sides, pairs, f"copies-{name}", f"Copies between train and the {whose}")
-    return Finding(CHECK, _level(len(known), n), said, *_interval(k, n), *shown)
+    warning = f"{len(known):,} of the {whose} have a copy or near-duplicate that training uses" if len(known) else ""
+    return Finding(CHECK, _level(len(known), n), said, *_interval(k, n), *shown, warning=warning)
 
 
 def _between_tests(subject: Subject, sides: Sides, found: Duplicates) -> Iterator[Finding]:
@@ -181,7 +184,7 @@ def _within_train(subject: Subject, sides: Sides, found: Duplicates) -> Iterator
     if k:
         said = f"{_share(k, n)} of the {n:,} training images have a copy in train ({_kinds(copies)})."
         if len(together):
-            said += f" Folds keep {len(together):,} of them with theirs: equal files, or images of one group."
+            said += f" Folds keep {len(together):,} of them with theirs."
         if len(apart):
             said += f" The copies of {len(apart):,} may stand on both sides of a fold, whose score is then too high."
         shown = _shown(subject, sides, _once(copies), "copies-in-train", "Copies within train")
@@ -271,7 +274,8 @@ def _images(name: str, n: int) -> str:
 
 def _kinds(copies: pd.DataFrame) -> str:
     equal = int((copies["kind"] == "exact").sum())
-    words = {"with equal pixels": equal, "nearly equal": len(copies) - equal}
+    mirrored = int((copies["kind"] == "mirrored").sum())
+    words = {"equal files": equal, "nearly equal": len(copies) - equal - mirrored, "mirrored": mirrored}
     return ", ".join(f"{n:,} {what}" for what, n in words.items() if n)
 
 

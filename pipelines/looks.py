@@ -1,6 +1,6 @@
 """What the images of a set look like, small enough to keep of every one, and read from each file once.
 
-Checks ask of pixels again and again: thumbnails, colours, spectra, traces of resampling, hashes. So a file is read and
+Checks ask of pixels again and again: thumbnails, colours, spectra, traces of resampling. So a file is read and
 decoded once, all of it is taken in that pass, and it is kept by the file's content: a second audit opens no image.
 """
 
@@ -20,10 +20,9 @@ from featex.cache import FeatureCache, content_key
 from featex.errors import ImageError, InputError
 from featex.images import DECODER, decode
 from featex.progress import Progress
-from pipelines.duplicates import HASH, hash_image
 from pipelines.measures import COLUMNS, measure
 
-RECIPE = 2  # raised whenever the same image would look otherwise
+RECIPE = 3  # raised whenever the same image would look otherwise
 SIDE = 16
 TILE = 64
 BINS = 64
@@ -38,10 +37,9 @@ LOOK = np.dtype(
         ("spectrum", "f4", (BINS,)),
         ("traces", "f4", (2 * BANDS,)),
         ("measures", "f4", (len(COLUMNS),)),
-        ("hash", HASH),
     ]
 )
-"""What is kept of one image, 15 KB; its length is a multiple of 4 bytes."""
+"""What is kept of one image, 14 KB; its length is a multiple of 4 bytes."""
 
 FREQUENCIES = (np.arange(BINS) + 0.5) / BINS / 2
 """Middle of each bin of a spectrum, in cycles per pixel, 0 to 0.5 (the Nyquist frequency)."""
@@ -68,7 +66,6 @@ class Looks:
         Traces of resampling, along rows and then along columns; see `traces`.
     measures : ndarray of shape (n, len(COLUMNS)), float32
         `pipelines.measures.COLUMNS` of each image.
-    hashes : ndarray of shape (n,), `pipelines.duplicates.HASH`
     """
 
     thumbnails: np.ndarray
@@ -77,7 +74,6 @@ class Looks:
     spectra: np.ndarray
     traces: np.ndarray
     measures: np.ndarray
-    hashes: np.ndarray
 
     @classmethod
     def of(cls, seen: np.ndarray) -> "Looks":
@@ -147,7 +143,6 @@ def look(image: np.ndarray) -> np.ndarray:
     seen["spectrum"] = spectrum(image)
     seen["traces"] = traces(image)
     seen["measures"] = measure(image)
-    seen["hash"] = hash_image(image)
     return seen
 
 

@@ -20,13 +20,15 @@ import pandas as pd
 from featex.cache import content_key
 from featex.dataset import find_images
 from featex.disk import cannot_write
+from featex.duplicates import MIN_CORRELATION, find_duplicates
 from featex.errors import ImageError, InputError, unknown
 from featex.folders import count
 from featex.images import decode
 from featex.progress import Progress
+from featex.thumbnails import SIDE, thumbnail
+from featex.units import independent_units
 from pipelines.copies import new_folder, write_metadata
 from pipelines.crops import cut
-from pipelines.duplicates import HASH, MAX_DISTANCE, Duplicates, find_duplicates, grouped, hash_image
 from pipelines.judgements import SURE
 from pipelines.keepers import choose
 from pipelines.prepared import Prepared, tabulate, write_report
@@ -42,7 +44,8 @@ class _Seen:
     n_bytes: int = 0
     verdict: Verdict = field(default_factory=Verdict)
     whole: Box = (0, 0, 0, 0)
-    hashes: tuple[np.void, ...] = ()
+    pixels: tuple[str, ...] = ()
+    thumbnails: tuple[np.ndarray, ...] = ()
 
 
 def prepare(
@@ -63,7 +66,7 @@ def prepare(
     it the folder ``<target>-prepared`` holds the tables and contact sheets of `pipelines.prepared`.
 
     Copies are told from what would be written, so each part of a sheet is compared; for which of them stays, see
-    `pipelines.keepers.choose`. The confidence is 1 for equal pixels, else 0.99 less what the bits that differ take.
+    `pipelines.keepers.choose`. The confidence is 1 for equal pixels, else 0.99 less what the thumbnails differ by.
 
     Parameters
     ----------
@@ -156,9 +159,17 @@ def _look(rules: Mapping[str, Rule], file: Path, found: int) -> _Seen:
     except ImageError as error:
         return _Seen(str(error))
     verdict = judge(image, rules)
-    hashes = tuple(hash_image(view(image, box)) for box in verdict.parts) if "duplicates" in rules else ()
+    parts = [view(image, box) for box in verdict.parts] if "duplicates" in rules else []
     height, width, _ = image.shape
-    return _Seen("", content_key(data), len(data), verdict, (0, 0, width, height), hashes)
+    return _Seen(
+        "",
+        content_key(data),
+        len(data),
+        verdict,
+        (0, 0, width, height),
+        tuple(content_key(repr(part.shape).encode() + part.tobytes()) for part in parts),
+        tuple(thumbnail(part) for part in parts),
+    )
 
 
 def _bytes(file: Path, found: int) -> bytes:
@@ -195,14 +206,15 @@ def _parts(table: pd.DataFrame, seen: Sequence[_Seen]) -> pd.DataFrame:
             "box": box,
             "pixels": (box[2] - box[0]) * (box[3] - box[1]),
             "bytes": one.n_bytes,
-            "hash": one.hashes[number] if one.hashes else None,
+            "content": one.pixels[number] if one.pixels else "",
+            "thumbnail": one.thumbnails[number] if one.thumbnails else None,
             "whole": box == one.whole,
             "several": len(one.verdict.parts) > 1,
         }
         for i, one in enumerate(seen)
         for number, (box, name) in enumerate(zip(one.verdict.parts, names[i], strict=True))
     ]
-    columns = ["image", "path", "box", "pixels", "bytes", "hash", "whole", "several"]
+    columns = ["image", "path", "box", "pixels", "bytes", "content", "thumbnail", "whole", "several"]
     parts = pd.DataFrame(rows, columns=columns).astype({"image": int, "path": str, "several": bool})
     said = table.iloc[parts["image"]].reset_index(drop=True)
     parts[["label", "split", "source"]] = said[["label", "split", "source"]]
@@ -241,7 +253,8 @@ def new_names(paths: Sequence[str], numbers: Sequence[int]) -> list[list[str]]:
 def _without_copies(parts: pd.DataFrame, paths: pd.Series, progress: Progress) -> tuple[pd.DataFrame, list[dict]]:
     """Return the parts that stay, copies among them in one group, and a row for every copy dropped or disputed."""
     try:
-        duplicates = find_duplicates(np.array(list(parts["hash"]), dtype=HASH), progress=progress)
+        thumbnails = np.stack([*parts["thumbnail"], np.zeros((SIDE, SIDE), np.uint8)])[:-1]  # also where there is none
+        duplicates = find_duplicates(thumbnails, parts["content"], mirrored=False, progress=progress)
     except InputError as error:
         raise InputError(f"{error}, or leave all in by skipping the rule duplicates") from error
     choice = choose(parts, duplicates)
@@ -251,7 +264,7 @@ def _without_copies(parts: pd.DataFrame, paths: pd.Series, progress: Progress) -
         for copy in copies.itertuples():
             one, other = parts.iloc[copy.image], parts.iloc[copy.other]
             exact = copy.kind == "exact"
-            alike = "the same pixels as" if exact else f"nearly the same ({copy.distance} of 64 bits differ) as"
+            alike = "the same pixels as" if exact else f"nearly the same (correlation {1 - copy.distance:.3f}) as"
             place = " ".join(filter(None, (other["split"], other["label"]))) or "without a label"
             would, where = ("drop", "") if acted else ("report", f", which is {place}")
             why = f"{one['path']}: {alike} {other['path']}{where}"
@@ -262,16 +275,25 @@ def _without_copies(parts: pd.DataFrame, paths: pd.Series, progress: Progress) -
                 )
             )
     stay = np.setdiff1d(np.arange(len(parts)), choice.dropped["image"])
-    rows = parts.iloc[stay].reset_index(drop=True).assign(key=stay.astype(str))
-    return grouped(rows, Duplicates(duplicates.pairs, duplicates.groups[stay])), events
+    return grouped(parts.iloc[stay].reset_index(drop=True), duplicates.groups[stay]), events
 
 
-def _confidence(distance: int) -> float:
-    """Return how sure it is that images are copies whose pixels differ: 0.99 where no bit of their hashes does.
+def grouped(parts: pd.DataFrame, copies: np.ndarray) -> pd.DataFrame:
+    """Return the parts with a `group` that copies share, and what shared a group with one of them before."""
+    alone = parts.assign(key=np.arange(len(parts)).astype(str))
+    units = pd.Series(independent_units(alone))
+    together = independent_units(alone.assign(near=copies.astype(str)))
+    grew = units.groupby(together).transform("nunique") > 1
+    names = "copies of " + parts["path"].groupby(together).transform("first")
+    return parts.assign(group=parts["group"].where(~grew.to_numpy(), names))
+
+
+def _confidence(distance: float) -> float:
+    """Return how sure it is that images are copies whose pixels differ: 0.99 where their thumbnails are the same.
 
     What `find_duplicates` returns are copies, as far as was measured; so the furthest are just sure.
     """
-    return round(0.99 - (0.99 - SURE) * distance / MAX_DISTANCE, 3)
+    return round(0.99 - (0.99 - SURE) * distance / (1 - MIN_CORRELATION), 3)
 
 
 @dataclass(frozen=True)

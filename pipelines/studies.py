@@ -36,8 +36,6 @@ class Study:
         What to know when numbers are compared, a sentence each.
     folds : int or None
         Of the cross-validation; None leaves the usual number.
-    near_duplicates : bool
-        Whether the study asks for a search for near-duplicates.
     """
 
     name: str
@@ -55,7 +53,6 @@ class Study:
     published: tuple[dict, ...]
     notes: tuple[str, ...]
     folds: int | None
-    near_duplicates: bool
 
     def published_of(self, model: str) -> dict:
         """Return what the study says of one of its models, as a passport keeps it."""

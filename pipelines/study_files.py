@@ -16,7 +16,7 @@ SUFFIX = ".toml"
 KEYS = {
     **dict.fromkeys(("title", "about", "source", "directory"), str),
     **{"data": dict, "models": dict, "options?": dict, "published?": list},
-    **{"folds?": int, "near_duplicates?": bool, "notes?": list},
+    **{"folds?": int, "notes?": list},
 }
 DATA_KEYS = {"name": str, "layout": str, "where": str, "sets?": list, "classes?": list}
 OPTION_KEYS = {
@@ -102,7 +102,6 @@ def _study(name: str, told: dict) -> Study:
         published=tuple(_score(row, models) for row in told.get("published", ())),
         notes=tuple(told.get("notes", ())),
         folds=told.get("folds"),
-        near_duplicates=told.get("near_duplicates", False),
     )
 
 

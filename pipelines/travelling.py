@@ -65,7 +65,7 @@ def travelling_job(
     notes = [note for note in like.notes if note not in like.parts.notes]
     job = plan(recipe.model, features, regime=regime, notes=notes, **options)
     try:
-        job.regime.pairs(job.y, job.parts.units[train], sources, train, job.n_folds, job.seed)
+        job.pairs()
     except DataError as error:
         progress.say(f"{recipe.name}: folds are random, for {error}")
         job = plan(recipe.model, features, notes=notes, **options)
@@ -84,7 +84,7 @@ def _said(job: Plan, recipe: Recipe) -> str:
 
 
 def _same_rows(features: Features, usual: Features) -> Features:
-    """Return the features with the groups that the default's rows have by now (near-duplicates may be among them)."""
-    if not np.array_equal(features.rows["path"], usual.rows["path"]):
+    """Return the features with the default's rows: both kinds of models then hold out and part the same images."""
+    if not np.array_equal(features.rows[["path", "key"]], usual.rows[["path", "key"]]):
         raise DataError("an image can be used by one extractor and not by the other; leave it out of the folder")
-    return replace(features, rows=features.rows.assign(group=usual.rows["group"].to_numpy()))
+    return replace(features, rows=usual.rows)

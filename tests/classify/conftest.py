@@ -29,6 +29,8 @@ def make_features(tmp_path, jpeg_facts):
                 "size": 1,
                 "mtime_ns": 1,
                 "key": [f"{i:064x}" for i in range(len(labels))],
+                "near": "",
+                "anchor": [f"{i:064x}" for i in range(len(labels))],
                 **jpeg_facts,
             }
         )

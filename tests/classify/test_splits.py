@@ -358,3 +358,62 @@ def test_few_images_and_content_that_is_the_class_are_refused():
     apart = np.where(y == "ai", 50.0, -50.0)[:, None] + np.random.default_rng(0).normal(size=(120, 4))
     for train, judged in folds_by_content(y, np.arange(120), apart, 3, seed=0):  # clusters of one class, well mixed
         assert set(y[train]) == set(y[judged]) == {"ai", "real"}
+
+
+def test_near_duplicates_stand_on_one_side_of_the_hash_and_of_every_fold_and_are_said():
+    rows = many(near=[f"n{i // 2}" for i in range(400)], label=["a", "a", "b", "b"] * 100)
+    parts = partition(rows)
+    assert not set(parts.units[parts.train]) & set(parts.units[parts.tests["test"]])
+    units, y = parts.units[parts.train], rows["label"].to_numpy()[parts.train]
+    for fit, judged in folds(y, units, 3, 0):
+        assert not set(units[fit]) & set(units[judged])
+    assert "400 images are near-duplicates" in parts.notes[0]
+    assert parts.groups[0] == parts.groups[1] == "near-duplicates of 0.jpg"
+    assert parts.copies == {}
+
+
+def test_the_recorded_name_decides_which_side_an_image_is_on():
+    rows = many(anchor=["key 0"] * 200 + ["key 1"] * 200)
+    sides = [set(partition(many()).tests["test"].tolist()) & {i} for i in (0, 1)]
+    held = [set(partition(rows).tests.get("test", ())) & set(part) for part in (range(200), range(200, 400))]
+    assert [len(part) for part in held] == [200 * len(side) for side in sides]
+
+
+def test_training_images_that_are_near_duplicates_of_a_test_set_are_left_out_and_counted_apart():
+    split = ["train"] * 8 + ["test"] * 4 + ["wild"] * 4
+    near = ["n"] + [""] * 6 + ["m"] + ["n", "", "", ""] + ["m", "", "", ""]
+    rows = rows_of(split=split, near=near, key=[*"01234567", "8", "1", *"abcdef"])
+    parts = partition(rows)
+    assert parts.train.tolist() == [2, 3, 4, 5, 6]
+    assert any(note.startswith("1 training images are also in a test set (equal") for note in parts.notes)
+    assert any(note.startswith("2 training images are near-duplicates") for note in parts.notes)
+    assert parts.copies == {}
+
+
+def test_a_custom_set_of_copies_of_training_images_takes_none_of_them_and_is_called_so():
+    split = ["train"] * 6 + ["test"] * 2 + ["augmented"] * 6 + ["wild"] * 4
+    near = [f"n{i}" for i in range(6)] + ["", ""] + [f"n{i}" for i in range(5)] + [""] + ["n5", "", "", ""]
+    parts = partition(rows_of(split=split, near=near))
+    assert parts.train.tolist() == [0, 1, 2, 3, 4]
+    assert parts.copies == {"augmented": 5}
+    assert any("5 of the 6 images of set 'augmented' are copies" in note for note in parts.notes)
+
+
+def test_a_test_set_that_copies_a_whole_class_is_refused():
+    near = ["n0", "", "n2", ""]
+    rows = rows_of(split=["train"] * 4 + ["test"] * 4, near=near * 2, label=["a", "b"] * 4)
+    with pytest.raises(DataError, match="all 2 training images of class 'a' are also in a test set"):
+        partition(rows)
+
+
+def test_kept_near_duplicates_train_and_are_counted_beside_the_score():
+    split, near = ["train"] * 4 + ["test"] * 4, ["n", "", "m", "", "n", "m", "", ""]
+    parts = partition(rows_of(split=split, near=near).rename(columns={"near": "kept_near"}))
+    assert parts.train.tolist() == [0, 1, 2, 3]
+    assert parts.copies == {"test": 2}
+    assert set(parts.groups) == {""}
+
+
+def test_near_duplicates_in_two_test_sets_are_named():
+    split, near = ["train"] * 2 + ["test"] * 2 + ["wild"] * 2, ["", "", "n", "", "n", ""]
+    assert any("'wild' are also in set 'test'" in note for note in partition(rows_of(split=split, near=near)).notes)

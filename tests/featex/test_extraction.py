@@ -1,6 +1,7 @@
 import os
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from PIL import Image
+from skimage import data as photographs
 
 from featex import extract, load_features
 from featex import extract as extract_function
@@ -19,6 +21,7 @@ from featex.copies import copy_keys, varied
 from featex.errors import InputError, StoreError, WeightsError
 from featex.facts import FACTS
 from featex.features import find_set, verify
+from featex.images import decode
 
 module = sys.modules["featex.extraction"]
 
@@ -353,3 +356,45 @@ def test_a_set_of_a_version_without_facts_is_read_again_and_not_computed_again(d
     done = run(data, tmp_path)
     assert done.computed == 0
     pd.testing.assert_frame_equal(done.load().rows, rows)
+
+
+def _photographs(folder: Path) -> Path:
+    """Five photographs, and one of them again, smaller and compressed."""
+    folder.mkdir(parents=True)
+    for name in ("astronaut", "chelsea", "coffee", "rocket", "hubble_deep_field"):
+        Image.fromarray(getattr(photographs, name)()[::3, ::3]).save(folder / f"{name}.png")
+    Image.open(folder / "coffee.png").resize((120, 80)).save(folder / "again.jpg", quality=70)
+    return folder
+
+
+def test_near_duplicates_are_found_and_a_second_run_opens_no_image(tmp_path, monkeypatch):
+    images = _photographs(tmp_path / "photographs")
+    done = extract(images, tmp_path / "features")
+    rows = done.stored.read()[0].set_index("path")
+    assert done.near == 2
+    assert rows["near"]["again.jpg"] == rows["near"]["coffee.png"] != ""
+    monkeypatch.setattr(Path, "read_bytes", lambda path: pytest.fail(f"{path} was opened"))
+    again = extract(images, tmp_path / "features")
+    assert again.stored.read()[0].set_index("path").equals(rows)
+
+
+def test_an_image_is_decoded_once_and_once_more_only_for_a_thumbnail_that_has_gone(tmp_path, monkeypatch):
+    images, decoded = _photographs(tmp_path / "photographs"), []
+    monkeypatch.setattr("featex.embedding.decode", lambda data, side=None: decoded.append(data) or decode(data, side))
+    run_once = partial(extract, images, tmp_path / "features")
+    run_once()
+    assert len(decoded) == 6
+    shutil.rmtree(tmp_path / "features/thumbnails")
+    assert (run_once().computed, len(decoded)) == (0, 12)
+    assert (run_once().near, len(decoded)) == (2, 12)
+
+
+def test_another_extractor_of_the_same_set_takes_over_what_was_recorded(tmp_path, monkeypatch, fake):
+    images = _photographs(tmp_path / "photographs")
+    first = extract(images, tmp_path / "features")
+    rows, root = first.stored.read()
+    first.stored.write(rows.assign(anchor="recorded"), root)
+    monkeypatch.setattr(fake, "name", "fake-2")
+    other = extract(images, tmp_path / "features")
+    assert other.stored.extractor_dir != first.stored.extractor_dir
+    assert set(other.stored.read()[0]["anchor"]) == {"recorded"}

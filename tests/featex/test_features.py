@@ -8,6 +8,7 @@ from featex.cache import FeatureCache, content_key
 from featex.disk import write_json
 from featex.errors import InputError, StoreError
 from featex.features import StoredSet, export, find_set, load_features, verify
+from featex.thumbnails import ThumbnailCache
 
 
 @pytest.fixture
@@ -18,6 +19,10 @@ def stored(tmp_path, jpeg_facts):
     cache = FeatureCache(directory / "vectors", 2)
     cache.add(keys, np.array([[0, 1], [2, 3], [4, 5]], dtype=np.float32))
     cache.flush()
+    thumbnails = ThumbnailCache(tmp_path)
+    for number, key in enumerate(keys):
+        thumbnails.add(key, np.full((16, 16), number, dtype=np.uint8))
+    thumbnails.flush()
     rows = pd.DataFrame(
         {
             "path": ["ä/1.jpg", "b/2.jpg", "b/3.jpg"],
@@ -28,6 +33,8 @@ def stored(tmp_path, jpeg_facts):
             "size": [1, 2, 3],
             "mtime_ns": [1, 2, 3],
             "key": keys,
+            "near": "",
+            "anchor": keys,
             **jpeg_facts,
         }
     )
@@ -42,6 +49,7 @@ def test_what_is_written_is_read(stored, tmp_path):
     assert features.y.tolist() == ["ä", "b", "b"]
     assert features.paths[0] == Path("/where/they/were/ä/1.jpg")
     assert features.X.dtype == np.float32
+    assert features.thumbnails[:, 0, 0].tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize("suffix", ["npz", "csv", "parquet"])

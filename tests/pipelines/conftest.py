@@ -12,7 +12,6 @@ from featex.facts import FACTS
 from featex.features import Features
 from featex.layout import AUDITS, FEATURES, GALLERY, MODELS, PREDICTIONS, REPORTS
 from pipelines import shortcuts
-from pipelines.duplicates import HASH, hash_image
 from pipelines.findings import Subject
 from pipelines.looks import Looks
 from pipelines.measures import COLUMNS
@@ -76,11 +75,9 @@ def make_subject(tmp_path):
             spectra=rng.normal(size=(n, 64)).astype(np.float32),
             traces=rng.random((n, 32), dtype=np.float32),
             measures=rng.normal(size=(n, len(COLUMNS))).astype(np.float32),
-            hashes=np.array(
-                [hash_image(image) for image in rng.integers(0, 256, (n, 32, 32, 3), dtype=np.uint8)], HASH
-            ),
         )
-        features = Features(X, rows, "toy", tmp_path, {"name": "toy-1"})
+        thumbnails = rng.integers(0, 256, (n, 16, 16), dtype=np.uint8)
+        features = Features(X, rows, "toy", tmp_path, {"name": "toy-1"}, thumbnails=thumbnails)
         return Subject(features, looks, pd.DataFrame(failed, columns=["path", "reason"]), seed)
 
     return make
@@ -116,6 +113,7 @@ def make_sources(tmp_path, jpeg_facts):
             rows += [{"path": f"{source}/{i}.jpg", "label": label, "source": source, "place": place} for i in range(n)]
         rows = pd.DataFrame(rows).assign(split="train", group="", size=1, mtime_ns=1, **jpeg_facts)
         rows["key"] = [f"{i:064x}" for i in range(len(rows))]
+        rows = rows.assign(near="", anchor=rows["key"])
         X = rng.normal(size=(len(rows), 8)) + 3 * (rows.pop("place").to_numpy()[:, None] == np.arange(8))
         extractor = {"name": "toy-1", "fingerprint": "1", "n_features": 8, "backbone": "toy", "weights": "none"}
         return Features(X.astype(np.float32), rows, "toy", tmp_path, extractor)

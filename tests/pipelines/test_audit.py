@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from featex.errors import InputError
+from featex.errors import InputError, StoreError
 from featex.extraction import extract
 from featex.features import find_set
 from featex.layout import FEATURES
@@ -97,7 +97,7 @@ def test_a_set_of_a_version_without_facts_is_to_be_extracted_again(run, tmp_path
     stored = find_set(tmp_path / "artifacts/features")
     rows, _ = stored.read()
     monkeypatch.setattr(type(stored), "read", lambda self: (rows.drop(columns="format"), tmp_path))
-    with pytest.raises(InputError, match=r"featex extract .* --name images"):
+    with pytest.raises(StoreError, match=r"featex extract .* --name images"):
         run("images")
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from pipelines.duplicates import Duplicates
+from featex.duplicates import Duplicates
 from pipelines.keepers import choose
 
 

@@ -8,21 +8,23 @@ from PIL import Image
 
 from featex.cache import content_key
 from featex.dataset import find_images
+from featex.duplicates import find_duplicates
 from featex.errors import InputError
+from featex.images import decode
+from featex.thumbnails import thumbnail
 from pipelines import leaks as room
-from pipelines.duplicates import HASH, find_duplicates, hash_images
 from pipelines.findings import LEVELS
 from pipelines.leaks import leaks, nearest_copies, sides_of
 
 
 def made(pictures) -> np.ndarray:
-    """Hashes of images named by numbers: equal numbers are equal pixels, 7.1 is nearly 7, others are strangers."""
-    hashes = np.zeros(len(pictures), dtype=HASH)
+    """Thumbnails of images named by numbers: equal numbers are alike, 7.1 is nearly 7, others are strangers."""
+    thumbnails = np.zeros((len(pictures), 16, 16), dtype=np.uint8)
     for i, picture in enumerate(pictures):
         rng = np.random.default_rng(int(picture))
-        bits = rng.integers(0, 2**64, dtype=np.uint64) ^ np.uint64(2 ** round(10 * (picture % 1)) - 1)
-        hashes[i] = (str(picture).encode(), bits, rng.integers(0, 256, (16, 16)))
-    return hashes
+        pixels, other = rng.normal(0, 30, (2, 16, 16))
+        thumbnails[i] = np.clip(128 + pixels + 0.5 * (picture % 1) * other, 0, 255)
+    return thumbnails
 
 
 def subject(*images, **columns):
@@ -35,8 +37,8 @@ def subject(*images, **columns):
         key = number if words.endswith("=") else f"key {i}"
         rows.append({"path": f"{place}/{i}.jpg", "split": split, "label": label, "key": key})
     rows = pd.DataFrame(rows).assign(**({"group": "", "prompt": "", "source": ""} | columns))
-    looks = SimpleNamespace(hashes=made(pictures), tiles=np.zeros((len(rows), 64, 64, 3), dtype=np.uint8))
-    return SimpleNamespace(rows=rows, looks=looks)
+    looks = SimpleNamespace(tiles=np.zeros((len(rows), 64, 64, 3), dtype=np.uint8))
+    return SimpleNamespace(rows=rows, looks=looks, features=SimpleNamespace(thumbnails=made(pictures)))
 
 
 def usual(n: int = 20) -> list[str]:
@@ -59,19 +61,21 @@ def test_a_set_without_leaks_is_fine_and_says_how_sure_that_is():
 
 
 def test_copies_of_train_are_found_in_each_test_set_and_told_by_kind():
-    images = [*usual(), "train/ai 1", "train/ai 2", "train/real 3", "train/real 4"]
+    images = [*usual(), "train/ai 1", "train/ai 2", "train/real 3", "train/real 4="]
     images += ["test/ai 1", "test/ai 2.1", "wild/real 3.1", "wild/real 9", "test/real 4="]
     findings = leaks(subject(*images))
     found = of(findings, "of the 43 held-out images have a copy in train")
-    assert "(2 with equal pixels, 1 nearly equal)" in found.sentence
-    assert (found.level, found.value) == ("bad", 3 / 43)
+    assert "(1 equal files, 2 nearly equal)" in found.sentence
+    assert (found.level, found.value) == ("mind", 3 / 43)
     assert found.low < 3 / 43 < found.high
     (table,) = found.tables
-    assert set(table.rows[["first", "second", "kind", "distance"]].itertuples(index=False, name=None)) == {
-        ("train/ai/80.jpg", "test/ai/84.jpg", "exact", 0),
-        ("train/ai/81.jpg", "test/ai/85.jpg", "near", 1),
-        ("train/real/83.jpg", "test/real/88.jpg", "exact", 0),
+    assert set(table.rows[["first", "second", "kind"]].itertuples(index=False, name=None)) == {
+        ("train/ai/80.jpg", "test/ai/84.jpg", "near"),
+        ("train/ai/81.jpg", "test/ai/85.jpg", "near"),
+        ("train/real/83.jpg", "test/real/88.jpg", "exact"),
     }
+    assert table.rows["distance"].is_monotonic_decreasing
+    assert found.warning == "2 of the 43 held-out images have a copy or near-duplicate that training uses"
     assert (table.rows["set of first"] == "train").all()
     assert (table.rows["set of second"] == "test").all()
     assert table.rows["kind"].iloc[0] == "near"  # what needs eyes comes first
@@ -105,9 +109,9 @@ def test_copies_behind_an_equal_image_of_another_set_are_found():
 
 
 def test_a_chain_of_copies_is_no_copy():
-    hashes = made([1, 1.3, 2])
-    hashes["thumbnail"][2], hashes["phash"][2] = hashes["thumbnail"][0], hashes["phash"][0] ^ np.uint64(2**12 - 1)
-    found, each = find_duplicates(hashes), np.arange(3)
+    pixels, other = np.random.default_rng(0).normal(0, 30, (2, 16, 16))
+    chain = np.stack([128 + pixels + 0.3 * step * other for step in range(3)]).clip(0, 255).astype(np.uint8)
+    found, each = find_duplicates(chain, ["0", "1", "2"]), np.arange(3)
     assert len(np.unique(found.groups)) == 1
     met = nearest_copies(found, each == 0, each == 2, each)
     assert met.empty
@@ -117,19 +121,19 @@ def test_a_chain_of_copies_is_no_copy():
 def test_nearest_copies_are_those_of_every_pair_looked_at():
     rng = np.random.default_rng(0)
     pictures = rng.integers(0, 12, 60) + rng.choice([0, 0.1, 0.3, 0.6], 60)
-    hashes, values = made(pictures), rng.integers(0, 3, 60)
+    contents, values = pictures.astype(str), rng.integers(0, 3, 60)
     sought, among = rng.random(60) < 0.7, rng.random(60) < 0.6
-    met = nearest_copies(find_duplicates(hashes), sought, among, values).set_index("image")
+    found = find_duplicates(made(pictures), contents)
+    met = nearest_copies(found, sought, among, values).set_index("image")
     for i in np.flatnonzero(sought):
-        away = np.bitwise_count(hashes["phash"] ^ hashes["phash"][i]).astype(int)
-        away[hashes["pixels"] == hashes["pixels"][i]] = -1
-        away[~among | (values == values[i]) | (away > 10)] = 99
+        away = np.where(pictures.astype(int) == int(pictures[i]), np.abs(pictures - pictures[i]), 99)
+        away[~among | (values == values[i])] = 99
         if away.min() == 99:
             assert i not in met.index
         else:
             assert met.loc[i, "copy"] == away.argmin()
-            assert met.loc[i, "kind"] == ("exact" if away.min() < 0 else "near")
-            assert met.loc[i, "distance"] == max(away.min(), 0)
+            assert met.loc[i, "kind"] == ("exact" if away.min() == 0 else "near")
+            assert (met.loc[i, "distance"] == 0) == (away.min() == 0)
     assert len(met) > 20
 
 
@@ -143,7 +147,7 @@ def test_images_under_two_classes_are_called_out_wherever_they_stand():
 
 
 def test_copies_within_train_are_counted_by_what_folds_do_about_them():
-    found = of(leaks(subject(*usual(), "train/ai 1=", "train/ai 1=", "val/ai 2", "train/ai 2.1")), "in train (2 with")
+    found = of(leaks(subject(*usual(), "train/ai 1=", "train/ai 1=", "val/ai 2", "train/ai 2.1")), "in train (2 equal")
     assert (found.value, found.level) == (4 / 44, "mind")
     assert "keep 2 of them" in found.sentence
     assert "copies of 2 may stand on both sides" in found.sentence
@@ -229,11 +233,11 @@ def test_leaks_are_found_where_nothing_can_be_trained_yet():
 
 def test_three_classes_are_compared_each_with_each():
     images = [f"{split}/{label} {n}" for n, split in enumerate(("train", "test") * 3) for label in "abc"]
-    assert of(leaks(subject(*images)), "another class (18 with equal pixels)").value == 1
+    assert of(leaks(subject(*images)), "another class (18 nearly equal)").value == 1
 
 
 def test_a_film_of_images_is_said_to_be_one(monkeypatch):
-    def too_many(hashes):
+    def too_many(thumbnails, contents):
         raise InputError("more than 5 pairs of images look alike")
 
     monkeypatch.setattr(room, "find_duplicates", too_many)
@@ -266,8 +270,9 @@ def planted(real_data, tmp_path_factory):
     more = rows.loc[originals].assign(path=[f"planted/{i}.jpg" for i in range(60)], split="test")
     rows = pd.concat([rows, more], ignore_index=True)
     rows = rows.assign(prompt="", key=[content_key(path.read_bytes()) for path in paths])
-    looks = SimpleNamespace(hashes=hash_images(paths).hashes, tiles=np.zeros((len(rows), 64, 64, 3), dtype=np.uint8))
-    return SimpleNamespace(rows=rows, looks=looks), originals
+    looks = SimpleNamespace(tiles=np.zeros((len(rows), 64, 64, 3), dtype=np.uint8))
+    thumbnails = np.stack([thumbnail(decode(path.read_bytes())) for path in paths])
+    return SimpleNamespace(rows=rows, looks=looks, features=SimpleNamespace(thumbnails=thumbnails)), originals
 
 
 def test_planted_leaks_of_real_images_are_found_and_no_others(planted):
@@ -276,5 +281,5 @@ def test_planted_leaks_of_real_images_are_found_and_no_others(planted):
     right = [pairs.get(f"planted/{i}.jpg") == images.rows["path"][row] for i, row in enumerate(originals)]
     assert sum(right[:20]) == 20
     assert sum(right[20:40]) >= 19
-    assert sum(right[40:]) >= 19
+    assert sum(right[40:]) >= 18
     assert len(pairs) - sum(right) <= 5

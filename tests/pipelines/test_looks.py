@@ -11,10 +11,9 @@ from featex.cache import content_key
 from featex.errors import InputError
 from featex.images import decode
 from pipelines import looks as room
-from pipelines.duplicates import HASH, hash_image
 from pipelines.looks import BANDS, FREQUENCIES, LOOK, TILE, colours, look, read_looks, spectrum, traces
 
-PARTS = ("thumbnails", "tiles", "colours", "spectra", "traces", "measures", "hashes")
+PARTS = ("thumbnails", "tiles", "colours", "spectra", "traces", "measures")
 
 
 def rows_of(paths, root) -> pd.DataFrame:
@@ -50,9 +49,7 @@ def test_rows_are_those_of_the_images_whatever_the_threads(images, rows, tmp_pat
     assert len(looks) == 7
     for i, path in enumerate(images):
         seen = look(decode(path.read_bytes()))
-        for part, name in zip(
-            PARTS, ("thumbnail", "tile", "colours", "spectrum", "traces", "measures", "hash"), strict=True
-        ):
+        for part, name in zip(PARTS, ("thumbnail", "tile", "colours", "spectrum", "traces", "measures"), strict=True):
             np.testing.assert_array_equal(getattr(looks, part)[i], seen[name])
     same(looks, read_looks(rows, tmp_path, tmp_path / "other", workers=1))
 
@@ -64,13 +61,6 @@ def test_shapes_and_types_are_as_promised(rows, tmp_path):
         array = getattr(looks, part)
         assert array.shape == (7, *shape)
         assert array.dtype == (np.uint8 if len(shape) > 1 else np.float32)
-    assert looks.hashes.dtype == HASH
-
-
-def test_the_hash_is_that_of_duplicates(images, rows, tmp_path):
-    looks = read_looks(rows, tmp_path, tmp_path / "kept")
-    expected = np.array([hash_image(decode(path.read_bytes())) for path in images], dtype=HASH)
-    np.testing.assert_array_equal(looks.hashes, expected)
 
 
 def test_a_second_look_opens_no_file(images, rows, tmp_path, decoded):

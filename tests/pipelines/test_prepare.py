@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 
 from featex.dataset import find_images
+from featex.duplicates import MIN_CORRELATION
 from featex.errors import InputError, StoreError
 from featex.images import decode
 from pipelines import prepare as room
-from pipelines.duplicates import MAX_DISTANCE
 from pipelines.judgements import SURE, Judgement
 from pipelines.prepare import new_names, prepare
 from pipelines.rules import RULES, Rule
@@ -176,8 +176,10 @@ def test_equal_and_near_copies_in_one_class_and_set_are_dropped(mixed, tmp_path)
     assert (again["action"], again["rule"], again["confidence"]) == ("dropped", "duplicates", 1.0)
     assert again["why"] == "train/real/again.jpg: the same pixels as train/real/0.jpg"
     assert (small["action"], small["rule"]) == ("dropped", "duplicates")
-    said = re.fullmatch(r"test/ai/small.png: nearly the same \((\d) of 64 bits differ\) as test/ai/1.jpg", small["why"])
-    assert small["confidence"] == room._confidence(int(said[1])) > 0.9
+    said = re.fullmatch(
+        r"test/ai/small.png: nearly the same \(correlation (0\.9\d\d|1\.000)\) as test/ai/1.jpg", small["why"]
+    )
+    assert small["confidence"] == pytest.approx(room._confidence(1 - float(said[1])), abs=0.002)
     assert not (tmp_path / "new/train/real/again.jpg").exists()
     assert (done.report / "acted_duplicates.jpg").exists()
 
@@ -204,7 +206,10 @@ def test_copies_across_classes_and_sets_stay_are_reported_and_share_a_group(mixe
 
 def test_a_part_of_a_sheet_that_is_a_copy_is_dropped(mixed, tmp_path):
     sheet = Image.open(mixed / "train/ai/sheet.png")
-    sheet.crop((48, 48, 96, 96)).resize((96, 96)).save(mixed / "train/ai/single.png")
+    part = picture(9, width=48, height=48)  # with more to tell it by than a part of the sheet has
+    sheet.paste(part, (48, 48))
+    sheet.save(mixed / "train/ai/sheet.png")
+    part.resize((96, 96)).save(mixed / "train/ai/single.png")
     done = prepare(mixed, tmp_path / "new")
     found = row(done.table, "train/ai/sheet.png")
     assert (found["action"], found["rule"]) == ("split", "green;duplicates")
@@ -238,7 +243,7 @@ def test_every_rule_can_be_switched_off(mixed, tmp_path, monkeypatch, name):
         {key: Rule("", rule.find and (lambda image, key=key: called.append(key))) for key, rule in RULES.items()},
     )
     monkeypatch.setattr(
-        room, "hash_image", lambda image, hashed=room.hash_image: called.append("duplicates") or hashed(image)
+        room, "thumbnail", lambda image, made=room.thumbnail: called.append("duplicates") or made(image)
     )
     done = prepare(mixed, tmp_path / "new", skip=[name])
     assert set(called) == set(RULES) - {name}
@@ -338,7 +343,7 @@ def test_what_a_table_says_goes_on_in_the_table_of_the_copy(tmp_path, rules):
 
 
 def test_all_that_is_dropped_as_a_copy_is_sure():
-    confidences = [room._confidence(distance) for distance in range(MAX_DISTANCE + 1)]
+    confidences = [room._confidence(distance) for distance in np.linspace(0, 1 - MIN_CORRELATION, 11)]
     assert confidences == sorted(confidences, reverse=True)
     assert (confidences[0], confidences[-1]) == (0.99, SURE)
 

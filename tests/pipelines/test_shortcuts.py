@@ -29,7 +29,6 @@ def subject(jpeg_facts):
         spectra=np.zeros((n, 64)),
         traces=np.zeros((n, 32), dtype=np.float32),
         measures=rng.normal(size=(n, len(COLUMNS))).astype(np.float32),
-        hashes=np.zeros(n),
     )
     features = SimpleNamespace(rows=rows, y=rows["label"].to_numpy(dtype=str), X=np.zeros((n, 2)))
     return Subject(features, looks, pd.DataFrame(columns=["path", "reason"]))

@@ -37,11 +37,6 @@ def test_what_may_be_left_out_may_be_left_out(study_file):
         text = text.replace(line, "")
     study = read_study(Path(study_file(text=text[: text.index("[[published]]")])))
     assert (study.folds, study.notes, study.sets, study.classes, study.published) == (None, (), (), (), ())
-    assert study.near_duplicates is False
-
-
-def test_the_study_of_pairs_asks_for_near_duplicates_and_no_other_does():
-    assert [name for name in study_names() if load_study(name).near_duplicates] == ["paired-shutterstock"]
 
 
 def test_a_class_may_have_several_patterns(study_file):

@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+
+from featex.errors import StoreError
+from featex.thumbnails import ThumbnailCache, thumbnail
+
+KEYS = [f"{number:064x}" for number in range(3)]
+
+
+def test_a_thumbnail_holds_the_mean_grey_of_each_cell():
+    image = np.zeros((32, 64, 3), dtype=np.uint8)
+    image[:2, :4] = 200
+    small = thumbnail(image)
+    assert (small.shape, small.dtype) == ((16, 16), np.uint8)
+    assert small[0, 0] == 200
+    assert small.sum() == 200
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 500), (700, 900), (16, 16)])
+def test_every_size_has_one(size):
+    assert (thumbnail(np.full((*size, 3), 90, dtype=np.uint8)) == 90).all()
+
+
+def test_a_large_image_has_about_the_thumbnail_of_its_small_copy():
+    rng = np.random.default_rng(0)
+    large = np.kron(rng.integers(0, 256, (16, 16, 3)), np.ones((50, 50, 1))).astype(np.uint8)
+    assert np.abs(thumbnail(large).astype(int) - thumbnail(large[::10, ::10])).mean() <= 3
+
+
+def test_what_is_kept_is_read_whatever_its_bytes(tmp_path):
+    cache = ThumbnailCache(tmp_path)
+    pixels = np.full((3, 16, 16), 255, dtype=np.uint8)  # as numbers these bytes are not finite
+    pixels[1] = np.arange(256).reshape(16, 16)
+    for key, small in zip(KEYS, pixels, strict=True):
+        cache.add(key, small)
+    cache.flush()
+    again = ThumbnailCache(tmp_path)
+    assert (again.get([KEYS[1], KEYS[0], KEYS[2]]) == pixels[[1, 0, 2]]).all()
+    assert KEYS[0] in again
+    assert again.holds([KEYS[0], "", "f" * 64]) == [True, False, False]
+    assert again.verify() == []
+
+
+def test_damage_is_found(tmp_path):
+    cache = ThumbnailCache(tmp_path)
+    cache.add(KEYS[0], np.zeros((16, 16), dtype=np.uint8))
+    cache.flush()
+    (part,) = tmp_path.rglob("*.safetensors")
+    part.write_bytes(part.read_bytes()[:-1] + b"x")
+    assert len(ThumbnailCache(tmp_path).verify()) == 1
+    with pytest.raises(StoreError, match="extract again"):
+        cache.get([KEYS[1]])
