@@ -15,10 +15,10 @@ def rows(jpeg_facts):
     return pd.DataFrame([{"size": 1000, **jpeg_facts} for _ in range(4)])
 
 
-def test_every_fact_but_the_prompt_is_a_property_of_one_family(rows):
+def test_every_fact_but_the_prompt_and_the_low_bits_is_a_property_of_one_family(rows):
     names = [name for family in FAMILIES.values() for name in family]
     assert len(names) == len(set(names))
-    assert set(names) | {"prompt"} == set(FACTS) | {"aspect", "bytes_per_pixel"}
+    assert set(names) | {"prompt", "low_bits"} == set(FACTS) | {"aspect", "bytes_per_pixel"}
     assert properties(rows).columns.tolist() == names
 
 

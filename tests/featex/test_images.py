@@ -360,7 +360,7 @@ def test_a_large_grey_image_fills_little_more_memory_than_its_pixels():
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
     )
     run = subprocess.run([sys.executable, "-c", script], input=data, capture_output=True, check=True)
-    assert int(run.stdout) < 1.9 * 9000 * 9000 * 3 / 1024  # it was 3.3 times
+    assert int(run.stdout) < 1.9 * 9000 * 9000 * 3 / 1024  # in one go it takes 3.7 times
 
 
 def test_decoding_needs_no_torch():
