@@ -2,8 +2,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from classify.notices import differing_images, differing_making, differing_positive, few_groups, of_making
+from classify.notices import (
+    differing_images,
+    differing_making,
+    differing_positive,
+    few_groups,
+    of_making,
+    seen_in_training,
+)
 from classify.predictions import Predictions
+from classify.sections import Section
 
 
 @pytest.fixture
@@ -67,3 +75,13 @@ def test_a_model_whose_positive_class_is_not_the_pages_is_named():
     assert "theirs (real)" in notice
     assert "svm" not in notice
     assert differing_positive(passports[:1], "ai") == differing_positive(passports, None) == []
+
+
+def test_a_page_begins_with_the_sets_that_training_has_seen_by_name():
+    audit = Section("audit", "The audit", warning="7 of the 60 held-out images have a copy that training uses.")
+    data = {"copies": {"augmented": 20}, "counts": {"augmented": {"ai": 20, "real": 20}}}
+    known, clean = {"name": "svm", "data": data}, {"name": "logreg", "data": {"copies": {}, "counts": {}}}
+    (sentence,) = seen_in_training([clean, known], "svm", [audit])
+    assert sentence.startswith("20 of the 40 images of set 'augmented'")
+    assert seen_in_training([clean, known], "logreg", [audit]) == [audit.warning]
+    assert seen_in_training([{}], None, [Section("other", "Other")]) == []

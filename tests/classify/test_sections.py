@@ -78,3 +78,8 @@ def test_a_section_is_read_back_for_the_same_images_alone(tmp_path):
     assert again.pictures[0] == PICTURE
     assert read_section(tmp_path, "b2") is None
     assert read_section(tmp_path / "nowhere", "a1") is None
+
+
+def test_a_warning_is_kept_with_its_section(tmp_path):
+    write_section(Section("audit", "The audit", warning="7 of 60 images are known."), tmp_path, "a1")
+    assert read_section(tmp_path, "a1").warning == "7 of 60 images are known."

@@ -2,6 +2,7 @@ import pytest
 from PIL import Image
 
 from classify import persist
+from classify.errors import DataError
 from classify.models import MODELS
 from classify.plan import settled
 from classify.predictions import Predictions
@@ -139,3 +140,9 @@ def test_what_files_give_away_stands_in_every_comparison_and_in_no_ensemble(run,
     assert [member["name"] for member in passports["vote"]["members"]] == ["svm-images", "logreg-images"]
     path, _ = run(only=("svm",))
     assert "shortcut-images" in path.read_text()
+
+
+def test_data_that_cannot_be_cut_into_folds_are_refused_before_the_audit(data, tmp_path, weights_file, monkeypatch):
+    monkeypatch.setattr("pipelines.compare.audit", lambda *args, **options: pytest.fail("the audit began"))
+    with pytest.raises(DataError, match="fewer than the 40 folds"):
+        compare(data, project=tmp_path, only=["logreg"], n_folds=40, weights=weights_file, device="cpu")
