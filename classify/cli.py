@@ -312,7 +312,7 @@ def predict(
         )
         for row in failed.itertuples():
             progress.say(f"Left out: {row.path}: {row.reason}")
-    progress.say(decision_sentence(trained, adapt, table["label"]))
+    progress.say(decision_sentence(trained, adapt, table["predicted"]))
     text = table.to_csv(index=False) if as_ == "csv" else table.to_json(orient="records", indent=2) + "\n"
     if out:
         with born_whole(Path(out)) as temporary:

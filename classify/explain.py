@@ -194,8 +194,8 @@ def _explained(
     known = training.of(row["path"], vector) if training else {}
     return Explained(
         path=row["path"],
-        predicted=row["label"],
-        probability=row[f"prob_{row['label']}"],
+        predicted=row["predicted"],
+        probability=row[f"prob_{row['predicted']}"],
         towards=towards,
         against=against,
         image=image,
@@ -212,8 +212,8 @@ def _duel(model: TrainedModel, row: dict) -> tuple[str, str]:
     """Return the two classes that an image is between."""
     if positive := model.passport["positive"]:
         return positive, next(name for name in model.classes if name != positive)
-    others = sorted((name for name in model.classes if name != row["label"]), key=lambda name: row[f"prob_{name}"])
-    return row["label"], others[-1]
+    others = sorted((name for name in model.classes if name != row["predicted"]), key=lambda name: row[f"prob_{name}"])
+    return row["predicted"], others[-1]
 
 
 class _Training:

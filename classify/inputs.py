@@ -15,7 +15,7 @@ from featex.features import Features
 from featex.progress import Progress
 
 if TYPE_CHECKING:
-    from classify.pixels import Pixels
+    from classify.pixels import Pixels, View
 
 
 def read_inputs(model: str, features: Features, settings: dict, progress: Progress) -> "np.ndarray | Pixels":
@@ -49,9 +49,14 @@ def read_inputs(model: str, features: Features, settings: dict, progress: Progre
 
 def read_pixels(model: str, paths: Sequence[Path], settings: dict, progress: Progress) -> "Pixels":
     """Return the images as the net `model`, settled to `settings`, sees them."""
-    from classify.nets import NETS
     from classify.pixels import load_pixels
 
+    return load_pixels(paths, view_of(model, settings), progress=progress)
+
+
+def view_of(model: str, settings: dict) -> "View":
+    """Return what the net `model`, settled to `settings`, sees of an image."""
+    from classify.nets import NETS
+
     net = NETS[model]
-    recipe = net.recipe.changed(**{field.name: settings.get(field.name) for field in fields(Recipe)})
-    return load_pixels(paths, net.view(recipe), progress=progress)
+    return net.view(net.recipe.changed(**{field.name: settings.get(field.name) for field in fields(Recipe)}))

@@ -168,7 +168,7 @@ class CNN3(nn.Module):
     def __init__(self, n_classes: int, image_size: int = 32):
         super().__init__()
         if image_size < 8:
-            raise ModelError(f"image size {image_size} is too small for cnn3; take 16 or more (it was made for 32)")
+            raise ModelError(f"image size {image_size} is too small for cnn3; take 8 or more (it was made for 32)")
         layers: list[nn.Module] = []
         for n_in, n_out in ((3, 32), (32, 64), (64, 128)):
             layers += [nn.Conv2d(n_in, n_out, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]

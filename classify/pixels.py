@@ -1,11 +1,11 @@
 """Pixels: images as a net reads them, in memory where they fit, else read again by workers when they are needed."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
+from math import isfinite
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from classify.errors import DataError
+from featex.cores import n_cores, ram_bytes
 from featex.errors import ImageError, InputError
 from featex.images import decode, preprocess
 from featex.progress import Progress
@@ -118,19 +119,24 @@ class ImageFiles:
     def __init__(self, paths: Sequence[Path], view: View, workers: int | None = None):
         self.paths, self.view = paths, view
         self.shape = (len(paths), 3, view.size, view.size)
-        self.pool = ThreadPoolExecutor(workers or os.cpu_count())  # decoding leaves Python's lock
+        self.pool = ThreadPoolExecutor(workers or n_cores())  # decoding leaves Python's lock
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def read(self, row: int) -> np.ndarray:
         """Return one image as the view makes it; raises InputError where its file cannot be read or is no image."""
-        path = self.paths[row]
+        image = self.read_if_able(row)
+        if isinstance(image, str):
+            raise InputError(f"cannot read {self.paths[row]} ({image}); run `featex extract` again")
+        return image
+
+    def read_if_able(self, row: int) -> np.ndarray | str:
+        """Return one image as the view makes it, or why there is none."""
         try:
-            return self.view(decode(Path(path).read_bytes()))
+            return self.view(decode(Path(self.paths[row]).read_bytes()))
         except (OSError, ImageError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise InputError(f"cannot read {path} ({reason}); run `featex extract` again") from error
+            return str(getattr(error, "strerror", None) or error)
 
     def read_ahead(self, parts: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Yield the images of each part while the next parts are being read."""
@@ -173,13 +179,25 @@ def load_pixels(paths: Sequence[str | Path], view: View, *, progress: Progress |
     return Pixels(pixels)
 
 
+def load_readable(
+    paths: Sequence[str | Path], view: View, *, progress: Progress | None = None
+) -> tuple[np.ndarray, dict[int, str]]:
+    """Return the images that can be read, uint8 (n_readable, 3, size, size), and why others cannot, by number."""
+    files, images, reasons = ImageFiles(list(paths), view), [], {}
+    with (progress or Progress()).task("reading images", len(paths), "image") as done, files.pool as pool:
+        for i, image in enumerate(pool.map(files.read_if_able, range(len(paths)))):
+            if isinstance(image, str):
+                reasons[i] = image
+            else:
+                images.append(image)
+            done(1)
+    return np.stack(images) if images else np.empty((0, *files.shape[1:]), np.uint8), reasons
+
+
 def fits_in_memory(n_bytes: int) -> bool:
     """Return whether so much may be kept beside all else that is at work."""
-    try:
-        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):  # not on every system
-        memory = UNKNOWN_MEMORY
-    return n_bytes < MEMORY_SHARE * memory
+    memory = ram_bytes()
+    return n_bytes < MEMORY_SHARE * (memory if isfinite(memory) else UNKNOWN_MEMORY)
 
 
 def _each(pool: ThreadPoolExecutor, work: Callable[[int], None], n: int, done: Callable[[int], None]) -> None:

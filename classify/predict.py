@@ -8,7 +8,7 @@ import pandas as pd
 
 from classify.adapted import Adaptation
 from classify.errors import ModelError
-from classify.inputs import read_inputs, read_pixels
+from classify.inputs import read_inputs, view_of
 from classify.shortcuts import fact_matrix
 from classify.trained import TrainedModel
 from classify.unsure import UNSURE, Rule
@@ -73,7 +73,7 @@ def predict_images(
     Returns
     -------
     predicted : DataFrame
-        A row an image: path, label (the decision), `prob_<class>` for each class, and `threshold_<class>`: of two
+        A row an image: path, predicted (the decision), `prob_<class>` for each class, and `threshold_<class>`: of two
         classes the positive one is decided for where its probability is at least its threshold, of more the class
         whose probability is the largest multiple of its threshold. Of a model that was kept with a rule for it also
         `answer`: the decision, or "unsure". Of a model on features, or an ensemble with one, also `unlike`:
@@ -173,14 +173,9 @@ def _features_of(model: TrainedModel, files: list[Path], *, cache, weights, devi
 
 
 def _pixels_of(model: TrainedModel, files: list[Path], *, cache, weights, device, progress):
-    images, reasons = [], {}
-    for i, path in enumerate(files):
-        try:
-            pixels = read_pixels(model.passport["model"], [path], model.passport["settings"], Progress())
-            images.append(pixels.source)
-        except InputError as error:
-            reasons[i] = str(error)
-    return np.concatenate(images) if images else np.empty(0), reasons
+    from classify.pixels import load_readable
+
+    return load_readable(files, view_of(model.passport["model"], model.passport["settings"]), progress=progress)
 
 
 def _facts_of(model: TrainedModel, files: list[Path], **_):
@@ -223,4 +218,4 @@ def _table(
         columns["unlike"] = unlike
         if "answer" in columns:
             columns["answer"] = np.where(unlike, UNSURE, columns["answer"])
-    return pd.DataFrame({"path": paths, "label": decided, **columns})
+    return pd.DataFrame({"path": paths, "predicted": decided, **columns})

@@ -20,10 +20,10 @@ from classify.race import LEAST_FOLDS, MARGIN, behind, lost_after
 from classify.regime import weighted, with_copies
 from classify.selection import selection_score
 from classify.tilewise import Tilewise
-from featex.cores import n_cores, threads_for
+from featex.cores import n_cores, ram_bytes, threads_for
 from featex.progress import Progress
 
-KEEP_BYTES = 4e9  # prepared folds above this are made anew for each trial instead of kept
+KEEP_BYTES = min(4e9, ram_bytes() / 4)  # prepared folds above this are made anew for each trial instead of kept
 
 
 @dataclass(frozen=True)

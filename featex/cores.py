@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import joblib
 
@@ -28,10 +28,32 @@ def ram_bytes() -> float:
     limits = [float("inf")]
     with suppress(OSError, ValueError, AttributeError):
         limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        with suppress(OSError, ValueError):  # of another kind of system, or "max"
-            limits.append(int(Path(path).read_text()))
+    for path in _memory_files(_read("/proc/self/cgroup")):
+        with suppress(ValueError):  # "max", or no such file
+            limits.append(int(_read(path)))
     return min(limits)
+
+
+def _memory_files(groups: str, root: str = "/sys/fs/cgroup") -> Iterator[str]:
+    """Yield the files that may limit the memory of this process: of its control groups (v2, v1) and all above them."""
+    for line in [*groups.splitlines(), "0::/", "1:memory:/"]:
+        _, _, rest = line.partition(":")
+        controllers, _, group = rest.partition(":")
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        folder, file = ("memory/", "memory.limit_in_bytes") if controllers else ("", "memory.max")
+        while True:
+            yield f"{root}/{folder}{group.strip('/')}/{file}".replace("//", "/")
+            if group in ("", "/"):
+                break
+            group = str(PurePosixPath(group).parent)
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text()
+    except OSError:
+        return ""
 
 
 def threads_for(n_rows: int) -> AbstractContextManager:

@@ -16,7 +16,7 @@ from classify.predictions import PROB, VALIDATION, Predictions
 from classify.results import read_predictions, report_models
 from classify.trained import TrainedModel
 from featex.errors import InputError, unknown
-from featex.features import find_set
+from featex.features import find_set, stored_sets
 from featex.folders import count
 from featex.layout import FEATURES, MODELS, PREDICTIONS, STRESS
 from featex.progress import Progress
@@ -201,13 +201,16 @@ def _drawn(rows: pd.DataFrame, limit: int, seed: int) -> pd.DataFrame:
 
 def _keys(directory: Path, data: dict) -> tuple[pd.Series, Path]:
     """Return the content keys of a set's images by path, and the folder that paths are relative to."""
-    rows, root = find_set(directory, data["set"]).read()
-    if images_digest(rows) != data["images"]:
-        raise InputError(
-            f"the set {data['set']!r} was extracted anew from other images than its models were trained and judged on; "
-            "make the report again"
-        )
-    return rows.set_index("path")["key"], root
+    named = [stored for stored in stored_sets(directory) if stored.name == data["set"]]
+    named = named or [find_set(directory, data["set"])]  # which says what there is
+    for stored in reversed(named):  # of whichever extractor: the newest may be of other images
+        rows, root = stored.read()
+        if images_digest(rows) == data["images"]:
+            return rows.set_index("path")["key"], root
+    raise InputError(
+        f"the set {data['set']!r} was extracted anew from other images than its models were trained and judged on; "
+        "make the report again"
+    )
 
 
 def _gathered(drawn, models, said, judged, tried: Sequence[Condition]) -> pd.DataFrame:

@@ -24,18 +24,18 @@ def model(make_features):
 def test_an_aligned_source_is_told_apart_where_it_was_not(model, make_features):
     features = make_features(n=80, shift=6.0, seed=1)
     moved = replace(features, X=features.X * 3 + 40)
-    right = (predict_set(model, moved)["label"].to_numpy() == features.y).mean()
+    right = (predict_set(model, moved)["predicted"].to_numpy() == features.y).mean()
     align = Adaptation(Alignment.fit(make_features(n=80, shift=6.0).X, "mean"))
     aligned = predict_set(model, moved, adapt=align)
     assert right < 0.6
-    assert (aligned["label"].to_numpy() == features.y).mean() > 0.95
+    assert (aligned["predicted"].to_numpy() == features.y).mean() > 0.95
 
 
 def test_a_share_moves_the_threshold_and_leaves_the_order(model, make_features):
     features = make_features(n=80, shift=6.0, seed=1)
     plain, shifted = predict_set(model, features), predict_set(model, features, adapt=Adaptation(share=0.25))
-    assert (shifted["label"] == "ai").mean() == pytest.approx(0.25, abs=0.01)
-    assert ((shifted["prob_ai"] >= shifted["threshold_ai"]) == (shifted["label"] == "ai")).all()
+    assert (shifted["predicted"] == "ai").mean() == pytest.approx(0.25, abs=0.01)
+    assert ((shifted["prob_ai"] >= shifted["threshold_ai"]) == (shifted["predicted"] == "ai")).all()
     assert (np.diff(shifted["prob_ai"].to_numpy()[plain["prob_ai"].argsort()]) >= 0).all()
 
 
@@ -44,7 +44,7 @@ def test_images_that_a_model_is_certain_of_are_still_told_apart_by_a_share(model
     far = replace(features, X=features.X * 40)
     assert (predict_set(model, far)["prob_ai"].isin([0, 1])).sum() > 5
     shifted = predict_set(model, far, adapt=Adaptation(share=0.1))
-    assert (shifted["label"] == "ai").sum() == round(0.1 * len(shifted))
+    assert (shifted["predicted"] == "ai").sum() == round(0.1 * len(shifted))
 
 
 def test_the_share_that_came_out_is_said_where_equal_scores_stay_together(model):
@@ -59,7 +59,7 @@ def test_the_share_that_came_out_is_said_where_equal_scores_stay_together(model)
 def test_a_share_may_be_of_the_other_class(model, make_features, tmp_path):
     features = make_features(n=80, shift=6.0, seed=1)
     adapt = adaptation(model, "none", 0.25, tmp_path, "real")
-    assert (predict_set(model, features, adapt=adapt)["label"] == "real").mean() == pytest.approx(0.25, abs=0.01)
+    assert (predict_set(model, features, adapt=adapt)["predicted"] == "real").mean() == pytest.approx(0.25, abs=0.01)
     with pytest.raises(InputError, match="unknown class 'rael'"):
         adaptation(model, "none", 0.25, tmp_path, "rael")
     with pytest.raises(InputError, match="--share"):

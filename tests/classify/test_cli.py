@@ -70,14 +70,14 @@ def test_predict_writes_csv_and_json_of_images_and_of_a_set(classify, extracted,
     classify("tune", "--model", "logreg", "--trials", 1, "--folds", 3)
     code, out, _ = classify("predict", "logreg-images", data / "wild")
     assert code == 0
-    assert out.splitlines()[0] == "path,label,prob_ai,prob_real,threshold_ai,answer"
+    assert out.splitlines()[0] == "path,predicted,prob_ai,prob_real,threshold_ai,answer"
     assert len(out.splitlines()) == 7
     name = f"{extracted.stored.extractor_dir.name}/images"  # "images" alone is the folder beside it
     code, out, err = classify("predict", "logreg-images", name, "--format", "json", "--out", "all.json")
     assert (code, out) == (0, "38 rows: all.json\n")
     rows = json.loads((tmp_path / "all.json").read_text())
-    assert rows[0].keys() == {"path", "label", "prob_ai", "prob_real", "threshold_ai", "answer", "split"}
-    assert all((row["prob_ai"] > row["threshold_ai"]) == (row["label"] == "ai") for row in rows)
+    assert rows[0].keys() == {"path", "predicted", "prob_ai", "prob_real", "threshold_ai", "answer", "split"}
+    assert all((row["prob_ai"] > row["threshold_ai"]) == (row["predicted"] == "ai") for row in rows)
     assert "logreg-images calls an image ai where" in err
     assert "was trained on images of this set" in err
 

@@ -134,5 +134,5 @@ def test_bad_images_are_listed_with_their_reason_and_none_but_bad_ones_are_an_er
 def test_of_many_classes_the_score_is_between_the_decided_one_and_the_next(trained):
     _, models = trained
     many = type(models["svm"])(None, None, {"positive": None, "classes": ["a", "b", "c"]})
-    row = {"label": "b", "prob_a": 0.1, "prob_b": 0.6, "prob_c": 0.3}
+    row = {"predicted": "b", "prob_a": 0.1, "prob_b": 0.6, "prob_c": 0.3}
     assert room._duel(many, row) == ("b", "c")

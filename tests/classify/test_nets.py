@@ -1,3 +1,4 @@
+import re
 from functools import cache
 
 import pytest
@@ -71,10 +72,25 @@ def test_a_pretrained_net_sees_what_its_features_are_made_from(name):
     assert net.view(net.recipe.changed(view="squash")).resize is None
 
 
-@pytest.mark.parametrize(("name", "least"), [("lenet5", 16), ("cnn", 16), ("cnn3", 16)])
+@pytest.mark.parametrize(("name", "least"), [("lenet5", 16), ("cnn", 16), ("cnn3", 8)])
 def test_a_size_that_does_not_fit_is_refused_with_one_that_does(name, least):
     with pytest.raises(ModelError, match=rf"image size 7 .* {least}"):
         NETS[name].build(2, NETS[name].recipe.changed(image_size=7))
+
+
+@pytest.mark.parametrize("name", ["lenet5", "cnn", "cnn3"])
+def test_the_smallest_size_that_a_refusal_names_is_the_smallest_that_works(name):
+    def builds(size: int) -> bool:
+        try:
+            net = NETS[name].build(2, NETS[name].recipe.changed(image_size=size)).eval()
+        except ModelError as error:
+            named.add(int(re.search(r"(?:take|such as) (\d+)", str(error)).group(1)))
+            return False
+        return net(torch.rand(1, 3, size, size)).shape == (1, 2)
+
+    named = set()
+    smallest = next(size for size in range(1, 40) if builds(size))
+    assert named == {smallest}
 
 
 def test_cnn_refuses_a_size_that_is_no_multiple_of_16_and_names_the_nearest():

@@ -213,7 +213,7 @@ def test_an_image_that_is_unlike_all_gets_no_answer(tuned):
     assert table["unlike"].iloc[0]
     assert table["answer"].iloc[0] == "unsure"
     sure = ~table["unlike"] & (table[["prob_ai", "prob_real"]].max(axis=1) > 0.6)
-    assert (table["answer"][sure] == table["label"][sure]).all()
+    assert (table["answer"][sure] == table["predicted"][sure]).all()
 
 
 def test_a_passport_counts_unlike_images_of_every_unseen_set(tuned):

@@ -92,6 +92,27 @@ def test_memory_is_the_machines():
     assert not module.fits_in_memory(1 << 50)
 
 
+def test_memory_is_a_containers(monkeypatch):
+    monkeypatch.setattr(module, "ram_bytes", lambda: 300)
+    assert module.fits_in_memory(99)
+    assert not module.fits_in_memory(101)
+
+
+def test_files_that_cannot_be_read_are_told_by_number_and_one_pool_reads_all(tmp_path, monkeypatch):
+    paths = [tmp_path / f"{i}.png" for i in range(5)]
+    for i in (0, 2, 4):
+        Image.new("RGB", (20, 20), (i, 0, 0)).save(paths[i])
+    paths[1].write_bytes(b"no image")
+    pools = []
+    pool = module.ThreadPoolExecutor
+    monkeypatch.setattr(module, "ThreadPoolExecutor", lambda n: pools.append(n) or pool(n))
+    images, reasons = module.load_readable(paths, View(16))
+    assert images[:, 0, 0, 0].tolist() == [0, 2, 4]
+    assert reasons.keys() == {1, 3}
+    assert "extract" not in " ".join(reasons.values())
+    assert len(pools) == 1
+
+
 def test_a_squashed_view_keeps_the_upper_side_up_and_is_antialiased(tmp_path):
     stripes = np.zeros((64, 64, 3), np.uint8)
     stripes[:32, ::2] = 255

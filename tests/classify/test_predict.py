@@ -31,7 +31,7 @@ def test_images_are_seen_as_their_feature_rows_are(model, features, data, tmp_pa
     assert failed.empty
     for row in by_image.itertuples():
         assert row.prob_ai == by_set.loc[row.path, "prob_ai"]
-        assert row.label == by_set.loc[row.path, "label"]
+        assert row.predicted == by_set.loc[row.path, "predicted"]
 
 
 def test_images_that_were_never_extracted_are(model, features, data, tmp_path):
@@ -155,7 +155,7 @@ def test_an_ensemble_says_of_images_and_sets_what_it_was_judged_on(ensemble, fea
     assert len(by_image) == len(judged) == 6
     for table in (by_image.set_index("path"), by_set):
         np.testing.assert_allclose(table.loc[judged.index, "prob_ai"], judged["prob_ai"], atol=1e-6)
-        assert (table.loc[judged.index, "label"] == judged["predicted"]).all()
+        assert (table.loc[judged.index, "predicted"] == judged["predicted"]).all()
     assert len(calls) == 1  # both members that read features read the same
 
 

@@ -46,8 +46,8 @@ def test_a_model_is_kept_with_the_rule_by_which_it_answers_unsure(make_features,
     assert rule.least is not None
     table = predict_set(model, features)
     probabilities = table[[f"prob_{label}" for label in model.classes]].to_numpy()
-    answered = (sureness(probabilities, table["label"], model.classes) >= rule.least) & ~table["unlike"]
-    assert (table["answer"] == table["label"].where(answered, "unsure")).all()
+    answered = (sureness(probabilities, table["predicted"], model.classes) >= rule.least) & ~table["unlike"]
+    assert (table["answer"] == table["predicted"].where(answered, "unsure")).all()
 
 
 def test_a_report_is_on_the_models_of_the_newest_data(make_features, tmp_path, shelf):

@@ -96,6 +96,6 @@ def test_files_can_be_judged_without_a_set(make_features, write_images, tmp_path
     jpeg = write_images(tmp_path / "new", 1)[0]
     (tmp_path / "new/broken.png").write_bytes(b"no image")
     predicted, failed = predict_images(model, [tmp_path / "new"], cache=tmp_path)
-    assert predicted["label"].tolist() == ["real"]
+    assert predicted["predicted"].tolist() == ["real"]
     assert predicted["path"].tolist() == [str(jpeg)]
     assert [path.endswith("broken.png") for path in failed["path"]] == [True]

@@ -5,6 +5,7 @@ import joblib
 import pytest
 import torch
 
+from featex import cores
 from featex.cores import FEW_ROWS, Batches, in_order, n_cores, one_core_each, threads_for
 
 
@@ -108,3 +109,19 @@ def test_what_a_batch_raises_is_raised_where_it_was_asked_for():
 
     with pytest.raises(RuntimeError, match="no such layer"), one_core_each(2) as pool:
         run(3, 2, 2, pool, broken)
+
+
+def test_the_memory_of_a_group_and_of_all_above_it_is_looked_for():
+    assert list(cores._memory_files("0::/pod/app\n"))[:3] == [
+        "/sys/fs/cgroup/pod/app/memory.max", "/sys/fs/cgroup/pod/memory.max", "/sys/fs/cgroup/memory.max",
+    ]  # fmt: skip
+    old = list(cores._memory_files("5:cpu,cpuacct:/a\n4:memory:/docker/x\n"))
+    assert "/sys/fs/cgroup/memory/docker/x/memory.limit_in_bytes" in old
+    assert not any("/a/" in path for path in old)
+
+
+def test_the_least_limit_is_the_memory(monkeypatch):
+    files = {"/proc/self/cgroup": "0::/pod/app", "/sys/fs/cgroup/pod/app/memory.max": "max"}
+    files |= {"/sys/fs/cgroup/pod/memory.max": "1000\n"}
+    monkeypatch.setattr(cores, "_read", lambda path: files.get(path, ""))
+    assert cores.ram_bytes() == 1000

@@ -125,7 +125,7 @@ def test_what_is_said_under_a_condition_is_said_of_such_files(stress, project, m
         told, _ = predict_images(model, [project / "blurred.png"], cache=project / "other", device="cpu")
         said = done.said[(done.said["model"] == name) & (done.said["path"] == path)]
         said = said[said["grade"] == condition.grade].iloc[0]
-        assert said["predicted"] == told.loc[0, "label"]
+        assert said["predicted"] == told.loc[0, "predicted"]
         assert said["prob_ai"] == pytest.approx(told.loc[0, "prob_ai"], abs=1e-5)
 
 
@@ -213,6 +213,15 @@ def test_names_that_are_unknown_are_refused(stress):
         stress(report="imagse")
     with pytest.raises(InputError, match="unknown transform"):
         stress(transforms=["jpg"])
+
+
+def test_a_newer_set_of_that_name_and_other_images_does_not_hide_the_reports_own(stress, project):
+    path = next((project / "artifacts/features").glob("*/sets/images.parquet"))
+    rows, root = StoredSet(path).read()
+    other = path.parent.parent.with_name("other-1")
+    shutil.copytree(path.parent.parent, other)
+    StoredSet(other / "sets" / path.name).write(rows.iloc[2:].reset_index(drop=True), root)
+    assert stress(names=["svm-images"], transforms=["webp"]).page.is_file()
 
 
 def test_a_set_that_was_extracted_anew_from_other_images_is_refused(stress, project):
