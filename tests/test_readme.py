@@ -46,7 +46,8 @@ def test_every_console_command_exits_well(project, run):
         assert "Traceback" not in done.stderr
         assert "Warning" not in done.stderr, f"{command}\n{done.stderr}"
     assert (project / "artifacts/reports/sample/index.html").exists()
-    assert (project / "predictions.csv").read_text().startswith("path,label,prob_ai,prob_real,answer\n")
+    header = (project / "predictions.csv").read_text().splitlines()[0]
+    assert header == "path,predicted,prob_ai,prob_real,threshold_ai,answer"
 
 
 def test_python_code_runs(project, run):
