@@ -204,12 +204,13 @@ def _summary(tuned) -> str:
     from classify.metrics import score_table
     from classify.predictions import VALIDATION
     from classify.selection import in_words
+    from featex.folders import count
 
     passport = tuned.model.passport
     params = ", ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in passport["params"].items())
     cv = passport["cv"]
     values = ", ".join(f"{value:.3f}" for value in cv["scores"])
-    made = f"Best of {passport['trials']} trials in {passport['seconds']:.0f} s: {params}"
+    made = f"Best of {count(passport['trials'], 'trial')} in {passport['seconds']:.0f} s: {params}"
     if not passport["trials"]:
         made = f"Trained by its recipe in {passport['seconds']:.0f} s"
     if members := passport.get("members"):

@@ -16,6 +16,7 @@ from featex.dataset import image_files
 from featex.errors import ImageError, InputError, WeightsError
 from featex.facts import file_facts
 from featex.features import Features
+from featex.folders import count
 from featex.progress import Progress
 
 
@@ -97,7 +98,7 @@ def predict_images(
     )
     if len(failed) == len(files):
         row = failed.iloc[0]
-        raise InputError(f"none of the {len(files):,} images can be used ({row.path}: {row.reason})")
+        raise InputError(f"none of {count(len(files), 'image')} can be used ({row.path}: {row.reason})")
     usable = [path for i, path in enumerate(files) if i not in reasons]
     # What members read is in the cache by now
     unlike = _unlike(model, lambda one: X if one is model else _inputs(one, usable, **options)[0])

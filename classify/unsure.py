@@ -11,6 +11,7 @@ from classify.predictions import HELD_OUT, VALIDATION, Predictions
 from classify.reliability import share_interval, sureness
 from classify.tails import log_tail_of_groups, log_tail_of_images
 from classify.words import percent, with_interval
+from featex.folders import count
 
 UNSURE = "unsure"
 TARGET, CONFIDENCE = 0.05, 0.95
@@ -349,7 +350,7 @@ def sentences(table: pd.DataFrame) -> list[str]:
 
 def _sentence(row: pd.Series) -> str:
     held_out = row["set"] == HELD_OUT
-    images = f"{row['n']:,} held-out images" if held_out else f"{row['n']:,} images of “{row['set']}”"
+    images = count(row["n"], "held-out image") if held_out else f"{count(row['n'], 'image')} of “{row['set']}”"
     asked = f"Asked to err in at most {100 * row['target']:g} % of its answers, "
     if not row["answered"]:
         return f"{asked}{row['model']} answers none of the {images}."

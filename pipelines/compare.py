@@ -17,6 +17,7 @@ from classify.tuning import Tuned, tune
 from featex.errors import unknown
 from featex.extraction import extract
 from featex.features import Features, StoredSet
+from featex.folders import count
 from featex.layout import AUDITS, DATA, FEATURES, FOUND, GALLERY, PREDICTIONS, REPORTS, STUDIES
 from featex.layout import MODELS as MODELS_DIR
 from featex.progress import Progress
@@ -236,10 +237,14 @@ def _run(job: Plan, project: Path, progress: Progress) -> None:
     if is_kept(job, models, predictions):
         progress.say(f"{job.name}: done before")
         return
-    how = f"{job.trials} trials of {job.folds_in_words}" if job.trials else f"by its recipe, {job.folds_in_words}"
+    how = (
+        f"{count(job.trials, 'trial')} of {job.folds_in_words}"
+        if job.trials
+        else f"by its recipe, {job.folds_in_words}"
+    )
     shown = ("image_size", "max_epochs", "train", "device")
     settings = "".join(f", {key} {job.settings[key]}" for key in shown if key in job.settings)
-    progress.say(f"{job.name}: {how} on {len(job.parts.train):,} images{settings}")
+    progress.say(f"{job.name}: {how} on {count(len(job.parts.train), 'image')}{settings}")
     if sentence := replaced(job, models):
         progress.say(sentence)
     studies = project / STUDIES
