@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from featex.errors import InputError
 from featex.meanings import is_numbered, names_no_class, says_nothing, side
-from featex.set_levels import Item, telling
+from featex.set_levels import Item, forks, telling
 
 Place = tuple[str, str, str]
 """Label, split and source of the images in one folder."""
@@ -74,15 +74,13 @@ def _drop_last_that_say_nothing(items: list[Item]) -> None:
             if item.inside:
                 beside[item.split, item.inside[:-1]].add(item.inside[-1])
         holding = {(item.split, item.inside) for item in items}
+        around = {item.inside[:depth] for item in items for depth in range(1, len(item.inside))}
         changed = False
         for item in items:
             if not item.inside or not says_nothing(item.inside[-1]):
                 continue
             outer = (item.split, item.inside[:-1])
-            deeper = any(
-                len(i.inside) > len(item.inside) and i.inside[: len(item.inside)] == item.inside for i in items
-            )
-            if len(beside[outer]) == 1 and outer not in holding and not deeper:
+            if len(beside[outer]) == 1 and outer not in holding and item.inside not in around:
                 item.above, item.below, changed = (), item.inside[:-1], True
 
 
@@ -140,7 +138,7 @@ def _is_shared(items: list[Item], level: int) -> bool:
 
 
 def _label(items: list[Item], level: int) -> None:
-    prefixes = {item.inside[:level] for item in items}
+    several = forks({item.inside[:level] for item in items})
     for item in items:
         if level >= len(item.inside):
             continue
@@ -149,7 +147,7 @@ def _label(items: list[Item], level: int) -> None:
         inside = item.inside
         if at:
             item.source = "/".join(
-                [item.source] * bool(item.source) + telling(inside[:at], prefixes) + [*inside[at + 1 :]]
+                [item.source] * bool(item.source) + telling(inside[:at], several) + [*inside[at + 1 :]]
             )
         else:
             item.source = item.source or "/".join(inside)

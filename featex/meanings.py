@@ -109,7 +109,9 @@ def sets_of(names: Collection[str]) -> dict[str, str]:
     its name; save the only test set where no other set is plain (`train_big`, `test_small`).
     """
     said = {name: set_and_rest(name) for name in names if set_and_rest(name)[0]}
-    splits_of_rest = {rest: {split for split, other in said.values() if other == rest} for _, rest in said.values()}
+    splits_of_rest: dict[str, set] = {}
+    for split, rest in said.values():
+        splits_of_rest.setdefault(rest, set()).add(split)
     rests = Counter(rest for _, rest in said.values())
     shared = {rest for rest, splits in splits_of_rest.items() if len(splits) > 1 and rests[rest] == len(splits)}
     if "" in splits_of_rest or len(shared) != 1:

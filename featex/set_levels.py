@@ -48,11 +48,10 @@ def refuse_copies(items: list[Item], where: str) -> None:
     below: dict[tuple, set] = defaultdict(set)
     for item in items:
         for depth in range(min(len(item.parts), 4)):
-            below[item.parts[:depth]].add(item.parts[depth])
+            below[item.parts[:depth]].add(item.parts[depth].casefold())
     for folder, names in sorted(below.items()):
-        beside = below.get(folder[:-1], set()) - {*folder[-1:]}
-        shared = {name.casefold() for name in names} & {name.casefold() for name in beside}
-        if folder and len(shared) > 1:
+        shared = (names & below[folder[:-1]]) - {folder[-1].casefold()} if folder else ()
+        if len(shared) > 1:
             inner = "/".join([where, *folder])
             raise InputError(
                 f"{where!r} holds a whole data set inside another: {inner!r} has {', '.join(sorted(shared))} as the "
@@ -65,7 +64,8 @@ def sets_with_classes(items: list[Item]) -> bool:
     tops = {item.parts[0] for item in items if item.parts}
     said = {top: set_and_rest(top) for top in tops}
     both = {top: rest for top, (split, rest) in said.items() if split and rest}
-    deep = {top for top in tops if any(len(item.parts) > 1 for item in items if item.parts[:1] == (top,))}
+    below = _below_tops(items)
+    deep = {top for top in tops if below[top]}
     per_set: dict[str, set] = defaultdict(set)
     for top in both:
         per_set[said[top][0]].add(class_in(top).casefold())
@@ -76,8 +76,9 @@ def sets_with_classes(items: list[Item]) -> bool:
         return False
     if len(per_set) > 1 and max(len(one & other) for one, other in combinations(per_set.values(), 2)) < 2:
         return False
-    children = [{item.parts[1] for item in items if len(item.parts) > 1 and item.parts[0] == top} for top in both]
-    if children and len(set.intersection(*children)) > 1:  # classes lie below: what stands beside the set is none
+    if (
+        len(set.intersection(*(below[top] for top in both))) > 1
+    ):  # classes lie below: what stands beside the set is none
         return False
     for item in items:
         if item.parts:
@@ -86,6 +87,15 @@ def sets_with_classes(items: list[Item]) -> bool:
             item.source = "/".join([item.label, *item.parts[1:]]) if item.label else ""
             item.parts = ()
     return True
+
+
+def _below_tops(items: list[Item]) -> dict[str, set[str]]:
+    """Return the names of the folders in each top folder."""
+    below: dict[str, set] = defaultdict(set)
+    for item in items:
+        if len(item.parts) > 1:
+            below[item.parts[0]].add(item.parts[1])
+    return below
 
 
 def sets_at_the_top(items: list[Item], where: str) -> bool:
@@ -99,8 +109,8 @@ def sets_at_the_top(items: list[Item], where: str) -> bool:
     if not sets:
         return False
     if not strict and len({set_and_rest(top)[0] for top in sets}) < 2 and sets.keys() != tops:
-        children = [{item.parts[1] for item in items if len(item.parts) > 1 and item.parts[0] == top} for top in tops]
-        if len(set.intersection(*children)) < 2:  # train_station beside bus_station
+        below = _below_tops(items)
+        if len(set.intersection(*(below[top] for top in tops))) < 2:  # train_station beside bus_station
             return False
     if sets.keys() != tops and not deep & sets.keys():
         others = sorted(tops - sets.keys())
@@ -175,13 +185,17 @@ def sets_below(items: list[Item], where: str) -> None:
     for item in items:
         for depth in range(len(item.parts)):
             children[item.parts[:depth]].add(item.parts[depth])
+    parts_of_sets = {
+        folder
+        for folder, names in children.items()
+        if len({split_name(name) for name in names} - {""}) > 1
+        or all(split_name(name) or says_nothing(name) for name in names)
+    }
     inside = set()
     for item in items:
         item.below = item.parts
         for at in range(1, len(item.parts)):
-            beside = children[item.parts[:at]]
-            others = {name for name in beside if not (split_name(name) or says_nothing(name))}
-            if split_name(item.parts[at]) and (not others or len({split_name(name) for name in beside} - {""}) > 1):
+            if split_name(item.parts[at]) and item.parts[:at] in parts_of_sets:
                 item.split, item.above, item.below = split_name(item.parts[at]), item.parts[:at], item.parts[at + 1 :]
                 inside.add(item.parts[0])
                 break
@@ -213,19 +227,23 @@ def _shared_below_sets(items: list[Item]) -> bool:
     union = set().union(*names.values())
     if {side(name) for name in union} != {"real", "generated"} or len(names) < 2:
         return False
-    prefixes = {item.above for item in items}
+    several = forks({item.above for item in items})
     for item in items:
         item.label = item.below[0] if item.below else ""
-        item.source = "/".join([*telling(item.above, prefixes), *item.below[1:]])
+        item.source = "/".join([*telling(item.above, several), *item.below[1:]])
         item.above = item.below = ()
     return True
 
 
-def telling(prefix: tuple[str, ...], prefixes: set[tuple[str, ...]]) -> list[str]:
+def forks(prefixes: set[tuple[str, ...]]) -> set[tuple[str, ...]]:
+    """Return the folders on the way to `prefixes` that hold several of them."""
+    inside: dict[tuple, set] = defaultdict(set)
+    for prefix in prefixes:
+        for at, name in enumerate(prefix):
+            inside[prefix[:at]].add(name)
+    return {folder for folder, names in inside.items() if len(names) > 1}
+
+
+def telling(prefix: tuple[str, ...], several: set[tuple[str, ...]]) -> list[str]:
     """Return the folders of a prefix that have others beside them: ("ADM",) of ADM/imagenet_ai_0508_adm."""
-    kept = [
-        name
-        for at, name in enumerate(prefix)
-        if len({other[at] for other in prefixes if len(other) > at and other[:at] == prefix[:at]}) > 1
-    ]
-    return kept or list(prefix[:1])
+    return [name for at, name in enumerate(prefix) if prefix[:at] in several] or list(prefix[:1])
