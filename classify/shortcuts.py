@@ -11,22 +11,25 @@ from featex.facts import FACTS
 
 FAMILIES = {
     "format": ("format", "mode", "progressive"),
-    "size": ("width", "height", "aspect"),
+    "size": ("width", "height", "aspect", "width_divisible_by", "height_divisible_by"),
     "compression": ("bytes_per_pixel", "jpeg_quality", "jpeg_sampling", "jpeg_tables"),
-    "metadata": ("metadata", "exif"),
+    "metadata": ("metadata", "exif", "values"),
+    "structure": ("segments", "trailing"),
     "profile": ("profile",),
 }
 """Families of properties, none of which is content."""
 
-LISTS = ("metadata", "exif")  # hold any number of names, joined by commas
-N_HASHED = 128
+LISTS = ("metadata", "exif", "values", "segments")  # hold any number of names, joined by commas
+N_HASHED = 256
+_NUMBERS = ("width", "height", "aspect", "width_divisible_by", "height_divisible_by")
+_NUMBERS += ("bytes_per_pixel", "jpeg_quality", "trailing")
 
 
 def properties(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the properties that `FAMILIES` name, a row a row of a set.
 
-    Numbers are float64 (NaN where a file has none), all else is str; `bytes_per_pixel` and `aspect` (width by height)
-    are worked out here.
+    Numbers are float64 (NaN where a file has none), all else is str. `bytes_per_pixel`, `aspect` (width by height) and
+    what sides can be divided by are worked out here.
 
     Raises
     ------
@@ -36,11 +39,19 @@ def properties(rows: pd.DataFrame) -> pd.DataFrame:
     if not set(rows).issuperset(FACTS):
         raise InputError("this set does not say how its files are stored; run featex extract again")
     table = rows[list(FACTS)].assign(
-        aspect=rows["width"] / rows["height"], bytes_per_pixel=rows["size"] / rows["width"] / rows["height"]
+        aspect=rows["width"] / rows["height"],
+        bytes_per_pixel=rows["size"] / rows["width"] / rows["height"],
+        width_divisible_by=_power_of_two(rows["width"]),
+        height_divisible_by=_power_of_two(rows["height"]),
     )
     table = table[[name for names in FAMILIES.values() for name in names]]
-    numbers = dict.fromkeys(("width", "height", "aspect", "bytes_per_pixel", "jpeg_quality"), "float64")
-    return table.astype({**dict.fromkeys(table, "str"), **numbers})
+    return table.astype({**dict.fromkeys(table, "str"), **dict.fromkeys(_NUMBERS, "float64")})
+
+
+def _power_of_two(sides: pd.Series) -> pd.Series:
+    """Return the greatest power of two, 64 at most, that divides each side: generators make whole multiples."""
+    sides = sides.astype("int64")
+    return (sides & -sides).clip(upper=64)
 
 
 def fact_matrix(rows: pd.DataFrame, families: Sequence[str] = tuple(FAMILIES)) -> np.ndarray:

@@ -20,6 +20,7 @@ from PIL.TiffImagePlugin import BITSPERSAMPLE
 
 from featex import tiff
 from featex.images import opened
+from featex.segments import segments
 
 FACTS = {
     "format": "str",
@@ -32,6 +33,9 @@ FACTS = {
     "progressive": "bool",
     "metadata": "str",
     "exif": "str",
+    "values": "str",
+    "segments": "str",
+    "trailing": "int64",
     "profile": "str",
     "prompt": "str",
     "low_bits": "int8",
@@ -48,6 +52,10 @@ jpeg_tables    first 8 digits of the sha256 of the quantisation tables; "" for o
 progressive    whether a JPEG is progressive, or a PNG interlaced
 metadata       names of what else the file holds, sorted, joined by commas: comment, xmp, jfif, dpi, text chunks, ...
 exif           names of the EXIF tags of the main directory, sorted, joined by commas
+values         what the comment, the resolution and EXIF tags say, as name=value, sorted, joined by commas; a number is
+               written as #, but for resolutions and orientation, and of a date only the year is kept
+segments       names of other segments and chunks: C2PA, tIME, restart markers, ...; see `featex.segments`
+trailing       bytes after the image's end
 profile        what the ICC profile calls itself; "" without one
 prompt         what a generator wrote of its prompt, the first 300 characters
 low_bits       of a file of 16 bits a channel whose values lie in its lowest 14 or fewer, how many; else 0
@@ -63,6 +71,9 @@ _BEHIND_PROMPT = re.compile(r"\s(?:Negative prompt:|Steps: \d)")  # one blank: a
 _MOST_LOW_BITS = 14  # 10, 12 and 14 are what cameras and scanners have; a dark photograph may well leave 15
 _METADATA = ("comment", "xmp", "photoshop", "adobe", "jfif", "dpi", "gamma", "srgb", "chromaticity", "loop", "mp")
 _SAMPLINGS = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
+_VALUE_LENGTH = 60
+_EXACT = (0x0112, 0x0128, 0x0213)  # orientation, unit of resolution, position of chroma
+_THUMBNAIL = 0x0201
 _EXIF_IFD, _USER_COMMENT = 0x8769, 0x9286
 
 
@@ -91,6 +102,8 @@ def file_facts(data: bytes) -> dict:
             "progressive": bool(image.info.get("progressive") or image.info.get("interlace")),
             "metadata": _names({*keys, *islice(_png_texts(data), _MOST_CHUNKS)}),
             "exif": _names(ExifTags.TAGS.get(tag, f"0x{tag:04x}") for tag in exif),
+            "values": _names(_values(image.info, exif)),
+            **_structure(data, exif),
             "profile": _profile_name(image.info.get("icc_profile")),
             "prompt": _prompt(image.info, exif),
             "low_bits": _low_bits(image, data),
@@ -99,6 +112,39 @@ def file_facts(data: bytes) -> dict:
 
 def _names(names: Iterable[str]) -> str:
     return ",".join(sorted(names)[:_MOST_NAMES])
+
+
+def _structure(data: bytes, exif: Image.Exif | dict) -> dict:
+    names, trailing = segments(data)
+    with suppress(Exception):
+        if isinstance(exif, Image.Exif) and _THUMBNAIL in exif.get_ifd(ExifTags.IFD.IFD1):
+            names.add("EXIF thumbnail")
+    return {"segments": _names(names), "trailing": trailing}
+
+
+def _values(info: dict, exif: Image.Exif | dict) -> Iterator[str]:
+    """Yield "name=value" of the comment, the resolution, and EXIF tags whose value is a short text or a number."""
+    comment = info.get("comment", "")
+    comment = comment[:_VALUE_LENGTH].decode("latin-1") if isinstance(comment, bytes) else str(comment)[:_VALUE_LENGTH]
+    if comment:
+        yield f"comment={_plain(comment)}"
+    with suppress(Exception):  # a resolution may be no number
+        yield f"dpi={' x '.join(str(round(float(value))) for value in info['dpi'][:2])}"
+    for tag in islice(exif, _MOST_NAMES):
+        name = ExifTags.TAGS.get(tag, f"0x{tag:04x}")
+        with suppress(Exception):
+            value = exif[tag]
+            if tag in _EXACT and isinstance(value, int):
+                yield f"{name}={value}"
+            elif isinstance(value, str) and "Date" in name:
+                yield f"{name}={value[:4]}"
+            elif isinstance(value, str):
+                yield f"{name}={_plain(value[:_VALUE_LENGTH])}"
+
+
+def _plain(text: str) -> str:
+    """Return a text without numbers, which differ from file to file, and without commas, which join values."""
+    return re.sub(r"[0-9]+", "#", " ".join(text.replace(",", " ").split()))
 
 
 def _jpeg_facts(image: Image.Image) -> dict:

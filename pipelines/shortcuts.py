@@ -25,6 +25,7 @@ from pipelines.leaks import sides_of
 from pipelines.looks import Looks
 from pipelines.measures import FAMILIES as MEASURED
 from pipelines.measures import as_table
+from pipelines.names import names_and_dates
 from pipelines.properties import BY_IT_ALONE, differing, in_words, shown
 
 CHECK = "shortcuts"
@@ -135,9 +136,12 @@ def _label(subject: Subject, offered: np.ndarray) -> Iterator[Finding]:
     except DataError as error:
         yield Finding(CHECK, "mind", f"Shortcuts to the label cannot be looked for: {error}.")
         return
-    guilty = differing(properties(rows), labels, independent_units(rows), seed=subject.seed)
+    units = independent_units(rows)
+    guilty = differing(properties(rows), labels, units, seed=subject.seed)
     yield _of_files(files, guilty, classes, f"{listed(classes)} of {len(index):,} training images")
     yield _of_pictures(pictures, classes)
+    if by_names := names_and_dates(CHECK, rows, labels, units, subject.seed):
+        yield by_names
 
 
 def _of_files(files: pd.DataFrame, guilty: pd.DataFrame, classes: list[str], who: str) -> Finding:

@@ -18,7 +18,8 @@ def rows(jpeg_facts):
 def test_every_fact_but_the_prompt_and_the_low_bits_is_a_property_of_one_family(rows):
     names = [name for family in FAMILIES.values() for name in family]
     assert len(names) == len(set(names))
-    assert set(names) | {"prompt", "low_bits"} == set(FACTS) | {"aspect", "bytes_per_pixel"}
+    worked_out = {"aspect", "bytes_per_pixel", "width_divisible_by", "height_divisible_by"}
+    assert set(names) | {"prompt", "low_bits"} == set(FACTS) | worked_out
     assert properties(rows).columns.tolist() == names
 
 
@@ -42,6 +43,9 @@ def test_shape_and_weight_are_worked_out(rows):
         ("compression", "jpeg_tables", "12345678"),
         ("metadata", "metadata", "jfif,comment"),
         ("metadata", "exif", "Make"),
+        ("metadata", "values", "Make=Canon"),
+        ("structure", "segments", "C2PA"),
+        ("structure", "trailing", 12),
         ("profile", "profile", "sRGB"),
     ],
 )

@@ -65,7 +65,7 @@ def make_subject(tmp_path):
         rows = pd.DataFrame({"label": np.asarray(labels, dtype=str), "split": split})
         rows["path"] = [f"{row.split}/{row.label}/{i:03}.jpg" for i, row in enumerate(rows.itertuples())]
         rows = rows.assign(source=rows["label"], group="", size=1000, mtime_ns=1, key=[f"{i:064x}" for i in range(n)])
-        facts = {"format": "JPEG", "mode": "RGB", "width": 64, "height": 48, "jpeg_quality": 90.0}
+        facts = {"format": "JPEG", "mode": "RGB", "width": 64, "height": 48, "jpeg_quality": 90.0, "trailing": 0}
         rows = rows.assign(**{name: facts.get(name, "") for name in FACTS}).assign(progressive=False).assign(**columns)
         X = rng.normal(size=(n, 8)).astype(np.float32) if X is None else X
         looks = Looks(

@@ -111,7 +111,7 @@ def test_images_of_a_group_stand_on_one_side_of_a_fold(subject):
     # a size that is a group's own tells the class of images whose group was seen, and of no other
     rows = subject.rows.iloc[:60].copy()
     rows["group"] = (rows["label"] + (np.arange(60) // 12).astype(str)).to_numpy()
-    rows["width"] = 100 + 7 * rows["group"].map({name: i for i, name in enumerate(rows["group"].unique())})
+    rows["width"] = 100 + 8 * rows["group"].map({name: i for i, name in enumerate(rows["group"].unique())})
     told, _ = family_scores(rows.reset_index(drop=True), rows["label"].to_numpy(dtype=str))
     alone, _ = family_scores(rows.assign(group="").reset_index(drop=True), rows["label"].to_numpy(dtype=str))
     assert alone.set_index("family").loc["size", "balanced accuracy"] > 0.9
