@@ -24,6 +24,13 @@ from pipelines.leaks import leaks
 from pipelines.looks import read_looks
 from pipelines.shortcuts import shortcuts
 
+NOT_LOOKED_FOR = (
+    "invisible watermarks (such as SynthID), whether a C2PA signature holds, noise patterns of single cameras, marks "
+    "in the middle of pictures, text in pictures, values in EXIF directories other than the main one, order of "
+    "segments, bytes after the end of formats other than JPEG, PNG and WebP, permissions and owners of files"
+)
+"""What can tell a class and no check sees, so that silence about it is not taken for its absence."""
+
 
 @dataclass(frozen=True)
 class Check:
@@ -181,4 +188,5 @@ def _facts(subject: Subject) -> dict[str, str]:
         "images": f"{count(len(subject.rows), 'image')} below {shown_path(subject.features.root)}",
         "features": f"{extractor['backbone']}, weights {extractor['weights']}{untrained}",
         "seed": str(subject.seed),
+        "not looked for": NOT_LOOKED_FOR,
     }

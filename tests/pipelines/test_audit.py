@@ -40,6 +40,8 @@ def test_every_check_copes_with_a_small_folder_and_stands_on_the_page(run, data)
     assert all(check.title in page for check in CHECKS.values())
     assert "train/ai/000.jpg" in page or "1 file" in page
     assert len(done.lines()) == len(CHECKS)
+    assert "not looked for" in page
+    assert "SynthID" in page
 
 
 def test_a_planted_format_is_named_first_and_shuts_the_gate(run, data):
