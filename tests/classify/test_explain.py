@@ -127,7 +127,7 @@ def test_bad_images_are_listed_with_their_reason_and_none_but_bad_ones_are_an_er
     assert found.failed["path"].tolist() == [str(bad)]
     assert found.failed["reason"].str.len().min() > 5
     assert found.table["path"].tolist() == [str(good)]
-    with pytest.raises(InputError, match="none of the 1 images can be used"):
+    with pytest.raises(InputError, match="none of 1 image can be used"):
         explain(models["svm"], [bad], cache=home / "features", device="cpu")
 
 
