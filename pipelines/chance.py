@@ -9,8 +9,8 @@ ALPHA = 0.05
 TWICE = 2.0
 """By how much folds widen the variance. In cross-validation each pair of rows in different folds is counted twice: one
 row trains what judges the other, and the other way round. For a rule that is linear in the labels the variance of the
-number right is thus at most twice that of as many coins (arXiv 1803.07571 and Noirhomme et al. 2014 measured the same
-excess); `benchmarks/simulations/audit.py` measures what is left of false alarms."""
+number right is thus at most twice that of as many coins (Noirhomme et al. 2014 describe the excess). For forests it is
+a rule of thumb; `benchmarks/simulations/audit.py` measures the false alarms that are left."""
 
 
 @dataclass(frozen=True)
