@@ -9,7 +9,8 @@ from skimage import data
 from featex import duplicates
 from featex.duplicates import find_duplicates, near_groups
 from featex.errors import InputError
-from featex.images import SUFFIXES, decode
+from featex.formats import SUFFIXES
+from featex.images import decode
 from featex.progress import Progress
 from featex.thumbnails import thumbnail
 
