@@ -69,9 +69,11 @@ def planes(image: Image.Image, data: bytes) -> Image.Image | None:
         raise ImageError(in_words(tags))  # in tiles
     kind = np.dtype(np.uint8) if bits == {8} else np.dtype("<u2" if data[:2] == b"II" else ">u2")
     size = n * image.height * image.width * kind.itemsize
-    pixels = b"".join(data[at : at + length] for at, length in zip(offsets, lengths, strict=False))
+    pixels = bytearray()
+    for at, length in zip(offsets, lengths, strict=False):
+        pixels += data[at : at + min(length, size - len(pixels))]  # thousands of strips may name the whole file
     if len(pixels) < size:
         raise ImageError(f"truncated TIFF ({len(pixels):,} bytes of pixels where {size:,} belong)")
-    values = np.frombuffer(pixels[:size], kind).reshape(n, image.height, image.width)[:used]
+    values = np.frombuffer(pixels, kind).reshape(n, image.height, image.width)[:used]
     values = np.moveaxis(values >> (8 * kind.itemsize - 8), 0, -1).astype(np.uint8)
     return Image.fromarray(np.ascontiguousarray(values), image.mode)

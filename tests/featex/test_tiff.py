@@ -1,3 +1,4 @@
+import tracemalloc
 from io import BytesIO
 
 import numpy as np
@@ -47,6 +48,23 @@ def test_grey_with_alpha_in_planes_of_eight_bits_is_read():
 def test_planes_that_are_cut_are_called_truncated():
     with pytest.raises(ImageError, match=r"^truncated"):
         decode(apart(3)[:-400])
+
+
+def test_strips_that_name_more_than_the_pixels_fill_no_memory():
+    planes = np.zeros((3, 500, 1), np.uint16)
+    file = BytesIO(tiff(planes, photometric="rgb", planarconfig="separate", rowsperstrip=1, metadata=None))
+    with tifffile.TiffFile(file) as written:
+        tags = written.pages[0].tags
+        lengths = tags["StripByteCounts"]
+        start, step = lengths.valueoffset, 2 if lengths.dtype == 3 else 4
+    data = bytearray(file.getvalue())
+    data[start : start + 1500 * step] = (60_000).to_bytes(step, "little") * 1500
+    tracemalloc.start()
+    try:
+        assert decode(bytes(data) + bytes(100_000)).shape == (500, 1, 3)
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(
