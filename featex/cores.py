@@ -14,13 +14,18 @@ from pathlib import Path, PurePosixPath
 
 import joblib
 
-MOST_WORKERS = 16
+_MOST_READERS = 16
 FEW_ROWS = 250
 
 
 def n_cores() -> int:
     """Return how many cores this process may use, at least 1; a container's limit is minded."""
     return joblib.cpu_count()
+
+
+def n_readers() -> int:
+    """Return how many threads read and decode images: one a core, `_MOST_READERS` at most."""
+    return min(_MOST_READERS, n_cores())
 
 
 def ram_bytes() -> float:

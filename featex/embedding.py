@@ -11,7 +11,7 @@ import torch
 
 from featex.cache import FeatureCache, content_key
 from featex.copies import copy_keys, varied
-from featex.cores import MOST_WORKERS, Batches, in_order, n_cores, one_core_each
+from featex.cores import Batches, in_order, n_readers, one_core_each
 from featex.disk import write_json
 from featex.errors import ImageError
 from featex.extractor import Extractor
@@ -85,7 +85,7 @@ def embed(
         if not reason and (not there[i] or (copies[i] and _missing(key, copies[i], cache)))
     ]
     reader = _Reader(extractor, cache, refused, thumbnails)
-    workers = workers or min(MOST_WORKERS, n_cores())
+    workers = workers or n_readers()
     computed: list[str] = []
 
     def keep(keys: list[str], vectors: np.ndarray) -> None:

@@ -1,7 +1,6 @@
 """What files and pixels told of the classes before images were changed, and what they tell after, beside each other."""
 
 import os
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,13 +8,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from classify.errors import DataError
 from classify.words import listed, percent, with_interval
 from featex.cache import content_key
-from featex.dataset import find_images
+from featex.cores import n_readers
+from featex.dataset import Dataset, find_images
 from featex.errors import ImageError
 from featex.facts import file_facts
 from featex.images import decode
 from featex.progress import Progress
+from pipelines.copies import each, image_bytes
 from pipelines.leaks import sides_of
 from pipelines.looks import Looks, look
 from pipelines.shortcuts import family_scores
@@ -102,6 +104,8 @@ def before_and_after(
     for root, options in ((source, dataset_options), (target, {})):
         rows = _with_facts(find_images(root, **options), progress)
         rows = rows[sides_of(rows).offered].reset_index(drop=True)
+        if rows["label"].nunique() < 2:
+            raise DataError("there are fewer than two classes with images to train on")
         parts.append((rows, _scored(rows, Path(root), seed, progress)))
     (_, before), (rows, after) = parts
     both = (part.set_index(["of", "family"])[["", "_low", "_high"]] for part in (before, after))
@@ -115,39 +119,37 @@ def _scored(rows: pd.DataFrame, root: Path, seed: int, progress: Progress) -> pd
     chosen = np.arange(len(rows))
     if len(rows) > MOST_LOOKED_AT:
         chosen = np.sort(np.random.default_rng(seed).choice(chosen, MOST_LOOKED_AT, replace=False))
-    looks = _looks([root / path for path in rows["path"].iloc[chosen]], progress)
-    sample = rows.iloc[chosen].reset_index(drop=True)
-    files, pixels = family_scores(sample, labels[chosen], looks, seed=seed)
+    with ThreadPoolExecutor(n_readers()) as pool:
+        seen = each(pool, progress, "look", _look, [root / path for path in rows["path"].iloc[chosen]])
+    whole = np.array([one is not None for one in seen])
+    sample, looks = rows.iloc[chosen[whole]], Looks.of(np.array([one for one in seen if one is not None]))
+    files, pixels = family_scores(sample.reset_index(drop=True), labels[chosen[whole]], looks, seed=seed)
     if len(sample) < len(rows):
         files, _ = family_scores(rows, labels, seed=seed)
     both = pd.concat([files.assign(of=FILES), pixels.assign(of=PIXELS)], ignore_index=True)
     return both.rename(columns={f"{SCORE}{end.replace('_', ' ')}": end for end in ("", "_low", "_high")})
 
 
-def _looks(paths: Iterable[Path], progress: Progress) -> Looks:
-    paths, seen = list(paths), []
-    with progress.task("look", len(paths), "image") as tick, ThreadPoolExecutor() as pool:
-        for one in pool.map(lambda path: look(decode(path.read_bytes())), paths):
-            seen.append(one)
-            tick(1)
-    return Looks.of(np.array(seen))
+def _look(path: Path) -> np.ndarray | None:
+    try:
+        return look(decode(path.read_bytes()))
+    except ImageError:  # damaged behind its header
+        return None
 
 
-def _with_facts(dataset, progress: Progress) -> pd.DataFrame:
+def _with_facts(dataset: Dataset, progress: Progress) -> pd.DataFrame:
     """Return the rows of the files that can be read, with their content key and facts."""
-    rows = []
-    with progress.task("read", len(dataset.table), "file") as tick, ThreadPoolExecutor() as pool:
-        for facts in pool.map(_facts, [dataset.root / path for path in dataset.table["path"]]):
-            rows.append(facts)
-            tick(1)
+    with ThreadPoolExecutor(n_readers()) as pool:
+        files = [dataset.root / path for path in dataset.table["path"]]
+        rows = each(pool, progress, "read", _facts, files, dataset.table["size"])
     known = np.array([bool(facts) for facts in rows])
     facts = pd.DataFrame([facts for facts in rows if facts])
     return pd.concat([dataset.table[known].reset_index(drop=True), facts], axis=1)
 
 
-def _facts(path: Path) -> dict:
+def _facts(path: Path, n_bytes: int) -> dict:
     try:
-        data = path.read_bytes()
+        data = image_bytes(path, n_bytes)
         return {"key": content_key(data), **file_facts(data)}
-    except (OSError, ImageError):
+    except ImageError:
         return {}

@@ -373,6 +373,7 @@ def normalise(source: str, target: str, size: str, classes: tuple[str, ...], **o
     Then say by how much images were reduced, how well files and pixels tell the class before and after, and which
     traces stay.
     """
+    from classify.errors import DataError
     from featex.dataset import parse_class
     from featex.progress import TerminalProgress
     from pipelines.before_after import before_and_after
@@ -383,7 +384,11 @@ def normalise(source: str, target: str, size: str, classes: tuple[str, ...], **o
     done = normalise(source, target, size=parse_size(size), progress=progress, **options, **dataset)
     for line in done.lines():
         click.echo(line)
-    both = before_and_after(source, done.folder, progress=progress, **dataset)
+    try:
+        both = before_and_after(source, done.folder, progress=progress, **dataset)
+    except DataError as error:  # the copy is whole
+        click.echo(f"How well files and pixels tell the class is not measured: {error}")
+        return
     click.echo("How well files and pixels tell the class, in balanced accuracy:")
     click.echo(both.words.to_string(index=False))
     click.echo(both.sentence)

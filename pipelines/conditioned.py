@@ -50,9 +50,9 @@ def bring(
     if not todo:
         return {}
     # These take torch with them, and a second run needs none.
-    from featex.cores import MOST_WORKERS, Batches, in_order, n_cores, one_core_each
+    from featex.cores import Batches, in_order, n_readers, one_core_each
 
-    workers = workers or min(MOST_WORKERS, n_cores())
+    workers = workers or n_readers()
     lacking = {id(eye): eye for key in todo for _, _, eye in _missing(key, conditions, eyes)}
     ahead = workers + max(eye.batch_size for eye in lacking.values()) // max(1, len(conditions))
     reasons: dict[str, str] = {}

@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
@@ -12,7 +13,9 @@ import pandas as pd
 
 from featex.dataset import find_images
 from featex.disk import born_whole, cannot_write
-from featex.errors import FeatexError, InputError
+from featex.errors import FeatexError, ImageError, InputError
+from featex.folders import NO_FILE
+from featex.progress import Progress
 
 METADATA = "metadata.csv"
 COLUMNS = ["file_name", "label", "split", "source", "group"]
@@ -113,3 +116,29 @@ def new_paths(paths: Sequence[str], suffix: str) -> list[str]:
             names[i], number = str(stems[i].with_name(stem + suffix)), number + 1
         taken.add(names[i].casefold())
     return names
+
+
+def each(pool: ThreadPoolExecutor, progress: Progress, label: str, work, items: Sequence, *more: Sequence) -> list:
+    """Return work(item, ...) for every item, in order."""
+    results = []
+    with progress.task(label, len(items), "image") as tick:
+        for result in pool.map(work, items, *more):
+            results.append(result)
+            tick(1)
+    return results
+
+
+def image_bytes(file: Path, size: int) -> bytes:
+    """Return the bytes of a file that `featex.dataset.find_images` has listed with `size`.
+
+    Raises
+    ------
+    ImageError
+        If it is none, as a negative size says, or cannot be read.
+    """
+    if size < 0:
+        raise ImageError(NO_FILE[size])
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise ImageError(f"cannot be read: {error.strerror or error}") from error

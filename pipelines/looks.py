@@ -4,7 +4,6 @@ Checks ask of pixels again and again: thumbnails, colours, spectra, traces of re
 decoded once, all of it is taken in that pass, and it is kept by the file's content: a second audit opens no image.
 """
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,6 +16,7 @@ from scipy.fft import rfft, rfft2
 from scipy.ndimage import median_filter
 
 from featex.cache import FeatureCache, content_key
+from featex.cores import n_readers
 from featex.errors import ImageError, InputError
 from featex.images import DECODER, decode
 from featex.progress import Progress
@@ -115,7 +115,7 @@ def read_looks(
     paths = [Path(root) / path for path in todo["path"]]
     with (
         (progress or Progress()).task("look", len(todo), "image") as tick,
-        ThreadPoolExecutor(workers or min(16, os.cpu_count() or 1)) as pool,
+        ThreadPoolExecutor(workers or n_readers()) as pool,
     ):
         try:
             for key, seen in zip(todo["key"], pool.map(_read, paths, todo["key"]), strict=True):

@@ -38,14 +38,15 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from featex.dataset import Dataset, find_images
+from featex.cores import n_readers
+from featex.dataset import find_images
 from featex.disk import born_whole, cannot_write
 from featex.errors import ImageError, InputError, unknown
 from featex.folders import count
 from featex.images import decode, opened
 from featex.progress import Progress
 from featex.shown import shown_table
-from pipelines.copies import new_folder, new_paths, write_metadata
+from pipelines.copies import each, image_bytes, new_folder, new_paths, write_metadata
 
 FORMATS = {"jpeg": ".jpg", "png": ".png"}
 SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
@@ -100,9 +101,9 @@ class Normalised:
             enlarged = self.table[_enlarged(self.table)]
             lines.append(f"{len(enlarged):,} were enlarged ({_by_class(enlarged)}), which leaves traces")
         if size != "keep":
-            lines.append(f"sides are so much of what they were: {_factors(self.table)}")
+            lines.append(f"sides were scaled by (median and range): {_factors(self.table)}")
             if (smaller := self._smaller()) < size:
-                lines.append(f"that leaves traces of what images went through; --size {smaller} halves them")
+                lines.append(f"this leaves traces of earlier resizing and saving; --size {smaller} hides most of them")
         if size == "keep":
             lines.append("sizes were kept, and can tell a class; --size auto takes that away too")
         return lines
@@ -165,10 +166,11 @@ def normalise(
     """
     settings = _settings(format, quality, subsampling, size, enlarge)
     progress = progress or Progress()
-    workers = workers or min(16, os.cpu_count() or 1)
+    workers = workers or n_readers()
     dataset = find_images(source, **dataset_options)
     progress.say(f"{source}: {dataset.sentence}")
     table = dataset.table
+    files = [dataset.root / path for path in table["path"]]
     with new_folder(target, source=source) as folder, ThreadPoolExecutor(workers) as pool:
         place = Path(target).resolve()
         record = place.with_name(f"{place.name}-normalised") / "normalised.csv"
@@ -176,11 +178,11 @@ def normalise(
             raise InputError(f"{str(record)!r} lies in {str(source)!r}, which is to stay as it is; choose a new name")
         try:
             if size == "auto":
-                sides = _each(pool, _shorter_side, dataset, progress, "measure")
+                sides = each(pool, progress, "measure", _shorter_side, files, table["size"])
                 settings["size"], why = common_size(table[["split", "label"]].assign(side=sides))
                 progress.say(f"every image becomes {settings['size']} x {settings['size']} pixels: {why}")
             names = new_paths(list(table["path"]), FORMATS[format])
-            done = _each(pool, partial(_rewrite, folder, settings), dataset, progress, "normalise", names)
+            done = each(pool, progress, "normalise", partial(_rewrite, folder, settings), files, table["size"], names)
         finally:
             pool.shutdown(cancel_futures=True)
         done = pd.concat([table[["path", "label", "split"]], pd.DataFrame(done)], axis=1)
@@ -294,32 +296,21 @@ def _settings(format: str, quality: int, subsampling: str, size: int | str, enla
     return {"format": format, "quality": quality, "subsampling": subsampling, "size": size, "enlarge": enlarge}
 
 
-def _each(pool: ThreadPoolExecutor, work, dataset: Dataset, progress: Progress, label: str, *more: Sequence) -> list:
-    """Return work(file, its size in bytes, ...) for every image, in order."""
-    files = [dataset.root / path for path in dataset.table["path"]]
-    results = []
-    with progress.task(label, len(files), "image") as tick:
-        for result in pool.map(work, files, dataset.table["size"], *more):
-            results.append(result)
-            tick(1)
-    return results
-
-
-def _shorter_side(file: Path, found: int) -> int:
+def _shorter_side(file: Path, n_bytes: int) -> int:
     try:
-        with opened(_bytes(file, found)) as image:
+        with opened(image_bytes(file, n_bytes)) as image:
             return min(image.size)
     except ImageError:
         return 0
 
 
-def _rewrite(folder: Path, settings: Mapping, file: Path, found: int, name: str) -> dict:
+def _rewrite(folder: Path, settings: Mapping, file: Path, n_bytes: int, name: str) -> dict:
     """Write one image below `folder` and return its row of the table, but for what the source says of it."""
     row = {"written": "", "reason": "", **dict.fromkeys(NUMBERS, 0)}
     settings, size = dict(settings), settings["size"]
     enlarge = settings.pop("enlarge")
     try:
-        image = decode(_bytes(file, found))
+        image = decode(image_bytes(file, n_bytes))
     except ImageError as error:
         return row | {"reason": str(error)}
     height, width, _ = image.shape
@@ -339,15 +330,6 @@ def _rewrite(folder: Path, settings: Mapping, file: Path, found: int, name: str)
         raise cannot_write(new, error) from error
     width, height = (width, height) if size == "keep" else (size, size)
     return row | {"written": name, **dict(zip(NUMBERS[2:], (*place, width, height), strict=True))}
-
-
-def _bytes(file: Path, found: int) -> bytes:
-    if found < 0:  # listed in a table, or with a name that no table can hold
-        raise ImageError("no such file")
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise ImageError(f"cannot be read: {error.strerror or error}") from error
 
 
 def _enlarged(table: pd.DataFrame) -> pd.Series:

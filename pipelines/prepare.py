@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from featex.cache import content_key
+from featex.cores import n_readers
 from featex.dataset import find_images
 from featex.disk import cannot_write
 from featex.duplicates import MIN_CORRELATION, find_duplicates
@@ -27,7 +28,7 @@ from featex.images import decode
 from featex.progress import Progress
 from featex.thumbnails import SIDE, thumbnail
 from featex.units import independent_units
-from pipelines.copies import new_folder, write_metadata
+from pipelines.copies import each, image_bytes, new_folder, write_metadata
 from pipelines.crops import cut
 from pipelines.judgements import SURE
 from pipelines.keepers import choose
@@ -96,7 +97,7 @@ def prepare(
             raise unknown("rule", name, RULES)
     rules = {name: rule for name, rule in RULES.items() if name not in skip}
     progress = progress or Progress()
-    workers = workers or min(16, os.cpu_count() or 1)
+    workers = workers or n_readers()
     dataset = find_images(source, **dataset_options)
     place = Path(target).resolve()
     report = place.with_name(f"{place.name}-prepared")
@@ -110,14 +111,14 @@ def prepare(
     ):
         try:
             files = [dataset.root / path for path in table["path"]]
-            seen = _each(pool, progress, "look", partial(_look, rules), files, table["size"])
+            seen = each(pool, progress, "look", partial(_look, rules), files, table["size"])
             events = _judged(seen)
             parts = _parts(table, seen)
             if "duplicates" in rules:
                 parts, copies = _without_copies(parts, table["path"], progress)
                 events += copies
             jobs = _jobs(parts, files, seen)
-            done = _each(pool, progress, "write", partial(_write, folder), jobs) if folder else []
+            done = each(pool, progress, "write", partial(_write, folder), jobs) if folder else []
         finally:
             pool.shutdown(cancel_futures=True)
         reasons = {i: one.reason for i, one in enumerate(seen) if one.reason}
@@ -142,19 +143,9 @@ def prepare(
     return prepared
 
 
-def _each(pool: ThreadPoolExecutor, progress: Progress, label: str, work, items: Sequence, *more: Sequence) -> list:
-    """Return work(item, ...) for every item, in order."""
-    results = []
-    with progress.task(label, len(items), "image") as tick:
-        for result in pool.map(work, items, *more):
-            results.append(result)
-            tick(1)
-    return results
-
-
-def _look(rules: Mapping[str, Rule], file: Path, found: int) -> _Seen:
+def _look(rules: Mapping[str, Rule], file: Path, n_bytes: int) -> _Seen:
     try:
-        data = _bytes(file, found)
+        data = image_bytes(file, n_bytes)
         image = decode(data)
     except ImageError as error:
         return _Seen(str(error))
@@ -170,15 +161,6 @@ def _look(rules: Mapping[str, Rule], file: Path, found: int) -> _Seen:
         tuple(content_key(repr(part.shape).encode() + part.tobytes()) for part in parts),
         tuple(thumbnail(part) for part in parts),
     )
-
-
-def _bytes(file: Path, found: int) -> bytes:
-    if found < 0:  # listed in a table, or with a name that no table can hold
-        raise ImageError("no such file")
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise ImageError(f"cannot be read: {error.strerror or error}") from error
 
 
 def _judged(seen: Sequence[_Seen]) -> list[dict]:
@@ -317,7 +299,7 @@ def _jobs(parts: pd.DataFrame, files: Sequence[Path], seen: Sequence[_Seen]) -> 
 def _write(folder: Path, job: _Job) -> tuple[str, str]:
     """Write what is left of one file below `folder`; return why it could not be, and how it was saved if not copied."""
     try:
-        data = _bytes(job.file, 0)
+        data = image_bytes(job.file, 0)
         if content_key(data) != job.key:
             return "it was changed while this ran", ""
         contents, saved = cut(data, job.boxes) if job.boxes else ([data], "")

@@ -78,8 +78,9 @@ def family_scores(
         If there are fewer than two classes, or than two independent images of one.
     """
     units = independent_units(rows)
-    least = min(len(np.unique(units[labels == label])) for label in set(labels.tolist()))
-    if len(set(labels.tolist())) < 2 or least < 2:
+    classes = np.unique(labels)
+    least = min((len(np.unique(units[labels == label])) for label in classes), default=0)
+    if len(classes) < 2 or least < 2:
         raise DataError("there are too few images, or one class only")
     pairs = folds(labels, units, min(N_FOLDS, least), seed)
 

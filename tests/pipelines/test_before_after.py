@@ -25,7 +25,7 @@ def test_options_say_what_is_before_and_the_folder_what_is_after(data, tmp_path)
     lines = [f"{path.relative_to(data)},same" for path in data.glob("train/*/*.jpg")]
     (tmp_path / "labels.csv").write_text("\n".join(["file_name,label", *lines]) + "\n")
     before_and_after(data, data)
-    with pytest.raises(DataError, match="one class only"):
+    with pytest.raises(DataError, match="two classes"):
         before_and_after(data, data, labels=tmp_path / "labels.csv")
 
 
@@ -36,7 +36,7 @@ def test_the_command_normalises_and_shows_both(data, run_command, tmp_path):
     code, out, _ = run_command(cli, "normalise", data, "even", "--size", "24")
     assert code == 0
     assert "38 of 38 images written" in out
-    assert "so much of what they were: ai 0.59 (0.59-0.59); real 0.59 (0.59-0.59)" in out
+    assert "scaled by (median and range): ai 0.59 (0.59-0.59); real 0.59 (0.59-0.59)" in out
     line = next(line for line in out.splitlines() if line.split()[:2] == ["files", "format"])
     assert line.split()[2:4] == ["100.0", "%"]
     assert line.split()[-2:] == ["50.0", "%"]
@@ -44,6 +44,22 @@ def test_the_command_normalises_and_shows_both(data, run_command, tmp_path):
     code, _, err = run_command(cli, "normalise", data, "even")
     assert code == 1
     assert "not empty" in err
+
+
+def test_an_image_that_is_damaged_behind_its_header_is_left_out(data):
+    path = data / "train/ai/000.jpg"
+    path.write_bytes(path.read_bytes()[:-200])
+    assert before_and_after(data, data).n_classes == 2
+
+
+@pytest.mark.parametrize("names", [("ai",), ("",)])
+def test_a_copy_of_one_class_or_of_none_is_written_and_nothing_is_measured(tmp_path, write_images, run_command, names):
+    for name in names:
+        write_images(tmp_path / "raw" / name, 4)
+    code, out, _ = run_command(cli, "normalise", tmp_path / "raw", "even", "--size", "24")
+    assert code == 0
+    assert "4 of 4 images written" in out
+    assert "not measured: there are fewer than two classes" in out
 
 
 def test_a_bar_that_was_cropped_tells_the_class_before_and_not_after(tmp_path, write_images):

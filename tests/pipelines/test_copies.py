@@ -1,9 +1,11 @@
+import os
+
 import pandas as pd
 import pytest
 
 from featex.dataset import find_images
-from featex.errors import InputError, StoreError
-from pipelines.copies import METADATA, new_folder, new_paths, write_metadata
+from featex.errors import ImageError, InputError, StoreError
+from pipelines.copies import METADATA, image_bytes, new_folder, new_paths, write_metadata
 
 
 def names(folder):
@@ -106,3 +108,13 @@ def test_images_keep_folder_and_stem_and_share_no_name():
     assert new_paths(["b.png", "B.webp"], ".jpg") == ["b.jpg", "B_webp.jpg"]
     assert new_paths(["A.png", "a.webp", "a_webp.png"], ".jpg") == ["A.jpg", "a_webp_2.jpg", "a_webp.jpg"]
     assert new_paths(["b.bmp", "b.jpg"], ".jpg") == ["b_bmp.jpg", "b.jpg"]
+
+
+def test_a_listed_file_that_is_none_is_refused_by_its_reason_and_never_opened(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")  # opened, it would be waited for
+    with pytest.raises(ImageError, match="a pipe"):
+        image_bytes(tmp_path / "pipe.jpg", -3)
+    with pytest.raises(ImageError, match="no such file"):
+        image_bytes(tmp_path / "gone.jpg", -1)
+    with pytest.raises(ImageError, match="cannot be read"):
+        image_bytes(tmp_path / "gone.jpg", 10)
