@@ -139,6 +139,12 @@ def test_waves_that_differ_in_phase_do_not_pair_though_they_correlate():
     assert pairs_of(thumbnails) == []
 
 
+def test_a_copy_of_a_very_simple_picture_is_found_by_its_levels():
+    wave = np.repeat((127 + 100 * np.sin(np.arange(64) / 4) + np.zeros((64, 64)))[:, :, None], 3, axis=2)
+    wave, weaker = wave.astype(np.uint8), (0.8 * wave + 25).astype(np.uint8)
+    assert pairs_of(stacked([wave, jpeg(wave, 60), weaker])) == [(0, 1, "near")]
+
+
 def test_pictures_under_the_same_light_do_not_pair():
     sky = np.linspace(0, 200, 16)[:, None]
     thumbnails = (sky + np.random.default_rng(0).normal(20, 5, (2, 16, 16))).astype(np.uint8)
