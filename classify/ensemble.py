@@ -13,7 +13,7 @@ import pandas as pd
 from classify.calibration import Calibration, class_scores
 from classify.errors import DataError, ModelError
 from classify.methods import Method, get_method
-from classify.metrics import SCORES
+from classify.metrics import fold_values
 from classify.plan import versions
 from classify.predictions import VALIDATION, Predictions
 from classify.provenance import code_sha256, environment
@@ -169,10 +169,10 @@ def combine(job: Ensemble, predictions: Sequence[Predictions]) -> Tuned:
         scores[held] = class_scores(job.build().fit(said[~held], y[~held]), said[held])
     decided = np.array(classes)[scores.argmax(axis=1)]
     estimator = job.build().fit(said, y)
-    alike = all(np.array_equal(other, fold) for other in folds)
-    cv = _cv(job, rows["label"][train].to_numpy(), fold, scores, decided, alike)
+    judged = predictions_table(job.name, classes, rows[train], VALIDATION, job.calibration(scores), decided, fold)
+    cv = _cv(job, judged, alike=all(np.array_equal(other, fold) for other in folds))
     model = TrainedModel(estimator, job.calibration, _passport(job, cv, notes, time.monotonic() - started))
-    tables = [predictions_table(job.name, classes, rows[train], VALIDATION, job.calibration(scores), decided, fold)]
+    tables = [judged]
     for name in rows["set"][~train].unique():
         unseen = (rows["set"] == name).to_numpy()
         tables.append(model.predictions(rows[unseen], P[unseen], name))
@@ -221,23 +221,19 @@ def _differing_folds(job: Ensemble, folds: list[np.ndarray]) -> list[str]:
     return []
 
 
-def _cv(job: Ensemble, y: np.ndarray, fold: np.ndarray, scores: np.ndarray, decided: np.ndarray, alike: bool) -> dict:
+def _cv(job: Ensemble, judged: Predictions, alike: bool) -> dict:
     """Return the score of each fold: the one that all members were tuned for, or accuracy where they differ.
 
     Members that were not validated alike make folds that compare with no other model's.
     """
     wanted = {passport["cv"]["scoring"] for passport in job.passports}
     scoring = wanted.pop() if len(wanted) == 1 else "accuracy"
-    classes, values = job.passports[0]["classes"], []
-    for number in np.unique(fold):
-        held = fold == number
-        values.append(SCORES[scoring](y[held], scores[held], decided[held], classes, job.passports[0]["positive"]))
     validations = {replace(validation_of(passport), scoring=scoring) for passport in job.passports}
-    first = validation_of(job.passports[0])
+    first = replace(validation_of(job.passports[0]), scoring=scoring)
+    held_out = job.passports[0]["cv"]["held_out"]
     if not alike or len(validations) > 1:
-        first = replace(first, folds=MIXED, content=job.digest)
-    held_out = job.passports[0]["cv"]["held_out"] if first.folds != MIXED else []
-    return fold_facts(values, replace(first, scoring=scoring), held_out)
+        first, held_out = replace(first, folds=MIXED, content=job.digest), []
+    return fold_facts(fold_values(judged, scoring, job.passports[0]["positive"]), first, held_out)
 
 
 def _passport(job: Ensemble, cv: dict, notes: list[str], seconds: float) -> dict:
@@ -252,7 +248,7 @@ def _passport(job: Ensemble, cv: dict, notes: list[str], seconds: float) -> dict
         "classes": first["classes"],
         "positive": first["positive"],
         "thresholds": dict(zip(first["classes"], job.thresholds, strict=True)),
-        "params": job.method.build().get_params(),
+        "params": {name: value for name, value in job.build().get_params().items() if name != "thresholds"},
         "settings": {"members": ", ".join(names)},
         "members": [{"name": passport["name"], "made": made(passport)} for passport in job.passports],
         "extractor": next(iter(extractors.values())) if len(extractors) == 1 else None,

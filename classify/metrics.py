@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
 
-from classify.effective import correction, effective_units, enough, units
+from classify.effective import correction, enough, kish, units
 from classify.intervals import (
     about,
     against_chance,
@@ -57,9 +57,8 @@ def score_table(
         sample = Sample.of(*_said(predictions, part), predictions.classes, positive)
         limits = intervals(names, sample, part["group"], seed)
         counts = part["label"].value_counts().reindex(predictions.classes, fill_value=0)
-        n_units = units(part["group"], len(part)).max() + 1
-        row = {"model": model, "set": name, "n": len(part), "units": n_units}
-        row["effective_units"] = effective_units(part["group"])
+        sizes = np.bincount(units(part["group"], len(part)))
+        row = {"model": model, "set": name, "n": len(part), "units": len(sizes), "effective_units": kish(sizes)}
         row |= counts.add_prefix("n_").to_dict()
         row["chance"] = counts.max() / len(part)
         for score in names:
@@ -95,6 +94,11 @@ def fold_scores(
             summary = {"mean": values.mean(skipna=False), "std": values.std(skipna=False)}
             rows.append({"model": model, "scoring": name, "n": n, **summary, **folds})
     return pd.DataFrame(rows, columns=None if rows else ["model", "scoring", "n", "mean", "std"])
+
+
+def fold_values(predictions: Predictions, scoring: str, positive: str | None) -> list[float]:
+    """Return the score of each fold of the one model of `predictions`, as a report shows them."""
+    return fold_scores(predictions, scoring, positive).filter(regex="^fold_").iloc[0].astype(float).tolist()
 
 
 def hindsight(predictions: Predictions, positive: str | None = None, *, seed: int = 0) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from classify.calibration import Calibration
 from classify.errors import ModelError
 from classify.inputs import read_inputs
 from classify.journal import open_journal
-from classify.metrics import fold_scores
+from classify.metrics import fold_values
 from classify.novelty import fit_novelty, novelty_counts
 from classify.plan import Plan, images_digest, versions
 from classify.predictions import VALIDATION, Predictions
@@ -305,8 +305,7 @@ def _passport(
 
 def _cv(job: Plan, validation: CrossValidation, predictions: Predictions, positive: str | None) -> dict:
     """Return the scores of the folds, taken from the predictions, as a report takes them."""
-    table = fold_scores(predictions, job.scoring, positive)
-    scores = [float(table[f"fold_{number}"].iloc[0]) for number in range(len(validation.pairs))]
+    scores = fold_values(predictions, job.scoring, positive)
     content = job.regime.facts.get("content", "") if job.regime.folds == "content" else ""
     alike = Validation(job.regime.folds, len(scores), job.seed, job.scoring, content)
     return fold_facts(scores, alike, validation.held_out)

@@ -110,6 +110,17 @@ def test_many_classes_in_whatever_order_a_table_has_them(tuned, make_features, m
     assert (ensemble.predictions.table["predicted"] == ensemble.predictions.table["label"]).mean() > 0.85
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_the_passport_holds_the_fold_scores_of_the_page_and_no_parameter_that_is_not_its_own(
+    tuned, make_features, method
+):
+    members = tuned(make_features(classes=("a", "b", "c"), shift=0.5), scoring="roc_auc")
+    ensemble = combined(method, members)
+    page = fold_scores(ensemble.predictions, "roc_auc").filter(regex="fold_").iloc[0]
+    assert ensemble.model.passport["cv"]["scores"] == page.tolist()
+    assert ensemble.model.passport["params"] == ({"C": 1.0} if method == "stack" else {})
+
+
 def test_images_without_a_label_are_predicted(tuned, make_features):
     features = make_features()
     features.rows.loc[features.rows["split"] == "wild", "label"] = ""
