@@ -40,7 +40,7 @@ class FileLock:
 
     def acquire(self) -> bool:
         """Return True once the lock is held."""
-        file = self.path.open("rb")
+        file = self.path.open("rb+")  # NFS locks no file exclusively that is open for reading only
         try:
             if not self._taken_soon(file):
                 self.progress.say(f"waiting for another run that writes to {self.path}; stop that one, or this one")

@@ -310,12 +310,14 @@ def least_probability(p: np.ndarray) -> float:
     """Return what a probability of 0 counts as: half a unit of the last of up to `MOST_DECIMALS` decimals, if rounded.
 
     A detector that writes 0.0 for all below 0.05 has not said "never"; taken at its word, one such error costs
-    36 nats, and the few sets that hold one decide the mean. Only 0 and 1 are no rounded probabilities but decisions.
+    36 nats, and the few sets that hold one decide the mean. Only 0 and 1 are no rounded probabilities but decisions,
+    and where a probability of 1e-9 is written, none was rounded.
     """
     for decimals in range(1, MOST_DECIMALS + 1):
         tens = 10.0**decimals
         if np.abs(p * tens - np.round(p * tens)).max(initial=0) < 1e-6:
-            return LEAST if np.isin(p, (0, 1)).all() else 0.5 / tens
+            unrounded = np.isin(p, (0, 1)).all() or ((p > 1e-12) & (p < 0.5 / tens)).any()
+            return LEAST if unrounded else 0.5 / tens
     return LEAST
 
 

@@ -208,6 +208,11 @@ def test_a_rounded_zero_in_log_loss_is_no_certainty():
     assert SCORES["log_loss"](y, p, y, ["ai", "real"]) > 12  # of numbers that are not rounded, 0 means never
 
 
+def test_the_log_loss_of_a_detector_that_is_always_nearly_certain_is_not_softened():
+    p, y = np.array([[1e-9, 1 - 1e-9], [1 - 1e-9, 1e-9], [1e-9, 1 - 1e-9]]), np.array(["ai", "ai", "real"])
+    assert SCORES["log_loss"](y, p[:, ::-1], y, ["ai", "real"]) == pytest.approx(sk.log_loss(y == "real", p[:, 0]))
+
+
 def test_half_and_half_counts_as_the_class_that_was_decided_on():
     p, y = np.full((2, 2), 0.5), np.array(["ai", "real"])
     assert SCORES["calibration_error"](y, p, y, ["ai", "real"]) == 0.5
