@@ -1,7 +1,7 @@
 """Which folders of a tree name the classes, once those of sets are known; or a question to the user."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from featex.errors import InputError
@@ -28,14 +28,14 @@ class Reading:
                 counts[place[number]] += n
             del counts[""]
             if counts and (what != "sources" or "source" in self.layout or "**" in self.layout):
-                parts.append(f"{what} {listed(counts)}")
+                parts.append(f"{what} {listed(sorted(counts), counts, 8)}")
         return f"--layout '{self.layout}': {'; '.join(parts) or 'images without labels'}"
 
 
-def listed(counts: Counter, most: int = 8) -> str:
+def listed(names: Sequence[str], counts: Mapping[str, int], most: int) -> str:
     """Return "ai (20), real (18)" with no more than `most` names, in their order."""
-    names = [f"{name} ({number:,})" for name, number in sorted(counts.items())[:most]]
-    return ", ".join(names) + (f" and {len(counts) - most:,} more" if len(counts) > most else "")
+    shown = ", ".join(f"{name} ({counts[name]:,})" for name in names[:most])
+    return shown + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 
 def classes(items: list[Item], where: str) -> None:

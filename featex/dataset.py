@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from featex.class_levels import listed
 from featex.errors import InputError
 from featex.folders import count, from_folders, walk
 from featex.formats import cannot_read, suffix_of
 from featex.meanings import SPLIT_NAMES, plain, split_name
 from featex.tables import from_tables, own_tables, unread_tables
 
+MOST_NAMES = 12  # of sets, and of classes, in the sentence
 _COLUMNS = ["path", "label", "split", "source", "group"]
 
 
@@ -89,8 +91,7 @@ def find_images(
     options = {"path": path_column, "label": label_column, "set": set_column, "group": group_column}
     tables = [Path(labels)] if labels is not None else own_tables(home, label_column)
     if tables:
-        listed = from_tables(home, tables, options, group_rows, layout, complete=labels is None)
-        table, notes = listed.table, listed.notes
+        table, notes = from_tables(home, tables, options, group_rows, layout, complete=labels is None)
     elif group_rows is not None or any(options.values()):
         raise InputError(f"columns and group_rows are those of a table, and {str(root)!r} has none; name it as labels")
     else:
@@ -166,14 +167,14 @@ def _sentence(table: pd.DataFrame, tables: Sequence[Path], notes: list[str]) -> 
     custom = sorted(set(splits.index) - {*known, ""})
     classes = sorted(set(names.index) - {""})
     parts = [count(len(table), "image")]
-    sets = [f"sets {_listed(known, splits)}"] if known else []
+    sets = [f"sets {listed(known, splits, MOST_NAMES)}"] if known else []
     if custom:
-        sets.append(f"custom set{'s'[: len(custom) > 1]} {_listed(custom, splits)}")
+        sets.append(f"custom set{'s'[: len(custom) > 1]} {listed(custom, splits, MOST_NAMES)}")
     parts.append(" + ".join(sets) or "no sets")
-    parts.append(f"classes {_listed(classes, names)}" if classes else "no labels")
+    parts.append(f"classes {listed(classes, names, MOST_NAMES)}" if classes else "no labels")
     shared = sorted(source for source in sources.index if source and not split_name(source))
     if len(shared) > 1 and table.groupby("source")["label"].nunique().max() > 1:
-        parts.append(f"sources {_listed(shared, sources, 6)}")
+        parts.append(f"sources {listed(shared, sources, 6)}")
     counts = {
         "without a label": names.get("", 0) if classes else 0,
         "in no set": splits.get("", 0) if known or custom else 0,
@@ -184,11 +185,6 @@ def _sentence(table: pd.DataFrame, tables: Sequence[Path], notes: list[str]) -> 
     parts += [f"{images} cannot be read" for images in by_kind(table, table["path"].map(_cannot_read))] + notes
     read = f"{len(tables):,} tables {tables[0].name}" if len(tables) > 1 else "".join(file.name for file in tables)
     return (f"{read}: " if read else "") + "; ".join(parts)
-
-
-def _listed(names: Sequence[str], counts: pd.Series, most: int = 12) -> str:
-    shown = ", ".join(f"{name} ({counts[name]:,})" for name in names[:most])
-    return shown + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 
 def _cannot_read(path: str) -> bool:

@@ -153,7 +153,7 @@ def near_groups(
 
 
 def joined(n: int, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return a number for each of n images, the same where pairs join them, also by a chain."""
+    """Return a number for each of n things, the same where pairs join them, also by a chain."""
     graph = coo_array((np.ones(len(first), dtype=bool), (first, second)), shape=(n, n))
     return connected_components(graph, directed=False)[1]
 

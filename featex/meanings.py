@@ -12,44 +12,38 @@ SPLIT_NAMES = {
     "test": ("test", "testing", "testset", "testdata", "tst", "eval", "evaluation", "heldout", "holdout"),
 }
 _SPLITS = {spelling: split for split, spellings in SPLIT_NAMES.items() for spelling in spellings}
+
+
+def _each_word(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # Words that say nothing of what a folder holds: left out of a set's name, and no classes where nothing stands beside.
-_FILLERS = frozenset(
-    re.findall(
-        r"\S+",
-        """
-        all data database dataset datasets ds dir face faces file files final folder folders frame frames full image
-        images img imgs jpeg jpg orig photo photos pic pics picture pictures png raw sequence sequences set sets split
-        video videos
-        """,
-    )
+_FILLERS = _each_word(
+    """
+    all data database dataset datasets ds dir face faces file files final folder folders frame frames full image
+    images img imgs jpeg jpg orig photo photos pic pics picture pictures png raw sequence sequences set sets split
+    video videos
+    """
 )
-_GENERATED = frozenset(
-    re.findall(
-        r"\S+",
-        """
-        ai aigc aigenerated artificial deepfake deepfakes fake faked fakes forged forgery generated gan gans manipulated
-        spoof synthesised synthesized synthetic syn tampered diffusion
-        """,
-    )
+_GENERATED = _each_word(
+    """
+    ai aigc aigenerated artificial deepfake deepfakes fake faked fakes forged forgery generated gan gans manipulated
+    spoof synthesised synthesized synthetic syn tampered diffusion
+    """
 )
-_REAL = frozenset(
-    re.findall(
-        r"\S+",
-        """
-        authentic bonafide genuine human humans live natural nature original originals photograph photographs pristine
-        real reals untampered
-        """,
-    )
+_REAL = _each_word(
+    """
+    authentic bonafide genuine human humans live natural nature original originals photograph photographs pristine
+    real reals untampered
+    """
 )
 # What systems and network drives put beside images: thumbnails, bins, indices.
-_OF_SYSTEMS = frozenset(
-    re.findall(
-        r"\S+",
-        """
-        @eadir @recently-snapshot @recycle @sharebin @tmp #recycle #snapshot $recycle.bin $extend recycled recycler
-        lost+found lost.dir found.000 __macosx __pycache__ desktop.ini ehthumbs.db picasa.ini thumbs.db
-        """,
-    )
+_OF_SYSTEMS = _each_word(
+    """
+    @eadir @recently-snapshot @recycle @sharebin @tmp #recycle #snapshot $recycle.bin $extend recycled recycler
+    lost+found lost.dir found.000 __macosx __pycache__ desktop.ini ehthumbs.db picasa.ini thumbs.db
+    """
 ) | {"system volume information", "network trash folder", "temporary items", "thumbs.db:encryptable", "icon\r"}
 _NUMBERED = re.compile(
     r"((k|cross)[ _-]?(fold|val|validation)|"

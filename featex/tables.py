@@ -3,7 +3,6 @@
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -48,14 +47,6 @@ _DESCRIBES = re.compile(
 )
 
 
-@dataclass
-class Listed:
-    """Rows of tables as a data set needs them, and notes for the user."""
-
-    table: pd.DataFrame
-    notes: list[str] = field(default_factory=list)
-
-
 def own_tables(folder: Path, label_column: str | None) -> list[Path]:
     """Return the metadata tables with labels of a folder, or those of the folders inside it that hold them.
 
@@ -63,7 +54,7 @@ def own_tables(folder: Path, label_column: str | None) -> list[Path]:
     """
     waiting, tables = [folder], []
     while waiting:
-        here, deeper = waiting.pop(), []
+        here = waiting.pop()
         try:
             with os.scandir(here) as entries:
                 names = {entry.name: entry for entry in entries if not left_out(entry.name)}
@@ -74,9 +65,8 @@ def own_tables(folder: Path, label_column: str | None) -> list[Path]:
         )
         if table:
             tables.append(table)
-            continue
-        deeper = [here / name for name, entry in names.items() if entry.is_dir(follow_symlinks=False)]
-        waiting += deeper
+        else:
+            waiting += [here / name for name, entry in names.items() if entry.is_dir(follow_symlinks=False)]
     return sorted(tables)
 
 
@@ -112,8 +102,8 @@ def from_tables(
     group_rows: int | None,
     layout: str | None,
     complete: bool,
-) -> Listed:
-    """Return the rows of all tables; with `complete`, also images that lie in sets without one.
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return the rows of all tables, and notes for the user; with `complete`, also images in sets without a table.
 
     Raises
     ------
@@ -122,18 +112,19 @@ def from_tables(
     """
     if group_rows is not None and (group_rows < 1 or options["group"]):
         raise InputError(f"group_rows must be 1 or more, and without a group column; it is {group_rows}")
-    listed = [_from_table(home, file, options, group_rows) for file in files]
-    notes = [note for one in listed for note in one.notes]
-    table = pd.concat([one.table for one in listed], ignore_index=True)
+    tables, notes = zip(*(_from_table(home, file, options, group_rows) for file in files), strict=True)
+    table, notes = pd.concat(tables, ignore_index=True), [note for some in notes for note in some]
     if complete:
         table, left = _completed(home, files, table)
         notes += left
     if table["split"].isna().any():
         _set_by_folders(table, str(home), layout)
-    return Listed(table.fillna(""), list(dict.fromkeys(notes)))
+    return table.fillna(""), list(dict.fromkeys(notes))
 
 
-def _from_table(home: Path, file: Path, options: dict[str, str | None], group_rows: int | None) -> Listed:
+def _from_table(
+    home: Path, file: Path, options: dict[str, str | None], group_rows: int | None
+) -> tuple[pd.DataFrame, list[str]]:
     rows, notes = read_rows(file), []
     sets = _sets(file, rows, options["set"])
     paths, found = _found(home, file, rows, options["path"], sets)
@@ -154,7 +145,7 @@ def _from_table(home: Path, file: Path, options: dict[str, str | None], group_ro
         table["group"] = [str(number // group_rows) for number in range(len(table))]
     if found[1]:
         notes.append(f"{count(found[1], 'image')} found by the end of the path in column {paths}")
-    return Listed(table, notes)
+    return table, notes
 
 
 def _found(home: Path, file: Path, rows: pd.DataFrame, asked: str | None, sets: list) -> tuple[str, tuple[list, int]]:
@@ -250,8 +241,8 @@ def _named(file: Path, rows: pd.DataFrame, asked: str | None, usual: Sequence[st
     """Return the column that is asked for, or the first of the usual names."""
     if asked is None:
         return first_of(rows.columns, usual)
-    if asked in rows or first_of(rows.columns, [_plain_name(asked)]):
-        return asked if asked in rows else first_of(rows.columns, [_plain_name(asked)])
+    if column := asked if asked in rows else first_of(rows.columns, [_plain_name(asked)]):
+        return column
     raise InputError(f"{str(file)!r} has no column {asked!r}; name one of its columns: {', '.join(rows.columns)}")
 
 

@@ -4,10 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
-from featex.duplicates import near_groups
+from featex.duplicates import joined, near_groups
 from featex.errors import unknown
 from featex.progress import Progress
 from featex.thumbnails import ThumbnailCache
@@ -30,9 +28,7 @@ def independent_units(rows: pd.DataFrame) -> np.ndarray:
     n = len(rows)
     codes, _ = pd.factorize(pd.concat(names, ignore_index=True))
     size = n + codes.max(initial=-1) + 1
-    ends = (np.tile(np.arange(n), len(names)), n + codes)
-    graph = coo_array((np.ones(len(codes), dtype=bool), ends), shape=(size, size))
-    return connected_components(graph, directed=False)[1][:n]
+    return joined(size, np.tile(np.arange(n), len(names)), n + codes)[:n]
 
 
 def with_units(

@@ -17,7 +17,6 @@ from pipelines.stress_words import sentences
 
 MARK = '<meta name="generator" content="pipelines stress">'  # in stress.html: the files this page links to are its own
 TABLE, BIAS, SAID, FAILED = "stress.csv", "bias.csv", "predictions.parquet", "failed.csv"
-TEXTS = ("model", "set", "transform", "only", "positive", "looks")
 MOST_ROWS = 10  # of a table on the page: figures below tell more
 ENDS = {"": "", "_low": " low", "_high": " high"}
 
@@ -171,14 +170,3 @@ def headline(table: pd.DataFrame) -> str:
     worst = fallen.loc[fallen["difference"].idxmin()]
     said = Condition(worst["transform"], worst["grade"]).said
     return f"{start}, and on {percent(worst['accuracy'])} under {said}."
-
-
-def read_stress(folder: Path) -> pd.DataFrame | None:
-    """Return `pipelines.stress.stress_table` from a folder that `write_stress` wrote, or None where it wrote none."""
-    path = Path(folder) / TABLE
-    if not path.is_file():
-        return None
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)  # as text: a class may be called NA
-    for name in table.columns.difference(TEXTS):
-        table[name] = table[name].map({"True": True, "False": False}) if name == "apart" else pd.to_numeric(table[name])
-    return table

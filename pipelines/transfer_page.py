@@ -21,7 +21,6 @@ from pipelines.transfer import DEFAULT, Transfer, kept_params, transfer
 
 TABLE = "transfer.csv"
 FILES = {"index.html", FOLDER, "same-and-others.csv", "pairs.csv", TABLE, "transfer.png", "transfer.svg"}
-TEXTS = ("model", "train_source", "test_source")
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,17 +185,6 @@ def headline(summary: pd.DataFrame) -> str:
         f"{row['model']} is right on {percent(row['same'])} of unseen images where it was trained on their source, and "
         f"on {percent(row['other'])} where it was trained on {others}."
     )
-
-
-def read_transfer(folder: Path) -> pd.DataFrame | None:
-    """Return `Transfer.table` from a folder that `write_transfer` wrote, or None where it wrote none."""
-    path = Path(folder) / TABLE
-    if not path.is_file():
-        return None
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)  # as text: a source may be called NA
-    for name in table.columns.difference(TEXTS):
-        table[name] = pd.to_numeric(table[name])
-    return table
 
 
 def _params(params: dict | None) -> str:
