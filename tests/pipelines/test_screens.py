@@ -8,7 +8,8 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from skimage import data as photographs
 
-from featex.images import SUFFIXES, decode
+from featex.formats import SUFFIXES
+from featex.images import decode
 from pipelines.sample import PHOTOGRAPHS
 from pipelines.screens import find_blank, find_screenshot
 
