@@ -17,6 +17,7 @@ from classify.predictions import PROB, VALIDATION, Predictions, set_title
 from classify.trained import TrainedModel
 from classify.words import listed, with_interval
 from featex.disk import checked_name
+from featex.folders import count
 from featex.shown import shown_path
 
 READS = "scores"
@@ -231,13 +232,13 @@ def _inverted(said: Predictions, positive: str | None, one_column: bool) -> list
 def _left_out(n: int, found: pd.Series, rows: pd.DataFrame, unseen: pd.DataFrame, images: pd.DataFrame) -> list[str]:
     notes = []
     if unknown := int(found.isna().sum()):
-        notes.append(f"{unknown:,} of {n:,} scores are of images that the report does not hold; they are left out.")
+        notes.append(f"The report leaves out {unknown:,} of {count(n, 'score')}: it does not hold their images.")
     seen = set(images.loc[images["set"] == VALIDATION, "path"])
     if train := int(found.isin(seen - set(rows["path"])).sum()):
-        notes.append(f"{train:,} of {n:,} scores are of training images; they are left out.")
+        notes.append(f"The report leaves out {train:,} of {count(n, 'score')}: their images are for training.")
     for name, part in unseen.groupby("set", sort=False):
         if missing := len(part) - int((rows["set"] == name).sum()):
-            notes.append(f"{missing:,} of the {len(part):,} images of “{name}” have no score.")
+            notes.append(f"The scores lack {missing:,} of {count(len(part), 'image')} of “{name}”.")
     return notes
 
 

@@ -157,10 +157,10 @@ def _left_out(rows: pd.DataFrame, tests: dict[str, np.ndarray], left_out: dict[s
     gone = np.any([np.zeros(len(rows), dtype=bool), *left_out.values()], axis=0)
     equal = np.any([gone & False, *(gone & np.isin(units, units[tests[name]]) for name in left_out)], axis=0)
     sentences = {
-        "are also in a test set (equal files or the same group) and": equal.sum(),
-        "are near-duplicates of images in a test set and": (gone & ~equal).sum(),
+        "in a test set too (equal files or the same group)": int(equal.sum()),
+        "near-duplicates of images in a test set": int((gone & ~equal).sum()),
     }
-    return [f"{n:,} training images {what} are left out of training." for what, n in sentences.items() if n]
+    return [f"Training leaves out {count(n, 'image')}: {why}." for why, n in sentences.items() if n]
 
 
 def folds(y: np.ndarray, units: np.ndarray, n_folds: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -387,11 +387,11 @@ def _oddities(rows: pd.DataFrame, tests: dict[str, np.ndarray], alike: np.ndarra
     notes = []
     labels = rows[rows["label"] != ""].groupby("key")["label"].nunique()
     if n := int(rows["key"].isin(labels[labels > 1].index).sum()):
-        notes.append(f"{n:,} files are equal to a file of another class: one of the two labels is wrong.")
+        notes.append(f"Two classes share {count(n, 'file')} of equal content: one of the two labels is wrong.")
     for (one, first), (other, second) in combinations(tests.items(), 2):
         if n := int(np.isin(alike[second], alike[first]).sum()):
             notes.append(
-                f"{n:,} images of set {other!r} are also in set {one!r}, or nearly so: the two do not confirm each "
+                f"Set {other!r} shares {count(n, 'image')} with set {one!r}, or nearly so: the two do not confirm each "
                 "other."
             )
     return notes

@@ -152,7 +152,7 @@ def bench(
     with one_core_each(cores) as pool:
         files = [file for file in pool.map(lambda path: _usable(path, extractor), paths) if file is not None]
         if not files:
-            raise InputError(f"none of the {len(paths):,} images that were drawn below {root} can be used")
+            raise InputError(f"none of {count(len(paths), 'image')} drawn below {root} can be used")
         used, data = zip(*files, strict=True)
         images = list(pool.map(lambda one: decode(one, extractor.least_side), data))
         squares = list(pool.map(extractor.preprocess, images))

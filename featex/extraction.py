@@ -148,7 +148,7 @@ def extract(
     rows = table.drop(index=failed.index).reset_index(drop=True).astype(FACTS)
     if rows.empty:
         examples = "; ".join(f"{row.path}: {row.reason}" for row in failed.head(3).itertuples())
-        raise InputError(f"none of the {len(table):,} images below {root} can be used ({examples})")
+        raise InputError(f"none of {count(len(table), 'image')} below {root} can be used ({examples})")
     rows = with_units(rows, thumbnails, _earlier(stored, dataset.root), progress)
     stored.write(rows, dataset.root, copies)
     _write_failed(stored, failed)

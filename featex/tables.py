@@ -177,7 +177,7 @@ def _found(home: Path, file: Path, rows: pd.DataFrame, asked: str | None, sets: 
             break
     if not best[0]:
         raise InputError(
-            f"none of the {len(rows):,} images that {str(file)!r} lists in column {best[1]} is there; "
+            f"{str(file)!r} lists {count(len(rows), 'image')} in column {best[1]}, and none of them is there; "
             f"the first was looked for as {str(home / best[2][0][0][0])!r}"
         )
     return best[1], best[2]

@@ -68,7 +68,8 @@ def rows_as_in(rows: pd.DataFrame, near_duplicates: str) -> pd.DataFrame:
 
 def near_sentence(n: int) -> str:
     """Return what a user must know of `n` images that are near-duplicates, without its full stop."""
-    return f"{n:,} images are near-duplicates of another; each such group stays on one side of every split"
+    subject = "1 image is a near-duplicate" if n == 1 else f"{n:,} images are near-duplicates"
+    return f"{subject} of another; each such group stays on one side of every split"
 
 
 def _near(

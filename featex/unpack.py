@@ -86,7 +86,7 @@ def unpack(source: str | os.PathLike, target: str | os.PathLike, progress: Progr
     try:
         images, empty = _write(files, home, folder, progress or Progress())
         if not images:
-            raise InputError(f"none of the {empty:,} rows in {str(source)!r} holds an image")
+            raise InputError(f"{str(source)!r} holds {count(empty, 'row')} and no image")
         folder.chmod(0o755)
         os.sync()
         folder.replace(place)

@@ -189,7 +189,7 @@ def normalise(
         usable = done["reason"] == ""
         if not usable.any():
             examples = "; ".join(f"{row.path}: {row.reason}" for row in done.head(3).itertuples())
-            raise InputError(f"none of the {len(done):,} images below {source} can be used ({examples})")
+            raise InputError(f"none of {count(len(done), 'image')} below {source} can be used ({examples})")
         write_metadata(folder, table.assign(path=done["written"])[usable])
     with born_whole(record) as temporary:
         shown_table(done).to_csv(temporary, index=False)

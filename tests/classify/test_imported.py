@@ -82,9 +82,11 @@ def test_what_is_left_out_is_counted(tuned, unseen):
     _, said, notes = bring(tuned, pd.DataFrame({"path": given, "score": 0.5}))
     assert len(said.table) == len(unseen) - 1
     n = len(given)
-    assert notes[0].startswith(f"1 of {n} scores are of images that the report does not hold")
-    assert notes[1].startswith(f"2 of {n} scores are of training images")
-    assert notes[2].startswith("1 of the")
+    assert f"1 of {n} scores" in notes[0]
+    assert "does not hold" in notes[0]
+    assert f"2 of {n} scores" in notes[1]
+    assert "training" in notes[1]
+    assert "1 of" in notes[2]
 
 
 @pytest.mark.parametrize(

@@ -401,7 +401,11 @@ def test_unreadable_folder_is_refused_not_skipped(tmp_path, monkeypatch):
             {},
             r"no column of paths \(looked for file_name, .*; name one .*: picture, label$",
         ),
-        ("path,label\nx.jpg,a\ny.jpg,a\n", {}, "none of the 2 images .* is there; the first was looked for as .*x.jpg"),
+        (
+            "path,label\nx.jpg,a\ny.jpg,a\n",
+            {},
+            "lists 2 images in column .*none of them is there; the first was looked for as .*x.jpg",
+        ),
         ("path,label\n", {}, "lists no images$"),
         ("", {}, "cannot read .* as comma-separated values: No columns"),
         ("path,label\n1.jpg,a,\n2.jpg,b,\n", {}, "rows with more cells than its header has columns"),

@@ -278,7 +278,7 @@ def test_all_failing_is_an_error_and_leaves_no_set(tmp_path):
     (tmp_path / "images" / "a").mkdir(parents=True)
     for i in range(3):
         (tmp_path / "images" / "a" / f"{i}.jpg").write_bytes(b"nothing")
-    with pytest.raises(InputError, match=r"none of the 3 images below .* can be used \(a/0\.jpg: "):
+    with pytest.raises(InputError, match=r"none of 3 images below .* can be used \(a/0\.jpg: "):
         run(tmp_path / "images", tmp_path)
     assert not list(tmp_path.glob("features/*/sets/*"))
 

@@ -235,10 +235,10 @@ def test_nothing_is_left_where_nothing_can_be_used(tmp_path):
     saved(tmp_path / "old" / "ai" / "a.png", picture(20, 20))
     (tmp_path / "old" / "real").mkdir()
     (tmp_path / "old" / "real" / "b.png").write_bytes(b"")
-    with pytest.raises(InputError, match=r"none of the 2 images .*ai/a.png: 20 x 20 pixels, too few for 30 x 30"):
+    with pytest.raises(InputError, match=r"none of 2 images .*ai/a.png: 20 x 20 pixels, too few for 30 x 30"):
         normalise(tmp_path / "old", tmp_path / "new", size=30)
     (tmp_path / "old" / "ai" / "a.png").write_bytes(b"")
-    with pytest.raises(InputError, match="none of the 2 images"):
+    with pytest.raises(InputError, match="none of 2 images"):
         normalise(tmp_path / "old", tmp_path / "new")
     assert [path.name for path in tmp_path.iterdir()] == ["old"]
 
