@@ -10,7 +10,6 @@ from featex import layout
 from featex.shown import shown_command
 from featex.terminal import run
 
-DEVICES = ["auto", "cpu", "cuda", "mps"]
 SCORING = "accuracy, balanced_accuracy, f1_macro, roc_auc or average_precision: its mean over folds is maximised."
 POSITIVE = click.option(
     "--positive",

@@ -22,6 +22,7 @@ from featex.facts import file_facts
 from featex.folders import count
 from featex.images import decode
 from featex.progress import Progress
+from featex.thumbnails import ThumbnailCache
 
 READING, DECODING, PREPROCESSING, MODEL, WHOLE = "reading", "decoding", "preprocessing", "model", "whole"
 ABOUT = {
@@ -209,7 +210,7 @@ def _model(pool: ThreadPoolExecutor, extractor: Extractor, squares: list) -> flo
 def _whole(extractor: Extractor, paths: Sequence[Path]) -> float:
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
-        embed(paths, extractor, open_cache(extractor, folder))
+        embed(paths, extractor, open_cache(extractor, folder), thumbnails=ThumbnailCache(Path(folder)))
         return len(paths) / (time.perf_counter() - started)
 
 

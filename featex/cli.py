@@ -8,7 +8,12 @@ from featex import layout
 from featex.errors import InputError
 from featex.terminal import run
 
-DEVICES = ["auto", "cpu", "cuda", "mps"]
+DEVICE = click.option(
+    "--device",
+    default="auto",
+    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    help="auto: a GPU where there is one.",
+)
 FEATURES = click.option(
     "--out",
     default=str(layout.FEATURES),
@@ -36,12 +41,7 @@ def cli() -> None:
     help="ImageNet weights (torch's cache, else a download), untrained ones, the first that can be had, or a "
     ".safetensors or .pth file.",
 )
-@click.option(
-    "--device",
-    default="auto",
-    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
-    help="auto: a GPU where there is one.",
-)
+@DEVICE
 @click.option("--batch-size", type=click.IntRange(1), show_default="6 on a CPU, 256 on a GPU")
 @click.option("--workers", type=click.IntRange(1), show_default="one a core", help="Threads that read and decode.")
 @click.option(
@@ -69,26 +69,35 @@ def cli() -> None:
     help="What each level of folders is: set, class, source, set_class (as in train_real), * (nothing) or ** (any "
     "number of folders, kept as the source). Examples: class, set/class, set/source/class, class/set.",
 )
-@click.option("--labels", type=click.Path(), help="A CSV that names the images, instead of folders that do.")
-@click.option("--path-column", show_default="file_name, path, file, ...", help="Column of the CSV that holds paths.")
-@click.option("--label-column", show_default="label, class, target", help="Column of the CSV that holds labels.")
+@click.option(
+    "--labels",
+    type=click.Path(),
+    show_default="metadata.csv, .jsonl, .parquet or .tsv in DIR, or in each of its sets",
+    help="A table of the images, a row each: CSV, TSV, JSON, JSON lines or Parquet. Without one, folders are read.",
+)
+@click.option("--path-column", show_default="file_name, path, file, ...", help="Column of the table that holds paths.")
+@click.option("--label-column", show_default="label, class, target, ...", help="Column of the table that holds labels.")
 @click.option(
     "--set-column",
-    show_default="split, set",
-    help="Column of the CSV that tells train, val, test and custom sets apart.",
+    show_default="split, set, or one that names train",
+    help="Column of the table that names the set of each image: train, val, test or a custom set.",
 )
-@click.option("--group-column", help="Column of the CSV whose equal values must never straddle a split.")
+@click.option(
+    "--group-column",
+    show_default="group",
+    help="Column of the table; rows with equal values stay on one side of every split.",
+)
 @click.option(
     "--group-rows",
     type=click.IntRange(2),
-    help="Every N successive rows of the CSV are one group (pairs: 2).",
+    help="Every N successive rows of the table are one group (pairs: 2).",
 )
 @click.option(
     "--class",
     "classes",
     multiple=True,
     metavar="NAME=PATTERN",
-    help="Call folders (or CSV labels) that match PATTERN by NAME; repeat it, the first match wins.",
+    help="Call folders (or labels of a table) that match PATTERN by NAME; repeat it, the first match wins.",
 )
 def extract(directory: str, out: str, classes: tuple[str, ...], recipe: str, copies: int | None, **options) -> None:
     """Extract the features of all images in DIR.
@@ -128,7 +137,9 @@ def extract(directory: str, out: str, classes: tuple[str, ...], recipe: str, cop
     for note in done.notes:
         click.echo(f"Note: {note}")
     if done.near:
-        click.echo(f"{near_sentence(done.near)} (--near-duplicates keep switches that off, where models are made).")
+        click.echo(
+            f"{near_sentence(done.near)} (classify tune --near-duplicates keep: they count as different images)."
+        )
     if done.failed:
         click.echo(f"Cannot be used: {'; '.join(done.failed_kinds)}. Each with its reason: {done.stored.failed_path}")
 
@@ -143,7 +154,7 @@ def extract(directory: str, out: str, classes: tuple[str, ...], recipe: str, cop
     show_envvar=True,
     help="As extract takes it; speed is the same.",
 )
-@click.option("--device", default="auto", type=click.Choice(["auto", "cpu", "cuda", "mps"]))
+@DEVICE
 @click.option("--batch-size", type=click.IntRange(1), show_default="6 on a CPU, 256 on a GPU")
 @click.option("--fast", is_flag=True, help="As extract takes it.")
 @click.option("--images", "n_images", default=200, type=click.IntRange(1), help="How many are drawn.")
@@ -166,12 +177,13 @@ def unpack(source: str, target: str) -> None:
 
     A metadata.csv beside the images holds their labels and sets, so that every other command reads the new folder.
     """
+    from featex.folders import count
     from featex.progress import TerminalProgress
     from featex.unpack import unpack
 
     done = unpack(source, target, TerminalProgress())
-    empty = f"; {_count(done.empty, 'row')} without an image left out" if done.empty else ""
-    click.echo(f"{_count(done.images, 'image')}{empty}: {done.folder}")
+    empty = f"; {count(done.empty, 'row')} without an image left out" if done.empty else ""
+    click.echo(f"{count(done.images, 'image')}{empty}: {done.folder}")
 
 
 @cli.command()
@@ -216,13 +228,14 @@ def show(out: str) -> None:
 def verify(out: str) -> None:
     """Check every part and every row on disk; exit 1 and list what is wrong."""
     from featex.features import stored_sets, verify
+    from featex.folders import count
 
     problems = list(verify(Path(out)))
     for problem in problems:
         click.echo(problem)
     if problems:
-        raise InputError(f"{_count(len(problems), 'problem')} in {out}; delete what is named, run featex extract again")
-    click.echo(f"All well: {_count(len(stored_sets(Path(out))), 'set')} in {out}")
+        raise InputError(f"{count(len(problems), 'problem')} in {out}; delete what is named, run featex extract again")
+    click.echo(f"All well: {count(len(stored_sets(Path(out))), 'set')} in {out}")
 
 
 @cli.command()
@@ -237,10 +250,6 @@ def export(name: str | None, path: str | None, out: str) -> None:
     target = Path(path or f"{features.name}.npz")
     export(features, target)
     click.echo(f"{len(features.X):,} rows of {features.X.shape[1]} features: {target}")
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
 def main() -> None:

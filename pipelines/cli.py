@@ -11,7 +11,12 @@ from featex.errors import FeatexError, InputError
 from featex.shown import shown_command
 from featex.terminal import run
 
-DEVICES = ["auto", "cpu", "cuda", "mps"]
+DEVICE = click.option(
+    "--device",
+    default="auto",
+    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    help="auto: a GPU where there is one.",
+)
 SCORING = "accuracy, balanced_accuracy, f1_macro, roc_auc or average_precision: its mean over folds is maximised."
 
 
@@ -27,14 +32,14 @@ def told_by_table(command):
     """Add the options that say which images there are, beside the folder: `featex.dataset.find_images` takes them."""
     options = [
         click.option("--layout", metavar="LEVEL/LEVEL/...", help="What each level of folders is: see featex extract."),
+        click.option("--labels", type=click.Path(), help="A table that names the images: see featex extract."),
+        click.option("--path-column", help="Column of the table that holds paths: see featex extract."),
+        click.option("--label-column", help="Column of the table that holds labels: see featex extract."),
+        click.option("--set-column", help="Column of the table that names the set of each image."),
+        click.option("--group-column", help="Column of the table; rows with equal values stay on one side of a split."),
         click.option(
-            "--labels", type=click.Path(), help="A CSV that names the images; for its columns see featex extract."
+            "--group-rows", type=click.IntRange(2), help="Every N successive rows of the table are one group."
         ),
-        click.option("--path-column", help="Column of the CSV that holds paths."),
-        click.option("--label-column", help="Column of the CSV that holds labels."),
-        click.option("--set-column", help="Column of the CSV that tells train, val, test and custom sets apart."),
-        click.option("--group-column", help="Column of the CSV whose equal values must never straddle a split."),
-        click.option("--group-rows", type=click.IntRange(2), help="Every N successive rows of the CSV are one group."),
         click.option("--class", "classes", multiple=True, metavar="NAME=PATTERN", help="As featex extract takes it."),
     ]
     for option in reversed(options):
@@ -61,6 +66,21 @@ WEIGHTS = click.option(
 )
 
 
+def extractor_options(command):
+    """Add the options that say which network is taken: `featex.extraction.extract` takes them."""
+    weights = click.option(
+        "--weights",
+        default="auto",
+        envvar="FEATEX_WEIGHTS",
+        show_envvar=True,
+        metavar="auto|imagenet|random|FILE|DIR",
+        help="auto takes ImageNet's, or where they cannot be had untrained ones; the report says which. DIR holds a "
+        "file for each net.",
+    )
+    backbone = click.option("--backbone", default="resnet18", help="See `featex backbones`.")
+    return backbone(weights(DEVICE(command)))
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(package_name="featex")
 def cli() -> None:
@@ -82,22 +102,7 @@ def cli() -> None:
     help="Models to compare; see `classify models`.",
 )
 @click.option("--quick", is_flag=True, help="Fewer folds, trials and epochs: a first look in minutes.")
-@click.option("--backbone", default="resnet18", help="See `featex backbones`.")
-@click.option(
-    "--weights",
-    default="auto",
-    envvar="FEATEX_WEIGHTS",
-    show_envvar=True,
-    metavar="auto|imagenet|random|FILE|DIR",
-    help="auto takes ImageNet's, or where they cannot be had untrained ones; the report says which. DIR holds a file "
-    "for each net.",
-)
-@click.option(
-    "--device",
-    default="auto",
-    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
-    help="auto: a GPU where there is one.",
-)
+@extractor_options
 @click.option(
     "--trials",
     type=click.IntRange(0),
@@ -206,12 +211,7 @@ def _travel(directory: str | None, classes: tuple, only: str | None, recipe: tup
 @POSITIVE
 @click.option("--seed", default=0, type=click.IntRange(0, 2**31 - 1), help="Of that draw, and of intervals.")
 @WEIGHTS
-@click.option(
-    "--device",
-    default="auto",
-    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
-    help="auto: a GPU where there is one.",
-)
+@DEVICE
 def stress(report: str | None, models: str | None, transforms: str | None, **options) -> None:
     """Show the models of REPORT unseen images re-encoded, resized, blurred, cropped and noisy: where do they break?
 
@@ -278,22 +278,7 @@ def transfer(name: str | None, only: str | None, **options) -> None:
     help="Exit with 1 if file metadata tells the classes apart with a balanced accuracy above X. The lower limit of "
     "its 95 % interval is compared, corrected for all families of metadata. Two classes: 0.5 is chance. Example: 0.6.",
 )
-@click.option("--backbone", default="resnet18", help="See `featex backbones`.")
-@click.option(
-    "--weights",
-    default="auto",
-    envvar="FEATEX_WEIGHTS",
-    show_envvar=True,
-    metavar="auto|imagenet|random|FILE|DIR",
-    help="auto takes ImageNet's, or where they cannot be had untrained ones; the report says which. DIR holds a file "
-    "for each net.",
-)
-@click.option(
-    "--device",
-    default="auto",
-    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
-    help="auto: a GPU where there is one.",
-)
+@extractor_options
 @click.option("--seed", default=0, type=click.IntRange(0, 2**31 - 1), help="Of folds, clusters and samples.")
 @click.option("--name", show_default="the folder's", help="What to call the set.")
 @told_by_table

@@ -147,8 +147,8 @@ def compare(
     if quick:
         notes.append("This is a quick look: fewer folds, trials and epochs than a full run (leave out --quick).")
     if extraction.failed:
-        files = "1 file" if extraction.failed == 1 else f"{extraction.failed:,} files"
-        notes.append(f"{files} cannot be used; which and why is in {shown_path(extraction.stored.failed_path)}.")
+        files, reasons = count(extraction.failed, "file"), shown_path(extraction.stored.failed_path)
+        notes.append(f"{files} cannot be used; which and why is in {reasons}.")
     folds = n_folds or (QUICK_FOLDS if quick else told and told.folds) or N_FOLDS
     jobs = [
         plan(

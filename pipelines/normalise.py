@@ -26,7 +26,6 @@ above chance. `python benchmarks/normalise.py DIR` makes the table.
 
 import hashlib
 import os
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -46,7 +45,7 @@ from featex.folders import count
 from featex.images import decode, opened
 from featex.progress import Progress
 from featex.shown import shown_table
-from pipelines.copies import each, image_bytes, new_folder, new_paths, write_metadata
+from pipelines.copies import by_class, each, image_bytes, new_folder, new_paths, write_metadata
 
 FORMATS = {"jpeg": ".jpg", "png": ".png"}
 SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
@@ -96,10 +95,10 @@ class Normalised:
         lines = [f"{self.counts['written']:,} of {count(self.counts['found'], 'image')} written, {kind} {sized}"]
         refused = self.table[self.table["reason"] != ""]
         if len(refused):
-            lines.append(f"{len(refused):,} left out ({_by_class(refused)}); why is in {self.record}")
+            lines.append(f"{len(refused):,} left out ({by_class(refused)}); why is in {self.record}")
         if self.counts["enlarged"]:
             enlarged = self.table[_enlarged(self.table)]
-            lines.append(f"{len(enlarged):,} were enlarged ({_by_class(enlarged)}), which leaves traces")
+            lines.append(f"{len(enlarged):,} were enlarged ({by_class(enlarged)}), which leaves traces")
         if size != "keep":
             lines.append(f"sides were scaled by (median and range): {_factors(self.table)}")
             if (smaller := self._smaller()) < size:
@@ -345,9 +344,3 @@ def _factors(table: pd.DataFrame) -> str:
         f"{label or 'without a label'} {part.median():.2f} ({part.min():.2f}-{part.max():.2f})"
         for label, part in factors
     )
-
-
-def _by_class(table: pd.DataFrame) -> str:
-    """Return "test ai 3, train real 1": what befalls one class more than others can tell it."""
-    counts = Counter((table["split"] + " " + table["label"]).str.strip())
-    return ", ".join(f"{name or 'without a label'} {number:,}" for name, number in sorted(counts.items()))

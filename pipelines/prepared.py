@@ -1,6 +1,5 @@
 """What a run of prepare did: a row for each file, the review list, sheets to look at, a few lines to read."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from featex.disk import born_whole
 from featex.folders import count
 from featex.shown import shown_table
 from pipelines.contact import contact_sheet
+from pipelines.copies import by_class
 
 ACTIONS = ("kept", "review", "cropped", "split", "dropped", "refused")
 SHOWN = 96
@@ -62,12 +62,12 @@ class Prepared:
         lines = [f"{count(self.n_written, 'image')} {done} of {count(len(self.table), 'file')}"]
         for name, title in self.rules.items():
             acted, unsure = (events[events["rule"] == name] for events in (self.acted, self.review))
-            said = [f"{acted['path'].nunique():,} ({_by_class(acted)})"] if len(acted) else ["none"]
-            said += [f"{unsure['path'].nunique():,} for review ({_by_class(unsure)})"] if len(unsure) else []
+            said = [f"{acted['path'].nunique():,} ({by_class(acted)})"] if len(acted) else ["none"]
+            said += [f"{unsure['path'].nunique():,} for review ({by_class(unsure)})"] if len(unsure) else []
             lines.append(f"{name}: {title}: {'; '.join(said)}")
         refused = self.table[self.table["action"] == "refused"]
         if len(refused):
-            lines.append(f"refused, for they cannot be used: {len(refused):,} ({_by_class(refused)})")
+            lines.append(f"refused, for they cannot be used: {len(refused):,} ({by_class(refused)})")
         return [*lines, f"what was done to each file, and why: {self.report}"]
 
 
@@ -123,13 +123,6 @@ def _row(found: pd.DataFrame | None, parts: pd.DataFrame | None, reason: str, sa
     else:
         row["action"] = "cropped" if "crop" in acts else "review"
     return row
-
-
-def _by_class(files: pd.DataFrame) -> str:
-    """Return "test ai 3, train real 1": a rule that acts on one class more than on others may tell it."""
-    files = files.drop_duplicates("path")
-    numbers = Counter((files["split"] + " " + files["label"]).str.strip())
-    return ", ".join(f"{name or 'without a label'} {number:,}" for name, number in sorted(numbers.items()))
 
 
 def write_report(prepared: Prepared, source: Path) -> None:
