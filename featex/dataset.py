@@ -99,7 +99,8 @@ def find_images(
         notes += unread_tables(folder) if (table["label"] == "").all() else []
     table["label"] = table["label"].map({label: _class(plain(label), classes) for label in table["label"].unique()})
     notes += _one_spelling(table)
-    table = _one_row_a_path(table).sort_values("path", ignore_index=True)
+    rows, table = len(table), _one_row_a_path(table).sort_values("path", ignore_index=True)
+    notes += [f"{count(rows - len(table), 'row')} listed twice"] if rows > len(table) else []
     table = table.astype(dict.fromkeys(_COLUMNS, "str") | {"size": "int64", "mtime_ns": "int64"})
     return Dataset(home, _sentence(table, tables, notes), table)
 

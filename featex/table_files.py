@@ -1,6 +1,7 @@
 """Tables as people write them (CSV with any separator, JSON lines, Parquet), all cells as text."""
 
 import csv
+import gzip
 import io
 import json
 import re
@@ -16,55 +17,118 @@ from featex.errors import InputError
 SUFFIXES = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet")
 FIRST = 65_536
 """Bytes that are looked at for a table's first line."""
+MOST_JSON = 50_000_000
+"""Bytes of the largest JSON file that is read for its columns alone."""
 _SEPARATORS = ",;\t|"
-_BYTE_ORDER_MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+_BYTE_ORDER_MARKS = (
+    (b"\xef\xbb\xbf", "utf-8-sig"),
+    (b"\xff\xfe\0\0", "utf-32"),
+    (b"\0\0\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+)
+_NO_TABLES = (
+    (b"PK\x03\x04", "a ZIP archive or an Excel workbook; unpack it, or save the sheet as CSV"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook; save the sheet as CSV"),
+    (b"version https://git-lfs", "a pointer of Git LFS and not the file itself; fetch it with git lfs pull"),
+    (b"%PDF", "a PDF; write a CSV with a row an image"),
+    (b"SQLite format", "an SQLite database; export the table as CSV"),
+    (b"7z\xbc\xaf", "a 7z archive; unpack it"),
+)
 
 
 def read_rows(file: Path) -> pd.DataFrame:
     """Return the rows of a table; column names have no blanks around them, and every cell is text ("" for none).
 
-    A CSV's separator is the one of comma, semicolon, tab and bar that divides its first line most; its encoding is
-    UTF-8, UTF-16 with a byte order mark, or else Windows' Western European.
+    A CSV's separator is the one of comma, semicolon, tab and bar that divides its first line most; lines of comment
+    (``#``) before it are left out. Its encoding is UTF-8, UTF-16, UTF-32, or else Windows' Western European; what was
+    guessed so is said by ``attrs["note"]`` of the result. A suffix ``.gz`` behind the others is unpacked.
 
     Raises
     ------
     InputError
         If there is no such file, or it cannot be read as its suffix says.
     """
-    kind = file.suffix.lower()
+    kind = _kind(file)
+    if file.is_dir():
+        raise InputError(f"{str(file)!r} is a folder; name the table itself")
     try:
         if kind == ".parquet":
             rows = _from_parquet(file)
-        elif kind in (".jsonl", ".ndjson", ".json"):
-            rows = _from_json(file)
         else:
-            rows = _from_csv(file)
+            data = _bytes(file)
+            text, guessed = _decoded(data)
+            rows = _from_json(text, kind) if kind in (".jsonl", ".ndjson", ".json") else _from_csv(text)
+            if guessed:
+                rows.attrs["note"] = (
+                    f"{file.name} is not UTF-8, and was read as Windows-1252; save it as UTF-8 if names look odd"
+                )
     except FileNotFoundError as error:
         raise InputError(f"there is no table of labels {str(file)!r}") from error
-    except (OSError, ValueError, pa.ArrowException) as error:
+    except (OSError, ValueError, EOFError, pa.ArrowException) as error:
         what = {".parquet": "Parquet", ".json": "JSON", ".jsonl": "JSON lines", ".ndjson": "JSON lines"}
         raise InputError(
-            f"cannot read {str(file)!r} as {what.get(kind, 'comma-separated values')}: {str(error).strip()}"
+            f"cannot read {str(file)!r} as {what.get(kind, 'comma-separated values')}: {_plainly(error)}"
         ) from error
     rows.columns = [str(name).strip() for name in rows.columns]
     return rows
 
 
+def _kind(file: Path) -> str:
+    name = file.name.lower()
+    return Path(name.removesuffix(".gz")).suffix
+
+
+def _bytes(file: Path) -> bytes:
+    """Return what a file of text holds, unpacked.
+
+    Raises
+    ------
+    ValueError
+        If it is empty, or something that is no table.
+    """
+    data = file.read_bytes()
+    if data.startswith(b"\x1f\x8b"):
+        data = gzip.decompress(data)
+    if not data.strip():
+        raise ValueError("it is empty")
+    for start, what in _NO_TABLES:
+        if data.startswith(start):
+            raise ValueError(f"it is {what}")
+    if data[:FIRST].lstrip()[:15].lower().startswith((b"<!doctype", b"<html", b"<?xml")):
+        raise ValueError("it is a web page or XML; if it was downloaded, download it again while signed in")
+    return data
+
+
+def _plainly(error: Exception) -> str:
+    text = str(error).strip()
+    ragged = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", text)
+    if ragged:
+        wanted, line, cells = (f"{int(number):,}" for number in ragged.groups())
+        return (
+            f"row {line} has {cells} cells where the header has {wanted}; put a cell that holds the separator into "
+            'quotes ("), or mend the row'
+        )
+    if "EOF inside string" in text:
+        return 'a quote (") is opened and never closed; mend the row'
+    return text
+
+
 def columns_of(file: Path) -> list[str]:
     """Return the names of a table's columns, by its first line; none where that cannot be read."""
-    kind = file.suffix.lower()
+    kind = _kind(file)
     try:
         if kind == ".parquet":
             return [name.strip() for name in pq.read_schema(file).names]
-        with file.open("rb") as opened:
-            lines = _decoded(opened.read(FIRST)).splitlines()
-        if kind in (".jsonl", ".ndjson"):
-            return list(json.loads(lines[0]))
         if kind == ".json":
-            return []
-        first = lines[0] if not lines[0].startswith("sep=") else lines[1]
+            return list(read_rows(file)) if file.stat().st_size < MOST_JSON else []
+        with file.open("rb") as opened:
+            text = _decoded(opened.read(FIRST))[0]
+        if kind in (".jsonl", ".ndjson"):
+            return list(json.loads(text.splitlines()[0]))
+        first, _ = _first_line(text)
         return [name.strip() for name in next(csv.reader([first], delimiter=_separator(first)), [])]
-    except (OSError, ValueError, IndexError, TypeError, csv.Error, pa.ArrowException):
+    except (OSError, ValueError, IndexError, TypeError, InputError, csv.Error, pa.ArrowException):
         return []
 
 
@@ -72,42 +136,80 @@ def _separator(line: str) -> str:
     return max(_SEPARATORS, key=lambda mark: len(next(csv.reader([line], delimiter=mark), [])))
 
 
-def _from_csv(file: Path) -> pd.DataFrame:
-    lines = _decoded(file.read_bytes())
-    if re.match(r"sep=.\r?\n", lines):  # Excel's own first line
-        lines = lines.partition("\n")[2]
-    first = next((line for line in lines.splitlines() if line.strip()), "")
+def _first_line(text: str) -> tuple[str, str]:
+    """Return a CSV's header, and the text from it on: without Excel's own first line, comments and empty lines."""
+    if re.match(r"sep=.\r?\n", text):
+        text = text.partition("\n")[2]
+    while True:
+        line, _, rest = text.partition("\n")
+        following = next((other for other in islice(rest.splitlines(), 100) if other[:1] not in ("#", "")), "")
+        comment = line.startswith("#") and _cells(following) > _cells(line)
+        if not rest or not (comment or not line.strip()):
+            return line.rstrip("\r"), text
+        text = rest
+
+
+def _cells(line: str) -> int:
+    return max(line.count(mark) for mark in _SEPARATORS)
+
+
+def _from_csv(text: str) -> pd.DataFrame:
+    first, lines = _first_line(text)
     separator = _separator(first)
     spaced = bool(re.search(rf"{re.escape(separator)} +", first)) or bool(
         re.search(rf'{re.escape(separator)} +"', "\n".join(islice(lines.splitlines(), 100)))
     )
     rows = pd.read_csv(io.StringIO(lines), dtype=str, na_filter=False, sep=separator, skipinitialspace=spaced)
-    if not isinstance(rows.index, pd.RangeIndex):  # pandas would take the first column for an index and shift the rest
-        raise InputError(f"{str(file)!r} has rows with more cells than its header has columns; mend its first line")
+    if not isinstance(rows.index, pd.RangeIndex):  # more cells than columns: pandas took the first for an index
+        names, rows = list(rows), rows.reset_index()
+        if not (rows.iloc[:, len(names) :] == "").all(axis=None):
+            raise ValueError("its rows have more cells than its header has columns; mend its first line")
+        rows = rows.iloc[:, : len(names)].set_axis(names, axis=1)  # a separator at the end of each row
     return rows
 
 
-def _decoded(data: bytes) -> str:
+def _decoded(data: bytes) -> tuple[str, bool]:
+    """Return the text, and whether its encoding was guessed."""
     encoding = next((name for mark, name in _BYTE_ORDER_MARKS if data.startswith(mark)), "utf-8")
+    start = data[:1000]
+    if encoding == "utf-8" and start.count(0) > len(start) // 4:  # every other byte of Western text in UTF-16
+        encoding = "utf-16-le" if start[1::2].count(0) > start[::2].count(0) else "utf-16-be"
     try:
-        return data.decode(encoding)
-    except UnicodeDecodeError:
-        return data.decode(encoding if encoding == "utf-16" else "cp1252", errors="replace")
+        return data.decode(encoding), False
+    except UnicodeDecodeError as error:
+        cut = len(data) == FIRST and error.start >= len(data) - 3
+        if encoding == "utf-8" and not cut:
+            return data.decode("cp1252", errors="replace"), True
+        return data.decode(encoding, errors="replace"), False
 
 
-def _from_json(file: Path) -> pd.DataFrame:
-    text = _decoded(file.read_bytes())
-    if file.suffix.lower() == ".json":
-        found = json.loads(text)
-        if isinstance(found, dict):  # {"a.jpg": "real"}, or {"a.jpg": {"label": "real"}}
+def _from_json(text: str, kind: str) -> pd.DataFrame:
+    """Return the rows of JSON lines, of a list of rows, of columns, or of rows by the names of their files."""
+    if kind != ".json":
+        found = [json.loads(line) for line in text.splitlines() if line.strip()]
+    elif isinstance(found := json.loads(text), dict):
+        cells = list(found.values())
+        columns = all(isinstance(cell, list) for cell in cells) or (
+            all(isinstance(cell, dict) for cell in cells) and all(name.isdigit() for cell in cells for name in cell)
+        )
+        if any(isinstance(cell, list) for cell in cells) and len({*map(_length, cells)}) > 1:
+            raise ValueError(
+                f"it holds {', '.join(map(repr, list(found)[:4]))} and no rows of one kind; write a table with a row "
+                "an image, its path and its label"
+            )
+        if columns:  # {"path": ["a.jpg"], "label": ["real"]}, or pandas' {"path": {"0": "a.jpg"}, ...}
+            found = pd.DataFrame(found).to_dict("records")
+        else:  # {"a.jpg": "real"}, or {"a.jpg": {"label": "real"}}
             found = [
                 {"file_name": name, **(row if isinstance(row, dict) else {"label": row})} for name, row in found.items()
             ]
-    else:
-        found = [json.loads(line) for line in text.splitlines() if line.strip()]
     if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
         raise ValueError("it holds no rows with names")
     return _as_text(pd.DataFrame([{str(name): cell for name, cell in row.items()} for row in found], dtype=object))
+
+
+def _length(cell: object) -> int:
+    return len(cell) if isinstance(cell, list) else -1
 
 
 def _from_parquet(file: Path) -> pd.DataFrame:
@@ -121,6 +223,8 @@ def _from_parquet(file: Path) -> pd.DataFrame:
 
 def _as_text(rows: pd.DataFrame) -> pd.DataFrame:
     def text(cell: object) -> str:
+        if isinstance(cell, dict) and isinstance(cell.get("path"), str):  # an image of Hugging Face's datasets
+            return cell["path"]
         if cell is None or cell != cell:  # NaN
             return ""
         return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)

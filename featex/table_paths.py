@@ -1,10 +1,12 @@
 """Which files the paths in a table name: as they are written, or as they were on another machine."""
 
 import os
+import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
 
 from featex.errors import InputError
 from featex.folders import image_row, walk
@@ -34,17 +36,35 @@ class ImageFinder:
 
         A path is tried as it is written, then without blanks around it and with slashes for backslashes. Of one that is
         still not there, the one image below the folder is taken whose path ends as the name does (`a.jpg` of
-        `sub/a.jpg`) or, for a path of another machine, that ends the name (`C:\\data\\sub\\a.jpg`); a name without a
-        suffix may lack it. Of several such images, that of the row's set is taken.
+        `sub/a.jpg`) or, for a path of another machine or folder, that ends the name (`C:\\data\\sub\\a.jpg`). Case,
+        the form of accents, quotes and escapes of a web address do not count there; a name without a suffix may lack
+        it, and a number its leading zeros. Of several such images, that of the row's set is taken; an image that
+        several names could mean so is none of theirs.
         """
-        rows, by_end = [], 0
-        for name, split in zip(names, splits, strict=True):
+        rows, by_end = [], {}
+        for number, (name, split) in enumerate(zip(names, splits, strict=True)):
             row = self._as_written(name)
             if row[1] < 0 and row[1] != -2 and (path := self._by_end(name, split)):
+                by_end[number] = row
                 row = image_row(path, str(self.home / path))
-                by_end += 1
             rows.append(row)
-        return rows, by_end
+        meanings = defaultdict(set)
+        for number, row in enumerate(rows):
+            meanings[row[0]].add(names[number] if number in by_end else "")
+        shared = [number for number in by_end if len(meanings[rows[number][0]]) > 1]
+        for number in shared:
+            rows[number] = by_end[number]
+        return rows, len(by_end) - len(shared)
+
+    def hint(self, name: str) -> str:
+        """Return what is there in place of a name that finds no image: others of its name, or of another suffix."""
+        parts = _parts(name)
+        alike = self._by_name[_key(parts[-1])] if parts else []
+        if alike:
+            return f"{len(alike):,} images are called so below the folder, such as {alike[0]!r}"
+        stem = f"{_key(parts[-1].removesuffix(suffix_of(parts[-1])))}." if parts else ""
+        other = self._by_name[stem]
+        return f"{other[0]!r} is there, with another suffix" if other else ""
 
     def _as_written(self, name: str) -> Row:
         first = None
@@ -59,35 +79,64 @@ class ImageFinder:
         return first
 
     def _by_end(self, name: str, split: str) -> str:
-        parts = PurePosixPath(name.strip().replace("\\", "/")).parts
+        parts = _parts(name)
         if not parts or "\0" in name:
             return ""
-        suffix = suffix_of(parts[-1]) in SUFFIXES
-        found = [path for path in self._by_name[parts[-1] if suffix else f"{parts[-1]}."] if _ends_alike(path, parts)]
+        last = _key(parts[-1])
+        with_suffix = suffix_of(parts[-1]) in SUFFIXES
+        found = [path for path in self._by_name[last if with_suffix else f"{last}."] if _ends_alike(path, parts)]
+        if not found and last.isdigit():
+            found = [path for path in self._by_number[int(last)] if _ends_alike(path, parts)]
         if len(found) > 1 and split:
             found = [path for path in found if split in path.split("/")[:-1]] or found
         return found[0] if len(found) == 1 else ""
 
     @cached_property
-    def _by_name(self) -> dict[str, list[tuple[str, ...]]]:
-        """Paths of all images below the folder by their names, and with a dot behind it by their names' stems."""
-        index = defaultdict(list)
+    def images(self) -> list[str]:
+        """Paths of all images below the folder."""
         try:
             files, _ = walk(self.home)
         except InputError:
-            return index
-        for path, size, *_ in files:
-            if size >= 0:
-                name = path.rpartition("/")[2]
-                index[name].append(path)
-                index[name.removesuffix(Path(name).suffix) + "."].append(path)
+            return []
+        return [path for path, size, *_ in files if size >= 0]
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[str]]:
+        """Paths of all images below the folder by their names, and with a dot behind it by their names' stems."""
+        index = defaultdict(list)
+        for path in self.images:
+            name = path.rpartition("/")[2]
+            index[_key(name)].append(path)
+            index[_key(name.removesuffix(Path(name).suffix)) + "."].append(path)
+        return index
+
+    @cached_property
+    def _by_number(self) -> dict[int, list[str]]:
+        """Paths of all images that are called by a number and a suffix."""
+        index = defaultdict(list)
+        for path in self.images:
+            stem = Path(path).stem
+            if stem.isdecimal():
+                index[int(stem)].append(path)
         return index
 
 
-def _ends_alike(path: str, parts: Iterable[str]) -> bool:
-    """Tell whether a path's folders end as those of a name do, or the name's as the path's if the name is absolute."""
-    inside, named = path.split("/")[:-1], [part for part in parts if part != "."][:-1]
-    if inside[len(inside) - len(named) :] == named if len(named) <= len(inside) else False:
-        return True
-    absolute = bool(named) and (named[0] == "/" or named[0].endswith(":"))
-    return absolute and bool(inside) and named[-len(inside) :] == inside
+def _key(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _parts(name: str) -> tuple[str, ...]:
+    """Return the folders and the file of a name, also of a web address, without what stands around them."""
+    text = name.strip().strip("'\"")
+    if "://" in text:
+        text = text.partition("?")[0]
+    return PurePosixPath(unquote(text).replace("\\", "/")).parts
+
+
+def _ends_alike(path: str, parts: Sequence[str]) -> bool:
+    """Tell whether a path's folders end as those of a name do, or a name with folders ends as the path."""
+    inside = [_key(part) for part in path.split("/")[:-1]]
+    named = [_key(part) for part in parts[:-1] if part not in (".", "..")]
+    if len(named) <= len(inside):
+        return inside[len(inside) - len(named) :] == named
+    return bool(inside) and named[-len(inside) :] == inside

@@ -1,50 +1,32 @@
 """What a table says of the images it names: path, label, set, source, group."""
 
 import os
-import re
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 
 import pandas as pd
 
 from featex.errors import InputError
 from featex.folders import count, walk
-from featex.formats import SUFFIXES as IMAGE_SUFFIXES
-from featex.formats import suffix_of
 from featex.meanings import left_out, plain, sets_of
 from featex.readings import read, sets_of_folders
+from featex.table_columns import (
+    GROUP_COLUMNS,
+    LABEL_COLUMNS,
+    PATH_COLUMNS,
+    SOURCE_COLUMNS,
+    first_of,
+    labels_of,
+    named,
+    path_columns,
+    refuse_without_labels,
+    sets_of_rows,
+)
 from featex.table_files import SUFFIXES as TABLES
 from featex.table_files import columns_of, read_rows
 from featex.table_paths import ImageFinder
 
 METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet", "metadata.tsv")
-PATH_COLUMNS = (
-    *("file_name", "path", "file", "filename", "image", "id", "file_path", "filepath", "image_path", "img_path"),
-    *("image_name", "img_name", "image_file", "img", "image_id", "img_id", "relative_path", "rel_path", "name", "uuid"),
-)
-LABEL_COLUMNS = (
-    *("label", "class", "target", "labels", "class_name", "label_name", "class_label", "is_fake", "fake", "is_ai"),
-    *(
-        "ai_generated",
-        "is_ai_generated",
-        "is_generated",
-        "generated",
-        "is_real",
-        "real",
-        "ground_truth",
-        "category",
-        "y",
-    ),
-)
-SET_COLUMNS = ("split", "set", "subset", "usage", "phase", "partition", "dataset", "data_set", "part", "fold_type")
-GROUP_COLUMNS = ("group",)
-SOURCE_COLUMNS = ("source", "generator")
-# Columns that are no labels, by their names: a table of these alone describes images without a class.
-_DESCRIBES = re.compile(
-    r"(unnamed|index|text|caption|prompt|title|descr|url|link|width|height|size|date|time|author|license|licence|hash|"
-    r"md5|sha|bbox|objects|keyword|tags|seed|steps|cfg|sampler|model|user|nsfw|original_path|resolution|format|mode)"
-)
 
 
 def own_tables(folder: Path, label_column: str | None) -> list[Path]:
@@ -71,9 +53,9 @@ def own_tables(folder: Path, label_column: str | None) -> list[Path]:
 
 
 def _describes_images(file: Path, label_column: str | None) -> bool:
-    names = [_plain_name(column) for column in columns_of(file)]
-    labelled = label_column is not None or not set(LABEL_COLUMNS).isdisjoint(names)
-    return labelled and not set(PATH_COLUMNS).isdisjoint(names)
+    columns = columns_of(file)
+    labelled = label_column is not None or first_of(columns, LABEL_COLUMNS)
+    return bool(labelled and first_of(columns, PATH_COLUMNS))
 
 
 def unread_tables(folder: Path) -> list[str]:
@@ -84,15 +66,18 @@ def unread_tables(folder: Path) -> list[str]:
     InputError
         If one is called as metadata of images are, and a column of it may hold labels under a name that is not usual.
     """
-    notes = []
+    notes, inner = [], False
     for here in (folder, *sorted(path for path in folder.iterdir() if path.is_dir() and not left_out(path.name))):
         for file in sorted(path for path in here.iterdir() if path.suffix.lower() in TABLES and path.is_file()):
             columns = columns_of(file)
             if file.name in METADATA and (paths := first_of(columns, PATH_COLUMNS)):
-                _refuse_without_labels(file, columns, paths)
+                refuse_without_labels(file, columns, [paths])
             elif len(columns) > 1 and file.suffix.lower() != ".txt":
-                notes.append(f"{file.name} is not read (--labels takes it; its columns: {', '.join(columns[:8])})")
-    return notes[:3]
+                inner = inner or here != folder
+                name = file.relative_to(folder).as_posix()
+                notes.append(f"{name} is not read (--labels takes it; its columns: {', '.join(columns[:8])})")
+    metadata = ["a table in each set is read where it is called metadata.csv"] if inner else []
+    return notes[:3] + metadata
 
 
 def from_tables(
@@ -117,6 +102,8 @@ def from_tables(
     if complete:
         table, left = _completed(home, files, table)
         notes += left
+    else:
+        notes += _unlisted(home, table, files[0].name)
     if table["split"].isna().any():
         _set_by_folders(table, str(home), layout)
     return table.fillna(""), list(dict.fromkeys(notes))
@@ -125,77 +112,52 @@ def from_tables(
 def _from_table(
     home: Path, file: Path, options: dict[str, str | None], group_rows: int | None
 ) -> tuple[pd.DataFrame, list[str]]:
-    rows, notes = read_rows(file), []
-    sets = _sets(file, rows, options["set"])
-    paths, found = _found(home, file, rows, options["path"], sets)
-    label = _named(file, rows, options["label"], LABEL_COLUMNS)
-    if label is None:
-        _refuse_without_labels(file, list(rows), paths)
-    others = [name for name in rows if _plain_name(name) in LABEL_COLUMNS and name != label]
-    if label and others and not options["label"]:
-        notes.append(f"labels from column {label} (--label-column takes {', '.join(others)} instead)")
+    rows = read_rows(file)
+    notes = [rows.attrs["note"]] if "note" in rows.attrs else []
+    if not len(rows):
+        raise InputError(f"{str(file)!r} lists no images")
+    paths = path_columns(file, rows, options["path"])
+    source = named(file, rows, None, SOURCE_COLUMNS)
+    group = named(file, rows, options["group"], GROUP_COLUMNS)
+    label = named(file, rows, options["label"], LABEL_COLUMNS)
+    sets, said = sets_of_rows(file, rows, options["set"], [*paths, label])
+    column, found = _found(home, file, rows, paths, sets)
+    labels, more = labels_of(file, rows, options["label"], [column, source, group, options["set"]])
     table = pd.DataFrame(found[0], columns=["path", "size", "mtime_ns"])
-    table["label"] = rows[label].map(plain) if label else ""
+    table["label"] = labels
     table["split"] = sets
-    source = _named(file, rows, None, SOURCE_COLUMNS)
     table["source"] = rows[source].map(plain) if source else table["path"].map(os.path.dirname)
-    group = _named(file, rows, options["group"], GROUP_COLUMNS)
     table["group"] = rows[group] if group else ""
     if group_rows is not None:
         table["group"] = [str(number // group_rows) for number in range(len(table))]
-    if found[1]:
-        notes.append(f"{count(found[1], 'image')} found by the end of the path in column {paths}")
-    return table, notes
+    by_end = [f"{count(found[1], 'image')} found by the end of the path in column {column}"] if found[1] else []
+    return table, [*notes, *said, *more, *by_end]
 
 
-def _found(home: Path, file: Path, rows: pd.DataFrame, asked: str | None, sets: list) -> tuple[str, tuple[list, int]]:
+def _found(
+    home: Path, file: Path, rows: pd.DataFrame, columns: Sequence[str], sets: list
+) -> tuple[str, tuple[list, int]]:
     """Return the column of paths, of several the one whose files are there, with what its paths name."""
     beside = file.parent.resolve()
     bases = [home, beside] if not beside.is_relative_to(home) or beside == home else [beside, home]
     finder = ImageFinder(home, bases)
-    names = (
-        [_named(file, rows, asked, ())]
-        if asked
-        else [column for usual in PATH_COLUMNS for column in rows if _plain_name(column) == usual]
-    )
-    if not names:
-        headless = any(suffix_of(column) in IMAGE_SUFFIXES for column in rows)
-        raise InputError(
-            f"{str(file)!r} has no column of paths (looked for {', '.join(PATH_COLUMNS[:6])}, ...); "
-            + ("it begins with an image: give it a first line such as path,label; " if headless else "")
-            + f"name one of its columns with --path-column: {', '.join(rows)}"
-        )
-    if not len(rows):
-        raise InputError(f"{str(file)!r} lists no images")
     best = None
-    for name in names:
+    for name in columns:
         found = finder.rows(rows[name].tolist(), [split or "" for split in sets])
         there = sum(size >= 0 for _, size, _ in found[0])
-        if best is None or there > best[0]:
+        if best is None or (there, -found[1]) > (best[0], -best[2][1]):
             best = there, name, found
-        if there == len(rows):
+        if there == len(rows) and not found[1]:
             break
     if not best[0]:
+        hint = finder.hint(rows[best[1]].iloc[0])
         raise InputError(
             f"{str(file)!r} lists {count(len(rows), 'image')} in column {best[1]}, and none of them is there; "
             f"the first was looked for as {str(home / best[2][0][0][0])!r}"
+            + (f" ({hint})" if hint else "")
+            + "; write paths from there, or name the column of paths with --path-column"
         )
     return best[1], best[2]
-
-
-def _sets(file: Path, rows: pd.DataFrame, asked: str | None) -> list[str | None]:
-    """Return the set of each row; None for all where no column says it."""
-    usual = [column for name in SET_COLUMNS for column in rows if _plain_name(column) == name]
-    if asked:
-        column = _named(file, rows, asked, ())
-    else:
-        telling = [column for column in usual if "train" in sets_of(rows[column].unique()).values()]
-        by_name = [column for column in usual if _plain_name(column) in SET_COLUMNS[:2]]
-        column = next(iter(telling + by_name), None)
-    if column is None:
-        return [None] * len(rows)
-    sets = sets_of(rows[column].unique())
-    return [sets.get(name) or plain(name) for name in rows[column]]
 
 
 def _set_by_folders(table: pd.DataFrame, where: str, layout: str | None) -> None:
@@ -211,6 +173,16 @@ def _set_by_folders(table: pd.DataFrame, where: str, layout: str | None) -> None
         sets = {name: split for name, (_, split, _) in places.items()}
         table.loc[open_rows, "source"] = folders.map({name: source for name, (_, _, source) in places.items()})
     table.loc[open_rows, "split"] = folders.map(sets)
+
+
+def _unlisted(home: Path, table: pd.DataFrame, name: str) -> list[str]:
+    """Return how many images below the folder the table does not list."""
+    try:
+        files, _ = walk(home)
+    except InputError:  # all images of the table lie elsewhere
+        return []
+    left = len({path for path, *_ in files} - set(table["path"]))
+    return [f"{count(left, 'image')} in no row of {name} left out"] if left else []
 
 
 def _completed(home: Path, tables: Sequence[Path], table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -235,33 +207,3 @@ def _completed(home: Path, tables: Sequence[Path], table: pd.DataFrame) -> tuple
         )
     rest = rest.assign(label="", split=None, source="", group="")
     return pd.concat([table, rest[table.columns]], ignore_index=True), notes
-
-
-def _named(file: Path, rows: pd.DataFrame, asked: str | None, usual: Sequence[str]) -> str | None:
-    """Return the column that is asked for, or the first of the usual names."""
-    if asked is None:
-        return first_of(rows.columns, usual)
-    if column := asked if asked in rows else first_of(rows.columns, [_plain_name(asked)]):
-        return column
-    raise InputError(f"{str(file)!r} has no column {asked!r}; name one of its columns: {', '.join(rows.columns)}")
-
-
-def _refuse_without_labels(file: Path, columns: Sequence[str], paths: str) -> None:
-    """Raise where a column may hold labels under a name that is not usual."""
-    known = {*PATH_COLUMNS, *SET_COLUMNS, *GROUP_COLUMNS, *SOURCE_COLUMNS, _plain_name(paths), ""}
-    if any(name not in known and not _DESCRIBES.match(name) for name in map(_plain_name, columns)):
-        raise InputError(
-            f"{str(file)!r} has no column of labels (looked for {', '.join(LABEL_COLUMNS[:4])}, ...); name one of its "
-            f"columns with --label-column: {', '.join(columns)}"
-        )
-
-
-def first_of(columns: Sequence[str], usual: Sequence[str]) -> str | None:
-    """Return the column with the first of the usual names; capitals and blanks do not count."""
-    by_name = {_plain_name(column): column for column in reversed(columns)}
-    return next((by_name[name] for name in usual if name in by_name), None)
-
-
-@cache
-def _plain_name(column: str) -> str:
-    return re.sub(r"[\W_]+", "_", plain(column).casefold()).strip("_")

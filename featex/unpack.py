@@ -19,7 +19,7 @@ from featex.folders import count
 from featex.formats import START, kind_of
 from featex.meanings import left_out, plain, set_and_rest, split_name
 from featex.progress import Progress
-from featex.tables import LABEL_COLUMNS, SET_COLUMNS, first_of
+from featex.table_columns import LABEL_COLUMNS, SET_COLUMNS, first_of
 
 IMAGE_COLUMNS = (
     "image",

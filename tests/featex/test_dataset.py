@@ -64,7 +64,9 @@ def test_kaggle_ai_against_human_pairs(tmp_path):
         "train_data/c.jpg": ("1", "", "train_data", "0"),
         "train_data/d.jpg": ("0", "", "train_data", "0"),
     }
-    assert found.sentence == "labels.csv: 4 images; no sets; classes 0 (2), 1 (2)"
+    assert found.sentence == (
+        "labels.csv: 4 images; no sets; classes 0 (2), 1 (2); 1 image in no row of labels.csv left out"
+    )
 
 
 def test_kaggle_ai_generated_against_real_nested_zips(tmp_path):
@@ -397,7 +399,7 @@ def test_unreadable_folder_is_refused_not_skipped(tmp_path, monkeypatch):
             "has no column 'kind'; name one of its columns: path, label$",
         ),
         (
-            "picture,label\n1.jpg,a\n",
+            "picture,label\n1,a\n",
             {},
             r"no column of paths \(looked for file_name, .*; name one .*: picture, label$",
         ),
@@ -407,8 +409,8 @@ def test_unreadable_folder_is_refused_not_skipped(tmp_path, monkeypatch):
             "lists 2 images in column .*none of them is there; the first was looked for as .*x.jpg",
         ),
         ("path,label\n", {}, "lists no images$"),
-        ("", {}, "cannot read .* as comma-separated values: No columns"),
-        ("path,label\n1.jpg,a,\n2.jpg,b,\n", {}, "rows with more cells than its header has columns"),
+        ("", {}, "cannot read .* as comma-separated values: it is empty"),
+        ("path,label\n1.jpg,a,x\n2.jpg,b,\n", {}, "rows have more cells than its header has columns"),
         ("path\n1.jpg,a,b\n2.jpg,a,b,c,d\n", {}, "cannot read .* as comma-separated values"),
         ("path,who\n1.jpg,a\n", {"group_rows": 2, "group_column": "who"}, "without a group column"),
         ("path\n1.jpg\n", {"group_rows": 0}, "group_rows must be 1 or more"),

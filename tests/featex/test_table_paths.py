@@ -24,6 +24,13 @@ def finder(tmp_path):
         ("img/2.jpg", "deep/img/2.jpg"),
         ("D:\\data\\x\\3.jpg", "x/3.jpg"),
         ("/mnt/set/deep/img/2.jpg", "deep/img/2.jpg"),
+        ("../../set/deep/img/2.jpg", "deep/img/2.jpg"),
+        ("set/img/1.jpg", "img/1.jpg"),
+        ("img/1.JPG", "img/1.jpg"),
+        ("'img/1.jpg'", "img/1.jpg"),
+        ("img/%31.jpg", "img/1.jpg"),
+        ("https://site.org/img/1.jpg?size=9", "img/1.jpg"),
+        ("001", "img/1.jpg"),
     ],
 )
 def test_a_name_finds_the_one_image_that_it_can_mean(finder, name, path):
@@ -42,3 +49,19 @@ def test_the_set_of_a_row_chooses_between_equal_names(finder):
     rows, by_end = finder.rows(["3.jpg", "3.jpg"], ["x", "y"])
     assert [path for path, *_ in rows] == ["x/3.jpg", "y/3.jpg"]
     assert by_end == 2
+
+
+def test_an_image_that_several_names_could_mean_is_none_of_theirs(finder):
+    rows, by_end = finder.rows(["a/img/1.jpg", "b/img/1.jpg", "img/2.jpg"], [""] * 3)
+    assert [size for _, size, _ in rows] == [-1, -1, 1]
+    assert by_end == 1
+    rows, by_end = finder.rows(["img/1.jpg", "b/img/1.jpg"], [""] * 2)
+    assert [size for _, size, _ in rows] == [1, -1]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("3.jpg", "2 images"), ("img/1.png", "'img/1.jpg' is there, with another suffix"), ("7.jpg", "")],
+)
+def test_what_is_there_in_place_of_a_missing_image_is_said(finder, name, words):
+    assert finder.hint(name).startswith(words)

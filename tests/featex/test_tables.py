@@ -199,7 +199,7 @@ def test_equal_names_in_several_folders_are_told_apart_by_the_set_or_stay_missin
     ("text", "words"),
     [
         ("path,kind\n1.jpg,a\n", ["no column of labels", "--label-column", "path, kind"]),
-        ("picture,label\n1.jpg,a\n", ["no column of paths", "--path-column", "picture, label"]),
+        ("picture,label\n1,a\n", ["no column of paths", "--path-column", "picture, label"]),
         ("1.jpg,a\n2.jpg,b\n", ["begins with an image", "path,label"]),
         ("path label\n1.jpg a\n", ["no column of paths", "path label"]),
     ],
