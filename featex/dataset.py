@@ -13,7 +13,7 @@ from featex.class_levels import listed
 from featex.errors import InputError
 from featex.folders import count, from_folders, walk
 from featex.formats import cannot_read, suffix_of
-from featex.meanings import SPLIT_NAMES, plain, split_name
+from featex.meanings import SPLIT_NAMES, plain, side, sides_in, split_name, without_number
 from featex.tables import from_tables, own_tables, unread_tables
 
 MOST_NAMES = 12  # of sets, and of classes, in the sentence
@@ -99,6 +99,10 @@ def find_images(
         notes += unread_tables(folder) if (table["label"] == "").all() else []
     table["label"] = table["label"].map({label: _class(plain(label), classes) for label in table["label"].unique()})
     notes += _one_spelling(table)
+    if not classes and layout is None:
+        notes += _joined_parts(table)
+        if not tables:
+            _refuse_several_kinds_of_real(table, str(root))
     rows, table = len(table), _one_row_a_path(table).sort_values("path", ignore_index=True)
     notes += [f"{count(rows - len(table), 'row')} listed twice"] if rows > len(table) else []
     table = table.astype(dict.fromkeys(_COLUMNS, "str") | {"size": "int64", "mtime_ns": "int64"})
@@ -160,6 +164,41 @@ def _one_spelling(table: pd.DataFrame) -> list[str]:
             table["label"] = table["label"].replace(dict.fromkeys(others, first))
             notes.append(f"{' and '.join(others)} read as class {first}")
     return notes
+
+
+def _joined_parts(table: pd.DataFrame) -> list[str]:
+    """Give parts and copies of a class (`real_1`, `real_2`; `cats`, `cats (1)`) one label; return a note for each."""
+    labels = sorted(set(table["label"]) - {""})
+    numbered = {side(without_number(label)) for label in labels} >= {"real", "generated"}
+    parts: dict[str, list[str]] = {}
+    for label in labels:
+        parts.setdefault(without_number(label) or label, []).append(label)
+    notes = []
+    for name, several in parts.items():
+        copies = [label for label in several if label == name or not label[-1:].isdigit()]
+        if numbered and side(name) and not name[-1:].isdigit():
+            copies = several
+        if len(copies) > 1:
+            table["label"] = table["label"].replace(dict.fromkeys(copies, name))
+            notes.append(f"{' and '.join(copies)} read as class {name}")
+    return notes
+
+
+def _refuse_several_kinds_of_real(table: pd.DataFrame, where: str) -> None:
+    """Raise where folders called real and generated hold several of real images: a model would tell those apart."""
+    labels = sorted(set(table["label"]) - {""})
+    kinds = [sides_in(label) for label in labels]
+    real = [label for label, kind in zip(labels, kinds, strict=True) if kind == {"real"}]
+    if len(real) > 1 and len(real) < len(labels) and all(len(kind) == 1 for kind in kinds):
+        generated = [label for label in labels if label not in real]
+        sets = "set/" if (table["split"] != "").any() else ""
+        given = " ".join(
+            f"--class {name}={label!r}" for name, of in (("real", real), ("ai", generated)) for label in of
+        )
+        raise InputError(
+            f"{where!r} has the classes {', '.join(labels[:8])}, of which {', '.join(real[:4])} are all real; join "
+            f"them, as in {given}, or keep them with --layout {sets}class"
+        )
 
 
 def _sentence(table: pd.DataFrame, tables: Sequence[Path], notes: list[str]) -> str:

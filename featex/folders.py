@@ -24,14 +24,16 @@ NO_FILE = {
 
 
 def from_folders(folder: Path, layout: str | None) -> tuple[pd.DataFrame, list[str]]:
-    files, others = walk(folder)
+    empty: list[str] = []
+    files, others = walk(folder, empty)
     table = pd.DataFrame(files, columns=["path", "size", "mtime_ns", "folder"])
     numbers, folders = pd.factorize(table.pop("folder"))  # a hundred thousand images lie in few folders
     parts = [tuple(name.split("/")) if name else () for name in folders]
     places = np.array(read(parts, np.bincount(numbers).tolist(), str(folder), layout), dtype=object)
     table[["label", "split", "source"]] = places[numbers]
     table["group"] = ""
-    return table, _joined(parts, places.tolist()) + ([f"{_counted(others)} ignored"] if others else [])
+    notes = _joined(parts, places.tolist()) + ([f"{_counted(others)} ignored"] if others else [])
+    return table, notes + ([f"{count(len(empty), 'empty folder')} ({', '.join(sorted(empty)[:4])})"] if empty else [])
 
 
 def _joined(folders: Sequence[tuple[str, ...]], places: Sequence[Sequence[str]]) -> list[str]:
@@ -51,8 +53,11 @@ def _counted(others: Counter) -> str:
     return f"{count(others.total(), 'other file')} ({', '.join(kinds)}{f', {rest:,} more' if rest else ''})"
 
 
-def walk(top: Path) -> tuple[list[tuple[str, int, int, str]], Counter]:
-    """Return path, size, time and folder of every image below `top`, and the number of other files by suffix."""
+def walk(top: Path, empty: list[str] | None = None) -> tuple[list[tuple[str, int, int, str]], Counter]:
+    """Return path, size, time and folder of every image below `top`, and the number of other files by suffix.
+
+    Folders with nothing in them are added to `empty`.
+    """
     root = str(top.resolve())
     found, others, waiting = [], Counter(), [("", frozenset())]
     while waiting:
@@ -66,6 +71,8 @@ def walk(top: Path) -> tuple[list[tuple[str, int, int, str]], Counter]:
                 visible = [entry for entry in entries if not left_out(entry.name)]
         except OSError as error:
             raise InputError(f"cannot read the folder {here!r}: {error.strerror}; mend it or move it away") from error
+        if not visible and folder and empty is not None:
+            empty.append(folder)
         for entry in visible:
             name = entry.name
             path = f"{folder}/{name}" if folder else name

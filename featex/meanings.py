@@ -29,7 +29,7 @@ _FILLERS = _each_word(
 _GENERATED = _each_word(
     """
     ai aigc aigenerated artificial deepfake deepfakes fake faked fakes forged forgery generated gan gans manipulated
-    spoof synthesised synthesized synthetic syn tampered diffusion
+    spoof synthesis synthesised synthesized synthetic syn tampered diffusion
     """
 )
 _REAL = _each_word(
@@ -37,6 +37,17 @@ _REAL = _each_word(
     authentic bonafide genuine human humans live natural nature original originals photograph photographs pristine
     real reals untampered
     """
+)
+# Names of folders that are no classes: those of images of any kind, of masks, and of what lies beside a data set.
+_NO_CLASS = frozenset(
+    re.findall(
+        r"\S+",
+        """
+        all data dataset files image images img imgs
+        annotation annotations gt masks
+        assets backup checkpoints code doc docs logs notebooks output outputs predictions results scripts src temp tmp
+        """,
+    )
 )
 # What systems and network drives put beside images: thumbnails, bins, indices.
 _OF_SYSTEMS = _each_word(
@@ -150,9 +161,26 @@ def says_nothing(name: str) -> bool:
 
 @cache
 def names_no_class(name: str) -> bool:
-    """Tell whether a name is one for images of any kind ("images", "data"), in a narrower sense than `says_nothing`."""
+    """Tell whether a name is one for images of any kind ("images"), for masks, or for what is beside a data set."""
     said = words(plain(name))
-    return bool(said) and {"all", "data", "dataset", "files", "image", "images", "img", "imgs"}.issuperset(said)
+    return bool(said) and (_NO_CLASS.issuperset(said) or "groundtruth" in "".join(said))
+
+
+@cache
+def without_number(name: str) -> str:
+    """Return a name without the number of a part, or the mark of a copy, behind it: "real" for real_2, real (1)."""
+    return re.sub(
+        r"[\s_.-]*(\(\d+\)|\b(copy|kopie|copie|copia)\b( ?\(?\d+\)?)?|(part|pt|batch|chunk|shard)?[\s_.-]*\d+)$",
+        "",
+        plain(name),
+        flags=re.IGNORECASE,
+    )
+
+
+@cache
+def sides_in(name: str) -> frozenset[str]:
+    """Return which of "real" and "generated" the words of a name say, whatever else they say: real for YouTube-real."""
+    return frozenset(side(word) for word in words(plain(name))) - {""}
 
 
 def left_out(name: str) -> bool:

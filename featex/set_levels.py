@@ -5,7 +5,17 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from featex.errors import InputError
-from featex.meanings import class_in, is_augmented, is_numbered, says_nothing, set_and_rest, sets_of, side, split_name
+from featex.meanings import (
+    class_in,
+    is_augmented,
+    is_numbered,
+    names_no_class,
+    says_nothing,
+    set_and_rest,
+    sets_of,
+    side,
+    split_name,
+)
 
 
 @dataclass
@@ -46,16 +56,19 @@ def inside_lone_folders(items: list[Item]) -> list[str]:
 def refuse_copies(items: list[Item], where: str) -> None:
     """Raise where a folder holds folders that are called as those beside it: a copy of the whole."""
     below: dict[tuple, set] = defaultdict(set)
+    spelled = {}
     for item in items:
         for depth in range(min(len(item.parts), 4)):
-            below[item.parts[:depth]].add(item.parts[depth].casefold())
+            folder = tuple(part.casefold() for part in item.parts[:depth])
+            spelled.setdefault(folder, "/".join([where, *item.parts[:depth]]))
+            below[folder].add(item.parts[depth].casefold())
     for folder, names in sorted(below.items()):
-        shared = (names & below[folder[:-1]]) - {folder[-1].casefold()} if folder else ()
-        if len(shared) > 1:
-            inner = "/".join([where, *folder])
+        shared = (names & below[folder[:-1]]) - {folder[-1]} if folder else set()
+        whole = [name for name in shared if len(below[(*folder, name)] & below[(*folder[:-1], name)]) > 1]
+        if len(shared) > 1 or whole:
             raise InputError(
-                f"{where!r} holds a whole data set inside another: {inner!r} has {', '.join(sorted(shared))} as the "
-                "folder around it has; name one of the two, or move one away"
+                f"{where!r} holds a whole data set inside another: {spelled[folder]!r} has {', '.join(sorted(shared))} "
+                "as the folder around it has; name one of the two, or move one away"
             )
 
 
@@ -112,6 +125,11 @@ def sets_at_the_top(items: list[Item], where: str) -> bool:
         below = _below_tops(items)
         if len(set.intersection(*(below[top] for top in tops))) < 2:  # train_station beside bus_station
             return False
+    if marked := sorted(top for top in tops - sets.keys() if names_no_class(top) and top in deep):
+        raise InputError(
+            f"{where!r} holds {', '.join(marked)} beside the set{'s'[: len(sets) > 1]} {', '.join(sorted(sets))}, and "
+            "that is no name of a set; move it away, or say what each level of folders is, as in --layout set/class"
+        )
     if sets.keys() != tops and not deep & sets.keys():
         others = sorted(tops - sets.keys())
         if [top.casefold() for top in sets] == ["train"] and not any(side(top) for top in others):

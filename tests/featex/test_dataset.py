@@ -449,3 +449,41 @@ def test_class_option_is_a_name_and_a_pattern():
 def test_finding_images_needs_no_torch():
     script = "import sys, featex.dataset; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+PARTS = {
+    "parts": (["real_1", "real_2", "fake_1", "fake_2"], ["fake", "real"]),
+    "named parts": (["real", "ai_part1", "ai_part2"], ["ai", "real"]),
+    "a copy by Windows": (["cats", "cats - Copy", "dogs"], ["cats", "dogs"]),
+    "a second download": (["cats", "cats (1)", "dogs"], ["cats", "dogs"]),
+    "numbers of other classes": (["class_1", "class_2"], ["class_1", "class_2"]),
+    "numbers of one side alone": (["human1", "human2"], ["human1", "human2"]),
+    "numbers in front": (["0_real", "1_fake"], ["0_real", "1_fake"]),
+    "numbers": (["-1", "1", "0"], ["-1", "0", "1"]),
+    "generators": (["real", "sd", "sd_xl"], ["real", "sd", "sd_xl"]),
+}
+
+
+@pytest.mark.parametrize(("folders", "labels"), PARTS.values(), ids=PARTS)
+def test_parts_and_copies_of_a_class_are_that_class(tmp_path, folders, labels):
+    plant(tmp_path, *(f"{folder}/{n}.jpg" for n, folder in enumerate(folders)))
+    found = find_images(tmp_path)
+    assert sorted(set(found.table["label"])) == labels
+    assert ("read as class" in found.sentence) == (len(labels) < len(folders))
+    kept = find_images(tmp_path, layout="class")
+    assert sorted(set(kept.table["label"])) == sorted(folders)
+
+
+def test_several_kinds_of_real_images_are_no_classes_unless_the_user_says_so(tmp_path):
+    plant(tmp_path, *(f"{name}/1.jpg" for name in ("Celeb-real", "YouTube-real", "Celeb-synthesis")))
+    with pytest.raises(InputError, match=r"--class real='YouTube-real'.*--layout class"):
+        find_images(tmp_path)
+    classes = [("real", "Celeb-real"), ("real", "YouTube-real"), ("ai", "Celeb-synthesis")]
+    assert set(find_images(tmp_path, classes=classes).table["label"]) == {"real", "ai"}
+    assert find_images(tmp_path, layout="class").table["label"].nunique() == 3
+
+
+def test_empty_folders_are_named(tmp_path):
+    plant(tmp_path, "a/1.jpg", "b/2.jpg")
+    (tmp_path / "unknown").mkdir()
+    assert "1 empty folder (unknown)" in find_images(tmp_path).sentence

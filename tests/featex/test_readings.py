@@ -142,6 +142,11 @@ READ = {
     "a wrapper that is called like a class": ("deepfake-dataset/{real,fake}", {"": RF}),
     "one class alone is not stepped into": ("real/{coco,laion}", {"": ["real"]}),
     "sources of their own below classes": ("real/{coco,laion} ai/{sd,mj}", {"": ["ai", "real"]}),
+    "a custom set without classes": ("{train,test}/{a,b} results", {"train": AB, "test": AB, "results": [""]}),
+    "faces with and without a mask": (
+        "{train,test}/{mask,no_mask}",
+        {s: ["mask", "no_mask"] for s in ("train", "test")},
+    ),
     "sites that differ between sets": ("train/siteA/{a,b} test/siteB/{a,b}", {"train": AB, "test": AB}),
     "ArtBench": (
         "{train,test}/{baroque,AI_LD_baroque,AI_SD_baroque}",
@@ -192,6 +197,13 @@ REFUSED = {
     "an unsorted training set beside classes": ("{real,fake,train}", "train"),
     "sample images beside sets without classes": ("{train_images,test_images,sample_images}", "--layout set"),
     "years of one data set": ("{2021,2022}/{train,test}/{a,b}", "2021, 2022"),
+    "a copy of one folder that holds it all": (
+        "faces/{training_fake,training_real} faces_detection/faces/{training_fake,training_real}",
+        "faces_detection",
+    ),
+    "masks beside classes": ("{Au,Tp,CASIA_B_2_B_Groundtruth}", "CASIA 2 Groundtruth"),
+    "masks beside sets": ("train/good {test,ground_truth}/{good,broken}", "ground_truth"),
+    "figures of a page beside classes": ("{real,fake} docs/figures", "docs"),
     "masks in each set": ("{train,test}/{images,masks}", "images, masks"),
     "masks beside images": ("{images,masks}", "images, masks"),
 }
