@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.sparse import csr_array
 from scipy.special import expit, logit
-from scipy.stats import binomtest, norm
+from scipy.stats import norm
 
 from classify.effective import Correction, alikeness, correction, enough, kish, units
 from classify.scores import SCORES, AtFalsePositives, Confusion, Loss, Ranking, Sample
@@ -307,10 +307,10 @@ def strata(truth: np.ndarray, unit: np.ndarray) -> np.ndarray:
     return np.unique(held, axis=0, return_inverse=True)[1]
 
 
-def wilson(k: int, n: int) -> tuple[float, float]:
-    """Return Wilson's 95 % interval of k right out of n."""
-    found = binomtest(k, n).proportion_ci(LEVEL, method="wilson")
-    return float(found.low), float(found.high)
+def wilson(k: float, n: float, z: float = Z) -> tuple[float, float]:
+    """Return Wilson's interval of k right out of n, of which neither need be whole; `z` of 1.96 makes it a 95 % one."""
+    middle, half = (k + z**2 / 2) / (n + z**2), z / (n + z**2) * np.sqrt(k * (n - k) / n + z**2 / 4)
+    return float(max(0.0, middle - half)), float(min(1.0, middle + half))
 
 
 def against_chance(low: float, high: float, chance: float) -> str:

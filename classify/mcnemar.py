@@ -5,9 +5,9 @@ from scipy.stats import binom, norm
 
 from classify.effective import alikeness, correction, enough, kish
 from classify.errors import DataError
+from classify.intervals import Z, wilson
 
 LEVEL, POWER = 0.05, 0.80
-Z = norm.ppf(1 - LEVEL / 2)
 
 
 def sign_flip(gains: np.ndarray) -> float:
@@ -75,7 +75,7 @@ def newcombe(both: float, only_a: float, only_b: float, neither: float) -> tuple
     together = both * neither - only_a * only_b
     together = together if together < 0 else max(0, together - n / 2)
     spread = np.sqrt(a * (n - a) * b * (n - b))
-    return join((a / n, *share_limits(a, n)), (b / n, *share_limits(b, n)), together / spread if spread > 0 else 0)
+    return join((a / n, *wilson(a, n)), (b / n, *wilson(b, n)), together / spread if spread > 0 else 0)
 
 
 def join(a: tuple, b: tuple, correlation: float) -> tuple[float, float]:
@@ -87,12 +87,6 @@ def join(a: tuple, b: tuple, correlation: float) -> tuple[float, float]:
     low = a[0] - b[0] - np.sqrt(below_a**2 - 2 * correlation * below_a * above_b + above_b**2)
     high = a[0] - b[0] + np.sqrt(above_a**2 - 2 * correlation * above_a * below_b + below_b**2)
     return float(low), float(high)
-
-
-def share_limits(k: float, n: float) -> tuple[float, float]:
-    """Return Wilson's 95 % interval of k out of n, of which neither need be whole."""
-    middle, half = (k + Z**2 / 2) / (n + Z**2), Z / (n + Z**2) * np.sqrt(k * (n - k) / n + Z**2 / 4)
-    return middle - half, middle + half
 
 
 def design_effect(a: np.ndarray, b: np.ndarray, unit: np.ndarray) -> float:

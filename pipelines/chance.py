@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
+from classify.intervals import wilson
+
 ALPHA = 0.05
 TWICE = 2.0
 """By how much folds widen the variance. In cross-validation each pair of rows in different folds is counted twice: one
@@ -48,10 +50,4 @@ def judged(labels: np.ndarray, predicted: np.ndarray, units: np.ndarray, n_judge
     if variance < 1e-12:  # one class is always said
         return Judged(value, 0.0, 1.0)
     n = chance * (1 - chance) / variance
-    return Judged(value, *_wilson(min(value, 1.0), n, norm.isf(ALPHA / 2 / n_judged)))
-
-
-def _wilson(share: float, n: float, z: float) -> tuple[float, float]:
-    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    reach = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return float(max(0.0, centre - reach)), float(min(1.0, centre + reach))
+    return Judged(value, *wilson(min(value, 1.0) * n, n, norm.isf(ALPHA / 2 / n_judged)))

@@ -11,8 +11,8 @@ from classify.calibration import class_scores
 from classify.effective import LEAST, alikeness, correction, kish
 from classify.errors import ModelError
 from classify.inputs import read_inputs
-from classify.mcnemar import join, share_limits
-from classify.metrics import SCORES, against_chance, interval
+from classify.mcnemar import join
+from classify.metrics import SCORES, against_chance, interval, wilson
 from classify.models import MODELS, get_model
 from classify.words import listed, percent, with_interval, within
 from featex.features import Features
@@ -211,7 +211,7 @@ class _Mean:
             alike = alikeness(lacks.inflation * (moves**2).sum() / alone, weight, unit)
             lacks = correction(by_unit, sizes, stratum, alike)
             worth = value * (1 - value) / (lacks.inflation * (moves**2).sum()) / (lacks.reach / norm.ppf(0.975)) ** 2
-        low, high = share_limits(value * worth, worth)
+        low, high = wilson(value * worth, worth)
         return cls((value, min(low, value), max(high, value)), moves)
 
 
