@@ -14,7 +14,7 @@ from classify.provenance import how_made
 from classify.scores import SCORES
 from classify.selection import validation_of
 from classify.verdict import in_words
-from classify.words import count, listed, spread, with_interval
+from classify.words import listed, spread, with_interval
 
 SELECTION = (
     "Scores over the folds of cross-validation. They helped to choose the settings, so they tend to be too high."
@@ -116,7 +116,7 @@ def _results(scores: pd.DataFrame) -> pd.DataFrame:
     table = {"score": ["images", *(SCORES[name].title for name in names)]}
     for _, row in scores.iterrows():
         cells = [with_interval(row, name, unit=SCORES[name].unit) for name in names]
-        table[set_title(row["set"])] = [count(row), *cells]
+        table[set_title(row["set"])] = [f"{row['n']:,.0f}", *cells]
     return pd.DataFrame(table) if len(scores) else pd.DataFrame()
 
 

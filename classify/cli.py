@@ -160,6 +160,7 @@ def tune(
     from classify.results import keep, replaced
     from classify.tuning import tune
     from featex.features import load_features, stored_sets
+    from featex.folders import count
     from featex.joined import join
     from featex.progress import TerminalProgress
     from featex.units import rows_as_in
@@ -183,7 +184,7 @@ def tune(
         progress=progress,
         **choices,
     )
-    search = f"{job.trials} trial{'' if job.trials == 1 else 's'}" if job.trials else "by its recipe"
+    search = count(job.trials, "trial") if job.trials else "by its recipe"
     n_train, of = len(job.parts.train), f"{job.spec.name} on {job.features.name}"
     progress.say(f"{of}: {n_train:,} training images, {job.folds_in_words}, {search}")
     if job.positive:
@@ -201,7 +202,6 @@ def tune(
 def _summary(tuned) -> str:
     from classify.effective import too_few
     from classify.metrics import score_table
-    from classify.predictions import VALIDATION
     from classify.selection import in_words
     from featex.folders import count
 
@@ -219,13 +219,12 @@ def _summary(tuned) -> str:
         f"Selection score, not a result: {in_words(cv)} ({values})",
         "Results, on images the model has never seen:",
     ]
-    table = score_table(tuned.predictions)
-    for row in table[table["set"] != VALIDATION].itertuples():
+    for row in score_table(tuned.predictions, names=["accuracy"]).itertuples():
         name = "held-out set" if row.set == "test" else f"custom set {row.set!r}"
         limits = f"95 % interval {row.accuracy_low:.3f}-{row.accuracy_high:.3f}"
         limits = too_few(row.n, row.units, row.effective_units) or limits
         lines.append(f"  {name}: accuracy {row.accuracy:.3f}, {limits}, n = {row.n:,}")
-        if n_copies := passport["data"].get("copies", {}).get(row.set):
+        if n_copies := passport["data"]["copies"].get(row.set):
             lines.append(f"    {n_copies:,} of them are copies or near-duplicates of training images: no unseen images")
     return "\n".join(lines)
 

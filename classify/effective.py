@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import t
 
+from featex.folders import count
+
 LEAST = 5.0
 """Effective units that an interval takes; of fewer, nothing but the score itself is known.
 
@@ -60,7 +62,7 @@ def too_few(n: int, n_units: int, effective: float) -> str:
     """
     if n_units == n or effective >= LEAST - 1e-9:
         return ""
-    groups = f"its {n:,} images form {n_units:,} group{'s' if n_units > 1 else ''}"
+    groups = f"its {count(n, 'image')} form {count(n_units, 'group')}"
     if n_units < LEAST:
         return f"no interval: {groups}, and an interval takes {LEAST:.0f} independent groups"
     return f"no interval: {groups} so unequal that they are worth {effective:.1f}, and an interval takes {LEAST:.0f}"

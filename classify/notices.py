@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
-from classify.effective import LEAST
+import numpy as np
+
+from classify.effective import LEAST, kish, units
 from classify.predictions import VALIDATION, Predictions, set_title
 from classify.sections import Section
 from classify.selection import validation_of
@@ -23,17 +25,19 @@ def differing_images(predictions: Predictions) -> list[str]:
 
 
 def few_groups(predictions: Predictions) -> list[str]:
-    """Return a notice for each unseen set whose images come from a handful of groups."""
+    """Return a notice for each unseen set whose images come from a handful of groups, yet enough for intervals.
+
+    Where they are too few for these, the scores themselves say so: see `classify.effective.too_few`.
+    """
     notices = []
     unseen = predictions.labelled[predictions.labelled["set"] != VALIDATION]
     for name, part in unseen.groupby("set", sort=False):
-        grouped = part["group"] != ""
-        n = part["group"][grouped].nunique() + part["path"][~grouped].nunique()
-        if grouped.any() and n < FEW_GROUPS:
-            groups = f"{n} group{'s' if n > 1 else ''} only (such as photographs or scenes)"
+        part = part.drop_duplicates("path")
+        sizes = np.bincount(units(part["group"], len(part)))
+        if len(sizes) < min(FEW_GROUPS, len(part)) and kish(sizes) >= LEAST:
             notices.append(
-                f"The images of {set_title(name)} come from {groups}; an interval takes {LEAST:.0f} of equal size, and "
-                "scores on other groups may differ by more than it says."
+                f"The images of {set_title(name)} come from {len(sizes)} groups only (such as photographs or scenes): "
+                "scores on other groups may differ by more than the intervals say."
             )
     return notices
 

@@ -14,6 +14,7 @@ from classify.models import ModelSpec, get_model
 from classify.positive import Positive, choose_positive
 from classify.regime import N_FOLDS, USUAL, Regime
 from classify.scores import checked_scoring
+from classify.selection import folds_in_words
 from classify.splits import Partition, partition
 from featex.disk import checked_name
 from featex.features import Features
@@ -58,10 +59,7 @@ class Plan:
     @property
     def folds_in_words(self) -> str:
         """Return "5 random folds", "5 folds by content" or "folds by source", of which the sources say how many."""
-        kind = self.regime.folds
-        return {"random": f"{self.n_folds} random folds", "source": "folds by source"}.get(
-            kind, f"{self.n_folds} folds by {kind}"
-        )
+        return folds_in_words(self.regime.folds, None if self.regime.folds == "source" else self.n_folds)
 
     @property
     def tiles(self) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from classify.predictions import Predictions, set_title
+from classify.selection import folds_in_words
 from classify.words import listed
 from featex.shown import shown_path
 
@@ -85,7 +86,7 @@ def _training_facts(passport: dict) -> dict:
         "data": shown_path(Path(data["root"]).expanduser()) if data.get("root") else data.get("set"),
         "training images": data.get("n_train"),
         "data digest": data.get("digest"),
-        "folds": _folds(cv),
+        "folds": folds_in_words(cv.get("folds"), cv.get("n_folds")) if cv else None,
         "held out by each fold": _held_out(cv.get("held_out") or ()),
         "scoring": cv.get("scoring"),
         "seed": passport.get("seed"),
@@ -94,13 +95,6 @@ def _training_facts(passport: dict) -> dict:
         "machine": _pairs(passport.get("environment")),
         "code sha256": passport.get("code_sha256"),
     }
-
-
-def _folds(cv: dict) -> str | None:
-    if cv.get("n_folds") is None:
-        return None
-    kind = {None: "", "random": ", random", "mixed": ", others for each member"}
-    return f"{cv['n_folds']}{kind.get(cv.get('folds'), ', by ' + str(cv.get('folds')))}"
 
 
 def _held_out(folds: Sequence[dict]) -> str:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from classify.metrics import wilson
 from classify.predictions import HELD_OUT, SET_TITLES, VALIDATION
-from classify.words import count, spread, with_interval
+from classify.words import spread, with_interval
 
 CUSTOM = "custom"
 SETS = (VALIDATION, HELD_OUT, CUSTOM)  # what a published number may stand beside
@@ -71,4 +71,4 @@ def _here(name: str, row: pd.Series | None, say) -> dict:
     title = SET_TITLES.get(name, name)
     if row is None:
         return {"set": title, "here": None, "n_here": None}
-    return {"set": title, "here": say(row), "n_here": count(row)}
+    return {"set": title, "here": say(row), "n_here": f"{row['n']:,.0f}"}

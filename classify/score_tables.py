@@ -9,7 +9,7 @@ from classify.predictions import Predictions, set_title
 from classify.scores import SCORES, Confusion, scores_for
 from classify.sections import Section, Table
 from classify.selection import Group
-from classify.words import count, listed, percent, spread, with_interval
+from classify.words import listed, percent, spread, with_interval
 
 
 def accuracy_table(
@@ -31,12 +31,16 @@ def accuracy_table(
     for model in predictions.models:
         validation = accuracy.loc[model] if model in accuracy.index else None
         cells = [found.loc[(model, name)] if (model, name) in found.index else None for name in sets]
+        if validation is not None:
+            validation = {"text": spread(validation), "n": f"{validation['n']:,.0f}", "how": how.get(model, "")}
         rows.append(
             {
                 "model": model,
                 "blind": model in blind,
-                "validation": None if validation is None else _validation(validation, how.get(model, "")),
-                "cells": [None if row is None else {"text": with_interval(row), "n": count(row)} for row in cells],
+                "validation": validation,
+                "cells": [
+                    None if row is None else {"text": with_interval(row), "n": f"{row['n']:,.0f}"} for row in cells
+                ],
             }
         )
     chances = [found.xs(name, level="set")["chance"].max() for name in sets]
@@ -44,10 +48,6 @@ def accuracy_table(
         "accuracy": {"header": [set_title(name) for name in sets], "rows": rows},
         "guessing": [percent(chance) if chance < 1 else "one class only" for chance in chances],
     }
-
-
-def _validation(row: pd.Series, how: str) -> dict:
-    return {"text": spread(row), "n": count(row), "how": how}
 
 
 def other_scores(scores: pd.DataFrame, predictions: Predictions, positive: str | None, chosen: str | None) -> Section:

@@ -36,10 +36,7 @@ class Validation:
 
     def __str__(self) -> str:
         """Return "5 random folds of seed 0, tuned for accuracy"."""
-        number = "" if self.n_folds is None else f"{self.n_folds} "
-        kind = {"random": "random folds", None: "folds", MIXED: "folds that differ between its members"}
-        text = number + kind.get(self.folds, f"folds by {self.folds}")
-        text += "" if self.seed is None else f" of seed {self.seed}"
+        text = folds_in_words(self.folds, self.n_folds) + ("" if self.seed is None else f" of seed {self.seed}")
         return text + (f", tuned for {SCORES[self.scoring].title}" if self.scoring in SCORES else "")
 
 
@@ -54,6 +51,12 @@ class Group:
     def worst(self) -> bool:
         """Whether the worst fold is what models are chosen by, rather than the mean."""
         return by_worst_fold(self.validation.folds)
+
+
+def folds_in_words(kind: str | None, n: int | None) -> str:
+    """Return "5 random folds", "3 folds by source", or of an unknown number "folds by source"."""
+    words = {"random": "random folds", None: "folds", MIXED: "folds that differ between its members"}
+    return ("" if n is None else f"{n} ") + words.get(kind, f"folds by {kind}")
 
 
 def by_worst_fold(folds: str | None) -> bool:
@@ -112,8 +115,7 @@ def groups(models: Iterable[str], passports: Sequence[dict], blind: Collection[s
 
 def in_words(cv: dict) -> str:
     """Return the selection score of a passport's ``cv`` with its folds, for a terminal."""
-    spread = f"{cv['scoring']} {cv['mean']:.3f} ± {cv['std']:.3f} over {cv['n_folds']} "
-    spread += "random folds" if cv["folds"] == "random" else f"folds ({cv['folds']})"
+    spread = f"{cv['scoring']} {cv['mean']:.3f} ± {cv['std']:.3f} over {folds_in_words(cv['folds'], cv['n_folds'])}"
     if by_worst_fold(cv["folds"]):
         return f"{cv['scoring']} {cv['selection']:.3f} in the worst fold, which is what counts; {spread}"
     return spread

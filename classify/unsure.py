@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from classify.effective import units
 from classify.errors import DataError
 from classify.predictions import HELD_OUT, VALIDATION, Predictions
 from classify.reliability import share_interval, sureness
@@ -90,7 +91,7 @@ class Rule:
         goal = f"at most {100 * self.target:g} % of its answers are wrong"
         sure = f"{100 * self.confidence:g} %"
         grouped = self.unit == "group"
-        tested = _counted(self.tested, "image") + (f" in {_counted(self.tested_units, 'group')}" if grouped else "")
+        tested = count(self.tested, "image") + (f" in {count(self.tested_units, 'group')}" if grouped else "")
         if self.least is not None:
             like = "like these, in groups of like sizes" if grouped else "like these"
             return (
@@ -99,7 +100,7 @@ class Rule:
                 f"{like}."
             )
         refusal = f"{model} answers nothing: it cannot be shown with {sure} confidence that {goal}."
-        few = f"{'about ' if grouped else ''}{_counted(self.needed or 0, self.unit)}"
+        few = f"{'about ' if grouped else ''}{count(self.needed or 0, self.unit)}"
         if not self.tested:
             if self.needed is None:
                 return f"{refusal} One group holds too many of the images for any number of groups of such sizes."
@@ -108,7 +109,7 @@ class Rule:
         rate = f"{refusal} Of the {tested} that it is surest of, it is wrong on {self.wrong:,}; at that rate"
         if self.needed is None:
             return f"{rate} no number of images would show it."
-        return f"{rate} it takes about {_counted(self.needed, self.unit)}, and there are {self.units:,}."
+        return f"{rate} it takes about {count(self.needed, self.unit)}, and there are {self.units:,}."
 
 
 def fit(
@@ -201,10 +202,8 @@ def prove(
     enough = (i for i in ladder.steps if ladder.log_tail(i, spotless=True) <= allowed)
     first = next(enough, None)
     if first is None:
-        spotless = ladder.log_tail(whole, spotless=True)
-        needed = int(np.ceil(ladder.units(whole) * allowed / spotless)) if spotless < 0 else None
-        nothing = (len(top), ladder.units(whole), 0, 0, 0)
-        return Rule(target, confidence, None, ladder.unit, *nothing, _worth_asking(needed))
+        needed = _times_as_many(ladder.units(whole), ladder.log_tail(whole, spotless=True), allowed)
+        return Rule(target, confidence, None, ladder.unit, len(top), ladder.units(whole), 0, 0, 0, needed)
     last = None
     for i in ladder.steps[ladder.steps >= first]:
         if ladder.log_tail(i) > allowed:
@@ -216,10 +215,8 @@ def prove(
         return Rule(target, confidence, float(ladder.at[last]), ladder.unit, *counts)
     if ladder.unit == "image":
         return Rule(target, confidence, None, "image", *counts, _needed(counts[-1] / counts[2], target, allowed))
-    # A sample that is k times as large, errors and all, has k times the logarithm.
-    logarithm = ladder.log_tail(first)
-    needed = int(np.ceil(counts[1] * allowed / logarithm)) if logarithm < 0 else None
-    return Rule(target, confidence, None, "group", *counts, _worth_asking(needed))
+    needed = _times_as_many(ladder.units(whole), ladder.log_tail(first), allowed)
+    return Rule(target, confidence, None, "group", *counts, needed)
 
 
 class _Ladder:
@@ -239,12 +236,8 @@ class _Ladder:
         self._of_images = log_tail_of_images(self.errors, self.ends, target)
         steps = np.flatnonzero(self.ends >= np.ceil(FIRST_SHARE * len(top)))
         if group is not None and (np.asarray(group) != "").any():
-            names = np.asarray(group).astype(str)[order]
-            alone = np.char.add("i", np.arange(len(top)).astype(str))
-            names = np.where(names == "", alone, np.char.add("g", names))
-            self.group, self.unit = np.unique(names, return_inverse=True)[1], "group"
-            places = np.linspace(0, len(steps) - 1, min(len(steps), MOST_STEPS)).round().astype(int)
-            steps = steps[places]
+            self.group, self.unit = units(np.asarray(group)[order], len(top)), "group"
+            steps = steps[np.linspace(0, len(steps) - 1, min(len(steps), MOST_STEPS)).round().astype(int)]
         self.steps = steps
 
     def units(self, i: int) -> int:
@@ -269,13 +262,13 @@ def _needed(rate: float, target: float, allowed: float) -> int | None:
     return int(np.ceil(tested[proven.argmax()] / FIRST_SHARE)) if proven.any() else None
 
 
-def _worth_asking(needed: int | None) -> int | None:
-    return needed if needed is not None and needed <= MOST_UNITS else None
+def _times_as_many(n_units: int, log_tail: float, allowed: float) -> int | None:
+    """Return how many units would prove it; None if none would, or too many to ask for.
 
-
-def least_units(target: float = TARGET, confidence: float = CONFIDENCE) -> int:
-    """Return how many answers without an error prove a bound: 59 for 5 % with 95 % confidence."""
-    return int(np.ceil(np.log1p(-confidence) / np.log1p(-target)))
+    A sample that is k times as large, errors and all, has k times the logarithm.
+    """
+    needed = n_units * allowed / log_tail if log_tail < 0 else np.inf
+    return int(np.ceil(needed)) if needed <= MOST_UNITS else None
 
 
 def rule_table(
@@ -361,7 +354,7 @@ def _sentence(row: pd.Series) -> str:
     if row["promise"] == KEPT:
         return f"{said}, as promised."
     if row["promise"] == UNCLEAR:
-        answers = f"{row['judged']:,} answer{'' if row['judged'] == 1 else 's'}"
+        answers = count(row["judged"], "answer")
         if row["error"] <= row["target"]:
             return f"{said}: no more than promised, and {answers} cannot show that it stays so."
         return f"{said}: more than promised, but {answers} cannot tell it from chance."
@@ -373,7 +366,3 @@ def _sentence(row: pd.Series) -> str:
 def _refuse_unsure(classes: Sequence[str]) -> None:
     if UNSURE in classes:
         raise DataError(f"a class is called {UNSURE!r}, as is the answer that is none; give the class another name")
-
-
-def _counted(n: int, unit: str) -> str:
-    return f"{n:,} {unit}{'' if n == 1 else 's'}"

@@ -37,11 +37,6 @@ def spread(row: pd.Series) -> str:
     return percent(row["mean"]) if pd.isna(row["std"]) else f"{100 * row['mean']:.1f} ± {100 * row['std']:.1f} %"
 
 
-def count(row: pd.Series) -> str:
-    """Return the number of images of a row, "1,169"."""
-    return f"{int(row['n']):,}"
-
-
 def listed(parts: Sequence[str]) -> str:
     """Return "a, b and c"."""
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
