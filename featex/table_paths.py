@@ -82,11 +82,12 @@ class ImageFinder:
         parts = _parts(name)
         if not parts or "\0" in name:
             return ""
-        last = _key(parts[-1])
-        with_suffix = suffix_of(parts[-1]) in SUFFIXES
-        found = [path for path in self._by_name[last if with_suffix else f"{last}."] if _ends_alike(path, parts)]
+        folders = [_key(part) for part in parts[:-1] if part not in (".", "..")]
+        last, folder = _key(parts[-1]), f"{folders[-1]}/" if folders else ""
+        name = last if suffix_of(parts[-1]) in SUFFIXES else f"{last}."
+        found = [path for path in self._by_name[folder + name] if _ends_alike(path, folders)]
         if not found and last.isdigit():
-            found = [path for path in self._by_number[int(last)] if _ends_alike(path, parts)]
+            found = [path for path in self._by_number[folder, int(last)] if _ends_alike(path, folders)]
         if len(found) > 1 and split:
             found = [path for path in found if split in path.split("/")[:-1]] or found
         return found[0] if len(found) == 1 else ""
@@ -102,22 +103,27 @@ class ImageFinder:
 
     @cached_property
     def _by_name(self) -> dict[str, list[str]]:
-        """Paths of all images below the folder by their names, and with a dot behind it by their names' stems."""
+        """Paths of all images below the folder: by name, and by folder and name; also by the stem with a dot.
+
+        By names alone, the frames of thousands of films, which are called alike, would be held against each other.
+        """
         index = defaultdict(list)
         for path in self.images:
             name = path.rpartition("/")[2]
-            index[_key(name)].append(path)
-            index[_key(name.removesuffix(Path(name).suffix)) + "."].append(path)
+            for key in (_key(name), _key(name.removesuffix(Path(name).suffix)) + "."):
+                index[key].append(path)
+                index[_folder_key(path) + key].append(path)
         return index
 
     @cached_property
-    def _by_number(self) -> dict[int, list[str]]:
-        """Paths of all images that are called by a number and a suffix."""
+    def _by_number(self) -> dict[tuple[str, int], list[str]]:
+        """Paths of all images that are called by a number and a suffix, by folder and number; "" for any folder."""
         index = defaultdict(list)
         for path in self.images:
             stem = Path(path).stem
             if stem.isdecimal():
-                index[int(stem)].append(path)
+                for folder in ("", _folder_key(path)):
+                    index[folder, int(stem)].append(path)
         return index
 
 
@@ -133,10 +139,14 @@ def _parts(name: str) -> tuple[str, ...]:
     return PurePosixPath(unquote(text).replace("\\", "/")).parts
 
 
-def _ends_alike(path: str, parts: Sequence[str]) -> bool:
-    """Tell whether a path's folders end as those of a name do, or a name with folders ends as the path."""
+def _folder_key(path: str) -> str:
+    """Return "b/" for "a/B/c.jpg", "/" for an image in no folder."""
+    return _key(path.rpartition("/")[0].rpartition("/")[2]) + "/"
+
+
+def _ends_alike(path: str, named: Sequence[str]) -> bool:
+    """Tell whether a path's folders end as the named ones do, or the named ones as those of the path."""
     inside = [_key(part) for part in path.split("/")[:-1]]
-    named = [_key(part) for part in parts[:-1] if part not in (".", "..")]
     if len(named) <= len(inside):
         return inside[len(inside) - len(named) :] == named
     return bool(inside) and named[-len(inside) :] == inside

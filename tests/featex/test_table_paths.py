@@ -1,5 +1,6 @@
 import pytest
 
+from featex import table_paths
 from featex.table_paths import ImageFinder
 
 
@@ -65,3 +66,14 @@ def test_an_image_that_several_names_could_mean_is_none_of_theirs(finder):
 )
 def test_what_is_there_in_place_of_a_missing_image_is_said(finder, name, words):
     assert finder.hint(name).startswith(words)
+
+
+def test_images_of_one_name_in_many_folders_are_not_all_held_against_each_row(tmp_path, monkeypatch):
+    for number in range(50):
+        (tmp_path / f"film{number}").mkdir()
+        (tmp_path / f"film{number}/007.jpg").write_bytes(b"1")
+    compared, ends_alike = [], table_paths._ends_alike
+    monkeypatch.setattr(table_paths, "_ends_alike", lambda *ends: compared.append(ends) or ends_alike(*ends))
+    names = [f"/elsewhere/film{number}/{'007.jpg' if number % 2 else '7'}" for number in range(50)]
+    _, by_end = ImageFinder(tmp_path, [tmp_path]).rows(names, [""] * 50)
+    assert by_end == len(compared) == 50
