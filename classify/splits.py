@@ -81,6 +81,7 @@ def partition(rows: pd.DataFrame) -> Partition:
     if not train.any():
         there = ", ".join(sorted({name or "no set" for name in split}))
         raise DataError(f"no labelled images to train on (there are: {there}); give folders a class, and a train set")
+    _refuse_classes_of_val_alone(labels[train], split[train])
     test = split == HELD_OUT
     hashed = not test.any()
     if hashed:
@@ -397,6 +398,21 @@ def _oddities(rows: pd.DataFrame, tests: dict[str, np.ndarray], alike: np.ndarra
     return notes
 
 
+def _refuse_classes_of_val_alone(labels: np.ndarray, split: np.ndarray) -> None:
+    """Raise where the validation set, which trains too, has a class that the training set lacks."""
+    val, classes = labels[split == "val"], sorted(set(labels[split == "train"].tolist()))
+    surplus = sorted(set(val.tolist()) - set(classes))
+    if classes and surplus:
+        raise _lacks("val", count((val == surplus[0]).sum(), "image"), surplus[0], classes)
+
+
+def _lacks(name: str, images: str, surplus: str, classes: list[str]) -> DataError:
+    return DataError(
+        f"set {name!r} has {images} of class {surplus!r}, which train lacks (it has {', '.join(classes)}); "
+        "rename the folder, or map it with featex extract --class NAME=PATTERN"
+    )
+
+
 def _check(
     labels: np.ndarray, train: np.ndarray, tests: dict[str, np.ndarray], hashed: bool, before: np.ndarray
 ) -> None:
@@ -419,7 +435,4 @@ def _check(
                     "others are also in a further set and cannot train; add images to that class, or make a set "
                     "called test"
                 )
-            raise DataError(
-                f"set {name!r} has {images} of class {surplus!r}, which train lacks (it has {', '.join(classes)}); "
-                "rename the folder, or map it with featex extract --class NAME=PATTERN"
-            )
+            raise _lacks(name, images, surplus, classes)

@@ -13,7 +13,7 @@ from featex.class_levels import listed
 from featex.errors import InputError
 from featex.folders import count, from_folders, walk
 from featex.formats import cannot_read, suffix_of
-from featex.meanings import SPLIT_NAMES, plain, side, sides_in, split_name, without_number
+from featex.meanings import SPLIT_NAMES, plain, side, sides_in, spelling_key, split_name, without_number
 from featex.tables import from_tables, own_tables, unread_tables
 
 MOST_NAMES = 12  # of sets, and of classes, in the sentence
@@ -61,7 +61,7 @@ def find_images(
     where there are no folders. Names that stand for real and generated images (``0_real``, ``ai``) are classes at any
     level. A lone folder around all the others is stepped into. Where two readings are possible, the error shows both.
     A table is used where `labels` names one or `root` holds a ``metadata.csv`` with a column ``file_name`` and labels.
-    Labels that differ only in upper and lower case, or in how an accent is written, are one class.
+    Labels that differ only in case, in blanks or hyphens, or in how an accent is written, are one class.
 
     Parameters
     ----------
@@ -150,20 +150,26 @@ def _one_row_a_path(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _one_spelling(table: pd.DataFrame) -> list[str]:
-    """Give labels that differ in upper and lower case alone the most frequent spelling; return a note for each.
+    """Give labels that differ in how they are spelled alone the most frequent spelling; return a note for each.
 
-    Single letters are classes of their own where one set has both.
+    Case, blanks, hyphens, width and invisible characters are spelling, and leading zeros of numbers. Single letters and
+    numbers are classes of their own where one set has both.
     """
     notes, counts = [], table["label"].value_counts()
     alike: dict[str, list[str]] = {}
-    for label in sorted(counts.index, key=lambda label: (-counts[label], label)):
-        alike.setdefault(label.casefold(), []).append(label)
+    for label in sorted(counts.index, key=lambda label: (_visibly(label) != label, -counts[label], len(label), label)):
+        key = spelling_key(label)
+        alike.setdefault(str(int(key)) if key.isdecimal() else key, []).append(label)
     for first, *others in alike.values():
         apart = table.loc[table["label"].isin([first, *others])].groupby("split")["label"].nunique()
-        if others and not (len(first) == 1 and (apart > 1).any()):
+        if others and not ((len(first) == 1 or first.isdecimal()) and (apart > 1).any()):
             table["label"] = table["label"].replace(dict.fromkeys(others, first))
-            notes.append(f"{' and '.join(others)} read as class {first}")
+            notes.append(f"{' and '.join(map(_visibly, others))} read as class {first}")
     return notes
+
+
+def _visibly(name: str) -> str:
+    return name if name.isprintable() and "  " not in name else repr(name)
 
 
 def _joined_parts(table: pd.DataFrame) -> list[str]:

@@ -14,6 +14,8 @@ from featex.formats import is_image, suffix_of
 from featex.meanings import class_in, is_augmented, left_out, plain, set_and_rest
 from featex.readings import read
 
+_PACKED = frozenset({".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz", ".zst"})
+_FILMS = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".wmv", ".m4v", ".mpg"})
 NO_FILE = {
     -1: "no such file",
     -2: "its name is not UTF-8, and no table can hold it; rename it",
@@ -86,6 +88,10 @@ def walk(top: Path, empty: list[str] | None = None) -> tuple[list[tuple[str, int
         instead = f"; it holds {_counted(others)}" if others else ""
         if ".parquet" in others:
             instead += f". Images inside Parquet files are written to a folder by: featex unpack {top} NEW_FOLDER"
+        elif packed := [suffix for suffix in others if suffix in _PACKED]:
+            instead += f"; unpack {packed[0]} files first"
+        elif films := [suffix for suffix in others if suffix in _FILMS]:
+            instead += f"; write frames of the {films[0]} files to images first"
         raise InputError(f"{str(top)!r} holds no images (looked for .jpg, .png and all other usual kinds){instead}")
     return found, others
 

@@ -7,9 +7,21 @@ from collections.abc import Collection
 from functools import cache
 
 SPLIT_NAMES = {
-    "train": ("train", "training", "trainset", "traindata", "trainval", "trn"),
-    "val": ("val", "valid", "validation", "dev", "valset", "devset", "validset"),
-    "test": ("test", "testing", "testset", "testdata", "tst", "eval", "evaluation", "heldout", "holdout"),
+    "train": (
+        *("train", "training", "trainset", "traindata", "trainval", "trn"),
+        *("entrenamiento", "treino", "treinamento", "entrainement", "entra\u00eenement", "addestramento"),
+        *("\u8bad\u7ec3", "\u8bad\u7ec3\u96c6", "\u8a13\u7df4", "\u8a13\u7df4\u96c6", "\u5b66\u7fd2"),
+    ),
+    "val": (
+        *("val", "valid", "validate", "validation", "dev", "valset", "devset", "validset", "validierung"),
+        *("validacion", "validaci\u00f3n", "validacao", "valida\u00e7\u00e3o", "validazione"),
+        *("\u9a8c\u8bc1", "\u9a8c\u8bc1\u96c6", "\u9a57\u8b49\u96c6", "\u691c\u8a3c"),
+    ),
+    "test": (
+        *("test", "testing", "testset", "testdata", "tst", "eval", "evaluation", "heldout", "holdout"),
+        *("prueba", "pruebas", "teste"),
+        *("\u6d4b\u8bd5", "\u6d4b\u8bd5\u96c6", "\u6e2c\u8a66", "\u6e2c\u8a66\u96c6", "\u30c6\u30b9\u30c8"),
+    ),
 }
 _SPLITS = {spelling: split for split, spellings in SPLIT_NAMES.items() for spelling in spellings}
 
@@ -67,6 +79,13 @@ _NUMBERED = re.compile(
 def plain(name: str) -> str:
     """Return a folder's name with accents written as one character and no blanks around it."""
     return unicodedata.normalize("NFC", name).strip()
+
+
+@cache
+def spelling_key(name: str) -> str:
+    """Return what names of one class share that differ in case, blanks, hyphens, width or invisible characters."""
+    shown = "".join(char for char in unicodedata.normalize("NFKC", name) if unicodedata.category(char) != "Cf")
+    return re.sub(r"(?<=\w)[\s_-]+(?=\w)", " ", shown).casefold().strip()
 
 
 @cache

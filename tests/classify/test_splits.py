@@ -152,6 +152,10 @@ def test_rows_without_a_label_are_predicted_and_never_trained_on():
             {"label": ["a", "b", "a", "c"], "split": ["train"] * 2 + ["test"] * 2},
             r"set 'test' has 1 image of class 'c', which train lacks \(it has a, b\)",
         ),
+        (
+            {"label": ["as", "bs", "a", "b"], "split": ["train"] * 2 + ["val"] * 2},
+            r"set 'val' has 1 image of class 'a', which train lacks \(it has as, bs\)",
+        ),
     ],
 )
 def test_data_that_cannot_be_trained_on_is_refused_in_a_sentence(columns, sentence):

@@ -487,3 +487,38 @@ def test_empty_folders_are_named(tmp_path):
     plant(tmp_path, "a/1.jpg", "b/2.jpg")
     (tmp_path / "unknown").mkdir()
     assert "1 empty folder (unknown)" in find_images(tmp_path).sentence
+
+
+SPELLED = {
+    "blanks": "real  face",
+    "a blank that does not break": "real\u00a0face",
+    "an invisible character": "real\u200b face",
+    "full width": "\uff52\uff45\uff41\uff4c face",
+    "underscores": "real_face",
+    "hyphens": "Real-Face",
+}
+
+
+@pytest.mark.parametrize("name", SPELLED.values(), ids=SPELLED)
+def test_labels_that_are_spelled_in_two_ways_are_one_class(tmp_path, name):
+    plant(tmp_path, f"train/{name}/1.jpg", "train/fake/2.jpg", "test/real face/3.jpg", "test/fake/4.jpg")
+    found = find_images(tmp_path)
+    assert found.table["label"].nunique() == 2
+    assert "read as class" in found.sentence
+    assert all(label.isprintable() for label in found.table["label"])
+
+
+def test_leading_zeros_are_spelling_between_sets_and_not_inside_one(tmp_path):
+    plant(tmp_path, "train/0/1.jpg", "train/1/2.jpg", "test/00/3.jpg", "test/01/4.jpg")
+    assert set(find_images(tmp_path).table["label"]) == {"0", "1"}
+    plant(tmp_path, "train/00/5.jpg")
+    assert set(find_images(tmp_path).table["label"]) == {"0", "1", "00"}
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("a.zip", "unpack .zip files"), ("a.mp4", "frames of the .mp4"), ("a.npy", "1 .npy")]
+)
+def test_a_folder_of_archives_or_videos_says_what_to_do(tmp_path, name, words):
+    (tmp_path / name).write_bytes(b"1")
+    with pytest.raises(InputError, match=words):
+        find_images(tmp_path)

@@ -10,8 +10,33 @@ from featex.meanings import class_in, is_numbered, left_out, set_and_rest, sets_
             (name, "train")
             for name in ("train", "Training", "TRAIN_SET", "train2017", "trainset", "dataset_train", "trainval")
         ),
-        *((name, "val") for name in ("VALID", "val", "Validation set", "dev", "val2017", "valid_images")),
-        *((name, "test") for name in ("test", "Testing-Images", "held_out", "Held-out test", "holdout", "evalData")),
+        *((name, "train") for name in ("entrenamiento", "\u8bad\u7ec3\u96c6", "Treino")),
+        *(
+            (name, "val")
+            for name in (
+                "validate",
+                "validaci\u00f3n",
+                "VALID",
+                "val",
+                "Validation set",
+                "dev",
+                "val2017",
+                "valid_images",
+            )
+        ),
+        *(
+            (name, "test")
+            for name in (
+                "prueba",
+                "\u6d4b\u8bd5\u96c6",
+                "test",
+                "Testing-Images",
+                "held_out",
+                "Held-out test",
+                "holdout",
+                "evalData",
+            )
+        ),
         *(
             (name, "")
             for name in ("train_augmented", "test_v2", "train_test_split", "bus", "contest", "value", "trainer", "")
