@@ -49,10 +49,10 @@ def ability(row: pd.Series, classes: Sequence[str], decided: Collection[str] = (
     decided : collection of str
         The classes that the model decides on, where they are known.
     """
-    there = [label for label in classes if row[f"n_{label}"]]
-    if len(there) == 1:
-        return Ability(ONE_CLASS, 1.0, there[0])
-    guess = 1 / len(there)
+    present = [label for label in classes if row[f"n_{label}"]]
+    if len(present) == 1:
+        return Ability(ONE_CLASS, 1.0, present[0])
+    guess = 1 / len(present)
     low, high = row["balanced_accuracy_low"], row["balanced_accuracy_high"]
     auc_low, auc_high = row["roc_auc_low"], row["roc_auc_high"]
     if isnan(low) and isnan(auc_low):

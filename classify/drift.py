@@ -25,11 +25,10 @@ def drift_table(predictions: Predictions) -> pd.DataFrame:
     """Return how far each model's sureness of its decisions on each unseen set is from that on out-of-fold rows.
 
     The distance is that of Kolmogorov and Smirnov between the two distributions of the probability of the class that
-    was decided on. A set is
-    called unlike where the distance is no accident (p at most 0.01) and no trifle (0.15 at least): with 10,000 images
-    any difference is significant. Tested is what the distance has beyond `BY_TRAINING`, which a model fitted on all
-    folds has from those fitted on some. Images of one group are not independent; a set then counts as many as it is
-    worth if all images of a group were equal (`classify.effective.effective_units`).
+    was decided on. A set is called unlike where the distance is no accident (p at most 0.01) and no trifle (0.15 at
+    least): with 10,000 images any difference is significant. The test is of the distance beyond `BY_TRAINING`, by
+    which a model fitted on all folds differs from those fitted on some. Images of one group are not independent; a set
+    then counts as many as it is worth if all images of a group were equal (`classify.effective.effective_units`).
 
     That a set is not called unlike proves nothing: a model may be as sure of images unlike any it has seen, and as
     wrong. Nor is the reverse an error rate: unlike images may all be answered rightly.
@@ -43,9 +42,8 @@ def drift_table(predictions: Predictions) -> pd.DataFrame:
     -------
     pandas.DataFrame
         ``model, set, n, n_reference, sure`` (mean sureness, which is the accuracy a calibrated model expects),
-        ``sure_reference, distance`` (0..1), ``p`` (that it is chance), ``visible`` (the least distance
-        so few images could have shown),
-        ``unlike``.
+        ``sure_reference, distance`` (0..1), ``p`` (that it is chance), ``visible`` (the least distance so few
+        images could have shown), ``unlike``.
     """
     found, table = [], predictions.table
     for model in predictions.models:

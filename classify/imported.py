@@ -123,14 +123,20 @@ def import_scores(
     said[[PROB + label for label in predictions.classes]] = p[:, [classes.index(c) for c in predictions.classes]]
     said = Predictions(said)
     notes = [*_left_out(len(table), found, rows, unseen, images), *_inverted(said, positive, "score" in table)]
-    passport = {
-        "name": checked_name(name, "a model"),
+    thresholds = {c: threshold if c == positive else 1 - threshold for c in classes} if positive else {}
+    facts = {"positive": positive, "thresholds": thresholds, "command": command}
+    passport = facts | _passport(checked_name(name, "a model"), file, notes, newest)
+    return TrainedModel(None, None, passport), said, notes
+
+
+def _passport(name: str, file: str, notes: list[str], newest: dict) -> dict:
+    """Return what a passport holds of any detector that is known by its scores, beside the `newest` of its report."""
+    return {
+        "name": name,
         "model": "imported",
         "about": f"a detector from elsewhere, known by its scores in {shown_path(file)}",
         "reads": READS,
-        "classes": list(classes),
-        "positive": positive,
-        "thresholds": {c: threshold if c == positive else 1 - threshold for c in classes} if positive else {},
+        "classes": list(newest["classes"]),
         "params": {},
         "settings": {},
         "extractor": None,
@@ -138,7 +144,6 @@ def import_scores(
         "report": newest["report"],
         "notes": [f"{name} is a detector from elsewhere: what it was trained on is not known here.", *notes],
         "published": None,
-        "command": command,
         "cv": None,
         "trials": 0,
         "training": [],
@@ -149,7 +154,6 @@ def import_scores(
         "versions": {},
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    return TrainedModel(None, None, passport), said, notes
 
 
 def _probabilities(table: pd.DataFrame, classes: Sequence[str], positive: str | None) -> np.ndarray:

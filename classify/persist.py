@@ -106,7 +106,7 @@ def load(directory: Path, device: str = "auto") -> TrainedModel:
             estimator = skops_io().load(directory / SKOPS, trusted=TRUSTED)
             _check_trees(estimator)
         novelty = None
-        if "novelty" in passport or (directory / NOVELTY).exists():  # models of before have neither
+        if "novelty" in passport or (directory / NOVELTY).exists():  # of a model on features that saw enough images
             novelty = Novelty.from_arrays(safetensors.numpy.load_file(directory / NOVELTY))
         thresholds = tuple(passport["thresholds"][label] for label in passport["classes"])
         calibration = Calibration(passport.pop("calibration")["slope"], thresholds)

@@ -101,28 +101,14 @@ def write_report(
             Section("figures", "Figures", pictures=list(_figures(predictions, positive, passports))),
             *sections,
         ]
-        said["headline"] = " ".join([*seen_in_training(passports, said["chosen"], sections), said["headline"]])
-        said["sentences"] += found.opening(said["chosen"], blind)
-        for passport in passports:
-            if passport.get("name") == said["chosen"]:
-                said["sentences"] += [sentence for sentence in [threshold_sentence(passport)] if sentence]
-                said["sentences"] += novelty_sentences(said["chosen"], passport.get("novelty") or {})
-        said["sentences"] += [f"{part.title}. {part.sentences[0]}" for part in sections if part.sentences]
-        said["sentences"].append(said.pop("why"))
         files = FileNames(*TABLES)
         cards = dict(_cards(passports, predictions, scores, folds, found, files))
         for file, text in cards.items():
             (folder / file).write_text(shown_text(text), encoding="utf-8")
         page = {
             "title": title,
-            "notices": [
-                *notices,
-                *few_groups(predictions),
-                *differing_images(predictions),
-                *differing_making(passports),
-                *differing_positive(passports, positive),
-            ],
-            **said,
+            "notices": [*notices, *_notices(predictions, passports, positive)],
+            **_opening(said, found, passports, sections, blind),
             **accuracy_table(scores, folds, predictions, blind, alike),
             "published": beside(passports, scores, folds),
             "parts": [shown(part, folder, files) for part in parts if part.tables or part.pictures or part.sentences],
@@ -137,6 +123,29 @@ def write_report(
         html = render(Path(__file__).with_name("report.html"), page)
         (folder / "index.html").write_text(html, encoding="utf-8")
     return Path(out) / "index.html"
+
+
+def _opening(
+    said: dict, found: Protocol, passports: Sequence[dict], sections: Sequence[Section], blind: Collection[str]
+) -> dict:
+    """Return what the page begins with: ``chosen``, ``headline`` and ``sentences``."""
+    chosen, sentences = said["chosen"], [*said["sentences"], *found.opening(said["chosen"], blind)]
+    for passport in passports:
+        if passport.get("name") == chosen:
+            sentences += [threshold_sentence(passport), *novelty_sentences(chosen, passport.get("novelty") or {})]
+    sentences += [f"{part.title}. {part.sentences[0]}" for part in sections if part.sentences]
+    headline = " ".join([*seen_in_training(passports, chosen, sections), said["headline"]])
+    return {"chosen": chosen, "headline": headline, "sentences": [*filter(None, sentences), said["why"]]}
+
+
+def _notices(predictions: Predictions, passports: Sequence[dict], positive: str | None) -> list[str]:
+    """Return what must be known before any number is believed, as far as numbers and passports tell."""
+    return [
+        *few_groups(predictions),
+        *differing_images(predictions),
+        *differing_making(passports),
+        *differing_positive(passports, positive),
+    ]
 
 
 def best_first(predictions: Predictions, blind: Collection[str] = (), passports: Sequence[dict] = ()) -> Predictions:

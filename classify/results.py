@@ -191,7 +191,7 @@ def _find_neighbours(gallery: Gallery, predictions: Predictions, folder: Path, d
     new = [path for path in paths if path not in known]
     for stored in stored_sets(folder) if new else ():
         if stored.name == data["set"] and images_digest((features := stored.load()).rows) == data["images"]:
-            rows = rows_as_in(features.rows, data.get("near_duplicates", "group"))
+            rows = rows_as_in(features.rows, data["near_duplicates"])
             gallery.keep_neighbours(neighbours(features, partition(rows).train, new, k=N_NEAR))
             return
 
