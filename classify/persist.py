@@ -82,9 +82,7 @@ def load(directory: Path, device: str = "auto") -> TrainedModel:
     restored(directory)
     if not (directory / PASSPORT).is_file():
         raise InputError(f"no model in {directory}; make one with: classify tune --model svm")
-    passport = read_json(directory / PASSPORT)
-    if passport.get("format") != FORMAT:
-        raise StoreError(f"{directory} has format {passport.get('format')}, this version reads {FORMAT}; make it again")
+    passport = _read_passport(directory)
     if passport["reads"] == "scores":
         raise ModelError(
             f"{passport['name']} is a detector from elsewhere, known here by its scores alone; it can be compared "
@@ -177,12 +175,20 @@ def _check_trees(estimator) -> None:
             raise StoreError("a tree has nodes that point outside of it")
 
 
+def _read_passport(folder: Path) -> dict:
+    passport = read_json(folder / PASSPORT)
+    if passport.get("format") != FORMAT:
+        found = f"{folder} has format {passport.get('format')}, and this version reads {FORMAT}"
+        raise StoreError(f"{found}; delete it and make it again")
+    return passport
+
+
 def passports(directory: Path) -> list[dict]:
-    """Return the passports of the models below `directory`, oldest first."""
+    """Return the passports of the models below `directory`, oldest first; raises StoreError at another format."""
     for path in set_aside(directory):
         restored(path)
     # A folder with a dot is what a killed `save` left behind.
-    found = [read_json(path) for path in Path(directory).glob(f"[!.]*/{PASSPORT}")]
+    found = [_read_passport(path.parent) for path in Path(directory).glob(f"[!.]*/{PASSPORT}")]
     return sorted(found, key=lambda passport: passport["created"])
 
 

@@ -171,8 +171,10 @@ def test_a_newer_format_is_refused(model, tmp_path):
     path = persist.save(model, tmp_path)
     passport = json.loads((path / "passport.json").read_text())
     (path / "passport.json").write_text(json.dumps({**passport, "format": 99}))
-    with pytest.raises(StoreError, match="has format 99, this version reads 2"):
+    with pytest.raises(StoreError, match="has format 99, and this version reads 2"):
         persist.load(path)
+    with pytest.raises(StoreError, match="delete it"):
+        persist.passports(tmp_path)
 
 
 def test_an_absent_model_names_those_there_are(model, tmp_path):

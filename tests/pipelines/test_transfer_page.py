@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from classify.errors import DataError
+from classify.persist import FORMAT
 from classify.plan import images_digest
 from classify.sections import read_section
 from featex.cache import FeatureCache
@@ -48,7 +49,7 @@ def test_a_set_on_disk_becomes_a_page_with_files_beside_it(stored, tmp_path):
 
 
 def test_a_kept_model_lends_its_parameters(stored, tmp_path):
-    passport = {"model": "logreg", "data": {"set": "toy"}, "extractor": stored.extractor}
+    passport = {"format": FORMAT, "model": "logreg", "data": {"set": "toy"}, "extractor": stored.extractor}
     passport |= {"created": "2026", "params": {"C": 0.125, "class_weight": None}}
     write_json(tmp_path / "artifacts/models/logreg-toy/passport.json", passport)
     made = transfer_set(None, only=("logreg", "svm"), project=tmp_path)
