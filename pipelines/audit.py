@@ -134,6 +134,11 @@ def audit(
         options = {"backbone": backbone, "weights": weights, "device": device, "name": name, **dataset_options}
         stored = extract(target, project / FEATURES, progress=progress, **options).stored
     else:
+        if ignored := [name for name, value in dataset_options.items() if value]:
+            raise InputError(
+                f"the images of a set of features are read already: leave out {' and '.join(ignored)}, or name the "
+                "folder itself"
+            )
         stored = _stored(target, project)
     subject = _subject(stored, project / LOOKS, seed, progress)
     findings = []

@@ -72,6 +72,12 @@ def test_a_set_is_audited_again_without_opening_an_image(run, data, monkeypatch)
     assert run(None).page == again.page
 
 
+def test_options_of_a_folder_are_refused_beside_a_set(run, data):
+    run()
+    with pytest.raises(InputError, match="leave out layout and classes"):
+        run(data.name, labels=None, layout="class", classes=[("a", "*")])
+
+
 def test_only_the_checks_that_are_asked_for_are_made(run):
     done = run(only=("balance",))
     assert {one.check for one in done.findings} == {"balance"}
