@@ -60,7 +60,8 @@ def find_images(
     a custom set), as ``<class>/<set>/`` where that names every folder, else as ``<class>/...``, or as unlabelled images
     where there are no folders. Names that stand for real and generated images (``0_real``, ``ai``) are classes at any
     level. A lone folder around all the others is stepped into. Where two readings are possible, the error shows both.
-    A table is used where `labels` names one or `root` holds a ``metadata.csv`` with a column ``file_name`` and labels.
+    A table is used where `labels` names one, or where `root` or each of its sets holds a table of images and labels
+    under a name of `featex.tables.METADATA`.
     Labels that differ only in case, in blanks or hyphens, or in how an accent is written, are one class.
 
     Parameters
@@ -68,7 +69,8 @@ def find_images(
     root : path
         Folder that holds the images.
     labels : path, optional
-        CSV with a row an image; its paths are relative to `root` or to its own folder, or absolute.
+        Table with a row an image (see `featex.table_files`); its paths are relative to `root` or to its own folder, or
+        absolute.
     path_column, label_column, set_column, group_column : str, optional
         Columns of the table; by default the first there is of the usual names that `featex.tables` lists.
     group_rows : int, optional

@@ -101,15 +101,15 @@ def embed(
         try:
             ahead = workers + 3 * extractor.batch_size
             results = in_order(pool, reader.read, [(Path(paths[i]), copies[i]) for i in todo], ahead=ahead)
-            for i, (key, facts, seen, small, reason) in zip(todo, results, strict=True):
-                embedding.keys[i] = key
-                embedding.facts[i] = facts
-                if reason:
-                    embedding.reasons[i] = reason
-                if small is not None:
-                    thumbnails.add(key, small)
-                for one, pixels in seen:
-                    batches.add(one, pixels)
+            for i, image in zip(todo, results, strict=True):
+                embedding.keys[i] = image.key
+                embedding.facts[i] = image.facts
+                if image.reason:
+                    embedding.reasons[i] = image.reason
+                if image.thumbnail is not None:
+                    thumbnails.add(image.key, image.thumbnail)
+                for key, pixels in image.inputs:
+                    batches.add(key, pixels)
                 tick(1)
             batches.finish()
         finally:
@@ -135,6 +135,17 @@ def _missing(key: str, n_copies: int, cache: FeatureCache) -> list[str]:
     return [one for one in _keys(key, n_copies) if one not in cache]
 
 
+@dataclass
+class _Image:
+    """One file that was read: what the extractor takes of it and its copies, by key; `reason` if it cannot be used."""
+
+    key: str = ""
+    facts: dict = field(default_factory=dict)
+    inputs: list[tuple[str, torch.Tensor]] = field(default_factory=list)
+    thumbnail: np.ndarray | None = None
+    reason: str = ""
+
+
 class _Reader:
     """Reads one file in a worker thread; of equal files only the first is decoded, and once for all its copies."""
 
@@ -146,34 +157,34 @@ class _Reader:
         self._lock = Lock()
         self._alone = Lock()  # two images of 169 megapixels would fill a small machine
 
-    def read(self, item: tuple[Path, int]) -> tuple[str, dict, list[tuple[str, torch.Tensor]], np.ndarray | None, str]:
-        """Return (key, facts, what the extractor takes of the image and its copies, thumbnail, reason or "")."""
+    def read(self, item: tuple[Path, int]) -> _Image:
+        """Return what is to be kept and computed of a file that is wanted with so many copies."""
         path, n_copies = item
         if reason := unread(suffix_of(path.name)):
-            return "", {}, [], None, reason
+            return _Image(reason=reason)
         try:
             data = path.read_bytes()
         except FileNotFoundError:
-            return "", {}, [], None, "no such file"
+            return _Image(reason="no such file")
         except OSError as error:
-            return "", {}, [], None, f"cannot be read: {error.strerror or error}"
+            return _Image(reason=f"cannot be read: {error.strerror or error}")
         key = content_key(data)
         try:
             facts = file_facts(data)
             with self._lock:
                 if key in self.refused:
-                    return key, facts, [], None, ""
+                    return _Image(key, facts)
                 wanted = [k for k in _missing(key, n_copies, self.cache) if k not in self._claimed]
                 small = f"thumbnail {key}"
                 wants_small = self.thumbnails is not None and key not in self.thumbnails and small not in self._claimed
                 self._claimed.update([*wanted, small])
             if wanted == [key] and (undecoded := self.extractor.undecoded(data)) is not None:
                 # The pixels will be on the GPU only; an eighth of them costs little here.
-                return key, facts, [(key, undecoded)], thumbnail(decode(data, SAMPLED)) if wants_small else None, ""
+                return _Image(key, facts, [(key, undecoded)], thumbnail(decode(data, SAMPLED)) if wants_small else None)
             with self._alone if facts.get("width", 0) * facts.get("height", 0) > LARGE else nullcontext():
                 image = decode(data, self.extractor.least_side) if wanted or wants_small else None
-                seen = [(k, self.extractor.preprocess(image if k == key else varied(image, k))) for k in wanted]
-            return key, facts, seen, thumbnail(image) if wants_small else None, ""
+                inputs = [(k, self.extractor.preprocess(image if k == key else varied(image, k))) for k in wanted]
+            return _Image(key, facts, inputs, thumbnail(image) if wants_small else None)
         except ImageError as error:
             self.refused[key] = str(error)
-            return key, {}, [], None, str(error)
+            return _Image(key, reason=str(error))
