@@ -10,7 +10,7 @@ import pandas as pd
 from featex.errors import InputError
 from featex.formats import SUFFIXES as IMAGE_SUFFIXES
 from featex.formats import suffix_of
-from featex.meanings import is_numbered, plain, sets_of, side, split_name
+from featex.meanings import class_in, is_numbered, plain, set_and_rest, sets_of, side, sides_in, split_name
 
 PATH_COLUMNS = (
     *("file_name", "path", "file", "filename", "image", "id", "file_path", "image_path", "img_path", "image_name"),
@@ -126,8 +126,11 @@ def labels_of(
         hot = _one_hot(file, rows, free, column)
         if hot is not None:
             return hot
+    saying = [name for name in free if {side(cell) for cell in _values(rows[name])} == {"real", "generated"}]
+    if column and not asked and (telling := _telling_sides(rows, column, free, saying)):
+        note = f"labels from column {telling}, which says real and generated (--label-column takes {column} instead)"
+        return _as_classes(file, telling, rows[telling]), [note]
     if column is None:
-        saying = [name for name in free if {side(cell) for cell in _values(rows[name])} == {"real", "generated"}]
         if len(saying) != 1:
             refuse_without_labels(file, list(rows), others)
             left = ", ".join([name for name in rows if name.strip() and name != others[0]][:8])
@@ -138,6 +141,33 @@ def labels_of(
     alike = [name for name in free if name != column and first_of([name], LABEL_COLUMNS)]
     chosen = f"labels from column {column} (--label-column takes {', '.join(alike)} instead)"
     return labels, [chosen] if alike and not asked else []
+
+
+def _telling_sides(rows: pd.DataFrame, column: str, free: Sequence[str], saying: Sequence[str]) -> str | None:
+    """Return the one column that says real and generated where that of a usual name says neither (`horse`, `dog`)."""
+    values = _values(rows[column])
+    if (
+        any(map(sides_in, values))
+        or all(map(_NUMBER.fullmatch, values))
+        or {v.casefold() for v in values} <= _YES | _NO
+    ):
+        return None
+    flags = [
+        name for name in free if first_of([name], _SIDES) and {v.casefold() for v in _values(rows[name])} <= _YES | _NO
+    ]
+    telling = list(saying) or flags
+    return telling[0] if len(telling) == 1 else None
+
+
+def sets_in_labels(labels: pd.Series) -> dict[str, tuple[str, str]]:
+    """Return set and class of each label where all name both (`train_real`) and sets share classes, else {}."""
+    both = {label: (set_and_rest(label)[0], class_in(label)) for label in labels.unique()}
+    sets: dict[str, set] = {}
+    for label, (split, rest) in both.items():
+        if not split or not set_and_rest(label)[1]:
+            return {}
+        sets.setdefault(split, set()).add(rest)
+    return both if len(sets) > 1 and len(set.intersection(*sets.values())) > 1 else {}
 
 
 def _values(cells: pd.Series) -> set[str]:

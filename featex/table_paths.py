@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from featex.errors import InputError
 from featex.folders import image_row, walk
 from featex.formats import SUFFIXES, suffix_of
+from featex.meanings import split_name
 
 Row = tuple[str, int, int]
 """Path relative to the folder of the images, size and time: see `featex.folders.image_row`."""
@@ -59,7 +60,8 @@ class ImageFinder:
     def hint(self, name: str) -> str:
         """Return what is there in place of a name that finds no image: others of its name, or of another suffix."""
         parts = _parts(name)
-        alike = self._by_name[_key(parts[-1])] if parts else []
+        last = _key(parts[-1]) if parts else ""
+        alike = self._by_name[last] or (self._by_name[f"{last}."] if suffix_of(last) not in SUFFIXES else [])
         if alike:
             return f"{len(alike):,} images are called so below the folder, such as {alike[0]!r}"
         stem = f"{_key(parts[-1].removesuffix(suffix_of(parts[-1])))}." if parts else ""
@@ -89,7 +91,7 @@ class ImageFinder:
         if not found and last.isdigit():
             found = [path for path in self._by_number[folder, int(last)] if _ends_alike(path, folders)]
         if len(found) > 1 and split:
-            found = [path for path in found if split in path.split("/")[:-1]] or found
+            found = [path for path in found if _lies_in(path, split)] or found
         return found[0] if len(found) == 1 else ""
 
     @cached_property
@@ -125,6 +127,10 @@ class ImageFinder:
                 for folder in ("", _folder_key(path)):
                     index[folder, int(stem)].append(path)
         return index
+
+
+def _lies_in(path: str, split: str) -> bool:
+    return any(split in (part, split_name(part)) for part in path.split("/")[:-1])
 
 
 def _key(name: str) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from featex.errors import InputError
 from featex.folders import count, walk
-from featex.meanings import left_out, plain, sets_of
+from featex.meanings import left_out, plain, sets_of, split_name
 from featex.readings import read, sets_of_folders
 from featex.table_columns import (
     GROUP_COLUMNS,
@@ -20,6 +20,7 @@ from featex.table_columns import (
     named,
     path_columns,
     refuse_without_labels,
+    sets_in_labels,
     sets_of_rows,
 )
 from featex.table_files import SUFFIXES as TABLES
@@ -126,6 +127,9 @@ def _from_table(
     table = pd.DataFrame(found[0], columns=["path", "size", "mtime_ns"])
     table["label"] = labels
     table["split"] = sets
+    if table["split"].isna().all() and (both := sets_in_labels(labels)):
+        table["split"], table["label"] = labels.map(lambda label: both[label][0]), labels.map(lambda x: both[x][1])
+        more.append(f"labels such as {next(iter(both))} read as a set and a class")
     table["source"] = rows[source].map(plain) if source else table["path"].map(os.path.dirname)
     table["group"] = rows[group] if group else ""
     if group_rows is not None:
@@ -143,13 +147,14 @@ def _found(
     finder = ImageFinder(home, bases)
     best = None
     for name in columns:
-        found = finder.rows(rows[name].tolist(), [split or "" for split in sets])
+        found = finder.rows(rows[name].tolist(), [split or split_name(file.stem) for split in sets])
         there = sum(size >= 0 for _, size, _ in found[0])
-        if best is None or (there, -found[1]) > (best[0], -best[2][1]):
-            best = there, name, found
-        if there == len(rows) and not found[1]:
+        rank = there, rows[name].nunique(), -found[1]
+        if best is None or rank > best[0]:
+            best = rank, name, found
+        if rank == (len(rows), len(rows), 0):
             break
-    if not best[0]:
+    if not best[0][0]:
         hint = finder.hint(rows[best[1]].iloc[0])
         raise InputError(
             f"{str(file)!r} lists {count(len(rows), 'image')} in column {best[1]}, and none of them is there; "

@@ -44,6 +44,30 @@ def test_paths_are_not_guessed_from_numbers_where_a_column_of_files_is_there(lis
     assert listed(id=range(11, -1, -1), label=KINDS)[0] == KINDS
 
 
+def test_of_several_columns_of_files_that_of_most_files_is_taken(listed):
+    assert listed(path="name", original=[IMAGES[0]] * 12, label=KINDS)[0] == KINDS
+
+
+@pytest.mark.parametrize("column", ["class", "category", "label"])
+@pytest.mark.parametrize("truth", [{"is_fake": [0] * 6 + [1] * 6}, {"kind": KINDS}], ids=["flags", "names"])
+def test_what_images_show_goes_behind_whether_they_are_real(listed, column, truth):
+    labels, _, sentence = listed(**{column: ["dog", "horse"] * 6}, **truth)
+    assert labels == [str(value) for value in next(iter(truth.values()))]
+    assert f"--label-column takes {column} instead" in sentence
+
+
+@pytest.mark.parametrize("label", [[0] * 6 + [1] * 6, ["real"] * 6 + ["sd", "mj"] * 3])
+def test_labels_that_say_real_or_are_numbers_go_before_flags(listed, label):
+    assert listed(label=label, is_fake=[0] * 6 + [1] * 6)[0] == list(map(str, label))
+
+
+def test_labels_that_name_a_set_and_a_class_are_both(listed):
+    labels, splits, sentence = listed(label=[f"{('train', 'test')[i % 2]}_{kind}" for i, kind in enumerate(KINDS)])
+    assert labels == KINDS
+    assert splits == ["train", "test"] * 6
+    assert "read as a set and a class" in sentence
+
+
 HOT = {
     "two": {"real": [1] * 6 + [0] * 6, "fake": [0] * 6 + [1] * 6},
     "with is": {"is_real": [1] * 6 + [0] * 6, "is_fake": [0] * 6 + [1] * 6},

@@ -192,6 +192,14 @@ def test_equal_names_in_several_folders_are_told_apart_by_the_set_or_stay_missin
     assert table_of(found, "size") == {"1": -1, "train/2.jpg": 4, "other/1.jpg": -1}
 
 
+def test_a_table_called_like_a_set_lists_images_of_that_set(tmp_path):
+    plant(tmp_path, ["train_images/1.jpg", "test_images/1.jpg", "train_images/2.jpg"])
+    (tmp_path / "train.csv").write_text("id,label\n1,a\n2,b\n")
+    found = find_images(tmp_path, labels=tmp_path / "train.csv")
+    assert table_of(found, "label") == {"train_images/1.jpg": "a", "train_images/2.jpg": "b"}
+    assert "1 image in no row of train.csv left out" in found.sentence
+
+
 # What cannot be read is refused with the columns and the option
 
 
