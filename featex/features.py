@@ -19,6 +19,7 @@ from featex.units import COLUMNS as UNITS
 
 SUFFIX = ".parquet"
 COLUMNS = ("path", "label", "split", "source", "group", "size", "mtime_ns", "key", *FACTS, *UNITS)
+OTHER_VERSION = "was written by another version; run featex extract {} again, with the options it was made with"
 
 
 @dataclass(frozen=True)
@@ -125,9 +126,7 @@ class StoredSet:
         rows, root = self.read()
         cache = self.cache()
         if not set(rows).issuperset(COLUMNS):
-            raise StoreError(
-                f"{self.path} was written by another version; run: featex extract {root} --name {self.name}"
-            )
+            raise StoreError(f"{self.path} {OTHER_VERSION.format(root)}")
         copies = _copies(rows, self.n_copies, cache)
         kept = ThumbnailCache(self.extractor_dir.parent)
         thumbnails = kept.get(rows["key"]) if all(kept.holds(rows["key"])) else None
@@ -201,10 +200,13 @@ def verify(directory: Path) -> Iterator[str]:
         yield from cache.verify()
         for path in sorted(extractor_dir.glob(f"sets/*{SUFFIX}")):
             try:
-                rows, _ = StoredSet(path).read()
+                rows, root = StoredSet(path).read()
                 n_copies = StoredSet(path).n_copies
             except StoreError as error:
                 yield str(error)
+                continue
+            if not set(rows).issuperset(COLUMNS):
+                yield f"{path} {OTHER_VERSION.format(root)}"
                 continue
             for row in rows[rows["path"].duplicated()].itertuples():
                 yield f"{path}: {row.path} stands on two rows"

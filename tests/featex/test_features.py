@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from featex.cache import FeatureCache, content_key
@@ -93,3 +94,12 @@ def test_verify_names_a_path_that_stands_twice(stored, tmp_path):
     rows, root = stored.read()
     stored.write(pd.concat([rows, rows.head(1)]), root)
     assert list(verify(tmp_path)) == [f"{stored.path}: ä/1.jpg stands on two rows"]
+
+
+def test_verify_names_a_set_of_another_version(stored, tmp_path):
+    table = pq.read_table(stored.path)
+    without = table.drop_columns(["near", "anchor"]).replace_schema_metadata(table.schema.metadata)
+    pq.write_table(without, stored.path)
+    with pytest.raises(StoreError, match="another version"):
+        stored.load()
+    assert "another version" in next(verify(tmp_path))
