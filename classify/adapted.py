@@ -71,7 +71,8 @@ def decision_sentence(model: TrainedModel, adapt: Adaptation | None, decided: Se
     n = int((np.asarray(decided) == positive).sum())
     wanted = f"{100 * adapt.share:g} % of {len(decided):,} images"
     tied = "" if abs(n - adapt.share * len(decided)) < 1 else " Images of equal scores stay together."
-    return f"Asked for {wanted} as {positive}, {model.name} calls {n:,} so, where prob_{positive} is above 0.5.{tied}"
+    called = f"{model.name} calls {n:,} of them {positive}, those with prob_{positive} above 0.5"
+    return f"Asked for {wanted} as {positive}, {called}.{tied}"
 
 
 def adaptation(

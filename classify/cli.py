@@ -225,7 +225,7 @@ def _summary(tuned) -> str:
         limits = too_few(row.n, row.units, row.effective_units) or limits
         lines.append(f"  {name}: accuracy {row.accuracy:.3f}, {limits}, n = {row.n:,}")
         if n_copies := passport["data"]["copies"].get(row.set):
-            lines.append(f"    {n_copies:,} of them are copies or near-duplicates of training images: no unseen images")
+            lines.append(f"    {n_copies:,} of them are copies or near-duplicates of training images, and not unseen")
     return "\n".join(lines)
 
 

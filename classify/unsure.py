@@ -95,9 +95,9 @@ class Rule:
         if self.least is not None:
             like = "like these, in groups of like sizes" if grouped else "like these"
             return (
-                f"{model} answers where it is at least {percent(self.least)} sure. Out of fold it answers {tested} of "
-                f"{self.n:,} so and is wrong on {self.wrong:,}; so, with {sure} confidence, {goal} on new images "
-                f"{like}."
+                f"{model} answers where it is at least {percent(self.least)} sure. Out of fold it then answers "
+                f"{tested} of {self.n:,} and is wrong on {self.wrong:,}; so, with {sure} confidence, {goal} on "
+                f"new images {like}."
             )
         refusal = f"{model} answers nothing: it cannot be shown with {sure} confidence that {goal}."
         few = f"{'about ' if grouped else ''}{count(self.needed or 0, self.unit)}"

@@ -63,7 +63,7 @@ def _scores(build, train, test):
 def _of_one(sides, build):
     train, test = sides
     scores, unseen = _scores(build, train, test)
-    return _judged(Calibration.fit(scores, train[1])(unseen), train, test, scores, unseen)
+    return _judged(Calibration.fit(scores, train[1])(unseen), train, test, unseen)
 
 
 def _of_ensembles(sides):
@@ -81,11 +81,11 @@ def _of_ensembles(sides):
     for method in (Vote, Stack):
         estimator = method(thresholds=thresholds).fit(P, train[1])
         p = softmax(class_scores(estimator, unseen) + np.log(thresholds), axis=1)
-        found.append(_judged(p, train, test, *both[0]))
+        found.append(_judged(p, train, test, both[0][1]))
     return found
 
 
-def _judged(p, train, test, scores, unseen):
+def _judged(p, train, test, unseen):
     """Return how far the mean probability of class 0 is from its share, and how far the log loss is above others."""
     truth = test[1]
     oracle = LogisticRegression(C=1e6, max_iter=2000).fit(unseen, truth).predict_proba(unseen)

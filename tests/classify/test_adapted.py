@@ -51,7 +51,7 @@ def test_the_share_that_came_out_is_said_where_equal_scores_stay_together(model)
     adapt = Adaptation(share=0.2)
     met, not_met = (decision_sentence(model, adapt, ["ai"] * n + ["real"] * (10 - n)) for n in (2, 5))
     assert "20 % of 10 images as ai" in met
-    assert "calls 2 so" in met
+    assert "calls 2 of them" in met
     assert ("equal scores" in met, "equal scores" in not_met) == (False, True)
     assert decision_sentence(model, None, ["ai"]) == threshold_sentence(model.passport)
 
