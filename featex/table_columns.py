@@ -126,7 +126,7 @@ def labels_of(
         hot = _one_hot(file, rows, free, column)
         if hot is not None:
             return hot
-    saying = [name for name in free if {side(cell) for cell in _values(rows[name])} == {"real", "generated"}]
+    saying = [name for name in free if {side(cell) for cell in _few_values(rows[name])} == {"real", "generated"}]
     if column and not asked and (telling := _telling_sides(rows, column, free, saying)):
         note = f"labels from column {telling}, which says real and generated (--label-column takes {column} instead)"
         return _as_classes(file, telling, rows[telling]), [note]
@@ -170,6 +170,11 @@ def sets_in_labels(labels: pd.Series) -> dict[str, tuple[str, str]]:
     return both if len(sets) > 1 and len(set.intersection(*sets.values())) > 1 else {}
 
 
+def _few_values(cells: pd.Series, most: int = 100) -> set[str]:
+    """Return what the cells say, or nothing where they say more than a column of classes, sets or flags would."""
+    return _values(cells) if cells.nunique() <= most else set()
+
+
 def _values(cells: pd.Series) -> set[str]:
     return {plain(cell) for cell in cells.unique()} - {""}
 
@@ -178,7 +183,7 @@ def _one_hot(
     file: Path, rows: pd.DataFrame, free: Sequence[str], column: str | None
 ) -> tuple[pd.Series, list[str]] | None:
     """Return labels of one column a class, each 1 in its rows and 0 in the others; None where there are none such."""
-    cells = {name: rows[name].map(lambda cell: plain(cell).casefold()) for name in free}
+    cells = {name: rows[name].map(lambda cell: plain(cell).casefold()) for name in free if _few_values(rows[name])}
     marks = {name: values.isin(_YES) for name, values in cells.items() if values.isin(_YES | _NO).all()}
     marks = {name: yes for name, yes in marks.items() if plain_name(name) not in map(plain_name, _FLAGS)}
     hot = pd.DataFrame(marks)
@@ -261,7 +266,7 @@ def sets_of_rows(
 
 
 def _says_sets(column: str, cells: pd.Series) -> bool:
-    values = _values(cells)
+    values = _few_values(cells)
     sets = {split_name(value) for value in values}
     return bool(_flags(column, values)) or ("train" in sets and len(sets) > 1 and "" not in sets)
 
