@@ -310,7 +310,8 @@ def strata(truth: np.ndarray, unit: np.ndarray) -> np.ndarray:
 def wilson(k: float, n: float, z: float = Z) -> tuple[float, float]:
     """Return Wilson's interval of k right out of n, of which neither need be whole; `z` of 1.96 makes it a 95 % one."""
     middle, half = (k + z**2 / 2) / (n + z**2), z / (n + z**2) * np.sqrt(k * (n - k) / n + z**2 / 4)
-    return float(max(0.0, middle - half)), float(min(1.0, middle + half))
+    # 0 of n and n of n have an end of exactly 0 or 1, which rounding would miss.
+    return 0.0 if k <= 0 else float(middle - half), 1.0 if k >= n else float(middle + half)
 
 
 def against_chance(low: float, high: float, chance: float) -> str:
