@@ -349,7 +349,7 @@ def models(model: str | None, models_dir: str) -> None:
             click.echo(f"  {passport['name']}: {passport['about']}")
             continue
         click.echo(
-            f"  {passport['name']}: {passport['model']} on {passport['data']['n_train']:,} images of "
+            f"  {passport['name']}: {passport['model']}, trained on {passport['data']['n_train']:,} rows of "
             f"{passport['data']['set']}; selection score {in_words(cv)}"
         )
 

@@ -98,7 +98,7 @@ def test_models_lists_what_can_be_and_what_was_trained(classify, extracted):
     classify("tune", "--model", "logreg", "--trials", 1, "--folds", 3)
     _, out, _ = classify("models")
     assert "lenet5          reads pixels" in out
-    assert "logreg-images: logreg on 24 images of images; selection score" in out
+    assert "logreg-images: logreg, trained on 24 rows of images; selection score" in out
 
 
 def test_an_ensemble_is_made_listed_predicted_with_and_reported_on(classify, extracted, data, tmp_path):
@@ -110,7 +110,7 @@ def test_an_ensemble_is_made_listed_predicted_with_and_reported_on(classify, ext
     assert "custom set 'wild': accuracy" in out
     assert out.endswith("Saved: artifacts/models/stack-images\n")
     _, out, _ = classify("models")
-    assert "stack-images: stack on 24 images of images; selection score" in out
+    assert "stack-images: stack, trained on 24 rows of images; selection score" in out
     code, out, _ = classify("predict", "stack-images", data / "wild")
     assert (code, len(out.splitlines())) == (0, 7)
     code, out, _ = classify("report")
