@@ -168,13 +168,14 @@ def _of_pictures(pictures: pd.DataFrame, classes: list[str]) -> Finding:
     row = most_certain(pictures)
     those = [each for _, each in pictures.iterrows() if telling(each, len(classes))]
     those.sort(key=lambda each: -each[SCORE])
-    best = f"Of what is hardly content, {row['family']} tells {listed(classes)} best: {_number(row, len(classes))}."
+    who = listed(classes)
+    said = f"Of what is hardly content, {who} are told apart best by {row['family']}: {_number(row, len(classes))}."
     if those:
         others = [f"{each['family']} ({percent(each[SCORE])})" for each in those if each["family"] != row["family"]]
-        said = f"{best}" + (f" So do {listed(others)}." if others else "")
+        said += f" They are also told apart by {listed(others)}." if others else ""
         said += " A model need not look closely to score that."
     else:
-        said = f"{best} That is little."
+        said += " That is little."
     table = _table("pictures", "How well what is left of a picture when its subject is gone tells the class", pictures)
     return Finding(CHECK, "mind" if those else "fine", said, row[SCORE], row[LOW], row[HIGH], (table,))
 

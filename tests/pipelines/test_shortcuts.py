@@ -103,7 +103,7 @@ def test_colours_that_tell_are_put_down_to_the_picture_and_not_to_the_file(subje
     found = of(subject, "Of what is hardly content")
     assert found.level == "mind"
     assert found.value > 0.75
-    assert "a histogram of 64 colours tells ai and real best" in found.sentence
+    assert "ai and real are told apart best by a histogram of 64 colours:" in found.sentence
     assert of(subject, "How files are stored").level == "fine"
 
 
@@ -179,4 +179,4 @@ def test_a_trace_in_pixels_is_called_by_the_name_of_its_family(subject, family):
     subject.looks.measures[np.ix_(rows, np.arange(len(COLUMNS))[columns])] = planted[: len(rows)]
     found = of(subject, "Of what is hardly content")
     assert found.level == "mind"
-    assert f"{family} tells ai and real best" in found.sentence
+    assert f"ai and real are told apart best by {family}:" in found.sentence
