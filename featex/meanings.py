@@ -57,6 +57,7 @@ _NO_CLASS = frozenset(
         """
         all data dataset files image images img imgs
         annotation annotations gt masks
+        unannotated unlabeled unlabelled unsorted
         assets backup checkpoints code doc docs logs notebooks output outputs predictions results scripts src temp tmp
         """,
     )
@@ -180,7 +181,7 @@ def says_nothing(name: str) -> bool:
 
 @cache
 def names_no_class(name: str) -> bool:
-    """Tell whether a name is one for images of any kind ("images"), for masks, or for what is beside a data set."""
+    """Tell whether a name is one for images of any kind ("images"), masks, or what is beside a data set."""
     said = words(plain(name))
     return bool(said) and (_NO_CLASS.issuperset(said) or "groundtruth" in "".join(said))
 

@@ -15,6 +15,7 @@ from featex.meanings import (
     sets_of,
     side,
     split_name,
+    without_number,
 )
 
 
@@ -86,6 +87,9 @@ def sets_with_classes(items: list[Item]) -> bool:
     if len(rests) < 2 or any(not said[top][0] or (top not in both and top in deep) for top in tops):
         return False
     if all(rest.isdigit() for rest in rests) and rests != {"0", "1"}:  # parts of a set
+        return False
+    alike = len({without_number(rest) for rest in rests}) == 1 and rests != {"0", "1"}
+    if alike and (len(per_set) == 1 or all(map(is_numbered, rests))):  # parts too: dfdc_train_part_0
         return False
     if len(per_set) > 1 and max(len(one & other) for one, other in combinations(per_set.values(), 2)) < 2:
         return False

@@ -107,7 +107,8 @@ def family_scores(
 
 
 def _scores(X, labels, units, pairs, n_judged, *, max_features, seed) -> dict:
-    classes = sorted(set(labels.tolist()))
+    names, codes = np.unique(labels, return_inverse=True)  # scikit-learn's class weights read "001" as a number
+    classes = names.tolist()
     if not X.shape[1]:
         return _row(Judged(1 / len(classes), np.nan, np.nan), 0.5)
     oof = np.empty((len(labels), len(classes)))
@@ -115,9 +116,9 @@ def _scores(X, labels, units, pairs, n_judged, *, max_features, seed) -> dict:
         model = MODELS["shortcut"].build(min_samples_leaf=3, random_state=seed)
         model.set_params(max_features=max_features, n_estimators=N_TREES)
         with threads_for(len(train)):
-            model.fit(X[train], labels[train])
+            model.fit(X[train], codes[train])
         oof[rest] = class_scores(model, X[rest])
-    predicted = np.array(classes)[oof.argmax(axis=1)]
+    predicted = names[oof.argmax(axis=1)]
     positive = positive_class(classes) if len(classes) == 2 else None
     auc = SCORES["roc_auc"](labels, oof, predicted, classes, positive)
     return _row(judged(labels, predicted, units, n_judged), auc)

@@ -150,6 +150,15 @@ def test_three_classes_are_guessed_at_a_third(subject):
     assert of(three, "How files are stored").level == "bad"
 
 
+@pytest.mark.parametrize("names", [("00000", "00001"), ("-1", "1"), ("0", "1"), ("1e5", "inf")])
+def test_names_of_classes_that_read_as_numbers_are_names(subject, names):
+    rows = subject.rows.iloc[:40].reset_index(drop=True)
+    labels = np.resize(np.array(names), len(rows))
+    rows["format"] = np.where(labels == names[0], "PNG", "JPEG")
+    files, _ = family_scores(rows, labels, None)
+    assert files.set_index("family").loc["format", "balanced accuracy"] == 1
+
+
 def test_one_image_of_a_class_is_too_few(subject):
     labels = np.array(["ai"] + ["real"] * 19)
     with pytest.raises(DataError, match="too few"):
