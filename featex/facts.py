@@ -20,7 +20,7 @@ from PIL.TiffImagePlugin import BITSPERSAMPLE
 
 from featex import tiff
 from featex.images import opened
-from featex.segments import segments
+from featex.segments import png_chunks, segments
 
 FACTS = {
     "format": "str",
@@ -185,12 +185,9 @@ def _exif(image: Image.Image) -> Image.Exif | dict:
 
 def _png_texts(data: bytes) -> Iterator[str]:
     """Yield the keys of a PNG's text chunks, also of those behind the pixels, where Pillow does not look at once."""
-    at = 8 if data.startswith(b"\x89PNG\r\n\x1a\n") else len(data)
-    while at + 8 <= len(data):
-        length, kind = int.from_bytes(data[at : at + 4]), data[at + 4 : at + 8]
+    for kind, body, _ in png_chunks(data) if data.startswith(b"\x89PNG\r\n\x1a\n") else ():
         if kind in (b"tEXt", b"zTXt", b"iTXt"):
-            yield data[at + 8 : at + 8 + min(length, 79)].split(b"\0")[0].decode("latin-1").replace(",", " ")
-        at += length + 12
+            yield body[:79].split(b"\0")[0].decode("latin-1").replace(",", " ")
 
 
 def _low_bits(image: Image.Image, data: bytes) -> int:

@@ -32,7 +32,7 @@ def segments(data: bytes) -> tuple[set[str], int]:
     if data.startswith(b"\xff\xd8"):
         return _of_jpeg(data)
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return _of_chunks(_png_chunks(data), len(data))
+        return _of_chunks(png_chunks(data), len(data))
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return _of_chunks(_webp_chunks(data), len(data))
     return set(), 0
@@ -89,7 +89,8 @@ def _standard_tables() -> frozenset[bytes]:
     return frozenset(tables)
 
 
-def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes, int]]:
+def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes, int]]:
+    """Yield the kind of each chunk of a PNG, the beginning of its body (none of pixels), and where it ends."""
     at = 8
     while at + 8 <= len(data):
         length, kind = int.from_bytes(data[at : at + 4]), data[at + 4 : at + 8]
