@@ -26,8 +26,9 @@ from pipelines.shortcuts import shortcuts
 
 NOT_LOOKED_FOR = (
     "invisible watermarks (such as SynthID), whether a C2PA signature holds, noise patterns of single cameras, marks "
-    "in the middle of pictures, text in pictures, values in EXIF directories other than the main one, order of "
-    "segments, bytes after the end of formats other than JPEG, PNG and WebP, permissions and owners of files"
+    "in the middle of pictures, text in pictures, values in EXIF directories other than the main one, numbers in "
+    "comments and EXIF tags, values in texts of PNG files, in XMP and C2PA (but for the digital source type), "
+    "order of segments, bytes after the end of formats other than JPEG, PNG and WebP, permissions and owners of files"
 )
 """What can tell a class and no check sees, so that silence about it is not taken for its absence."""
 

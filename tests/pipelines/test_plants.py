@@ -16,6 +16,7 @@ from pipelines import properties, shortcuts
 from pipelines.audit import audit
 
 N, SIDE, MARGIN = 120, 160, 8
+SMALL = 96  # pixels a side of images whose pixels hold no trace
 PLANTED = np.arange(N) % 2 == 1
 YEAR = 365 * 24 * 3600
 QUICK = {"trees": 4, "folds": 3}  # enough for what parts the classes wholly
@@ -33,7 +34,7 @@ def pieces():
 
 @pytest.fixture(scope="module")
 def photos(pieces):
-    return [saved(cut(piece)) for piece in pieces]
+    return [saved(small(piece)) for piece in pieces]
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +65,10 @@ def findings(tmp_path, project, monkeypatch):
 
 def cut(image, top=0, left=0, height=SIDE, width=None):
     return np.ascontiguousarray(image[top : top + height, left : left + (width or height)])
+
+
+def small(image):
+    return cut(image, height=SMALL)
 
 
 def saved(image, form="JPEG", **options):
@@ -115,7 +120,7 @@ def marked(image):
 
 
 def upscaled(image):
-    return np.array(Image.fromarray(cut(image, 16, 16, 128)).resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+    return np.array(Image.fromarray(cut(image, 8, 8, SIDE * 4 // 5)).resize((SIDE, SIDE), Image.Resampling.BICUBIC))
 
 
 PIXELS = {
@@ -184,7 +189,7 @@ BYTES = {
     "dpi": ("values “dpi=", with_resolution(300), with_resolution(72)),
     "C2PA": ("segments “C2PA”", with_segment(0xEB, b"JP\0\1\0\0\0\1....jumbc2pa"), as_it_is),
     "XMP": ("metadata “xmp”", with_segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta/>"), as_it_is),
-    "trailing bytes": ("median trailing 17 in ai, 0 in real", lambda file: file + b"x" * 17, as_it_is),
+    "trailing bytes": ("median trailing bytes 17 in ai, 0 in real", lambda file: file + b"x" * 17, as_it_is),
     "EXIF thumbnail": ("segments “EXIF thumbnail”", with_thumbnail(True), with_thumbnail(False)),
 }
 
@@ -197,24 +202,35 @@ def test_a_trace_in_bytes_is_called_by_its_property(findings, photos, trace):
     assert named in found.sentence
 
 
+@pytest.mark.xfail(reason="the audit does not read them, and its page says so", raises=AssertionError, strict=True)
+def test_a_number_in_a_comment_and_a_value_in_xmp_are_named(findings, photos):
+    def with_both(file, version):
+        xmp = b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta><tool>" + version + b"</tool></x:xmpmeta>"
+        return with_comment(b"version " + version)(with_segment(0xE1, xmp)(file))
+
+    files = planted_in(photos, lambda file: with_both(file, b"1"), lambda file: with_both(file, b"2"))
+    found = about(findings(files, **QUICK), FILES)
+    assert found.level != "fine"
+
+
 def odd(piece):
-    return cut(piece, 0, 0, SIDE - 1 + 2 * (piece[0, 0, 0] % 4), SIDE - 1 + 2 * (piece[0, 1, 1] % 4))
+    return cut(piece, 0, 0, SMALL - 1 + 2 * (piece[0, 0, 0] % 4), SMALL - 1 + 2 * (piece[0, 1, 1] % 4))
 
 
 def even(piece):
-    return cut(piece, 0, 0, SIDE - 2 + 2 * (piece[0, 0, 0] % 4), SIDE - 2 + 2 * (piece[0, 1, 1] % 4))
+    return cut(piece, 0, 0, SMALL - 2 + 2 * (piece[0, 0, 0] % 4), SMALL - 2 + 2 * (piece[0, 1, 1] % 4))
 
 
 ENCODED = {
-    "restart markers": ("segments “restart markers”", lambda piece: saved(cut(piece), restart_marker_blocks=4)),
-    "Huffman optimisation": ("segments “Huffman optimised”", lambda piece: saved(cut(piece), optimize=True)),
+    "restart markers": ("segments “restart markers”", lambda piece: saved(small(piece), restart_marker_blocks=4)),
+    "Huffman optimisation": ("segments “Huffman optimised”", lambda piece: saved(small(piece), optimize=True)),
 }
 
 
 @pytest.mark.parametrize("trace", ENCODED)
 def test_a_trace_in_the_encoding_is_called_by_its_property(findings, pieces, trace):
     named, plant = ENCODED[trace]
-    found = about(findings(planted_in(pieces, plant, lambda piece: saved(cut(piece))), **QUICK), FILES)
+    found = about(findings(planted_in(pieces, plant, lambda piece: saved(small(piece))), **QUICK), FILES)
     assert found.level == "bad"
     assert named in found.sentence
 
@@ -228,7 +244,7 @@ def test_odd_sizes_are_called_so_though_widths_and_heights_vary(findings, pieces
 
 
 def test_a_chunk_of_a_png_is_called_by_its_name(findings, pieces):
-    files = [saved(cut(piece), "PNG", compress_level=1) for piece in pieces]
+    files = [saved(small(piece), "PNG", compress_level=1) for piece in pieces]
     found = about(findings(planted_in(files, with_chunk(b"tIME", b"\x07\xe8\1\1\1\1\1")), "png", **QUICK), FILES)
     assert found.level == "bad"
     assert "segments “tIME” in 100.0 % of ai, 0.0 % of real" in found.sentence
@@ -250,8 +266,8 @@ def test_names_and_dates_are_called_so(findings, photos, options, named):
     assert named in found.sentence
 
 
-def test_of_files_without_a_trace_the_audit_is_quiet(findings, photos):
-    quiet = findings(photos)
+def test_of_files_without_a_trace_the_audit_is_quiet(findings, pieces):
+    quiet = findings([saved(cut(piece)) for piece in pieces])
     assert {one.level for one in quiet} == {"fine"}
     assert {FILES, PICTURES} < {one.sentence.split(",")[0] for one in quiet}
     assert not any(one.sentence.startswith(NAMES) for one in quiet)
