@@ -214,12 +214,13 @@ def _summary(tuned) -> str:
         made = f"Trained by its recipe in {passport['seconds']:.0f} s"
     if members := passport.get("members"):
         made = f"{passport['model'].capitalize()} of {', '.join(member['name'] for member in members)}"
-    lines = [
-        made,
-        f"Selection score, not a result: {in_words(cv)} ({values})",
-        "Results, on images the model has never seen:",
-    ]
-    for row in score_table(tuned.predictions, names=["accuracy"]).itertuples():
+    lines = [made, f"Selection score, not a result: {in_words(cv)} ({values})"]
+    scores = score_table(tuned.predictions, names=["accuracy"])
+    if scores.empty:
+        lines.append("No result: there is no labelled image that the model has never seen. Add a labelled test set.")
+    else:
+        lines.append("Results, on images the model has never seen:")
+    for row in scores.itertuples():
         name = "held-out set" if row.set == "test" else f"custom set {row.set!r}"
         limits = f"95 % interval {row.accuracy_low:.3f}-{row.accuracy_high:.3f}"
         limits = too_few(row.n, row.units, row.effective_units) or limits

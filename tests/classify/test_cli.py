@@ -38,6 +38,15 @@ def test_tune_tells_the_selection_score_from_results(classify, extracted, tmp_pa
     assert (tmp_path / "artifacts/studies/svm-images.journal").exists()
 
 
+def test_tune_says_that_there_is_no_result_where_no_unseen_image_has_a_label(classify, extracted):
+    rows, root = extracted.stored.read()
+    extracted.stored.write(rows.assign(label=rows["label"].where(rows["split"] == "train", "")), root)
+    code, out, _ = classify("tune", "--model", "logreg", "--trials", 1, "--folds", 2)
+    assert code == 0
+    assert "No result" in out
+    assert "Results, on images" not in out
+
+
 def test_what_is_sent_on_names_no_home_folder_and_no_password(classify, extracted, data, tmp_path, monkeypatch):
     home = tmp_path.parent
     monkeypatch.setenv("HOME", str(home))
