@@ -11,7 +11,7 @@ LEAST = 5.0
 """Effective units that an interval takes; of fewer, nothing but the score itself is known.
 
 Of 20 groups, from equal to very unequal (logarithms of their sizes spread by 1.5), whose images are alike by 0 or 0.3,
-intervals hold the truth in 94 to 99 of 100 sets, 250 to 400 sets a kind; `benchmarks.simulations.intervals`. A dozen
+intervals hold the truth in 93 to 100 of 100 sets, 190 to 300 sets a kind; `benchmarks.simulations.intervals`. A dozen
 large groups beside many single images are the limit: were images of a group alike by 0.95, accuracy of 0.9 was held in
 73 of 100, since large groups without an error do not tell how alike they are.
 """

@@ -95,7 +95,8 @@ def _groups(kind, alike, sets, scale, seed):
             if not np.isnan(low):
                 held.setdefault(name, []).append(low <= true[name] <= high)
     of = f"20 {kind} groups, images of a group alike by {alike}"
-    return [share(f"{name}, {of}: holds the truth", sum(told), len(told), 0.925, 0.985) for name, told in held.items()]
+    most = 0.985 if kind == "equal" else 1  # few degrees of freedom make wide intervals: the promise is one-sided
+    return [share(f"{name}, {of}: holds the truth", sum(told), len(told), 0.925, most) for name, told in held.items()]
 
 
 def _hindsight(sets, scale, seed):
