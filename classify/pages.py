@@ -3,8 +3,6 @@
 import base64
 import hashlib
 import re
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -15,7 +13,7 @@ from markupsafe import Markup, escape
 from PIL import Image
 
 from classify.errors import DataError
-from featex.disk import cannot_write, restored, swap_in
+from featex.disk import cannot_write, folder_beside, restored, swap_in
 from featex.shown import shown_text
 
 
@@ -115,16 +113,8 @@ def page_folder(out: Path, ours: Iterable[str]) -> Iterator[Path]:
         held = {path.name for path in out.iterdir()} if out.exists() else set()
         if foreign := sorted(held - {*ours, ".DS_Store"}):
             raise DataError(f"{out} is in the way: {foreign[0]!r} is no part of a report; name a new or empty folder")
-        out.parent.mkdir(parents=True, exist_ok=True)
-        holder = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
     except OSError as error:
         raise cannot_write(out, error) from error
-    try:
-        new = holder / "new"
-        new.mkdir()
-        yield new
-        swap_in(new, out)
-    except OSError as error:
-        raise cannot_write(out, error) from error
-    finally:
-        shutil.rmtree(holder, ignore_errors=True)
+    with folder_beside(out) as folder:
+        yield folder
+        swap_in(folder, out)

@@ -1,9 +1,7 @@
 """A model on disk: skops or safetensors for what was learnt, and its passport (JSON). Loading runs no code from it."""
 
 import shlex
-import shutil
 import sys
-import tempfile
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -15,7 +13,7 @@ from classify.calibration import Calibration
 from classify.errors import DataError, ModelError
 from classify.novelty import Novelty
 from classify.trained import TrainedModel, made
-from featex.disk import cannot_write, read_json, restored, set_aside, swap_in, write_json
+from featex.disk import folder_beside, read_json, restored, set_aside, swap_in, write_json
 from featex.errors import InputError, StoreError
 from featex.shown import shown_value
 
@@ -39,30 +37,20 @@ def save(model: TrainedModel, directory: Path) -> Path:
     passport = {"format": FORMAT, **model.passport}
     if model.calibration is not None:
         passport["calibration"] = {"slope": model.calibration.slope}
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-    except OSError as error:
-        raise cannot_write(target, error) from error
-    try:
+    with folder_beside(target) as folder:
         if passport["reads"] == "predictions":
             passport["estimator"] = model.estimator.learnt()
         elif passport["reads"] == "pixels":
-            safetensors.numpy.save_file(model.estimator.to_arrays(), temporary / WEIGHTS)
+            safetensors.numpy.save_file(model.estimator.to_arrays(), folder / WEIGHTS)
             passport["estimator"] = model.estimator.get_params()
         elif passport["reads"] != "scores":
-            skops_io().dump(model.estimator, temporary / SKOPS)
+            skops_io().dump(model.estimator, folder / SKOPS)
         if model.novelty is not None:
-            safetensors.numpy.save_file(model.novelty.arrays(), temporary / NOVELTY)
-        write_json(temporary / PASSPORT, shown_value(passport))  # it is sent on with the model
-        temporary.chmod(0o755)
-        for file in temporary.iterdir():
+            safetensors.numpy.save_file(model.novelty.arrays(), folder / NOVELTY)
+        write_json(folder / PASSPORT, shown_value(passport))  # it is sent on with the model
+        for file in folder.iterdir():
             file.chmod(0o644)  # safetensors makes files that no one else may read
-        swap_in(temporary, target)
-    except OSError as error:
-        raise cannot_write(target, error) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        swap_in(folder, target)
     return target
 
 

@@ -79,6 +79,62 @@ def _stream(path: Path) -> IO[bytes]:
     return os.fdopen(os.dup(int(number)), "wb")
 
 
+@contextmanager
+def folder_beside(target: Path) -> Iterator[Path]:
+    """Yield an empty folder beside `target`, for the block to move there; it is deleted where the block leaves it.
+
+    Raises
+    ------
+    StoreError
+        If the block, or this, cannot write.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(
+            dir=target.parent, prefix=f".{target.name}.", ignore_cleanup_errors=True
+        ) as holder:
+            folder = Path(holder) / "new"  # as open to others as any folder, unlike its holder
+            folder.mkdir()
+            yield folder
+    except OSError as error:
+        raise cannot_write(target, error) from error
+
+
+@contextmanager
+def new_folder(target: str | os.PathLike, *, source: str | os.PathLike | None = None) -> Iterator[Path]:
+    """Yield an empty folder beside `target`, and rename it to `target` when the block ends without an error.
+
+    A block that raises leaves nothing behind.
+
+    Parameters
+    ----------
+    target : path
+        Absent, or an empty folder.
+    source : path, optional
+        A folder that `target` must not lie in, for it would become a part of what it is made from.
+
+    Raises
+    ------
+    InputError
+        If `target` is a file or holds something, or lies in `source`; nothing has been done then.
+    StoreError
+        If the folder cannot be made or renamed.
+    """
+    place = Path(target).resolve()
+    if source is not None and place.is_relative_to(Path(source).resolve()):
+        raise InputError(f"{str(target)!r} lies in {str(source)!r}, which is to stay as it is; choose a place outside")
+    try:
+        taken = place.exists() and (not place.is_dir() or any(place.iterdir()))
+    except OSError as error:
+        raise cannot_write(place, error) from error
+    if taken:
+        raise InputError(f"{str(target)!r} is there already and not empty; choose a new name or move it away")
+    with folder_beside(place) as folder:
+        yield folder
+        os.sync()  # once for all files: a power cut leaves the whole folder or none
+        folder.replace(place)
+
+
 def swap_in(new: Path, target: Path) -> None:
     """Put the folder `new` in the place of `target` on the same disk; the old one goes once the new one is there.
 

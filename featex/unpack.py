@@ -4,8 +4,6 @@ import csv
 import json
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from featex.disk import cannot_write
+from featex.disk import new_folder
 from featex.errors import InputError
 from featex.folders import count
 from featex.formats import START, kind_of
@@ -72,29 +70,15 @@ def unpack(source: str | os.PathLike, target: str | os.PathLike, progress: Progr
     StoreError
         If `target` cannot be written.
     """
-    home, place = Path(source).resolve(), Path(target).resolve()
+    home = Path(source).resolve()
     files = shards(home)
     if not files:
         raise InputError(f"{str(source)!r} holds no Parquet files with images")
-    if place.exists() and (not place.is_dir() or any(place.iterdir())):
-        raise InputError(f"{str(target)!r} is there already and not empty; choose a new name or move it away")
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}."))
-    except OSError as error:
-        raise cannot_write(place, error) from error
-    try:
+    with new_folder(target) as folder:
         images, empty = _write(files, home, folder, progress or Progress())
         if not images:
             raise InputError(f"{str(source)!r} holds {count(empty, 'row')} and no image")
-        folder.chmod(0o755)
-        os.sync()
-        folder.replace(place)
-    except OSError as error:
-        raise cannot_write(place, error) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    return Unpacked(place, images, empty)
+    return Unpacked(Path(target).resolve(), images, empty)
 
 
 def _write(files: list[Path], home: Path, folder: Path, progress: Progress) -> tuple[int, int]:

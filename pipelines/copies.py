@@ -1,66 +1,20 @@
-"""A changed copy of a folder of images: a folder that appears whole, and that is read as the original was."""
+"""A changed copy of a folder of images: what its files are called, and how it is read as the original was."""
 
-import os
-import shutil
-import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
 from featex.dataset import find_images
-from featex.disk import born_whole, cannot_write
-from featex.errors import FeatexError, ImageError, InputError
+from featex.disk import born_whole
+from featex.errors import FeatexError, ImageError
 from featex.folders import NO_FILE
 from featex.progress import Progress
 
 METADATA = "metadata.csv"
 COLUMNS = ["file_name", "label", "split", "source", "group"]
-
-
-@contextmanager
-def new_folder(target: str | os.PathLike, *, source: str | os.PathLike | None = None) -> Iterator[Path]:
-    """Yield an empty folder beside `target`, and rename it to `target` when the block ends without an error.
-
-    A block that raises leaves nothing behind.
-
-    Parameters
-    ----------
-    target : path
-        Absent, or an empty folder.
-    source : path, optional
-        A folder that `target` must not lie in, for it would become a part of what it is made from.
-
-    Raises
-    ------
-    InputError
-        If `target` is a file or holds something, or lies in `source`; nothing has been done then.
-    StoreError
-        If the folder cannot be made or renamed.
-    """
-    place = Path(target).resolve()
-    if source is not None and place.is_relative_to(Path(source).resolve()):
-        raise InputError(f"{str(target)!r} lies in {str(source)!r}, which is to stay as it is; choose a place outside")
-    try:
-        if place.exists() and (not place.is_dir() or any(place.iterdir())):
-            raise InputError(f"{str(target)!r} is there already and not empty; choose a new name or move it away")
-        place.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}."))
-    except OSError as error:
-        raise cannot_write(place, error) from error
-    try:
-        yield folder
-        try:
-            folder.chmod(0o755)  # mkdtemp makes folders that no one else may read
-            os.sync()  # once for all files: a power cut leaves the whole folder or none
-            folder.replace(place)
-        except OSError as error:
-            raise cannot_write(place, error) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_metadata(folder: Path, table: pd.DataFrame) -> bool:

@@ -39,13 +39,13 @@ from PIL import Image
 
 from featex.cores import n_readers
 from featex.dataset import find_images
-from featex.disk import born_whole, cannot_write
+from featex.disk import born_whole, cannot_write, new_folder
 from featex.errors import ImageError, InputError, unknown
 from featex.folders import count
 from featex.images import decode, opened
 from featex.progress import Progress
 from featex.shown import shown_table
-from pipelines.copies import by_class, each, image_bytes, new_folder, new_paths, write_metadata
+from pipelines.copies import by_class, each, image_bytes, new_paths, write_metadata
 
 FORMATS = {"jpeg": ".jpg", "png": ".png"}
 SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")

@@ -20,7 +20,7 @@ import pandas as pd
 from featex.cache import content_key
 from featex.cores import n_readers
 from featex.dataset import find_images
-from featex.disk import cannot_write
+from featex.disk import cannot_write, new_folder
 from featex.duplicates import MIN_CORRELATION, find_duplicates
 from featex.errors import ImageError, InputError, unknown
 from featex.folders import count
@@ -28,7 +28,7 @@ from featex.images import decode
 from featex.progress import Progress
 from featex.thumbnails import SIDE, thumbnail
 from featex.units import independent_units
-from pipelines.copies import each, image_bytes, new_folder, write_metadata
+from pipelines.copies import each, image_bytes, write_metadata
 from pipelines.crops import cut
 from pipelines.judgements import SURE
 from pipelines.keepers import choose

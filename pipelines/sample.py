@@ -8,10 +8,8 @@ splits.
 """
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -20,6 +18,7 @@ from PIL import Image, ImageOps
 from skimage import data
 from sklearn.datasets import load_sample_image
 
+from featex.disk import folder_beside
 from featex.errors import InputError
 from pipelines.generators import GENERATORS, generate, to_tensor, train
 
@@ -80,7 +79,9 @@ def make_sample(
     Raises
     ------
     InputError
-        A setting out of range, or an `out` that holds anything else or cannot be written.
+        A setting out of range, or an `out` that holds anything else.
+    StoreError
+        `out` cannot be written.
     """
     out, say = Path(out), progress or (lambda message: None)
     counts = {"train": n_train, "test": n_test, "custom": n_custom}
@@ -90,17 +91,11 @@ def make_sample(
     if (kept := _existing(out, settings)) is not None:
         say(f"{out} holds this sample already: {len(kept)} images")
         return kept
-    try:
-        target = out.resolve()
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as beside:
-            made = Path(beside) / "sample"
-            table = _write(made, counts, image_size, steps, seed, say)
-            table.to_csv(made / "metadata.csv", index=False, lineterminator="\n")
-            (made / "sample.json").write_text(json.dumps({"recipe": RECIPE, **settings}))
-            os.replace(made, target)
-    except OSError as error:
-        raise InputError(f"cannot write {out}: {error.strerror}; choose another folder") from error
+    with folder_beside(out.resolve()) as folder:
+        table = _write(folder, counts, image_size, steps, seed, say)
+        table.to_csv(folder / "metadata.csv", index=False, lineterminator="\n")
+        (folder / "sample.json").write_text(json.dumps({"recipe": RECIPE, **settings}))
+        folder.replace(out.resolve())
     say(f"{len(table)} images in {out}")
     return table
 

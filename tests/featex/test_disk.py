@@ -8,7 +8,7 @@ from threading import Thread
 
 import pytest
 
-from featex.disk import born_whole, checked_name, read_json, restored, set_aside, swap_in, write_json
+from featex.disk import born_whole, checked_name, new_folder, read_json, restored, set_aside, swap_in, write_json
 from featex.errors import InputError, StoreError
 
 
@@ -129,3 +129,61 @@ def test_a_new_folder_that_cannot_be_moved_leaves_the_old_one_in_place(folders, 
     with pytest.raises(OSError, match="gone"):
         swap_in(tmp_path / "gone", place)
     assert (place / "a").read_text() == "place"
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_new_folder_appears_whole_and_nothing_is_left_beside_it(tmp_path):
+    with new_folder(tmp_path / "deep" / "new") as folder:
+        (folder / "a").write_text("a")
+        assert not (tmp_path / "deep" / "new").exists()
+        assert folder.parent.name.startswith(".")
+    assert names(tmp_path / "deep") == ["new"]
+    assert (tmp_path / "deep" / "new" / "a").read_text() == "a"
+    assert (tmp_path / "deep" / "new").stat().st_mode == (tmp_path / "deep").stat().st_mode  # others may read it
+
+
+def test_a_block_that_fails_leaves_nothing(tmp_path):
+    def stopped():
+        with new_folder(tmp_path / "new") as folder:
+            (folder / "a").write_text("a")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
+    assert names(tmp_path) == []
+
+
+def test_an_empty_folder_is_taken_and_one_with_files_refused(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with new_folder(tmp_path / "empty") as folder:
+        (folder / "a").write_text("a")
+    assert names(tmp_path / "empty") == ["a"]
+    for taken in (tmp_path / "empty", tmp_path / "empty" / "a"):
+        with pytest.raises(InputError, match="is there already and not empty; choose a new name"), new_folder(taken):
+            pytest.fail("the block was run")
+    assert (tmp_path / "empty" / "a").read_text() == "a"
+
+
+def test_a_folder_that_was_filled_meanwhile_is_left_alone(tmp_path):
+    def disturbed():
+        with new_folder(tmp_path / "new"):
+            (tmp_path / "new").mkdir()
+            (tmp_path / "new" / "other").write_text("other")
+
+    with pytest.raises(StoreError, match="cannot write"):
+        disturbed()
+    assert names(tmp_path) == ["new"]
+    assert names(tmp_path / "new") == ["other"]
+
+
+def test_nothing_is_written_into_the_source(tmp_path):
+    (tmp_path / "source").mkdir()
+    for inside in ("source", "source/new", "other/../source/new"):
+        with pytest.raises(InputError, match="choose a place outside"):
+            new_folder(tmp_path / inside, source=tmp_path / "source").__enter__()
+    assert names(tmp_path / "source") == []
+    with new_folder(tmp_path / "source-new", source=tmp_path / "source"):
+        pass

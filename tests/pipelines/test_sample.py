@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from featex.errors import InputError
+from featex.errors import InputError, StoreError
 from pipelines import sample
 from pipelines.sample import make_sample
 
@@ -133,7 +133,7 @@ def test_a_file_in_the_way_is_refused(tmp_path):
 
 def test_parent_that_cannot_be_made_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match=r"cannot write .*choose another folder"):
+    with pytest.raises(StoreError, match=r"cannot write .*choose another place"):
         make_sample(tmp_path / "file" / "out", **TINY)
 
 
