@@ -35,7 +35,8 @@ def _classifier(net="lenet5", **params):
 
 
 SIZES = {"lenet5": 16, "cnn": 16, "cnn3": 16, "inception_v3": 75, "xception": 71, "swin_t": 64}
-# Known to learn 32 images by heart too, in 4 to 25 epochs, which takes minutes; one is enough for all else.
+# Known to learn 32 images by heart too, in 4 to 25 epochs, which takes minutes; one is enough for all else. Even so the
+# contracts of these nets are long; that each builds, decides and learns at all is in test_nets.py.
 LARGE = set(NETS) - {"lenet5", "cnn", "cnn3", "resnet18"}
 LR = {"efficientnet_b0": 1e-3, "vgg16": 1e-4}
 
@@ -56,7 +57,9 @@ def _plainly(net, **params):
     return _classifier(net, **settings)
 
 
-@pytest.fixture(scope="module", params=NETS)
+@pytest.fixture(
+    scope="module", params=[pytest.param(net, marks=[pytest.mark.long] if net in LARGE else []) for net in NETS]
+)
 def fitted(request):
     """A net that was shown 32 images, small ones often; a group a class, so that none is set aside."""
     model = _plainly(request.param, max_epochs=1 if request.param in LARGE else 12)
