@@ -7,7 +7,7 @@ from math import isnan
 
 import pandas as pd
 
-from classify.metrics import difference
+from classify.intervals import difference
 
 BETTER, RANKS, REVERSED, WORSE = "better", "ranks", "reversed", "worse"
 ONE_ANSWER, UNSHOWN, ONE_CLASS, UNKNOWN = "one answer", "not shown", "one class", "unknown"

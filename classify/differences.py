@@ -209,16 +209,23 @@ def corrected_t(differences: np.ndarray, ratio: float) -> dict[str, float]:
 
 
 def _judged(table):
-    """The table with `p_holm`, `tests` and `apart`; a comparison without p is no test."""
+    """The table with `p_holm`, `tests` and `apart`."""
     p = table["p"].to_numpy(float)
-    known = ~np.isnan(p)
-    corrected = np.full(len(p), np.nan)
-    corrected[known] = holm(p[known], int(known.sum()))
-    return table.assign(p_holm=corrected, tests=int(known.sum()), apart=corrected < LEVEL)
+    corrected = holm(p)
+    return table.assign(p_holm=corrected, tests=int((~np.isnan(p)).sum()), apart=corrected < LEVEL)
 
 
-def holm(p: np.ndarray, n_tests: int) -> np.ndarray:
-    """Return p-values corrected for `n_tests`, of which these are the smallest (Holm 1979)."""
-    order = np.argsort(p)
+def holm(p: np.ndarray, n_tests: int | None = None) -> np.ndarray:
+    """Return p-values corrected for multiple testing (Holm 1979, Scandinavian Journal of Statistics 6:65).
+
+    Parameters
+    ----------
+    p : ndarray of shape (n,)
+        NaN where nothing was tested, and NaN stays there.
+    n_tests : int, optional
+        Number of tests, of which these are the smallest p-values; by default the number of p-values.
+    """
+    n_tests = (~np.isnan(p)).sum() if n_tests is None else n_tests
+    order = np.argsort(p)  # NaN last
     corrected = np.maximum.accumulate(p[order] * (n_tests - np.arange(len(p))))
     return np.minimum(1, corrected)[np.argsort(order)]

@@ -13,8 +13,10 @@ from sklearn.metrics import roc_curve
 from classify import figures_reliability, reliability
 from classify.drawing import BLUE, COLOURS, DASHES, GREY, ORANGE, RED, WIDTH, styled
 from classify.errors import DataError
-from classify.metrics import SCORES, fold_scores, positive_class, score_table
+from classify.metrics import fold_scores, score_table
+from classify.positive import positive_class
 from classify.predictions import SET_TITLES, VALIDATION, Predictions
+from classify.scores import SCORES
 from classify.selection import groups
 
 

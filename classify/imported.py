@@ -11,9 +11,10 @@ import pandas as pd
 from classify import persist
 from classify.errors import DataError
 from classify.kept import keep_pair
-from classify.metrics import SCORES, score_table
+from classify.metrics import score_table
 from classify.positive import positive_of_report
 from classify.predictions import PROB, VALIDATION, Predictions, set_title
+from classify.scores import SCORES
 from classify.trained import TrainedModel
 from classify.words import listed, with_interval
 from featex.disk import checked_name

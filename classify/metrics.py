@@ -9,31 +9,14 @@ from scipy.sparse import csr_array
 from classify.effective import correction, enough, kish, units
 from classify.intervals import (
     about,
-    against_chance,
     balanced,
     closest_pair_swapped,
-    difference,
-    interval,
     intervals,
     resamples,
     strata,
-    wilson,
 )
 from classify.predictions import VALIDATION, Predictions
-from classify.scores import SCORES, Sample, positive_class, scores_for
-
-__all__ = [
-    "SCORES",
-    "against_chance",
-    "difference",
-    "fold_scores",
-    "hindsight",
-    "interval",
-    "positive_class",
-    "score_table",
-    "scores_for",
-    "wilson",
-]
+from classify.scores import SCORES, Sample, scores_for
 
 
 def score_table(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from classify.metrics import wilson
+from classify.intervals import wilson
 from classify.predictions import HELD_OUT, SET_TITLES, VALIDATION
 from classify.words import spread, with_interval
 

@@ -8,7 +8,7 @@ from scipy.special import softmax
 
 from classify.calibration import SMALLEST
 from classify.effective import effective_units
-from classify.metrics import interval
+from classify.intervals import interval
 from classify.predictions import Predictions
 
 # 25 images, or groups, in a bin leave at best +-10 points; ten points draw any curve worth seeing

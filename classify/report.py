@@ -11,7 +11,7 @@ from classify.drawing import pictured
 from classify.errors import DataError
 from classify.figures import FIGURES
 from classify.gallery import Gallery, galleries
-from classify.metrics import SCORES, fold_scores, score_table
+from classify.metrics import fold_scores, score_table
 from classify.notices import differing_images, differing_making, differing_positive, few_groups, seen_in_training
 from classify.novelty import novelty_sentences
 from classify.pages import own_files, page_folder, render
@@ -21,7 +21,7 @@ from classify.protocol import Protocol, protocol
 from classify.provenance import data_counts, how_made
 from classify.published import beside
 from classify.score_tables import accuracy_table, other_scores, unscored
-from classify.scores import scores_for
+from classify.scores import SCORES, scores_for
 from classify.sections import FileNames, Picture, Section, shown
 from classify.selection import Group, groups, ranked
 from classify.verdict import SELECTION, verdict

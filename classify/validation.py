@@ -13,11 +13,11 @@ from threadpoolctl import ThreadpoolController
 
 from classify.calibration import class_scores
 from classify.errors import DataError
-from classify.metrics import SCORES
 from classify.models import unchanged
 from classify.plan import Plan
 from classify.race import LEAST_FOLDS, MARGIN, behind, lost_after
 from classify.regime import weighted, with_copies
+from classify.scores import SCORES
 from classify.selection import selection_score
 from classify.tilewise import Tilewise
 from featex.cores import n_cores, ram_bytes, threads_for

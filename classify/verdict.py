@@ -22,8 +22,9 @@ from classify.ability import (
     change,
 )
 from classify.effective import too_few
-from classify.metrics import SCORES, interval
+from classify.intervals import interval
 from classify.predictions import HELD_OUT, VALIDATION, Predictions
+from classify.scores import SCORES
 from classify.selection import Group, groups, not_ranked, ranked
 from classify.words import listed, percent, spread, with_interval
 from featex.folders import count

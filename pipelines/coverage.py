@@ -9,11 +9,11 @@ from sklearn.cluster import KMeans
 
 from classify.differences import holm
 from classify.errors import DataError
-from classify.metrics import wilson
+from classify.intervals import wilson
 from classify.reliability import share_interval
 from classify.sections import Picture, Table
-from classify.splits import independent_units
 from classify.words import percent, within
+from featex.units import independent_units
 from pipelines.contact import contact_sheet
 from pipelines.figures import in_order, map_figure, principal, sizes_figure, spectrum_figure
 from pipelines.findings import Finding, Subject

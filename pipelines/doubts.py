@@ -14,8 +14,9 @@ from sklearn.preprocessing import StandardScaler
 from classify.errors import DataError
 from classify.reliability import share_interval
 from classify.sections import Picture, Table
-from classify.splits import folds, independent_units
+from classify.splits import folds
 from classify.words import percent, within
+from featex.units import independent_units
 from pipelines.contact import contact_sheet
 from pipelines.findings import Finding, Subject
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from classify.drawing import BLUE, ORANGE, WIDTH, pictured, styled
-from classify.metrics import against_chance
+from classify.intervals import against_chance
 from classify.sections import Picture
 
 CELL, SMALL_CELL = 0.95, 0.6  # inches

@@ -7,13 +7,14 @@ import numpy as np
 import pandas as pd
 
 from classify.errors import DataError
-from classify.metrics import wilson
+from classify.intervals import wilson
 from classify.predictions import HELD_OUT
 from classify.sections import Picture, Table
-from classify.splits import TRAINING, independent_units, partition
+from classify.splits import TRAINING, partition
 from classify.words import percent
 from featex.duplicates import Duplicates, find_duplicates
 from featex.errors import InputError
+from featex.units import independent_units
 from pipelines.contact import contact_sheet
 from pipelines.findings import Finding, Subject
 

@@ -12,13 +12,15 @@ import pandas as pd
 
 from classify.calibration import class_scores
 from classify.errors import DataError
-from classify.metrics import SCORES, positive_class
 from classify.models import MODELS
+from classify.positive import positive_class
+from classify.scores import SCORES
 from classify.sections import Table
 from classify.shortcuts import FAMILIES, fact_matrix, properties
-from classify.splits import folds, independent_units
+from classify.splits import folds
 from classify.words import listed, percent
 from featex.cores import threads_for
+from featex.units import independent_units
 from pipelines.chance import Judged, judged
 from pipelines.findings import Finding, Subject
 from pipelines.leaks import sides_of

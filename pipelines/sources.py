@@ -8,10 +8,11 @@ import pandas as pd
 
 from classify.errors import DataError
 from classify.positive import choose_positive
-from classify.splits import TRAINING, folds, independent_units
+from classify.splits import TRAINING, folds
 from classify.words import listed, percent
 from featex.errors import unknown
 from featex.meanings import split_name
+from featex.units import independent_units
 
 LEAST = 20
 """Images of a class that a source needs: where half of two times as many are right, the interval is 30 points wide."""

@@ -12,9 +12,11 @@ import pandas as pd
 
 from classify.differences import holm
 from classify.effective import units
+from classify.intervals import difference, interval
 from classify.mcnemar import LEVEL, paired_interval, sign_flip
-from classify.metrics import SCORES, difference, interval, positive_class
+from classify.positive import positive_class
 from classify.predictions import PROB
+from classify.scores import SCORES
 from pipelines.conditions import Condition
 
 KEYS = ["model", "set", "transform", "grade"]
@@ -80,7 +82,7 @@ def stress_table(said: pd.DataFrame, positive: str | None = None, *, seed: int =
     right = ["n", "accuracy", "accuracy_low", "accuracy_high", "balanced_accuracy", "roc_auc"]
     table = pd.DataFrame(rows).reindex(columns=[*KEYS, "only", *right, *recalls, *changes[:4]])
     family = [table["model"], table["set"], table["only"] != ""]
-    table["p_holm"] = table.groupby(family, sort=False)["p"].transform(_corrected)
+    table["p_holm"] = table.groupby(family, sort=False)["p"].transform(lambda p: holm(p.to_numpy()))
     table["tests"] = table.groupby(family, sort=False)["p"].transform("count").astype(int)
     return table.assign(apart=table["p_holm"] < LEVEL)
 
@@ -150,7 +152,7 @@ def bias_table(said: pd.DataFrame, positive: str | None = None) -> pd.DataFrame:
             row |= _ends("fall", [half / 2 for half in difference(theirs, ours)])
             family.append(row)
         p = np.array([row[f"p_holm_{label}"] for row in family for label in classes])
-        for row, corrected in zip(family, holm(p, len(p)).reshape(-1, 2), strict=True):
+        for row, corrected in zip(family, holm(p).reshape(-1, 2), strict=True):
             row |= dict(zip((f"p_holm_{label}" for label in classes), corrected, strict=True))
             row["looks"] = _looks(row, positive, other)
         rows += family
@@ -179,12 +181,6 @@ def _classes(said) -> list[str]:
 
 def _named(condition: Condition) -> dict:
     return {"transform": condition.transform, "grade": condition.grade}
-
-
-def _corrected(p: pd.Series) -> np.ndarray:
-    found, known = np.full(len(p), np.nan), p.notna().to_numpy()
-    found[known] = holm(p[known].to_numpy(), int(known.sum()))
-    return found
 
 
 def _tried(said: pd.DataFrame) -> Iterator[tuple[tuple[str, str], pd.DataFrame, list]]:

@@ -11,9 +11,10 @@ from classify.calibration import class_scores
 from classify.effective import LEAST, alikeness, correction, kish
 from classify.errors import ModelError
 from classify.inputs import read_inputs
+from classify.intervals import against_chance, interval, wilson
 from classify.mcnemar import join
-from classify.metrics import SCORES, against_chance, interval, wilson
 from classify.models import MODELS, get_model
+from classify.scores import SCORES
 from classify.words import listed, percent, with_interval, within
 from featex.features import Features
 from featex.progress import Progress

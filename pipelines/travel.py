@@ -10,11 +10,10 @@ import pandas as pd
 
 from classify.blocks import BlockScaler
 from classify.calibration import class_scores
-from classify.differences import corrected_t
+from classify.differences import Drawn, auc_difference, corrected_t
 from classify.errors import DataError
-from classify.metrics import SCORES, positive_class
-from classify.ranking import gain
 from classify.regime import Regime, misleading, weighted, with_copies
+from classify.scores import SCORES, Sample
 from classify.svm import RBFSVC
 from featex.features import Features
 from featex.progress import Progress
@@ -196,7 +195,7 @@ def travel(
             done = joblib.Parallel(n_jobs=-1, prefer="threads")(joblib.delayed(run)(choice) for choice in own)
             outcomes |= dict(zip(own, done, strict=True))
             tick(len(own))
-    return _told(outcomes, features, parts, tests, y, len(pairs), regime.folds, found)
+    return _told(outcomes, features, parts, tests, len(pairs), regime.folds, found, seed)
 
 
 def _fit(choice: Choice, X, copies, y, weights, widths):
@@ -223,13 +222,17 @@ def _judge(fitted, X, copies, y, train, pairs, told_by, tests) -> dict:
             said = class_scores(estimator, seen)
             scores.append(area(y[judged], said, classes[said.argmax(axis=1)], list(classes)))
     estimator = fitted(np.arange(len(train)))
-    positive = list(classes).index(positive_class(list(classes)))
-    said = {name: class_scores(estimator, X[rows])[:, positive] for name, rows in tests.items()}
+    said = {name: class_scores(estimator, X[rows]) for name, rows in tests.items()}
     return {"content": np.array(content), "copies": np.array(varied), "said": said}
 
 
-def _told(outcomes: dict, features, parts, tests, y, n_folds, folds, found) -> Travel:
-    label = positive_class(sorted(set(y.tolist())))
+def _told(outcomes: dict, features, parts, tests, n_folds, folds, found, seed) -> Travel:
+    classes = sorted(set(features.y[parts.train].tolist()))
+
+    def sample(choice: Choice, name: str) -> Sample:
+        scores = outcomes[choice]["said"][name]
+        return Sample.of(features.y[tests[name]], scores, np.array(classes)[scores.argmax(axis=1)], classes)
+
     both = {choice: (told["content"] + told["copies"]) / 2 for choice, told in outcomes.items()}
     best = max(both, key=lambda choice: both[choice].mean())
     nested = []
@@ -241,17 +244,12 @@ def _told(outcomes: dict, features, parts, tests, y, n_folds, folds, found) -> T
         row = {"choice": choice.name, "features": choice.features, "training": choice.training, "model": choice.model}
         row["columns"] = sum(found[part][0].shape[1] for part in choice.features.split(" + "))
         row |= {"held-out": told["content"].mean(), "copies": told["copies"].mean(), "both": both[choice].mean()}
-        for name, index in tests.items():
-            row[name] = gain(features.y[index] == label, *[told["said"][name]] * 2).after
+        row |= {name: SCORES["roc_auc"].of(sample(choice, name)) for name in tests}
         rows.append(row)
     for name, index in tests.items():
-        one = gain(
-            features.y[index] == label,
-            outcomes[REFERENCE]["said"][name],
-            outcomes[best]["said"][name],
-            parts.units[index],
-        )
-        told = {"before": one.before, "after": one.after, "gain": one.difference, "low": one.low, "high": one.high}
+        before, after = (Drawn.of(sample(choice, name), parts.units[index], seed) for choice in (REFERENCE, best))
+        told = {"before": before.limits[0], "after": after.limits[0]}
+        told |= dict(zip(("gain", "low", "high"), auc_difference(after, before), strict=True))
         gains.append({"set": name, "n": len(index), **told})
     table = pd.DataFrame(rows).sort_values("both", ascending=False, kind="stable", ignore_index=True)
     reference = float(both[REFERENCE].mean())

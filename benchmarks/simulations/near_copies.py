@@ -18,9 +18,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from benchmarks.simulations.claims import Claim
-from classify.splits import folds, partition, without_near_duplicates
+from classify.splits import folds, partition
 from featex.extraction import extract
 from featex.features import Features
+from featex.units import without_near_duplicates
 from featex.views import View
 
 N_PHOTOGRAPHS = 120

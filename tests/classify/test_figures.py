@@ -6,7 +6,7 @@ from sklearn.metrics import roc_auc_score
 
 from classify.errors import DataError
 from classify.figures import FIGURES
-from classify.metrics import wilson
+from classify.intervals import wilson
 from classify.predictions import VALIDATION, Predictions
 
 

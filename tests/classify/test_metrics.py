@@ -4,8 +4,10 @@ import pytest
 from scipy.special import logit
 from scipy.stats import t
 
-from classify.metrics import SCORES, fold_scores, hindsight, interval, score_table, wilson
+from classify.intervals import interval, wilson
+from classify.metrics import fold_scores, hindsight, score_table
 from classify.predictions import Predictions
+from classify.scores import SCORES
 
 
 def table(sets, models=("svm", "logreg"), classes=("ai", "real"), group=""):

@@ -7,11 +7,11 @@ from classify.splits import (
     folds,
     folds_by_content,
     folds_by_source,
-    independent_units,
     inner_split,
     judged_once,
     partition,
 )
+from featex.units import independent_units
 
 
 def rows_of(**columns):

@@ -5,7 +5,7 @@ from scipy.stats import norm
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_score
 
 from classify.errors import DataError, ModelError
-from classify.metrics import difference, wilson
+from classify.intervals import difference, wilson
 from classify.models import MODELS
 from featex.errors import InputError
 from pipelines import transfer as room
