@@ -160,10 +160,10 @@ def tune(
     from classify.results import keep, replaced
     from classify.tuning import tune
     from featex.features import load_features, stored_sets
-    from featex.folders import count
     from featex.joined import join
     from featex.progress import TerminalProgress
     from featex.units import rows_as_in
+    from featex.words import count
 
     progress = TerminalProgress()
     command = shown_command("classify", sys.argv[1:])
@@ -203,7 +203,7 @@ def _summary(tuned) -> str:
     from classify.effective import too_few
     from classify.metrics import score_table
     from classify.selection import in_words
-    from featex.folders import count
+    from featex.words import count
 
     passport = tuned.model.passport
     params = ", ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in passport["params"].items())

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import t
 
-from featex.folders import count
+from featex.words import count
 
 LEAST = 5.0
 """Effective units that an interval takes; of fewer, nothing but the score itself is known.

@@ -18,8 +18,8 @@ from classify.scores import SCORES
 from classify.trained import TrainedModel
 from classify.words import listed, with_interval
 from featex.disk import checked_name
-from featex.folders import count
 from featex.shown import shown_path
+from featex.words import count
 
 READS = "scores"
 """What the passport of an imported detector says that it reads: it has no estimator, only what it said."""

@@ -16,8 +16,8 @@ from featex.dataset import image_files
 from featex.errors import ImageError, InputError, WeightsError
 from featex.facts import file_facts
 from featex.features import Features
-from featex.folders import count
 from featex.progress import Progress
+from featex.words import count
 
 
 def predict_set(

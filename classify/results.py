@@ -22,8 +22,8 @@ from classify.tuning import Tuned
 from classify.unsure import UNSURE, fit
 from featex.errors import InputError, unknown
 from featex.features import stored_sets
-from featex.folders import count
 from featex.units import rows_as_in
+from featex.words import count
 
 
 def keep(tuned: Tuned, models: Path, predictions: Path, *, done_with: Path | None = None) -> Path:

@@ -14,8 +14,8 @@ from sklearn.preprocessing import StandardScaler
 
 from classify.errors import DataError
 from classify.predictions import HELD_OUT
-from featex.folders import count
 from featex.units import independent_units, near_sentence, without_near_duplicates
+from featex.words import count
 
 HELD_OUT_FRACTION = 0.2
 TRAINING = ("train", "val")

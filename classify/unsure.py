@@ -12,7 +12,7 @@ from classify.predictions import HELD_OUT, VALIDATION, Predictions
 from classify.reliability import share_interval, sureness
 from classify.tails import log_tail_of_groups, log_tail_of_images
 from classify.words import percent, with_interval
-from featex.folders import count
+from featex.words import count
 
 UNSURE = "unsure"
 TARGET, CONFIDENCE = 0.05, 0.95

@@ -27,7 +27,7 @@ from classify.predictions import HELD_OUT, VALIDATION, Predictions
 from classify.scores import SCORES
 from classify.selection import Group, groups, not_ranked, ranked
 from classify.words import listed, percent, spread, with_interval
-from featex.folders import count
+from featex.words import count
 
 SELECTION = "a selection score, not a result"
 SKEWED = 0.6  # share of the largest class from which accuracy alone would mislead, so that guessing stands beside it

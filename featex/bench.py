@@ -19,10 +19,10 @@ from featex.embedding import embed, open_cache
 from featex.errors import ImageError, InputError
 from featex.extractor import Extractor
 from featex.facts import file_facts
-from featex.folders import count
 from featex.images import decode
 from featex.progress import Progress
 from featex.thumbnails import ThumbnailCache
+from featex.words import count
 
 READING, DECODING, PREPROCESSING, MODEL, WHOLE = "reading", "decoding", "preprocessing", "model", "whole"
 ABOUT = {

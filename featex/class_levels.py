@@ -1,12 +1,13 @@
 """Which folders of a tree name the classes, once those of sets are known; or a question to the user."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from featex.errors import InputError
 from featex.meanings import is_numbered, names_no_class, says_nothing, side
 from featex.set_levels import Item, forks, telling
+from featex.words import with_counts
 
 Place = tuple[str, str, str]
 """Label, split and source of the images in one folder."""
@@ -28,14 +29,8 @@ class Reading:
                 counts[place[number]] += n
             del counts[""]
             if counts and (what != "sources" or "source" in self.layout or "**" in self.layout):
-                parts.append(f"{what} {listed(sorted(counts), counts, 8)}")
+                parts.append(f"{what} {with_counts(sorted(counts), counts, 8)}")
         return f"--layout '{self.layout}': {'; '.join(parts) or 'images without labels'}"
-
-
-def listed(names: Sequence[str], counts: Mapping[str, int], most: int) -> str:
-    """Return "ai (20), real (18)" with no more than `most` names, in their order."""
-    shown = ", ".join(f"{name} ({counts[name]:,})" for name in names[:most])
-    return shown + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 
 def classes(items: list[Item], where: str) -> None:

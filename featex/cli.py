@@ -177,9 +177,9 @@ def unpack(source: str, target: str) -> None:
 
     A metadata.csv beside the images holds their labels and sets, so that every other command reads the new folder.
     """
-    from featex.folders import count
     from featex.progress import TerminalProgress
     from featex.unpack import unpack
+    from featex.words import count
 
     done = unpack(source, target, TerminalProgress())
     empty = f"; {count(done.empty, 'row')} without an image left out" if done.empty else ""
@@ -228,7 +228,7 @@ def show(out: str) -> None:
 def verify(out: str) -> None:
     """Check every part and every row on disk; exit 1 and list what is wrong."""
     from featex.features import stored_sets, verify
-    from featex.folders import count
+    from featex.words import count
 
     problems = list(verify(Path(out)))
     for problem in problems:

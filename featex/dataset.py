@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from featex.class_levels import listed
 from featex.errors import InputError
-from featex.folders import count, from_folders, walk
+from featex.folders import from_folders, walk
 from featex.formats import cannot_read, suffix_of
 from featex.meanings import SPLIT_NAMES, plain, side, sides_in, spelling_key, split_name, without_number
 from featex.tables import from_tables, own_tables, unread_tables
+from featex.words import count, with_counts
 
 MOST_NAMES = 12  # of sets, and of classes, in the sentence
 _COLUMNS = ["path", "label", "split", "source", "group"]
@@ -215,14 +215,14 @@ def _sentence(table: pd.DataFrame, tables: Sequence[Path], notes: list[str]) -> 
     custom = sorted(set(splits.index) - {*known, ""})
     classes = sorted(set(names.index) - {""})
     parts = [count(len(table), "image")]
-    sets = [f"sets {listed(known, splits, MOST_NAMES)}"] if known else []
+    sets = [f"sets {with_counts(known, splits, MOST_NAMES)}"] if known else []
     if custom:
-        sets.append(f"custom set{'s'[: len(custom) > 1]} {listed(custom, splits, MOST_NAMES)}")
+        sets.append(f"custom set{'s'[: len(custom) > 1]} {with_counts(custom, splits, MOST_NAMES)}")
     parts.append(" + ".join(sets) or "no sets")
-    parts.append(f"classes {listed(classes, names, MOST_NAMES)}" if classes else "no labels")
+    parts.append(f"classes {with_counts(classes, names, MOST_NAMES)}" if classes else "no labels")
     shared = sorted(source for source in sources.index if source and not split_name(source))
     if len(shared) > 1 and table.groupby("source")["label"].nunique().max() > 1:
-        parts.append(f"sources {listed(shared, sources, 6)}")
+        parts.append(f"sources {with_counts(shared, sources, 6)}")
     counts = {
         "without a label": names.get("", 0) if classes else 0,
         "in no set": splits.get("", 0) if known or custom else 0,

@@ -15,12 +15,13 @@ from featex.errors import InputError, StoreError
 from featex.extractor import extractor_for
 from featex.facts import FACTS
 from featex.features import COLUMNS, SUFFIX, Features, StoredSet, is_copied, stored_sets
-from featex.folders import NO_FILE, count
+from featex.folders import NO_FILE
 from featex.formats import NEEDS_HEIF, reads_heif
 from featex.progress import Progress
 from featex.thumbnails import ThumbnailCache
 from featex.units import with_units
 from featex.views import DEFAULT, View
+from featex.words import count
 
 STAMP = ["path", "size", "mtime_ns"]  # where all three are equal, a file is taken to be unchanged
 MOST_OF_A_SET = 160  # bytes of its name: its models are called by it and by their kind

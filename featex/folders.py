@@ -13,6 +13,7 @@ from featex.errors import InputError
 from featex.formats import is_image, suffix_of
 from featex.meanings import class_in, is_augmented, left_out, plain, set_and_rest
 from featex.readings import read
+from featex.words import count
 
 _PACKED = frozenset({".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz", ".zst"})
 _FILMS = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".wmv", ".m4v", ".mpg"})
@@ -108,8 +109,3 @@ def image_row(path: str, file: str) -> tuple[str, int, int]:
     except OSError:
         return path, -4, -4
     return (path, facts.st_size, facts.st_mtime_ns) if stat.S_ISREG(facts.st_mode) else (path, -3, -3)
-
-
-def count(number: int, noun: str) -> str:
-    """Return "1 image", "2 images"."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

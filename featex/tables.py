@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from featex.errors import InputError
-from featex.folders import count, walk
+from featex.folders import walk
 from featex.meanings import left_out, plain, sets_of, split_name
 from featex.readings import read, sets_of_folders
 from featex.table_columns import (
@@ -26,6 +26,7 @@ from featex.table_columns import (
 from featex.table_files import SUFFIXES as TABLES
 from featex.table_files import columns_of, read_rows
 from featex.table_paths import ImageFinder
+from featex.words import count
 
 METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet", "metadata.tsv")
 

@@ -13,11 +13,11 @@ import pyarrow.parquet as pq
 
 from featex.disk import new_folder
 from featex.errors import InputError
-from featex.folders import count
 from featex.formats import START, kind_of
 from featex.meanings import left_out, plain, set_and_rest, split_name
 from featex.progress import Progress
 from featex.table_columns import LABEL_COLUMNS, SET_COLUMNS, first_of
+from featex.words import count
 
 IMAGE_COLUMNS = (
     "image",

@@ -12,10 +12,10 @@ from classify.plan import images_digest
 from featex.errors import InputError, unknown
 from featex.extraction import extract
 from featex.features import StoredSet, find_set, stored_sets
-from featex.folders import count
 from featex.layout import AUDITS, FEATURES, LOOKS
 from featex.progress import Progress
 from featex.shown import shown_path
+from featex.words import count
 from pipelines.audit_page import verdict_lines, write_page
 from pipelines.coverage import appearance, balance, coverage
 from pipelines.doubts import doubts

@@ -17,13 +17,13 @@ from classify.tuning import Tuned, tune
 from featex.errors import unknown
 from featex.extraction import extract
 from featex.features import Features, StoredSet
-from featex.folders import count
 from featex.layout import AUDITS, DATA, FEATURES, FOUND, GALLERY, PREDICTIONS, REPORTS, STUDIES
 from featex.layout import MODELS as MODELS_DIR
 from featex.progress import Progress
 from featex.recipes import choose
 from featex.shown import shown_path
 from featex.units import rows_as_in
+from featex.words import count
 from pipelines.audit import audit
 from pipelines.studies import Study
 from pipelines.study_files import load_study

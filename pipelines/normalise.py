@@ -41,10 +41,10 @@ from featex.cores import n_readers
 from featex.dataset import find_images
 from featex.disk import born_whole, cannot_write, new_folder
 from featex.errors import ImageError, InputError, unknown
-from featex.folders import count
 from featex.images import decode, opened
 from featex.progress import Progress
 from featex.shown import shown_table
+from featex.words import count
 from pipelines.copies import by_class, each, image_bytes, new_paths, write_metadata
 
 FORMATS = {"jpeg": ".jpg", "png": ".png"}

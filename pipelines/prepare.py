@@ -23,11 +23,11 @@ from featex.dataset import find_images
 from featex.disk import cannot_write, new_folder
 from featex.duplicates import MIN_CORRELATION, find_duplicates
 from featex.errors import ImageError, InputError, unknown
-from featex.folders import count
 from featex.images import decode
 from featex.progress import Progress
 from featex.thumbnails import SIDE, thumbnail
 from featex.units import independent_units
+from featex.words import count
 from pipelines.copies import each, image_bytes, write_metadata
 from pipelines.crops import cut
 from pipelines.judgements import SURE

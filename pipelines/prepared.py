@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from featex.disk import born_whole
-from featex.folders import count
 from featex.shown import shown_table
+from featex.words import count
 from pipelines.contact import contact_sheet
 from pipelines.copies import by_class
 

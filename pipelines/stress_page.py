@@ -9,8 +9,8 @@ from classify.pages import own_files, page_folder, render
 from classify.predictions import set_title
 from classify.sections import FileNames, Section, Table, shown, write_section
 from classify.words import percent
-from featex.folders import count
 from featex.shown import shown_table
+from featex.words import count
 from pipelines.conditions import Condition
 from pipelines.figures_stress import pictures
 from pipelines.stress_words import sentences

@@ -17,9 +17,9 @@ from classify.results import read_predictions, report_models
 from classify.trained import TrainedModel
 from featex.errors import InputError, unknown
 from featex.features import find_set, stored_sets
-from featex.folders import count
 from featex.layout import FEATURES, MODELS, PREDICTIONS, STRESS
 from featex.progress import Progress
+from featex.words import count
 from pipelines.conditioned import bring, judge
 from pipelines.conditions import FULL, Condition, conditions
 from pipelines.eyes import blind, eyes_of

@@ -12,10 +12,10 @@ from classify.plan import images_digest
 from classify.sections import FOLDER, FileNames, Section, Table, shown, write_section
 from classify.words import percent
 from featex.features import load_features
-from featex.folders import count
 from featex.layout import FEATURES, MODELS, TRANSFER
 from featex.progress import Progress
 from featex.shown import shown_path
+from featex.words import count
 from pipelines.figures_transfer import matrix_picture
 from pipelines.transfer import DEFAULT, Transfer, kept_params, transfer
 

@@ -16,12 +16,12 @@ from classify.splits import partition
 from featex.extraction import extract
 from featex.extractor import Extractor
 from featex.features import Features
-from featex.folders import count
 from featex.images import decode
 from featex.layout import DATA, FEATURES, TRAVEL
 from featex.progress import Progress
 from featex.shown import shown_path
 from featex.views import DEFAULT, LAYERS, View
+from featex.words import count
 from pipelines.travel import Travel, choices, columns, travel
 
 FILES = {"index.html", FOLDER, "choices.csv", "effects.csv", "gains.csv", "costs.csv"}

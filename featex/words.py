@@ -1,0 +1,14 @@
+"""Counts and lists as people read them."""
+
+from collections.abc import Mapping, Sequence
+
+
+def count(number: int, noun: str) -> str:
+    """Return "1 image", "2 images"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def with_counts(names: Sequence[str], counts: Mapping[str, int], most: int) -> str:
+    """Return "ai (20), real (18)" with no more than `most` names, in their order."""
+    shown = ", ".join(f"{name} ({counts[name]:,})" for name in names[:most])
+    return shown + (f" and {len(names) - most:,} more" if len(names) > most else "")
