@@ -33,7 +33,7 @@ DEVICE = click.option(
 
 
 def _weights(_context, _option, value: str | None) -> str | None:
-    from featex.disk import Spare
+    from featex.backbones import Spare
 
     spare = os.environ.get("FEATEX_WEIGHTS")
     return value or (Spare(spare) if spare else None)

@@ -16,6 +16,10 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 TIMM = "timm:"
 
 
+class Spare(str):
+    """A file of weights that is used only if it is the right one, such as the file that the environment names."""
+
+
 @dataclass(frozen=True)
 class Backbone:
     """A network whose last hidden layer is taken as features.

@@ -19,10 +19,6 @@ LONGEST = 200
 ASIDE = ".aside"
 
 
-class Spare(str):
-    """A file of weights that is used only where it is the one that is asked for, such as that of the environment."""
-
-
 @contextmanager
 def born_whole(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`, and rename it to `path` when the block ends without an error.

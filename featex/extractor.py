@@ -10,8 +10,7 @@ import numpy as np
 import torch
 
 from featex import signals
-from featex.backbones import get_backbone
-from featex.disk import Spare
+from featex.backbones import Spare, get_backbone
 from featex.errors import ImageError, InputError, WeightsError
 from featex.forward import Forward
 from featex.images import DECODER, decode, decode_on_device, preprocess, preprocess_alike, takes_device

@@ -51,7 +51,7 @@ TABLE = ("layout", "labels", "path_column", "label_column", "set_column", "group
 
 
 def _weights(_context, _option, value: str | None) -> str | None:
-    from featex.disk import Spare
+    from featex.backbones import Spare
 
     spare = os.environ.get("FEATEX_WEIGHTS")
     return value or (Spare(spare) if spare else None)

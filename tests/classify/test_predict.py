@@ -10,7 +10,7 @@ from classify.plan import plan
 from classify.predict import predict_images, predict_set
 from classify.tuning import tune
 from featex import extract
-from featex.disk import Spare
+from featex.backbones import Spare
 from featex.errors import InputError
 
 
