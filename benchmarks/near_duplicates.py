@@ -14,10 +14,9 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from featex.dataset import image_files
-from featex.duplicates import find_duplicates
+from featex.duplicates import find_duplicates, thumbnail
 from featex.errors import ImageError
 from featex.images import decode
-from featex.thumbnails import thumbnail
 
 
 def saved(quality: int):

@@ -154,7 +154,7 @@ def _say(model: TrainedModel, inputs: list[np.ndarray]) -> np.ndarray:
 
 def _features_of(model: TrainedModel, files: list[Path], *, cache, weights, device, progress):
     from featex.embedding import embed, open_cache
-    from featex.extractor import extractor_of
+    from featex.extractors import extractor_of
 
     passport = model.passport["extractor"]
     try:

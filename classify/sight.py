@@ -11,7 +11,8 @@ from classify.gradients import Votes, class_maps, decision
 from classify.nets import NETS
 from classify.recipe import Recipe
 from classify.trained import TrainedModel
-from featex.extractor import Extractor, extractor_of
+from featex.extractor import Extractor
+from featex.extractors import extractor_of
 from featex.images import decode
 from featex.progress import Progress
 from featex.views import DEFAULT

@@ -78,7 +78,7 @@ def find_images(
     classes : sequence of (name, pattern)
         Renames each label to the name whose pattern (as in `fnmatch.fnmatchcase`) is the first to match it.
     layout : str, optional
-        What each level of folders says, such as "set/source/class"; see `featex.readings.by_layout`.
+        What each level of folders says, such as "set/source/class"; see `featex.folders.by_layout`.
 
     Raises
     ------

@@ -10,13 +10,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 from scipy.fft import dctn
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from featex.errors import InputError
 from featex.progress import Progress
-from featex.thumbnails import SIDE
+
+SIDE = 16
+_LEAST_SAMPLED = 256  # pixels a side that are looked at: of larger images every second, third, ... row and column
 
 # On 552 pictures from eight sources, on which these limits were chosen too, `benchmarks/near_duplicates.py` finds all
 # copies saved as JPEG of quality 50 to 95, resized by 0.5 or 2, or mirrored, 92 % of those with 2 % of width and height
@@ -35,6 +38,19 @@ MAX_PAIRS = 5_000_000
 _COARSE = 6  # frequencies each way by which most pairs are ruled out
 _BLOCK_CELLS = 20_000_000  # pairs compared at a time: 80 MB
 _CHUNK = 16_384  # pairs looked at closely together: 32 MB
+
+
+def thumbnail(image: np.ndarray) -> np.ndarray:
+    """Return an image as 16 x 16 grey levels, (16, 16) uint8: the whole of it, squashed to a square.
+
+    Parameters
+    ----------
+    image : ndarray of shape (height, width, 3), uint8
+        As `featex.images.decode` gives it.
+    """
+    step = max(1, min(image.shape[:2]) // _LEAST_SAMPLED)
+    sampled = Image.fromarray(np.ascontiguousarray(image[::step, ::step]))
+    return np.asarray(sampled.convert("L").resize((SIDE, SIDE), Image.Resampling.BOX))
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,13 +13,14 @@ from featex.cache import FeatureCache, content_key
 from featex.copies import copy_keys, varied
 from featex.cores import Batches, in_order, n_readers, one_core_each
 from featex.disk import write_json
+from featex.duplicates import thumbnail
 from featex.errors import ImageError
 from featex.extractor import Extractor
 from featex.facts import file_facts
 from featex.formats import suffix_of, unread
 from featex.images import LARGE, decode
 from featex.progress import Progress
-from featex.thumbnails import ThumbnailCache, thumbnail
+from featex.thumbnails import ThumbnailCache
 
 SAMPLED = 64  # pixels a side, at least, of what a thumbnail is made from where a GPU decodes the image
 NOT_FINITE = "its features are not finite"  # also of a damaged file that a GPU was given undecoded

@@ -12,7 +12,7 @@ from featex.dataset import by_kind, find_images
 from featex.disk import born_whole, checked_name
 from featex.embedding import embed, open_cache
 from featex.errors import InputError, StoreError
-from featex.extractor import extractor_for
+from featex.extractors import extractor_for
 from featex.facts import FACTS
 from featex.features import COLUMNS, SUFFIX, Features, StoredSet, is_copied, stored_sets
 from featex.folders import NO_FILE

@@ -10,15 +10,14 @@ import numpy as np
 import torch
 
 from featex import signals
-from featex.backbones import Spare, get_backbone
-from featex.errors import ImageError, InputError, WeightsError
+from featex.backbones import get_backbone
+from featex.errors import ImageError, InputError
 from featex.forward import Forward
 from featex.images import DECODER, decode, decode_on_device, preprocess, preprocess_alike, takes_device
-from featex.joined import JoinedExtractor
 from featex.layers import widths
 from featex.progress import Progress
-from featex.views import DEFAULT, View, squares, view_of
-from featex.weights import KEYWORDS, Weights, find_weights
+from featex.views import DEFAULT, View, squares
+from featex.weights import Weights, find_weights
 
 FORMAT = 1
 SIGNAL_WIDTHS = {"spectrum": signals.N_FREQUENCIES, "statistics": signals.N_STATISTICS}
@@ -209,49 +208,6 @@ class Extractor:
 def _flat(squares: torch.Tensor) -> torch.Tensor:
     """Return squares of images (n, 3, side, side), or of tiles (n, tiles, 3, side, side), as (any, 3, side, side)."""
     return squares.view(-1, *squares.shape[-3:])
-
-
-def extractor_for(views: Sequence[View], *args, **options) -> Extractor | JoinedExtractor:
-    """Return the extractor of one view, or of several side by side; the rest is as `Extractor` takes it."""
-    parts = [Extractor(*args, **options, view=view) for view in views]
-    return parts[0] if len(parts) == 1 else JoinedExtractor(parts)
-
-
-def _fits(weights: str, passport: dict) -> bool:
-    """Return whether weights are a file with the sha256 that a passport tells of."""
-    if not passport["weights_sha256"] or weights in KEYWORDS:
-        return False
-    try:
-        return find_weights(get_backbone(passport["backbone"]), weights).sha256 == passport["weights_sha256"]
-    except WeightsError:
-        return False
-
-
-def extractor_of(
-    passport: dict, weights: str | None = None, device: str = "auto", **options
-) -> Extractor | JoinedExtractor:
-    """Return the extractor that a passport tells of, or all that it joins.
-
-    Parameters
-    ----------
-    passport : dict
-        `Extractor.passport`.
-    weights : str, optional
-        Where the weights are now, if not where the passport says; as `Spare`, only where they are the right ones.
-    **options
-        `batch_size` and `progress`.
-
-    Raises
-    ------
-    WeightsError
-        If the weights cannot be had. Whether they are the same ones is told by the fingerprint.
-    """
-    if "parts" in passport:
-        return JoinedExtractor([extractor_of(part, weights, device, **options) for part in passport["parts"]])
-    if isinstance(weights, Spare) and not _fits(weights, passport):
-        weights = None
-    view = view_of(passport.get("view"))
-    return Extractor(passport["backbone"], weights or passport["weights"], device, view=view, **options)
 
 
 def choose_device(device: str = "auto") -> torch.device:

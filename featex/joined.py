@@ -1,17 +1,13 @@
-"""Several feature sets of the same images, or several extractors, side by side as one."""
+"""Several feature sets of the same images side by side as one."""
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from featex.errors import InputError
 from featex.features import Features
-
-if TYPE_CHECKING:
-    from featex.extractor import Extractor
 
 
 def join(sets: Sequence[Features]) -> Features:
@@ -80,43 +76,3 @@ def joined_passport(passports: Sequence[dict]) -> dict:
         "blocks": own,
         "parts": list(passports),
     }
-
-
-class JoinedExtractor:
-    """Several extractors as one: an image is decoded once and goes through each.
-
-    Parameters
-    ----------
-    parts : sequence of Extractor
-    """
-
-    def __init__(self, parts: Sequence["Extractor"]):
-        self.parts = list(parts)
-        self.passport = joined_passport([part.passport for part in parts])
-        self.name, self.fingerprint = self.passport["name"], self.passport["fingerprint"]
-        self.n_features = self.passport["n_features"]
-        self.blocks = [tuple(block) for block in self.passport["blocks"]]
-        self.batch_size = min(part.batch_size for part in parts)
-        self.device = parts[0].device
-
-    def build(self) -> None:
-        """Build all models now; raises WeightsError if weights do not fit."""
-        for part in self.parts:
-            part.build()
-
-    @property
-    def least_side(self) -> int | None:
-        """How small an image may be made while it is decoded: what the neediest part takes; None for whole images."""
-        sides = [part.least_side for part in self.parts]
-        return None if None in sides else max(sides)
-
-    def undecoded(self, data: bytes) -> None:
-        """No part takes a file's bytes: others need its pixels."""
-
-    def preprocess(self, image: np.ndarray) -> tuple:
-        """Return an image (height, width, 3) uint8 as each extractor takes it."""
-        return tuple(part.preprocess(image) for part in self.parts)
-
-    def __call__(self, batch: Sequence[tuple]) -> np.ndarray:
-        """Return the features of preprocessed images, (len(batch), n_features) float32."""
-        return np.concatenate([part([seen[i] for seen in batch]) for i, part in enumerate(self.parts)], axis=1)

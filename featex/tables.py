@@ -7,9 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from featex.errors import InputError
-from featex.folders import walk
+from featex.folders import read, sets_of_folders, walk
 from featex.meanings import left_out, plain, sets_of, split_name
-from featex.readings import read, sets_of_folders
 from featex.table_columns import (
     GROUP_COLUMNS,
     LABEL_COLUMNS,

@@ -1,32 +1,16 @@
-"""Thumbnails of images, by which near-duplicates are found: made while an image is decoded, kept by its content."""
+"""The thumbnails by which near-duplicates are found, kept on disk by the content of their image."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from featex.cache import FeatureCache
+from featex.duplicates import SIDE
 from featex.images import DECODER
 
 FORMAT = 1
 """Raise it when an image's thumbnail may change."""
-
-SIDE = 16
-_LEAST_SAMPLED = 256  # pixels a side that are looked at: of larger images every second, third, ... row and column
-
-
-def thumbnail(image: np.ndarray) -> np.ndarray:
-    """Return an image as 16 x 16 grey levels, (16, 16) uint8: the whole of it, squashed to a square.
-
-    Parameters
-    ----------
-    image : ndarray of shape (height, width, 3), uint8
-        As `featex.images.decode` gives it.
-    """
-    step = max(1, min(image.shape[:2]) // _LEAST_SAMPLED)
-    sampled = Image.fromarray(np.ascontiguousarray(image[::step, ::step]))
-    return np.asarray(sampled.convert("L").resize((SIDE, SIDE), Image.Resampling.BOX))
 
 
 class ThumbnailCache:

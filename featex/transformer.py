@@ -69,7 +69,7 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):
             return cache.get(embedding.keys)
 
     def _extractor(self):
-        from featex.extractor import extractor_for
+        from featex.extractors import extractor_for
         from featex.recipes import choose
 
         return extractor_for(choose(self.recipe).views, self.backbone, self.weights, self.device, self.batch_size)

@@ -50,7 +50,7 @@ class FeatureEye:
     def extractor(self):
         """The extractor, which is built only where a vector is missing; raises ModelError where it is another one."""
         from featex.embedding import open_cache
-        from featex.extractor import extractor_of
+        from featex.extractors import extractor_of
 
         passport = self.passport
         try:

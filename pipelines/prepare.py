@@ -21,11 +21,10 @@ from featex.cache import content_key
 from featex.cores import n_readers
 from featex.dataset import find_images
 from featex.disk import cannot_write, new_folder
-from featex.duplicates import MIN_CORRELATION, find_duplicates
+from featex.duplicates import MIN_CORRELATION, SIDE, find_duplicates, thumbnail
 from featex.errors import ImageError, InputError, unknown
 from featex.images import decode
 from featex.progress import Progress
-from featex.thumbnails import SIDE, thumbnail
 from featex.units import independent_units
 from featex.words import count
 from pipelines.copies import each, image_bytes, write_metadata

@@ -7,12 +7,11 @@ from PIL import Image, ImageOps
 from skimage import data
 
 from featex import duplicates
-from featex.duplicates import find_duplicates, near_groups
+from featex.duplicates import find_duplicates, near_groups, thumbnail
 from featex.errors import InputError
 from featex.formats import SUFFIXES
 from featex.images import decode
 from featex.progress import Progress
-from featex.thumbnails import thumbnail
 
 
 def jpeg(image: np.ndarray, quality: int) -> np.ndarray:
@@ -76,6 +75,26 @@ def photographs() -> list[np.ndarray]:
 @pytest.fixture(scope="module")
 def originals(photographs) -> np.ndarray:
     return stacked(photographs)
+
+
+def test_a_thumbnail_holds_the_mean_grey_of_each_cell():
+    image = np.zeros((32, 64, 3), dtype=np.uint8)
+    image[:2, :4] = 200
+    small = thumbnail(image)
+    assert (small.shape, small.dtype) == ((16, 16), np.uint8)
+    assert small[0, 0] == 200
+    assert small.sum() == 200
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 500), (700, 900), (16, 16)])
+def test_every_size_has_one(size):
+    assert (thumbnail(np.full((*size, 3), 90, dtype=np.uint8)) == 90).all()
+
+
+def test_a_large_image_has_about_the_thumbnail_of_its_small_copy():
+    rng = np.random.default_rng(0)
+    large = np.kron(rng.integers(0, 256, (16, 16, 3)), np.ones((50, 50, 1))).astype(np.uint8)
+    assert np.abs(thumbnail(large).astype(int) - thumbnail(large[::10, ::10])).mean() <= 3
 
 
 def test_different_photographs_do_not_pair(originals):

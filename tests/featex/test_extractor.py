@@ -9,7 +9,8 @@ from sklearn.datasets import load_sample_image
 
 from featex import extractor as module
 from featex.errors import InputError
-from featex.extractor import Extractor, choose_device, extractor_of
+from featex.extractor import Extractor, choose_device
+from featex.extractors import extractor_of
 from featex.images import decode
 from featex.views import View
 

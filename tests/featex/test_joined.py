@@ -5,10 +5,8 @@ import pandas as pd
 import pytest
 
 from featex.errors import InputError
-from featex.extractor import Extractor, extractor_for, extractor_of
 from featex.features import Features
-from featex.joined import JoinedExtractor, join
-from featex.views import View
+from featex.joined import join
 
 
 def features(tmp_path, name, width, *, paths=("a", "b", "c"), copies=0):
@@ -63,34 +61,3 @@ def test_fingerprints_tell_what_is_joined_and_in_which_order(tmp_path):
     sets = [features(tmp_path, name, 2) for name in ("one", "other", "third")]
     joined = [join(order).extractor["fingerprint"] for order in (sets[:2], sets[1::-1], sets[1:], sets)]
     assert len(set(joined)) == 4
-
-
-@pytest.fixture
-def image():
-    return np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
-
-
-def test_joined_extractors_give_what_each_gives(weights_file, image):
-    views = (View(layers=("stem",)), View("tiles", tiles=2, inputs=("spectrum",)))
-    joined = extractor_for(views, "resnet18", weights_file, "cpu", 2)
-    parts = [Extractor("resnet18", weights_file, "cpu", 2, view=view) for view in views]
-    expected = np.concatenate([part([part.preprocess(image)]) for part in parts], axis=1)
-    found = joined([joined.preprocess(image), joined.preprocess(image)])
-    np.testing.assert_allclose(found, np.repeat(expected, 2, axis=0), rtol=1e-5)
-    assert found.shape[1] == joined.n_features == joined.passport["n_features"]
-
-
-def test_an_extractor_comes_back_from_its_passport(weights_file):
-    views = (View(layers=("stem",)), View("tiles", inputs=("spectrum",)))
-    joined = extractor_for(views, "resnet18", weights_file, "cpu")
-    again = extractor_of(joined.passport, device="cpu")
-    assert isinstance(again, JoinedExtractor)
-    assert again.fingerprint == joined.fingerprint
-    single = extractor_for(views[:1], "resnet18", weights_file, "cpu")
-    assert extractor_of(single.passport, device="cpu").fingerprint == single.fingerprint
-
-
-def test_joined_extractors_scale_an_image_only_if_all_may(weights_file):
-    fast, whole = View(fast=True), View(layers=("layer1",))
-    assert extractor_for([fast, View(layers=("layer1",), fast=True)], "resnet18", weights_file, "cpu").least_side == 512
-    assert extractor_for([fast, whole], "resnet18", weights_file, "cpu").least_side is None

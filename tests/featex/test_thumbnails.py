@@ -2,29 +2,9 @@ import numpy as np
 import pytest
 
 from featex.errors import StoreError
-from featex.thumbnails import ThumbnailCache, thumbnail
+from featex.thumbnails import ThumbnailCache
 
 KEYS = [f"{number:064x}" for number in range(3)]
-
-
-def test_a_thumbnail_holds_the_mean_grey_of_each_cell():
-    image = np.zeros((32, 64, 3), dtype=np.uint8)
-    image[:2, :4] = 200
-    small = thumbnail(image)
-    assert (small.shape, small.dtype) == ((16, 16), np.uint8)
-    assert small[0, 0] == 200
-    assert small.sum() == 200
-
-
-@pytest.mark.parametrize("size", [(1, 1), (3, 500), (700, 900), (16, 16)])
-def test_every_size_has_one(size):
-    assert (thumbnail(np.full((*size, 3), 90, dtype=np.uint8)) == 90).all()
-
-
-def test_a_large_image_has_about_the_thumbnail_of_its_small_copy():
-    rng = np.random.default_rng(0)
-    large = np.kron(rng.integers(0, 256, (16, 16, 3)), np.ones((50, 50, 1))).astype(np.uint8)
-    assert np.abs(thumbnail(large).astype(int) - thumbnail(large[::10, ::10])).mean() <= 3
 
 
 def test_what_is_kept_is_read_whatever_its_bytes(tmp_path):

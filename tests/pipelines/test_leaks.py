@@ -8,10 +8,9 @@ from PIL import Image
 
 from featex.cache import content_key
 from featex.dataset import find_images
-from featex.duplicates import find_duplicates
+from featex.duplicates import find_duplicates, thumbnail
 from featex.errors import InputError
 from featex.images import decode
-from featex.thumbnails import thumbnail
 from pipelines import leaks as room
 from pipelines.findings import LEVELS
 from pipelines.leaks import leaks, nearest_copies, sides_of

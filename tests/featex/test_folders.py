@@ -1,7 +1,7 @@
 import pytest
 
 from featex.errors import InputError
-from featex.readings import read
+from featex.folders import read
 
 
 def tree(text):
