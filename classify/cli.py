@@ -200,9 +200,9 @@ def tune(
 
 
 def _summary(tuned) -> str:
-    from classify.effective import too_few
     from classify.metrics import score_table
     from classify.selection import in_words
+    from classify.sentences import too_few
     from featex.words import count
 
     passport = tuned.model.passport

@@ -4,9 +4,8 @@ import pandas as pd
 from scipy.stats import ks_2samp, kstwo
 
 from classify.effective import effective_units
-from classify.predictions import HELD_OUT, VALIDATION, Predictions
+from classify.predictions import VALIDATION, Predictions
 from classify.reliability import sureness
-from classify.words import p_value, percent
 
 LEVEL = 0.01  # a model and set each is a test, so 5 % would cry wolf on every second page
 # The distance says by how many points the share of images above some confidence differs, at most. Held-out images of
@@ -17,7 +16,6 @@ LEAST_DISTANCE = 0.15
 # With 4,000 images drawn alike the distance was 0.02-0.07 more than chance makes (2 models, 120 to 800 training images
 # of 64 or 512 columns, 12 draws each), so only what is beyond this is tested.
 BY_TRAINING = 0.05
-SAME = 0.005  # means that differ by less read alike
 COLUMNS = ["model", "set", "n", "n_reference", "sure", "sure_reference", "distance", "p", "visible", "unlike"]
 
 
@@ -75,29 +73,3 @@ def _compare(predictions: Predictions, reference: pd.DataFrame, rows: pd.DataFra
         "visible": max(LEAST_DISTANCE, min(1.0, BY_TRAINING + float(kstwo.isf(LEVEL, both)))),
         "unlike": p <= LEVEL and distance >= LEAST_DISTANCE,
     }
-
-
-def sentences(table: pd.DataFrame) -> list[str]:
-    """Return the warnings of `drift_table`, a sentence a model and set that is unlike; and what silence is worth."""
-    warnings = [_warning(row) for _, row in table[table["unlike"].astype(bool)].iterrows()]
-    silent = table[~table["unlike"].astype(bool)]
-    if silent.empty:
-        return warnings
-    pairs = f"{len(silent)} of {len(table)} pairs of model and set"
-    return [
-        *warnings,
-        f"That there is no warning for {pairs} proves nothing: a model can be just as sure of images unlike any it has "
-        f"seen, and wrong; and distances below {silent['visible'].max():.2f} could not show for the smallest of these.",
-    ]
-
-
-def _warning(row: pd.Series) -> str:
-    name = "the held-out set" if row["set"] == HELD_OUT else f"“{row['set']}”"
-    change = row["sure"] - row["sure_reference"]
-    how = "otherwise" if abs(change) < SAME else "less" if change < 0 else "more"
-    return (
-        f"{row['model']} is {how} sure of {name} than of images like those it was trained on (on average "
-        f"{percent(row['sure'])}, out of fold {percent(row['sure_reference'])}; Kolmogorov–Smirnov distance "
-        f"{row['distance']:.2f}, {p_value(row['p'])}): the set is unlike the training images, and scores on "
-        "others do not tell how it does there."
-    )

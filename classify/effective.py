@@ -5,8 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import t
 
-from featex.words import count
-
 LEAST = 5.0
 """Effective units that an interval takes; of fewer, nothing but the score itself is known.
 
@@ -50,22 +48,6 @@ def enough(unit: np.ndarray, weights: np.ndarray | None = None) -> bool:
     """
     n_units = unit.max(initial=-1) + 1
     return n_units == len(unit) or kish(np.bincount(unit, weights)) >= LEAST - 1e-9
-
-
-def too_few(n: int, n_units: int, effective: float) -> str:
-    """Return why there is no interval, as the end of a sentence; empty where images are enough.
-
-    >>> too_few(40, 1, 1.0)
-    'no interval: its 40 images form 1 group, and an interval takes 5 independent groups'
-    >>> too_few(100, 20, 2.3)
-    'no interval: its 100 images form 20 groups so unequal that they are worth 2.3, and an interval takes 5'
-    """
-    if n_units == n or effective >= LEAST - 1e-9:
-        return ""
-    groups = f"its {count(n, 'image')} form {count(n_units, 'group')}"
-    if n_units < LEAST:
-        return f"no interval: {groups}, and an interval takes {LEAST:.0f} independent groups"
-    return f"no interval: {groups} so unequal that they are worth {effective:.1f}, and an interval takes {LEAST:.0f}"
 
 
 @dataclass(frozen=True)

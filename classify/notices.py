@@ -27,7 +27,7 @@ def differing_images(predictions: Predictions) -> list[str]:
 def few_groups(predictions: Predictions) -> list[str]:
     """Return a notice for each unseen set whose images come from a handful of groups, yet enough for intervals.
 
-    Where they are too few for these, the scores themselves say so: see `classify.effective.too_few`.
+    Where they are too few for these, the scores themselves say so: see `classify.sentences.too_few`.
     """
     notices = []
     unseen = predictions.labelled[predictions.labelled["set"] != VALIDATION]

@@ -10,8 +10,6 @@ from sklearn.metrics import pairwise_distances_chunked
 
 from classify.effective import kish
 from classify.errors import DataError
-from classify.predictions import set_title
-from classify.words import p_value, percent
 
 LEVEL = 0.01
 """Of new images like the training images, at most about this share is called unlike them."""
@@ -222,19 +220,3 @@ def novelty_counts(novelty: Novelty, X: np.ndarray, wrong: np.ndarray, units: np
         "wrong unlike": int((unlike & wrong).sum()),
         "wrong others": int((~unlike & wrong).sum()),
     }
-
-
-def novelty_sentences(model: str, counts: Mapping[str, Mapping[str, float]]) -> list[str]:
-    """Return a sentence on each set (name: `novelty_counts`) of which more images are unlike than chance makes."""
-    said = []
-    for name, told in counts.items():
-        if told["p"] > LEVEL:
-            continue
-        others = told["n"] - told["unlike"]
-        errors = f"{model} errs in {told['wrong unlike']:,} of these {told['unlike']:,}"
-        errors += f" and in {told['wrong others']:,} of the other {others:,}" if others else ""
-        said.append(
-            f"{percent(told['unlike'] / told['n'])} of {set_title(name)} images are unlike all that {model} was "
-            f"trained on, where chance makes {percent(LEVEL)} ({p_value(told['p'])}); {errors}."
-        )
-    return said

@@ -8,13 +8,12 @@ import pandas as pd
 from classify.difference_words import folds_in_words, in_words, seen_from, worth_saying
 from classify.differences import folds, paired
 from classify.drift import drift_table
-from classify.drift import sentences as drift_sentences
 from classify.metrics import hindsight
 from classify.predictions import VALIDATION, Predictions, set_title
 from classify.sections import Section, Table
 from classify.selection import Group
+from classify.sentences import drift_sentences, rule_sentences
 from classify.unsure import UNSURE, rule_table
-from classify.unsure import sentences as rule_sentences
 from classify.words import p_value
 
 

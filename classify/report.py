@@ -13,7 +13,6 @@ from classify.figures import FIGURES
 from classify.gallery import Gallery, galleries
 from classify.metrics import fold_scores, score_table
 from classify.notices import differing_images, differing_making, differing_positive, few_groups, seen_in_training
-from classify.novelty import novelty_sentences
 from classify.pages import own_files, page_folder, render
 from classify.positive import positive_of_report
 from classify.predictions import Predictions
@@ -24,6 +23,7 @@ from classify.score_tables import accuracy_table, other_scores, unscored
 from classify.scores import SCORES, scores_for
 from classify.sections import FileNames, Picture, Section, shown
 from classify.selection import Group, groups, ranked
+from classify.sentences import novelty_sentences
 from classify.verdict import SELECTION, verdict
 from featex.shown import shown_text
 

@@ -4,11 +4,11 @@ from collections.abc import Collection, Sequence
 
 import pandas as pd
 
-from classify.effective import too_few
 from classify.predictions import Predictions, set_title
 from classify.scores import SCORES, Confusion, scores_for
 from classify.sections import Section, Table
 from classify.selection import Group
+from classify.sentences import too_few
 from classify.words import listed, percent, spread, with_interval
 
 

@@ -5,14 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binom
 
 from classify.effective import units
 from classify.errors import DataError
-from classify.predictions import HELD_OUT, VALIDATION, Predictions
+from classify.predictions import VALIDATION, Predictions
 from classify.reliability import share_interval, sureness
-from classify.tails import log_tail_of_groups, log_tail_of_images
-from classify.words import percent, with_interval
-from featex.words import count
 
 UNSURE = "unsure"
 TARGET, CONFIDENCE = 0.05, 0.95
@@ -20,8 +18,8 @@ TARGET, CONFIDENCE = 0.05, 0.95
 # stops the sequence at its start oftener (64 % against 25 % of draws, where 2 % of the surest are wrong); from a half,
 # a model that is right on 84 % answers nothing in 78 % of draws, from a quarter in 3 %.
 FIRST_SHARE = 1 / 4
-MOST_UNITS = 1_000_000  # to ask for more would be no help
 MOST_STEPS = 100  # thresholds that are tested where images stand in groups
+N_TILTS, N_HALVINGS = 40, 50
 KEPT, BROKEN, UNCLEAR, NOTHING = "kept", "broken", "unclear", "no answers"
 
 
@@ -46,8 +44,6 @@ class Rule:
         Those that it answers; where `least` is None, those answered at the first threshold, which failed.
     wrong : int
         How many of the `tested` images are wrong.
-    needed : int or None
-        About how many units would prove the first threshold, where `least` is None and some number would.
     """
 
     target: float
@@ -59,7 +55,6 @@ class Rule:
     tested: int
     tested_units: int
     wrong: int
-    needed: int | None = None
 
     def answers(self, probabilities: np.ndarray, decided: Sequence[str], classes: Sequence[str]) -> np.ndarray:
         """Return the answer to each image, (n,) of str: one of `classes`, or "unsure".
@@ -85,31 +80,6 @@ class Rule:
     def answered(self, sure: np.ndarray) -> np.ndarray:
         """Return which decisions are answers, of their probabilities (n,)."""
         return np.zeros(len(sure), dtype=bool) if self.least is None else sure >= self.least
-
-    def sentence(self, model: str) -> str:
-        """Return how the threshold was found, or why there is none."""
-        goal = f"at most {100 * self.target:g} % of its answers are wrong"
-        sure = f"{100 * self.confidence:g} %"
-        grouped = self.unit == "group"
-        tested = count(self.tested, "image") + (f" in {count(self.tested_units, 'group')}" if grouped else "")
-        if self.least is not None:
-            like = "like these, in groups of like sizes" if grouped else "like these"
-            return (
-                f"{model} answers where it is at least {percent(self.least)} sure. Out of fold it then answers "
-                f"{tested} of {self.n:,} and is wrong on {self.wrong:,}; so, with {sure} confidence, {goal} on "
-                f"new images {like}."
-            )
-        refusal = f"{model} answers nothing: it cannot be shown with {sure} confidence that {goal}."
-        few = f"{'about ' if grouped else ''}{count(self.needed or 0, self.unit)}"
-        if not self.tested:
-            if self.needed is None:
-                return f"{refusal} One group holds too many of the images for any number of groups of such sizes."
-            like = " of such sizes" if grouped else ""
-            return f"{refusal} That takes {few}{like} at least, and there are {self.units:,}."
-        rate = f"{refusal} Of the {tested} that it is surest of, it is wrong on {self.wrong:,}; at that rate"
-        if self.needed is None:
-            return f"{rate} no number of images would show it."
-        return f"{rate} it takes about {count(self.needed, self.unit)}, and there are {self.units:,}."
 
 
 def fit(
@@ -157,7 +127,7 @@ def prove(
     fails is taken. A threshold fails when the errors among its answers are not so few that a true error of `target`
     would give that few with a probability of ``1 - confidence`` at most. Of single images that is binomial, hence exact
     (the upper limit of Clopper and Pearson 1934 is at most `target`). Of images in groups it is
-    `classify.tails.log_tail_of_groups`: groups count by how many answers they hold, and those of one size may be wrong
+    `log_tail_of_groups`: groups count by how many answers they hold, and those of one size may be wrong
     oftener than those of another. What is bounded is the share of wrong answers in both cases. Counting among the
     answered alone is what makes it a bound on answers (selective risk: Geifman and El-Yaniv 2017, arXiv 1705.08500).
 
@@ -202,21 +172,15 @@ def prove(
     enough = (i for i in ladder.steps if ladder.log_tail(i, spotless=True) <= allowed)
     first = next(enough, None)
     if first is None:
-        needed = _times_as_many(ladder.units(whole), ladder.log_tail(whole, spotless=True), allowed)
-        return Rule(target, confidence, None, ladder.unit, len(top), ladder.units(whole), 0, 0, 0, needed)
+        return Rule(target, confidence, None, ladder.unit, len(top), ladder.units(whole), 0, 0, 0)
     last = None
     for i in ladder.steps[ladder.steps >= first]:
         if ladder.log_tail(i) > allowed:
             break
         last = i
-    at = first if last is None else last
+    at, least = (first, None) if last is None else (last, float(ladder.at[last]))
     counts = (len(top), ladder.units(whole), int(ladder.ends[at]), ladder.units(at), int(ladder.errors[at]))
-    if last is not None:
-        return Rule(target, confidence, float(ladder.at[last]), ladder.unit, *counts)
-    if ladder.unit == "image":
-        return Rule(target, confidence, None, "image", *counts, _needed(counts[-1] / counts[2], target, allowed))
-    needed = _times_as_many(ladder.units(whole), ladder.log_tail(first), allowed)
-    return Rule(target, confidence, None, "group", *counts, needed)
+    return Rule(target, confidence, least, ladder.unit, *counts)
 
 
 class _Ladder:
@@ -233,7 +197,7 @@ class _Ladder:
         self.target, self.at, self.ends = target, top[last], last + 1
         self.errors = np.cumsum(wrong[order])[last]
         self.group, self.unit = None, "image"
-        self._of_images = log_tail_of_images(self.errors, self.ends, target)
+        self._of_images = binom.logcdf(self.errors, self.ends, target)
         steps = np.flatnonzero(self.ends >= np.ceil(FIRST_SHARE * len(top)))
         if group is not None and (np.asarray(group) != "").any():
             self.group, self.unit = units(np.asarray(group)[order], len(top)), "group"
@@ -255,20 +219,48 @@ class _Ladder:
         return sizes[sizes > 0]
 
 
-def _needed(rate: float, target: float, allowed: float) -> int | None:
-    """Return how many images would prove the first threshold if errors came at this rate; None if none would."""
-    tested = np.unique(np.geomspace(1, FIRST_SHARE * MOST_UNITS, 2000).astype(int))
-    proven = log_tail_of_images(np.ceil(rate * tested), tested, target) <= allowed
-    return int(np.ceil(tested[proven.argmax()] / FIRST_SHARE)) if proven.any() else None
+def log_tail_of_groups(wrong: float, sizes: np.ndarray, error: float) -> float:
+    """Return a bound on the log probability of so few wrong answers, where answers of a group are wrong together.
 
+    Groups are independent; within one, any number of answers may be wrong, and groups may differ in how likely that
+    is. Only the expected share of wrong answers among all of them is `error`. The bound is Chernoff's, at the worst way
+    to spread that error over the groups: Hoeffding's (1963, theorem 1), of which it is the case of unequal weights. It
+    is exact where nothing is wrong and each group is wrong as a whole or not at all. Where nearly all groups are single
+    images, the exact tail of these is smaller, though all the others be wrong, and taken.
 
-def _times_as_many(n_units: int, log_tail: float, allowed: float) -> int | None:
-    """Return how many units would prove it; None if none would, or too many to ask for.
+    Parameters
+    ----------
+    wrong : float
+        Wrong answers in all groups.
+    sizes : ndarray of shape (n_groups,), int
+        Answers in each group, 1 or more.
+    error : float
+        In 0..1.
 
-    A sample that is k times as large, errors and all, has k times the logarithm.
+    Returns
+    -------
+    float
+        0 or less.
     """
-    needed = n_units * allowed / log_tail if log_tail < 0 else np.inf
-    return int(np.ceil(needed)) if needed <= MOST_UNITS else None
+    size, count = np.unique(sizes, return_counts=True)
+    n = float(size @ count)
+    if wrong >= error * n:
+        return 0.0
+    tilt = np.geomspace(0.01, 30, N_TILTS)[:, None] / size.min() if wrong else np.array([[30.0 / size.min()]])
+    spared = -np.expm1(-tilt * size)  # of the weight of a group that is wrong as a whole
+    # Lagrange: the mean share of wrong answers in groups of each size, in 0..1, all of them together n * error.
+    low, high = np.log(spared / size).min(1), np.log(spared / size).max(1) + tilt[:, 0] * size.max() + 1
+    for _ in range(N_HALVINGS):
+        middle = (low + high) / 2
+        mean = np.clip(1 / spared - np.exp(-middle)[:, None] / size, 0, 1)
+        few = mean @ (size * count) < error * n
+        low, high = np.where(few, middle, low), np.where(few, high, middle)
+    worst = np.log1p(-np.minimum(mean * spared, 1 - 1e-15)) @ count
+    bound = min(0.0, (tilt[:, 0] * wrong + worst).min())
+    single = int(count[size == 1].sum())
+    if single and (of_single := (error * n - (n - single)) / single) > 0:
+        bound = min(bound, binom.logcdf(np.floor(wrong), single, of_single))
+    return float(bound)
 
 
 def rule_table(
@@ -334,33 +326,6 @@ def _promise(row: dict) -> str:
 def _share(name: str, hits: np.ndarray, group: np.ndarray) -> dict:
     low, high = share_interval(hits, group) if len(hits) else (np.nan, np.nan)
     return {name: hits.mean() if len(hits) else np.nan, f"{name}_low": low, f"{name}_high": high}
-
-
-def sentences(table: pd.DataFrame) -> list[str]:
-    """Return what `rule_table` says, a sentence a model and unseen set."""
-    return [_sentence(row) for _, row in table[table["set"] != VALIDATION].iterrows()]
-
-
-def _sentence(row: pd.Series) -> str:
-    held_out = row["set"] == HELD_OUT
-    images = count(row["n"], "held-out image") if held_out else f"{count(row['n'], 'image')} of “{row['set']}”"
-    asked = f"Asked to err in at most {100 * row['target']:g} % of its answers, "
-    if not row["answered"]:
-        return f"{asked}{row['model']} answers none of the {images}."
-    said = f"{asked}{row['model']} answers {with_interval(row, 'answered')} of the {images}"
-    if not row["judged"]:
-        return f"{said}; they have no labels, so nothing is known of its errors there."
-    said = f"{said} and errs in {with_interval(row, 'error')} of these answers"
-    if row["promise"] == KEPT:
-        return f"{said}, as promised."
-    if row["promise"] == UNCLEAR:
-        answers = count(row["judged"], "answer")
-        if row["error"] <= row["target"]:
-            return f"{said}: no more than promised, and {answers} cannot show that it stays so."
-        return f"{said}: more than promised, but {answers} cannot tell it from chance."
-    if held_out:
-        return f"{said}: the promise is broken: these images are unlike those of training, or its folds flatter it."
-    return f"{said}: the promise holds only for images like those it was trained on."
 
 
 def _refuse_unsure(classes: Sequence[str]) -> None:

@@ -21,11 +21,11 @@ from classify.ability import (
     ability,
     change,
 )
-from classify.effective import too_few
 from classify.intervals import interval
 from classify.predictions import HELD_OUT, VALIDATION, Predictions
 from classify.scores import SCORES
 from classify.selection import Group, groups, not_ranked, ranked
+from classify.sentences import too_few
 from classify.words import listed, percent, spread, with_interval
 from featex.words import count
 

@@ -64,8 +64,15 @@ def _no_threshold(rng, n_units: int):
     return rng.uniform(0.5, 1, len(unit)), np.full(len(unit), 0.0501), unit
 
 
+def _rounded(rng, n_units: int):
+    """Single images whose probabilities are too sure, and rounded to two decimals, so that many are equal."""
+    known = np.abs(rng.normal(0, 4, n_units))
+    return np.round(expit(2 * known), 2), expit(-known), np.arange(n_units)
+
+
 STRUCTURES = {
     "single images": (400, lambda rng, n: _units(rng, np.ones(n, int))),
+    "single images, overconfident and rounded": (400, _rounded),
     "pairs": (800, lambda rng, n: _units(rng, np.full(n, 2))),
     "groups of 5": (600, lambda rng, n: _units(rng, np.full(n, 5))),
     "groups of 1 to 60": (300, lambda rng, n: _units(rng, np.minimum(rng.geometric(0.12, n), 60))),

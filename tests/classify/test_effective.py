@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from classify.effective import LEAST, alikeness, correction, effective_units, enough, kish, too_few, units
+from classify.effective import alikeness, correction, effective_units, kish, units
 
 
 def test_images_of_a_group_are_one_unit_and_others_one_each():
@@ -15,15 +15,6 @@ def test_images_of_a_group_are_one_unit_and_others_one_each():
 def test_groups_are_worth_kishs_effective_number(group, worth):
     assert effective_units(group) == pytest.approx(worth)
     assert kish(np.array([1, 1, 1])) == pytest.approx(3)
-
-
-def test_why_there_is_no_interval_is_told_exactly_where_there_is_none():
-    for unit in (np.arange(3), np.zeros(9, int), np.arange(10) // 2, np.arange(8) // 2, np.r_[np.zeros(40, int), 1:9]):
-        reason = too_few(len(unit), unit.max() + 1, kish(np.bincount(unit)))
-        assert bool(reason) != enough(unit)
-        if reason:
-            assert f"{LEAST:.0f}" in reason
-            assert str(len(unit)) in reason
 
 
 @pytest.mark.parametrize("alike", [0, 0.4, 1])

@@ -8,7 +8,7 @@ from classify import persist
 from classify.calibration import Calibration
 from classify.errors import DataError
 from classify.methods import METHODS
-from classify.novelty import LEVEL, Novelty, fit_novelty, novelty_counts, novelty_sentences
+from classify.novelty import LEVEL, Novelty, fit_novelty, novelty_counts
 from classify.plan import plan
 from classify.predict import predict_set
 from classify.trained import TrainedModel
@@ -224,20 +224,15 @@ def test_a_passport_counts_unlike_images_of_every_unseen_set(tuned):
         assert told["unlike"] == model.novelty.unlike(features.X[rows]).sum()
 
 
-def test_a_sentence_is_said_where_more_is_unlike_than_chance_makes(monkeypatch):
+def test_counts_say_where_more_is_unlike_than_chance_makes(monkeypatch):
     unlike, wrong = np.arange(100) < 12, np.arange(100) % 2 == 0
     novelty = fit_novelty(np.random.default_rng(0).normal(size=(300, 4)), alone(300))
     monkeypatch.setattr(Novelty, "unlike", lambda self, X: X)
-    counts = {
-        "wild": novelty_counts(novelty, unlike, wrong, alone(100)),
-        "test": novelty_counts(novelty, np.arange(200) < 200 * LEVEL, wrong.repeat(2), alone(200)),
-        "one scene": novelty_counts(novelty, unlike, wrong, np.arange(100) // 12),
-    }
-    said = novelty_sentences("svm", counts)
-    assert len(said) == 1
-    assert "12.0" in said[0]
-    assert "6 of these 12" in said[0]
-    assert "44 of the other 88" in said[0]
+    wild = novelty_counts(novelty, unlike, wrong, alone(100))
+    assert (wild["unlike"], wild["wrong unlike"], wild["wrong others"]) == (12, 6, 44)
+    assert wild["p"] < LEVEL
+    assert novelty_counts(novelty, np.arange(200) < 200 * LEVEL, wrong.repeat(2), alone(200))["p"] > LEVEL
+    assert novelty_counts(novelty, unlike, wrong, np.arange(100) // 12)["p"] > LEVEL  # one scene
 
 
 def test_an_ensemble_calls_unlike_what_any_of_its_members_does(tuned, tmp_path):
