@@ -1,36 +1,12 @@
 """Which folders of a tree name the classes, once those of sets are known; or a question to the user."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from featex.errors import InputError
 from featex.meanings import is_numbered, names_no_class, says_nothing, side
 from featex.set_levels import Item, forks, telling
 from featex.words import with_counts
-
-Place = tuple[str, str, str]
-"""Label, split and source of the images in one folder."""
-
-
-@dataclass(frozen=True)
-class Reading:
-    """One way to read all folders: the place of each, and the `--layout` that says it."""
-
-    places: list[Place]
-    layout: str
-
-    def sentence(self, images: Sequence[int]) -> str:
-        """Return the reading with its counts of images."""
-        parts = []
-        for what, number in (("sets", 1), ("classes", 0), ("sources", 2)):
-            counts = Counter()
-            for place, n in zip(self.places, images, strict=True):
-                counts[place[number]] += n
-            del counts[""]
-            if counts and (what != "sources" or "source" in self.layout or "**" in self.layout):
-                parts.append(f"{what} {with_counts(sorted(counts), counts, 8)}")
-        return f"--layout '{self.layout}': {'; '.join(parts) or 'images without labels'}"
 
 
 def classes(items: list[Item], where: str) -> None:
@@ -47,9 +23,8 @@ def classes(items: list[Item], where: str) -> None:
         open_items = [item for item in open_items if item.inside]
     levels = _levels(open_items)
     if len(levels) > 1:
-        readings = [_reading(items, open_items, level) for level in levels]
-        shown = "; or ".join(reading.sentence([item.images for item in items]) for reading in readings)
-        raise InputError(f"{where!r} can be read in {len(readings)} ways, choose one: {shown}")
+        readings = "; or ".join(_reading(items, open_items, level) for level in levels)
+        raise InputError(f"{where!r} can be read in {len(levels)} ways, choose one: {readings}")
     for level in levels:
         _label(open_items, level)
     labels = sorted({item.label for item in items} - {""})
@@ -148,9 +123,18 @@ def _label(items: list[Item], level: int) -> None:
             item.source = item.source or "/".join(inside)
 
 
-def _reading(items: list[Item], open_items: list[Item], level: int) -> Reading:
+def _reading(items: list[Item], open_items: list[Item], level: int) -> str:
+    """Return the `--layout` that takes the classes from a level, with the names it finds and their counts of images."""
     copies = {id(item): replace(item) for item in items}
     _label([copies[id(item)] for item in open_items], level)
-    places = [(item.label, item.split, item.source) for item in copies.values()]
     sets = "set/" if any(item.split for item in items) else ""
-    return Reading(places, sets + ("**/class" if level < 0 else "source/" * level + "class"))
+    layout = sets + ("**/class" if level < 0 else "source/" * level + "class")
+    parts = []
+    for what, field in (("sets", "split"), ("classes", "label"), ("sources", "source")):
+        counts = Counter()
+        for item in copies.values():
+            counts[getattr(item, field)] += item.images
+        del counts[""]
+        if counts and (what != "sources" or "source" in layout or "**" in layout):
+            parts.append(f"{what} {with_counts(sorted(counts), counts, 8)}")
+    return f"--layout '{layout}': {'; '.join(parts) or 'images without labels'}"

@@ -20,7 +20,7 @@ from PIL.TiffImagePlugin import BITSPERSAMPLE
 
 from featex import tiff
 from featex.images import opened
-from featex.segments import png_chunks, segments
+from featex.segments import MOST, png_chunks, segments
 
 FACTS = {
     "format": "str",
@@ -66,7 +66,7 @@ low_bits       of a file of 16 bits a channel whose values lie in its lowest 14 
 PROMPT_KEYS = ("parameters", "prompt", "invokeai_metadata", "sd-metadata", "Dream", "Description")
 _PROMPT_LENGTH = 300
 # A file of a kilobyte may unpack to a megabyte of text: what is looked at of it is cut before any pattern or parser.
-_MOST_TEXT, _MOST_JSON, _MOST_NAMES, _MOST_CHUNKS = 10_000, 1_000_000, 100, 10_000
+_MOST_TEXT, _MOST_JSON, _MOST_NAMES = 10_000, 1_000_000, 100
 _BEHIND_PROMPT = re.compile(r"\s(?:Negative prompt:|Steps: \d)")  # one blank: a run of them would be tried from each
 _MOST_LOW_BITS = 14  # 10, 12 and 14 are what cameras and scanners have; a dark photograph may well leave 15
 _METADATA = ("comment", "xmp", "photoshop", "adobe", "jfif", "dpi", "gamma", "srgb", "chromaticity", "loop", "mp")
@@ -100,7 +100,7 @@ def file_facts(data: bytes) -> dict:
             "height": image.height,
             **_jpeg_facts(image),
             "progressive": bool(image.info.get("progressive") or image.info.get("interlace")),
-            "metadata": _names({*keys, *islice(_png_texts(data), _MOST_CHUNKS)}),
+            "metadata": _names({*keys, *islice(_png_texts(data), MOST)}),
             "exif": _names(ExifTags.TAGS.get(tag, f"0x{tag:04x}") for tag in exif),
             "values": _names(_values(image.info, exif)),
             **_structure(data, exif),

@@ -9,12 +9,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from featex.class_levels import Place, classes
+from featex.class_levels import classes
 from featex.errors import InputError
 from featex.formats import is_image, suffix_of
 from featex.meanings import class_in, is_augmented, left_out, plain, set_and_rest, sets_of, split_name
 from featex.set_levels import Item, inside_lone_folders, refuse_copies, sets_at_the_top, sets_below, sets_with_classes
 from featex.words import count
+
+Place = tuple[str, str, str]
+"""Label, split and source of the images in one folder."""
 
 WORDS = ("set", "class", "source", "set_class", "*", "**")
 _PACKED = frozenset({".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz", ".zst"})

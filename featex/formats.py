@@ -4,24 +4,21 @@ import os
 from functools import cache
 from importlib.util import find_spec
 
+from featex.words import each_word
 
-def _each_word(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-_READ = _each_word(
+_READ = each_word(
     """
     .jpg .jpeg .jpe .jfif .jif .jfi .mpo .png .apng .webp .bmp .dib .gif .tif .tiff .avif .avifs .ppm .pgm .pbm .pnm
     .jp2 .j2k .j2c .jpc .jpf .jpx .heic .heics .heif .heifs .hif
     """
 )
-_CAMERA_RAW = _each_word(
+_CAMERA_RAW = each_word(
     """
     .3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .fff .iiq .kdc .mef .mos .mrw .nef .nrw .orf .pef .raf .raw .rw2 .rwl
     .sr2 .srf .srw .x3f
     """
 )
-_UNREAD = _each_word(
+_UNREAD = each_word(
     """
     .jxl .jxr .wdp .hdp .psd .psb .xcf .svg .svgz .ico .icns .tga .exr .hdr .dds .pcx .sgi .ras .xbm .xpm .dcm .fits
     .fit .pfm .wmf .emf .bpg .flif
@@ -30,7 +27,7 @@ _UNREAD = _each_word(
 SUFFIXES = _READ | _CAMERA_RAW | _UNREAD
 """Suffixes, in lower case, of the files that a folder is searched for: of images, whether they can be read or not."""
 
-_NO_IMAGES = _each_word(
+_NO_IMAGES = each_word(
     """
     .txt .csv .tsv .json .jsonl .ndjson .xml .yaml .yml .toml .md .rst .html .htm .log .py .pyc .ipynb .m .r .sh
     .bat .ini .cfg .db .sqlite .lock .zip .tar .gz .tgz .bz2 .xz .7z .rar .npy .npz .pkl .parquet .arrow .mp4 .mov

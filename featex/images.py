@@ -13,21 +13,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import (
-    AvifImagePlugin,
-    BmpImagePlugin,
-    GifImagePlugin,
-    Image,
-    ImageCms,
-    ImageOps,
-    Jpeg2KImagePlugin,
-    JpegImagePlugin,
-    PngImagePlugin,
-    PpmImagePlugin,
-    TiffImagePlugin,
-    UnidentifiedImageError,
-    WebPImagePlugin,
-)
+from PIL import Image, ImageCms, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from featex import tiff
 from featex.errors import ImageError, unknown
@@ -40,20 +26,7 @@ DECODER = "pillow-2"
 """Name of what `decode` and `preprocess` do to pixels, a part of every fingerprint: raise it when pixels may change."""
 
 # Everything else Pillow could open is left out on purpose: EPS runs Ghostscript. An MPO opens as the JPEG it is.
-_FORMATS = tuple(
-    plugin.format
-    for plugin in (
-        JpegImagePlugin.JpegImageFile,
-        PngImagePlugin.PngImageFile,
-        WebPImagePlugin.WebPImageFile,
-        BmpImagePlugin.BmpImageFile,
-        GifImagePlugin.GifImageFile,
-        TiffImagePlugin.TiffImageFile,
-        AvifImagePlugin.AvifImageFile,
-        PpmImagePlugin.PpmImageFile,
-        Jpeg2KImagePlugin.Jpeg2KImageFile,
-    )
-)
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "PPM", "JPEG2000")
 _INTERPOLATIONS = ("bilinear", "bicubic")
 _NATIVE_MODES = {"1": "L", "L": "L", "LA": "L", "CMYK": "CMYK"}  # the rest is RGB or becomes so
 _PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
@@ -279,14 +252,18 @@ def preprocess(image: np.ndarray, resize: int, crop: int, interpolation: str = "
         If `interpolation` is neither of the two.
     """
     import torch  # here, because decoding alone must not cost torch's memory
+
+    return _square(torch.from_numpy(_middle(image)).permute(2, 0, 1), resize, crop, interpolation).contiguous()
+
+
+def _square(pixels: "torch.Tensor", resize: int, crop: int, interpolation: str) -> "torch.Tensor":
     from torchvision.transforms import InterpolationMode
     from torchvision.transforms.v2 import functional
 
     if interpolation not in _INTERPOLATIONS:
         raise unknown("interpolation", interpolation, _INTERPOLATIONS)
-    pixels = torch.from_numpy(_middle(image)).permute(2, 0, 1)
     pixels = functional.resize(pixels, [resize], interpolation=InterpolationMode(interpolation), antialias=True)
-    return functional.center_crop(pixels, [crop, crop]).contiguous()
+    return functional.center_crop(pixels, [crop, crop])
 
 
 def takes_device(data: bytes) -> bool:
@@ -336,8 +313,6 @@ def preprocess_alike(
     Tensor of shape (len(images), 3, crop, crop), uint8
     """
     import torch
-    from torchvision.transforms import InterpolationMode
-    from torchvision.transforms.v2 import functional
 
     by_size: dict[tuple, list[int]] = {}
     for number, image in enumerate(images):
@@ -345,8 +320,7 @@ def preprocess_alike(
     squares = torch.empty(len(images), 3, crop, crop, dtype=torch.uint8, device=images[0].device)
     for numbers in by_size.values():
         pixels = torch.stack([images[number] for number in numbers])
-        pixels = functional.resize(pixels, [resize], interpolation=InterpolationMode(interpolation), antialias=True)
-        squares[numbers] = functional.center_crop(pixels, [crop, crop])
+        squares[numbers] = _square(pixels, resize, crop, interpolation)
     return squares
 
 

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Collection
 from functools import cache
 
+from featex.words import each_word
+
 SPLIT_NAMES = {
     "train": (
         *("train", "training", "trainset", "traindata", "trainval", "trn"),
@@ -26,44 +28,36 @@ SPLIT_NAMES = {
 _SPLITS = {spelling: split for split, spellings in SPLIT_NAMES.items() for spelling in spellings}
 
 
-def _each_word(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
 # Words that say nothing of what a folder holds: left out of a set's name, and no classes where nothing stands beside.
-_FILLERS = _each_word(
+_FILLERS = each_word(
     """
     all data database dataset datasets ds dir face faces file files final folder folders frame frames full image
     images img imgs jpeg jpg orig photo photos pic pics picture pictures png raw sequence sequences set sets split
     video videos
     """
 )
-_GENERATED = _each_word(
+_GENERATED = each_word(
     """
     ai aigc aigenerated artificial deepfake deepfakes fake faked fakes forged forgery generated gan gans manipulated
     spoof synthesis synthesised synthesized synthetic syn tampered diffusion
     """
 )
-_REAL = _each_word(
+_REAL = each_word(
     """
     authentic bonafide genuine human humans live natural nature original originals photograph photographs pristine
     real reals untampered
     """
 )
 # Names of folders that are no classes: those of images of any kind, of masks, and of what lies beside a data set.
-_NO_CLASS = frozenset(
-    re.findall(
-        r"\S+",
-        """
-        all data dataset files image images img imgs
-        annotation annotations gt masks
-        unannotated unlabeled unlabelled unsorted
-        assets backup checkpoints code doc docs logs notebooks output outputs predictions results scripts src temp tmp
-        """,
-    )
+_NO_CLASS = each_word(
+    """
+    all data dataset files image images img imgs annotation annotations gt masks unannotated unlabeled unlabelled
+    unsorted assets backup checkpoints code doc docs logs notebooks output outputs predictions results scripts src temp
+    tmp
+    """
 )
 # What systems and network drives put beside images: thumbnails, bins, indices.
-_OF_SYSTEMS = _each_word(
+_OF_SYSTEMS = each_word(
     """
     @eadir @recently-snapshot @recycle @sharebin @tmp #recycle #snapshot $recycle.bin $extend recycled recycler
     lost+found lost.dir found.000 __macosx __pycache__ desktop.ini ehthumbs.db picasa.ini thumbs.db

@@ -1,4 +1,4 @@
-"""Counts and lists as people read them."""
+"""Words: counts and lists as people read them, and sets of words as this code holds them."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,3 +12,8 @@ def with_counts(names: Sequence[str], counts: Mapping[str, int], most: int) -> s
     """Return "ai (20), real (18)" with no more than `most` names, in their order."""
     shown = ", ".join(f"{name} ({counts[name]:,})" for name in names[:most])
     return shown + (f" and {len(names) - most:,} more" if len(names) > most else "")
+
+
+def each_word(text: str) -> frozenset[str]:
+    """Return the words of a text that are separated by blanks or line breaks."""
+    return frozenset(text.split())
