@@ -16,11 +16,11 @@ from torch import nn
 from classify.checkpoint import Checkpoint
 from classify.errors import DataError, ModelError
 from classify.finetuned import FineTuned
+from classify.folds import inner_split
 from classify.frozen import Activations, cut
 from classify.nets import NETS, Net
 from classify.pixels import Pixels
 from classify.recipe import Recipe
-from classify.splits import inner_split
 from classify.training import ActivationFeed, Feed, PixelFeed, Training
 from featex.errors import unknown
 from featex.extractor import choose_device

@@ -14,8 +14,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from classify.errors import DataError, ModelError
+from classify.folds import folds, folds_by_content, folds_by_source, judged_once
 from classify.selection import by_worst_fold
-from classify.splits import folds, folds_by_content, folds_by_source, judged_once
 from featex.errors import unknown
 
 N_FOLDS = 5

@@ -12,9 +12,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from classify.errors import DataError
+from classify.folds import folds
 from classify.reliability import share_interval
 from classify.sections import Picture, Table
-from classify.splits import folds
 from classify.words import percent, within
 from featex.units import independent_units
 from pipelines.contact import contact_sheet

@@ -12,12 +12,12 @@ import pandas as pd
 
 from classify.calibration import class_scores
 from classify.errors import DataError
+from classify.folds import folds
 from classify.models import MODELS
 from classify.positive import positive_class
 from classify.scores import SCORES
 from classify.sections import Table
 from classify.shortcuts import FAMILIES, fact_matrix, properties
-from classify.splits import folds
 from classify.words import listed, percent
 from featex.cores import threads_for
 from featex.units import independent_units

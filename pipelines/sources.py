@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from classify.errors import DataError
+from classify.folds import folds
 from classify.positive import choose_positive
-from classify.splits import TRAINING, folds
+from classify.splits import TRAINING
 from classify.words import listed, percent
 from featex.errors import unknown
 from featex.meanings import split_name

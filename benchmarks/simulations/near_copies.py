@@ -18,7 +18,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from benchmarks.simulations.claims import Claim
-from classify.splits import folds, partition
+from classify.folds import folds
+from classify.splits import partition
 from featex.extraction import extract
 from featex.features import Features
 from featex.units import without_near_duplicates

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.simulations.claims import Claim
+from classify.folds import folds_by_source
 from classify.metrics import fold_scores
 from classify.plan import plan
 from classify.regime import Regime
-from classify.splits import folds_by_source
 from classify.tuning import tune
 from featex.features import Features
 
