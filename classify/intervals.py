@@ -314,20 +314,6 @@ def wilson(k: float, n: float, z: float = Z) -> tuple[float, float]:
     return 0.0 if k <= 0 else float(middle - half), 1.0 if k >= n else float(middle + half)
 
 
-def against_chance(low: float, high: float, chance: float) -> str:
-    """Return "better", "worse" or "unclear": can an accuracy be told from always guessing the largest class?
-
-    It can when its 95 % interval leaves `chance` out, so the answer never contradicts the interval beside it. For
-    Wilson's interval this is the two-sided score test of a binomial at 5 %; for grouped images it is stricter. Without
-    an interval (NaN) it is "unknown", and neither is to be claimed.
-    """
-    if np.isnan(low) or np.isnan(high):
-        return "unknown"
-    if low > chance:
-        return "better"
-    return "worse" if high < chance else "unclear"
-
-
 def difference(a: tuple[float, float, float], b: tuple[float, float, float]) -> tuple[float, float, float]:
     """Return a - b of two independent (value, low, high), with its 95 % interval.
 

@@ -9,8 +9,8 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from classify.ability import against_chance
 from classify.drawing import BLUE, ORANGE, WIDTH, pictured, styled
-from classify.intervals import against_chance
 from classify.sections import Picture
 
 CELL, SMALL_CELL = 0.95, 0.6  # inches

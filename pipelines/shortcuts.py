@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pandas as pd
 
+from classify.ability import Judged, judged
 from classify.calibration import class_scores
 from classify.errors import DataError
 from classify.folds import folds
@@ -21,7 +22,6 @@ from classify.shortcuts import FAMILIES, fact_matrix, properties
 from classify.words import listed, percent
 from featex.cores import threads_for
 from featex.units import independent_units
-from pipelines.chance import Judged, judged
 from pipelines.findings import Finding, Subject
 from pipelines.leaks import sides_of
 from pipelines.looks import Looks
@@ -71,7 +71,7 @@ def family_scores(
     DataFrame (one of files, one of pictures or None)
         ``family`` (of files as in `classify.shortcuts.FAMILIES`); ``balanced accuracy`` over `N_FOLDS` folds out of
         fold, with ``low`` and ``high`` of its interval, which is simultaneous for the rows of a table (see
-        `pipelines.chance.judged`; NaN where nothing varies); ``ROC AUC``. The last row of the first is of
+        `classify.ability.judged`; NaN where nothing varies); ``ROC AUC``. The last row of the first is of
         all families together.
 
     Raises

@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from classify.ability import against_chance
 from classify.calibration import class_scores
 from classify.effective import LEAST, alikeness, correction, kish
 from classify.errors import ModelError
 from classify.inputs import read_inputs
-from classify.intervals import against_chance, interval, wilson
+from classify.intervals import interval, wilson
 from classify.mcnemar import join
 from classify.models import MODELS, get_model
 from classify.scores import SCORES

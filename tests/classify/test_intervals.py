@@ -5,7 +5,8 @@ from scipy.stats import binom, binomtest, bootstrap, norm, t
 from statsmodels.stats.proportion import proportion_confint
 
 from classify import intervals as room
-from classify.intervals import against_chance, difference, interval, intervals, wilson
+from classify.ability import against_chance
+from classify.intervals import difference, interval, intervals, wilson
 from classify.scores import SCORES, Sample, scores_for
 
 CLASSES = ["ai", "real"]
