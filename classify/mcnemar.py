@@ -4,7 +4,6 @@ import numpy as np
 from scipy.stats import binom, norm
 
 from classify.effective import alikeness, correction, enough, kish
-from classify.errors import DataError
 from classify.intervals import Z, wilson
 
 LEVEL, POWER = 0.05, 0.80
@@ -109,15 +108,9 @@ def design_effect(a: np.ndarray, b: np.ndarray, unit: np.ndarray) -> float:
 
 
 def needed(
-    accuracy_a: float,
-    accuracy_b: float,
-    discordant: float,
-    *,
-    level: float = LEVEL,
-    power: float = POWER,
-    effect: float = 1.0,
+    accuracy_a: float, accuracy_b: float, discordant: float, *, level: float = LEVEL, effect: float = 1.0
 ) -> float:
-    """Return how many images it takes to tell two models apart, if they differ as much as is said here.
+    """Return how many images it takes to find this difference between two models with a probability of `POWER`.
 
     Connor, Biometrics 43 (1987) 207, with the continuity correction that goes with an exact test (Casagrande, Pike &
     Smith 1978): n where |n d| - 1 = z_level sqrt(n s) + z_power sqrt(n (s - d²)), for a difference d and a discordant
@@ -129,8 +122,8 @@ def needed(
         Shares of images each model is right on.
     discordant : float
         Share of images that one is right on and the other wrong; at least the difference.
-    level, power : float
-        Of a two-sided test: how often it may call equal models different, and how often it must find this difference.
+    level : float
+        Of a two-sided test: how often it may call equal models different.
     effect : float
         `design_effect` of images in groups; those that are needed are then taken to come in such groups.
 
@@ -138,20 +131,10 @@ def needed(
     -------
     float
         A whole number; NaN where there is no difference to find.
-
-    Raises
-    ------
-    DataError
-        No two models could differ so.
     """
     d = abs(accuracy_a - accuracy_b)
-    if not d <= discordant + 1e-9 <= 1 + 2e-9:
-        raise DataError(
-            f"accuracies {accuracy_a:g} and {accuracy_b:g} differ on {d:g} of all images at least, and no more than "
-            f"all; a discordant share of {discordant:g} cannot be"
-        )
     if d < 1e-12:
         return np.nan
-    reach = norm.isf(level / 2) * np.sqrt(discordant) + norm.ppf(power) * np.sqrt(max(0, discordant - d**2))
+    reach = norm.isf(level / 2) * np.sqrt(discordant) + norm.ppf(POWER) * np.sqrt(max(0, discordant - d**2))
     root = (reach + np.sqrt(reach**2 + 4 * d)) / (2 * d)
     return float(np.ceil(max(1.0, effect) * root**2 - 1e-9))

@@ -133,20 +133,6 @@ def noise(rng, models, n, group_size=1):
 
 
 @pytest.mark.parametrize("group_size", [1, 6])
-def test_of_equal_models_seldom_any_in_a_table_are_called_different(group_size, monkeypatch):
-    monkeypatch.setattr(intervals, "N_RESAMPLES", 2)  # of no interest here
-    rng, tables, p, whole = np.random.default_rng(6), 60, [], 0
-    for _ in range(tables):
-        right, group = noise(rng, 4, 120, group_size)
-        rows = paired(together(*(judged(f"m{i}", "test", r, group=group) for i, r in enumerate(right))))
-        p += list(rows["p"])
-        whole += rows["apart"].any()
-    assert whole / tables < 0.05 + 3 * np.sqrt(0.05 * 0.95 / tables)
-    # pairs share models: a third of them is independent
-    assert 0.01 < np.mean(np.array(p) < 0.05) < 0.05 + 3 * np.sqrt(0.05 * 0.95 / (len(p) / 3))
-
-
-@pytest.mark.parametrize("group_size", [1, 6])
 def test_holm_holds_the_whole_table_to_its_level(group_size):
     rng, tables, raw, corrected = np.random.default_rng(7), 800, 0, 0
     for _ in range(tables):
@@ -211,8 +197,8 @@ def test_the_ranking_difference_is_that_of_scikit_learn_with_the_interval_of_pai
     assert swapped["auc_difference"] == pytest.approx(row["auc_difference"])
 
 
-@pytest.mark.parametrize("strengths", [{"a": 1.5, "b": 1.5}, {"a": 3.0, "b": 1.5}])
-def test_the_interval_of_the_ranking_difference_covers_as_often_as_it_says(strengths, monkeypatch):
+def test_the_interval_of_the_ranking_difference_covers_as_often_as_it_says(monkeypatch):
+    strengths = {"a": 3.0, "b": 1.5}
     monkeypatch.setattr(intervals, "N_RESAMPLES", 150)
     rng, tries, covered = np.random.default_rng(11), 200, 0
     true = np.subtract(*(norm.cdf(strength / np.sqrt(2)) for strength in strengths.values()))
