@@ -19,7 +19,7 @@ from featex.images import decode
 from featex.progress import Progress
 from pipelines.copies import each, image_bytes
 from pipelines.leaks import sides_of
-from pipelines.looks import Looks, look
+from pipelines.looks import look
 from pipelines.shortcuts import family_scores
 
 MOST_LOOKED_AT = 1000
@@ -122,7 +122,7 @@ def _scored(rows: pd.DataFrame, root: Path, seed: int, progress: Progress) -> pd
     with ThreadPoolExecutor(n_readers()) as pool:
         seen = each(pool, progress, "look", _look, [root / path for path in rows["path"].iloc[chosen]])
     whole = np.array([one is not None for one in seen])
-    sample, looks = rows.iloc[chosen[whole]], Looks.of(np.array([one for one in seen if one is not None]))
+    sample, looks = rows.iloc[chosen[whole]], np.array([one for one in seen if one is not None])
     files, pixels = family_scores(sample.reset_index(drop=True), labels[chosen[whole]], looks, seed=seed)
     if len(sample) < len(rows):
         files, _ = family_scores(rows, labels, seed=seed)

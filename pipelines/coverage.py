@@ -200,7 +200,7 @@ def appearance(subject: Subject) -> list[Finding]:
         "spectrum.png": (
             "Mean spectrum of each class, of the middle 256 x 256 pixels of each image, with the 95 % interval of the "
             "mean. Noise, sharpening and enlarging, and what generators leave, show at the right.",
-            lambda: spectrum_figure(subject.looks.spectra, labels, names),
+            lambda: spectrum_figure(subject.looks["spectrum"], labels, names),
         ),
         "sizes.png": (
             "Sizes of images in each set (the larger the mark, the more of them), and shares of file formats.",
@@ -209,7 +209,7 @@ def appearance(subject: Subject) -> list[Finding]:
         "map.jpg": (
             "Map of the features of training images by t-SNE: near ones look alike to the model, distances between "
             "parts mean little. Where several meet, one is shown.",
-            lambda: map_figure(subject.features.X[mapped], subject.looks.tiles[mapped], labels[mapped], subject.seed),
+            lambda: map_figure(subject.features.X[mapped], subject.looks["tile"][mapped], labels[mapped], subject.seed),
         ),
     }
     figures, undrawn = [], []
@@ -260,4 +260,4 @@ def _sheet(subject: Subject, train: np.ndarray, cluster: np.ndarray, distances: 
 
 def _images(subject: Subject, rows: np.ndarray) -> bytes:
     captions = [subject.rows["path"].iloc[row] for row in rows]
-    return contact_sheet(subject.looks.tiles[rows], captions)
+    return contact_sheet(subject.looks["tile"][rows], captions)

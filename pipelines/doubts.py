@@ -64,7 +64,7 @@ def doubts(subject: Subject) -> list[Finding]:
     sheet = Picture(
         "doubts.jpg",
         f"The {len(shown)} most doubtful labels, in the order of the table.",
-        contact_sheet(subject.looks.tiles[at], captions),
+        contact_sheet(subject.looks["tile"][at], captions),
     )
     title, columns = "Labels in doubt, the most doubtful first", ("probability", "of label")
     table = Table("doubts", title, rows.drop(columns="row"), columns)

@@ -7,7 +7,6 @@ import pandas as pd
 
 from classify.sections import Picture, Table
 from featex.features import Features
-from pipelines.looks import Looks
 
 LEVELS = ("fine", "mind", "bad")
 """How a finding weighs: nothing to mend; to be known when a score is read; it makes a score worthless if left."""
@@ -21,7 +20,7 @@ class Subject:
     ----------
     features : Features
         Features, labels, sets and sources, and the facts of each file (`featex.facts.FACTS`) in its rows.
-    looks : Looks
+    looks : ndarray of shape (n,), `pipelines.looks.LOOK`
         Small pictures, colours, spectra and hashes of the same images.
     failed : DataFrame
         Files that cannot be used: ``path, reason``.
@@ -30,7 +29,7 @@ class Subject:
     """
 
     features: Features
-    looks: Looks
+    looks: np.ndarray
     failed: pd.DataFrame
     seed: int = 0
 

@@ -259,7 +259,7 @@ def _shown(
     images, captions = [], []
     for number in range(min(N_SHOWN, len(pairs))):
         for at in (one[number], other[number]):
-            images.append(subject.looks.tiles[at])
+            images.append(subject.looks["tile"][at])
             captions.append(f"{number + 1}  {paths[at]}")
     caption = f"{title}: {_of_all(len(images) // 2, len(pairs))}, side by side, in the order of the table."
     return (Table(name, title, table),), (Picture(f"{name}.jpg", caption, contact_sheet(images, captions)),)

@@ -5,7 +5,6 @@ decoded once, all of it is taken in that pass, and it is kept by the file's cont
 """
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -31,12 +30,12 @@ SPECTRUM_CROP = 256
 TRACE_CROP = 514  # second differences of it are 512 long, of which periods of 2, 4 and 8 pixels are whole parts
 LOOK = np.dtype(
     [
-        ("thumbnail", "u1", (SIDE, SIDE, 3)),
-        ("tile", "u1", (TILE, TILE, 3)),
+        ("thumbnail", "u1", (SIDE, SIDE, 3)),  # the whole image, squashed to a square
+        ("tile", "u1", (TILE, TILE, 3)),  # the whole image for people, in proportion, in the middle of a white square
         ("colours", "f4", (64,)),
         ("spectrum", "f4", (BINS,)),
         ("traces", "f4", (2 * BANDS,)),
-        ("measures", "f4", (len(COLUMNS),)),
+        ("measures", "f4", (len(COLUMNS),)),  # `pipelines.measures.COLUMNS`
     ]
 )
 """What is kept of one image, 14 KB; its length is a multiple of 4 bytes."""
@@ -48,46 +47,10 @@ _FLOOR = 1e-3  # grey levels squared, well below the 1/12 of rounding to whole l
 _MOST_COLOURS = 2**18  # pixels that a histogram is counted on
 
 
-@dataclass(frozen=True, eq=False)
-class Looks:
-    """What n images look like; row i of all parts is image i.
-
-    Parameters
-    ----------
-    thumbnails : ndarray of shape (n, 16, 16, 3), uint8
-        The whole image, squashed to a square.
-    tiles : ndarray of shape (n, 64, 64, 3), uint8
-        The whole image for people to look at, its sides in proportion, in the middle of a white square.
-    colours : ndarray of shape (n, 64), float32
-        Share of pixels in each of 4 x 4 x 4 cells of RGB, red slowest; sums to 1.
-    spectra : ndarray of shape (n, 64), float32
-        log10 of the power at `FREQUENCIES`; see `spectrum`.
-    traces : ndarray of shape (n, 32), float32
-        Traces of resampling, along rows and then along columns; see `traces`.
-    measures : ndarray of shape (n, len(COLUMNS)), float32
-        `pipelines.measures.COLUMNS` of each image.
-    """
-
-    thumbnails: np.ndarray
-    tiles: np.ndarray
-    colours: np.ndarray
-    spectra: np.ndarray
-    traces: np.ndarray
-    measures: np.ndarray
-
-    @classmethod
-    def of(cls, seen: np.ndarray) -> "Looks":
-        """Return what `look` gave of n images, (n,) of `LOOK`."""
-        return cls(*(seen[name] for name in seen.dtype.names))
-
-    def __len__(self) -> int:
-        return len(self.thumbnails)
-
-
 def read_looks(
     rows: pd.DataFrame, root: Path, directory: Path, *, workers: int | None = None, progress: Progress | None = None
-) -> Looks:
-    """Return what the images of a set look like; files whose looks are kept are not opened.
+) -> np.ndarray:
+    """Return what the n images of a set look like, (n,) of `LOOK`; files whose looks are kept are not opened.
 
     A run that is stopped keeps what it has seen, but for the last half minute if it is killed.
 
@@ -124,7 +87,7 @@ def read_looks(
         finally:
             pool.shutdown(cancel_futures=True)
             cache.flush()
-    return Looks.of(_unpacked(cache.get(rows["key"])))
+    return _unpacked(cache.get(rows["key"]))
 
 
 def look(image: np.ndarray) -> np.ndarray:

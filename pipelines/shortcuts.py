@@ -24,7 +24,6 @@ from featex.cores import threads_for
 from featex.units import independent_units
 from pipelines.findings import Finding, Subject
 from pipelines.leaks import sides_of
-from pipelines.looks import Looks
 from pipelines.measures import FAMILIES as MEASURED
 from pipelines.measures import as_table
 from pipelines.names import names_and_dates
@@ -55,7 +54,7 @@ def shortcuts(subject: Subject) -> list[Finding]:
 
 
 def family_scores(
-    rows: pd.DataFrame, labels: np.ndarray, looks: Looks | None = None, *, seed: int = 0
+    rows: pd.DataFrame, labels: np.ndarray, looks: np.ndarray | None = None, *, seed: int = 0
 ) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     """Return how well each family of properties tells the labels: of files, and of pictures where looks are given.
 
@@ -64,7 +63,7 @@ def family_scores(
     rows : DataFrame of n rows
         With ``group``, ``key``, ``size`` and `featex.facts.FACTS`.
     labels : ndarray of shape (n,), str
-    looks : Looks, optional
+    looks : ndarray of shape (n,), `pipelines.looks.LOOK`, optional
 
     Returns
     -------
@@ -100,10 +99,10 @@ def family_scores(
     if looks is None:
         return files, None
     pictures = {
-        "a thumbnail of 16 x 16 pixels": looks.thumbnails.reshape(len(rows), -1),
-        "a histogram of 64 colours": looks.colours,
-        "traces of resampling": looks.traces,
-        **{family: as_table(looks.measures)[family].to_numpy() for family in MEASURED},
+        "a thumbnail of 16 x 16 pixels": looks["thumbnail"].reshape(len(rows), -1),
+        "a histogram of 64 colours": looks["colours"],
+        "traces of resampling": looks["traces"],
+        **{family: as_table(looks["measures"])[family].to_numpy() for family in MEASURED},
     }
     return files, table(pictures, "sqrt")
 
@@ -136,7 +135,7 @@ def _label(subject: Subject, offered: np.ndarray) -> Iterator[Finding]:
     rows, labels = subject.rows.iloc[index].reset_index(drop=True), subject.features.y[index]
     classes = sorted(set(labels.tolist()))
     try:
-        files, pictures = family_scores(rows, labels, _part(subject.looks, index), seed=subject.seed)
+        files, pictures = family_scores(rows, labels, subject.looks[index], seed=subject.seed)
     except DataError as error:
         yield Finding(CHECK, "mind", f"Shortcuts to the label cannot be looked for: {error}.")
         return
@@ -243,7 +242,3 @@ def _sampled(index: np.ndarray, seed: int) -> np.ndarray:
     if len(index) <= MOST:
         return index
     return np.sort(np.random.default_rng(seed).choice(index, MOST, replace=False))
-
-
-def _part(looks: Looks, index: np.ndarray) -> Looks:
-    return Looks(**{name: value[index] for name, value in vars(looks).items()})

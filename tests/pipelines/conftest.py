@@ -13,7 +13,7 @@ from featex.features import Features
 from featex.layout import AUDITS, FEATURES, GALLERY, MODELS, PREDICTIONS, REPORTS
 from pipelines import shortcuts
 from pipelines.findings import Subject
-from pipelines.looks import Looks
+from pipelines.looks import LOOK
 from pipelines.measures import COLUMNS
 
 FILE = """
@@ -68,14 +68,13 @@ def make_subject(tmp_path):
         facts = {"format": "JPEG", "mode": "RGB", "width": 64, "height": 48, "jpeg_quality": 90.0, "trailing": 0}
         rows = rows.assign(**{name: facts.get(name, "") for name in FACTS}).assign(progressive=False).assign(**columns)
         X = rng.normal(size=(n, 8)).astype(np.float32) if X is None else X
-        looks = Looks(
-            thumbnails=rng.integers(0, 256, (n, 16, 16, 3), dtype=np.uint8),
-            tiles=rng.integers(0, 256, (n, 64, 64, 3), dtype=np.uint8),
-            colours=rng.dirichlet(np.ones(64), n).astype(np.float32),
-            spectra=rng.normal(size=(n, 64)).astype(np.float32),
-            traces=rng.random((n, 32), dtype=np.float32),
-            measures=rng.normal(size=(n, len(COLUMNS))).astype(np.float32),
-        )
+        looks = np.zeros(n, LOOK)
+        looks["thumbnail"] = rng.integers(0, 256, (n, 16, 16, 3))
+        looks["tile"] = rng.integers(0, 256, (n, 64, 64, 3))
+        looks["colours"] = rng.dirichlet(np.ones(64), n)
+        looks["spectrum"] = rng.normal(size=(n, 64))
+        looks["traces"] = rng.random((n, 32))
+        looks["measures"] = rng.normal(size=(n, len(COLUMNS)))
         thumbnails = rng.integers(0, 256, (n, 16, 16), dtype=np.uint8)
         features = Features(X, rows, "toy", tmp_path, {"name": "toy-1"}, thumbnails=thumbnails)
         return Subject(features, looks, pd.DataFrame(failed, columns=["path", "reason"]), seed)

@@ -69,7 +69,7 @@ def test_the_sheet_of_a_cluster_shows_its_own_images(make_subject, monkeypatch):
     middle = X[members].mean(axis=0)
     near, far = (np.linalg.norm(X[rows] - middle, axis=1) for rows in (at, rest))
     assert near[:5].mean() < near[-5:].mean() < far.mean()
-    np.testing.assert_array_equal(images, subject.looks.tiles[at])
+    np.testing.assert_array_equal(images, subject.looks["tile"][at])
 
 
 def test_a_third_class_may_lack_content_too(make_subject):
@@ -182,7 +182,7 @@ def test_each_class_and_each_other_set_gets_a_sheet(make_subject, monkeypatch):
     assert [len(set(captions)) for _, captions in shown] == [24, 24, 20, 20]
     for images, captions in shown:
         at = [list(subject.rows["path"]).index(caption) for caption in captions]
-        np.testing.assert_array_equal(images, subject.looks.tiles[at])
+        np.testing.assert_array_equal(images, subject.looks["tile"][at])
     names = [picture.name for picture in finding.pictures]
     assert names == [f"sheet-{i}.jpg" for i in range(1, 5)] + ["spectrum.png", "sizes.png", "map.jpg"]
 

@@ -46,7 +46,7 @@ def test_the_sheet_shows_the_images_of_the_table(make_subject, monkeypatch):
     assert [caption.split("\n")[0] for caption in captions] == paths
     at = [list(subject.rows["path"]).index(path) for path in paths]
     assert set(at) == {25, 71}
-    np.testing.assert_array_equal(images, subject.looks.tiles[at])
+    np.testing.assert_array_equal(images, subject.looks["tile"][at])
 
 
 def test_folds_are_asked_to_keep_groups_together(make_subject, monkeypatch):

@@ -14,6 +14,7 @@ from featex.images import decode
 from pipelines import leaks as room
 from pipelines.findings import LEVELS
 from pipelines.leaks import leaks, nearest_copies, sides_of
+from pipelines.looks import LOOK
 
 
 def made(pictures) -> np.ndarray:
@@ -36,7 +37,7 @@ def subject(*images, **columns):
         key = number if words.endswith("=") else f"key {i}"
         rows.append({"path": f"{place}/{i}.jpg", "split": split, "label": label, "key": key})
     rows = pd.DataFrame(rows).assign(**({"group": "", "prompt": "", "source": ""} | columns))
-    looks = SimpleNamespace(tiles=np.zeros((len(rows), 64, 64, 3), dtype=np.uint8))
+    looks = np.zeros(len(rows), LOOK)
     return SimpleNamespace(rows=rows, looks=looks, features=SimpleNamespace(thumbnails=made(pictures)))
 
 
@@ -195,7 +196,7 @@ def test_each_pair_is_to_be_seen_side_by_side(monkeypatch):
     monkeypatch.setattr(room, "contact_sheet", lambda images, captions: seen.append((images, captions)) or b"sheet")
     pairs = [f"{place} {i}" for i in range(30) for place in ("train/ai", "test/ai")]
     images = subject(*usual(), *pairs)
-    images.looks.tiles[:, 0, 0, 0] = np.arange(len(images.rows))
+    images.looks["tile"][:, 0, 0, 0] = np.arange(len(images.rows))
     found = of(leaks(images), "held-out images have a copy")
     assert [picture.data for picture in found.pictures] == [b"sheet"]
     assert "the first 24 of 30 pairs" in found.pictures[0].caption
@@ -269,7 +270,7 @@ def planted(real_data, tmp_path_factory):
     more = rows.loc[originals].assign(path=[f"planted/{i}.jpg" for i in range(60)], split="test")
     rows = pd.concat([rows, more], ignore_index=True)
     rows = rows.assign(prompt="", key=[content_key(path.read_bytes()) for path in paths])
-    looks = SimpleNamespace(tiles=np.zeros((len(rows), 64, 64, 3), dtype=np.uint8))
+    looks = np.zeros(len(rows), LOOK)
     thumbnails = np.stack([thumbnail(decode(path.read_bytes())) for path in paths])
     return SimpleNamespace(rows=rows, looks=looks, features=SimpleNamespace(thumbnails=thumbnails)), originals
 

@@ -9,6 +9,7 @@ from classify.errors import DataError
 from classify.shortcuts import FAMILIES
 from pipelines import shortcuts as module
 from pipelines.findings import Subject
+from pipelines.looks import LOOK
 from pipelines.measures import COLUMNS
 from pipelines.measures import FAMILIES as MEASURED
 from pipelines.shortcuts import family_scores, most_certain, shortcuts
@@ -22,14 +23,10 @@ def subject(jpeg_facts):
     rows = pd.DataFrame({"path": [f"{i}.jpg" for i in range(n)], "label": np.resize(["ai", "real"], n)})
     rows = rows.assign(split=split, source="", group="", mtime_ns=1, key=[f"{i:064x}" for i in range(n)], **jpeg_facts)
     rows["size"] = rng.integers(800, 1200, n)
-    looks = module.Looks(
-        thumbnails=rng.integers(0, 256, (n, 16, 16, 3), dtype=np.uint8),
-        tiles=np.zeros((n, 1)),
-        colours=rng.random((n, 64), dtype=np.float32),
-        spectra=np.zeros((n, 64)),
-        traces=np.zeros((n, 32), dtype=np.float32),
-        measures=rng.normal(size=(n, len(COLUMNS))).astype(np.float32),
-    )
+    looks = np.zeros(n, LOOK)
+    looks["thumbnail"] = rng.integers(0, 256, (n, 16, 16, 3))
+    looks["colours"] = rng.random((n, 64), dtype=np.float32)
+    looks["measures"] = rng.normal(size=(n, len(COLUMNS)))
     features = SimpleNamespace(rows=rows, y=rows["label"].to_numpy(dtype=str), X=np.zeros((n, 2)))
     return Subject(features, looks, pd.DataFrame(columns=["path", "reason"]))
 
@@ -99,7 +96,7 @@ def test_a_test_set_that_is_stored_otherwise_is_named_with_the_families(subject)
 
 
 def test_colours_that_tell_are_put_down_to_the_picture_and_not_to_the_file(subject):
-    subject.looks.colours[subject.features.y == "ai", 5] += 5
+    subject.looks["colours"][subject.features.y == "ai", 5] += 5
     found = of(subject, "Of what is hardly content")
     assert found.level == "mind"
     assert found.value > 0.75
@@ -185,7 +182,7 @@ def test_a_trace_in_pixels_is_called_by_the_name_of_its_family(subject, family):
     columns = COLUMNS.get_loc(family)
     planted = np.random.default_rng(1).normal(3, 1, (60, len(COLUMNS)))[:, columns]
     rows = np.flatnonzero((subject.features.y == "ai") & (subject.rows["split"] == "train"))
-    subject.looks.measures[np.ix_(rows, np.arange(len(COLUMNS))[columns])] = planted[: len(rows)]
+    subject.looks["measures"][np.ix_(rows, np.arange(len(COLUMNS))[columns])] = planted[: len(rows)]
     found = of(subject, "Of what is hardly content")
     assert found.level == "mind"
     assert f"ai and real are told apart best by {family}:" in found.sentence
