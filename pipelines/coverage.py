@@ -177,11 +177,13 @@ def _test_sizes(names: np.ndarray, labels: np.ndarray) -> Iterator[Finding]:
 def _broken(subject: Subject) -> Finding:
     k, n = len(subject.failed), len(subject.failed) + len(subject.rows)
     share, (low, high) = k / n, wilson(k, n)
-    known = f"{k:,} of {n:,} files cannot be used: {percent(share)} ({100 * low:.1f}–{100 * high:.1f})"
     if not k:
         return Finding("balance", "fine", f"All of {n:,} files can be read.", share, low, high)
     table = Table("broken", "Files that cannot be used, and why", subject.failed[["path", "reason"]])
-    said = f"{known}. They are in no set; if they are of one class, ask what made them so."
+    said = (
+        f"{k:,} of {n:,} files cannot be used: {within(share, low, high)}. They are in no set; if they are of one "
+        "class, ask what made them so."
+    )
     return Finding("balance", "bad" if share > MANY_BROKEN else "mind", said, share, low, high, (table,))
 
 

@@ -11,7 +11,7 @@ from classify.intervals import wilson
 from classify.predictions import HELD_OUT
 from classify.sections import Picture, Table
 from classify.splits import TRAINING, partition
-from classify.words import percent
+from classify.words import within
 from featex.duplicates import Duplicates, find_duplicates
 from featex.errors import InputError
 from featex.units import independent_units
@@ -289,5 +289,4 @@ def _interval(k: int, n: int) -> tuple[float, float, float]:
 
 
 def _share(k: int, n: int) -> str:
-    share, low, high = _interval(k, n)
-    return f"{percent(share)} ({100 * low:.1f}–{100 * high:.1f})"
+    return within(*_interval(k, n))

@@ -5,7 +5,7 @@ brightness, sharpness, JPEG's coefficients. All are measured on pixels as they a
 of these traces.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from itertools import chain
 
 import numpy as np
@@ -21,28 +21,6 @@ CORNER = 48  # pixels a side of a corner
 _SAMPLED = 2**16  # pixels that levels are counted on
 _SIDES = ("top", "bottom", "left", "right")
 _LEAST = 1e-3  # of a mean of grey levels, for logarithms
-
-
-def pixel_measures(images: Iterable[np.ndarray]) -> pd.DataFrame:
-    """Return the measures of images, a row an image.
-
-    Parameters
-    ----------
-    images : iterable of ndarray of shape (height, width, 3), uint8
-        As `featex.images.decode` gives them, not resized.
-
-    Returns
-    -------
-    DataFrame, float32, finite
-        Columns are pairs (family, measure): ``table["border"]`` is the matrix of one family.
-    """
-    rows = [measure(image) for image in images]
-    return as_table(np.stack(rows) if rows else np.empty((0, len(COLUMNS)), dtype=np.float32))
-
-
-def as_table(values: np.ndarray) -> pd.DataFrame:
-    """Return rows of `measure`, (n, len(COLUMNS)), as `pixel_measures` does."""
-    return pd.DataFrame(values, columns=COLUMNS)
 
 
 def measure(image: np.ndarray) -> np.ndarray:
