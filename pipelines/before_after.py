@@ -1,7 +1,6 @@
 """What files and pixels told of the classes before images were changed, and what they tell after, beside each other."""
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,6 @@ import pandas as pd
 from classify.errors import DataError
 from classify.words import listed, percent, with_interval
 from featex.cache import content_key
-from featex.cores import n_readers
 from featex.dataset import Dataset, find_images
 from featex.errors import ImageError
 from featex.facts import file_facts
@@ -119,8 +117,7 @@ def _scored(rows: pd.DataFrame, root: Path, seed: int, progress: Progress) -> pd
     chosen = np.arange(len(rows))
     if len(rows) > MOST_LOOKED_AT:
         chosen = np.sort(np.random.default_rng(seed).choice(chosen, MOST_LOOKED_AT, replace=False))
-    with ThreadPoolExecutor(n_readers()) as pool:
-        seen = each(pool, progress, "look", _look, [root / path for path in rows["path"].iloc[chosen]])
+    seen = each(progress, "look", _look, [root / path for path in rows["path"].iloc[chosen]])
     whole = np.array([one is not None for one in seen])
     sample, looks = rows.iloc[chosen[whole]], np.array([one for one in seen if one is not None])
     files, pixels = family_scores(sample.reset_index(drop=True), labels[chosen[whole]], looks, seed=seed)
@@ -139,9 +136,8 @@ def _look(path: Path) -> np.ndarray | None:
 
 def _with_facts(dataset: Dataset, progress: Progress) -> pd.DataFrame:
     """Return the rows of the files that can be read, with their content key and facts."""
-    with ThreadPoolExecutor(n_readers()) as pool:
-        files = [dataset.root / path for path in dataset.table["path"]]
-        rows = each(pool, progress, "read", _facts, files, dataset.table["size"])
+    files = [dataset.root / path for path in dataset.table["path"]]
+    rows = each(progress, "read", _facts, files, dataset.table["size"])
     known = np.array([bool(facts) for facts in rows])
     facts = pd.DataFrame([facts for facts in rows if facts])
     return pd.concat([dataset.table[known].reset_index(drop=True), facts], axis=1)

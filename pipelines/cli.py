@@ -346,13 +346,14 @@ def prepare(source: str, target: str, classes: tuple[str, ...], **options) -> No
 @click.option(
     "--size",
     default="auto",
+    callback=lambda _context, _option, text: int(text) if text.isdecimal() else text,
     metavar="auto|keep|PIXELS",
     help="Sides of the square that each image becomes; auto is about half of what nearly all reach.",
 )
 @click.option("--enlarge", is_flag=True, help="Enlarge what is too small instead of leaving it out.")
 @click.option("--workers", type=click.IntRange(1), show_default="one a core", help="Threads that read and write.")
 @told_by_table
-def normalise(source: str, target: str, size: str, classes: tuple[str, ...], **options) -> None:
+def normalise(source: str, target: str, workers: int | None, classes: tuple[str, ...], **options) -> None:
     """Write the images of SRC into DST, all alike in format, quality and size, with no metadata.
 
     Then say by how much images were reduced, how well files and pixels tell the class before and after, and which
@@ -362,11 +363,11 @@ def normalise(source: str, target: str, size: str, classes: tuple[str, ...], **o
     from featex.dataset import parse_class
     from featex.progress import TerminalProgress
     from pipelines.before_after import before_and_after
-    from pipelines.normalise import normalise, parse_size
+    from pipelines.normalise import Form, normalise
 
     progress = TerminalProgress()
     dataset = {name: options.pop(name) for name in TABLE} | {"classes": [parse_class(text) for text in classes]}
-    done = normalise(source, target, size=parse_size(size), progress=progress, **options, **dataset)
+    done = normalise(source, target, Form(**options), workers=workers, progress=progress, **dataset)
     for line in done.lines():
         click.echo(line)
     try:

@@ -1,15 +1,18 @@
 """A changed copy of a folder of images: what its files are called, and how it is read as the original was."""
 
+import itertools
+import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
+from featex.cores import n_readers
 from featex.dataset import find_images
-from featex.disk import born_whole
-from featex.errors import FeatexError, ImageError
+from featex.disk import born_whole, cannot_write
+from featex.errors import FeatexError, ImageError, InputError
 from featex.folders import NO_FILE
 from featex.progress import Progress
 
@@ -17,8 +20,8 @@ METADATA = "metadata.csv"
 COLUMNS = ["file_name", "label", "split", "source", "group"]
 
 
-def write_metadata(folder: Path, table: pd.DataFrame) -> bool:
-    """Write ``metadata.csv`` into `folder` if its folders alone would not be read as `table`; return whether it was.
+def write_metadata(folder: Path, table: pd.DataFrame) -> None:
+    """Write ``metadata.csv`` into `folder` if its folders alone would not be read as `table`.
 
     They would not where `table` has groups, where its labels or sets came from a table or were renamed, or where so
     many images were left out that what is there looks like another layout.
@@ -37,49 +40,96 @@ def write_metadata(folder: Path, table: pd.DataFrame) -> bool:
         found = find_images(folder).table[columns]
     except FeatexError:  # what is left of the folders can be read in no layout
         found = None
-    if found is not None and found.astype(object).equals(wanted.astype(object)):
-        return False
-    with born_whole(folder / METADATA) as temporary:
-        wanted.set_axis(COLUMNS, axis=1).to_csv(temporary, index=False)
-    return True
+    if found is None or not found.astype(object).equals(wanted.astype(object)):
+        with born_whole(folder / METADATA) as temporary:
+            wanted.set_axis(COLUMNS, axis=1).to_csv(temporary, index=False)
 
 
-def new_paths(paths: Sequence[str], suffix: str) -> list[str]:
-    """Return where each image goes when all end in `suffix`: in the same folder, under the same stem.
+def new_paths(paths: Sequence[str], numbers: Sequence[int] | None = None, suffix: str = "") -> list[list[str]]:
+    """Return the paths of what is written of each file: the one it has, or ``a_1.png`` to ``a_4.png`` for four parts.
 
-    Of several that would get one name (``a.jpg``, ``a.png``), the one that has it already keeps it and the others get
-    their old suffix into the stem (``a_png.jpg``), and a number where that is taken too. Names that differ only in
-    upper and lower case are one name, as they are on some disks. What lies outside the folder (``../a.png``, from a
-    table) is put inside.
+    Of several that would get one name (``a.jpg`` and ``a.png`` when both become JPEG), the one that has it already
+    keeps it, and the others get their old suffix into the stem (``a_png.jpg``), and a number where that is taken too.
+    Names that differ only in upper and lower case are one name, as they are on some disks. What lies outside the folder
+    (``../a.png``, from a table) is put inside.
 
     Parameters
     ----------
     paths : sequence of str
         POSIX, relative, each once.
+    numbers : sequence of int, optional
+        Parts of each, by default 1; what is dropped has none, and its name stays free of others.
     suffix : str
-        Such as ".jpg".
+        Such as ".jpg"; by default each keeps its own.
     """
-    stems = [PurePosixPath(*(part for part in PurePosixPath(path).parts if part not in ("..", "/"))) for path in paths]
-    wanted = [str(stem.with_suffix(suffix)) for stem in stems]
-    wishes = Counter(name.casefold() for name in wanted)
-    names, taken = list(wanted), set()
-    for i in sorted(range(len(paths)), key=lambda i: (wishes[wanted[i].casefold()] > 1, wanted[i] != paths[i])):
-        number = 1
-        while names[i].casefold() in taken:
-            stem = f"{stems[i].stem}_{stems[i].suffix[1:]}{f'_{number}' if number > 1 else ''}"
-            names[i], number = str(stems[i].with_name(stem + suffix)), number + 1
-        taken.add(names[i].casefold())
+    numbers = numbers or [1] * len(paths)
+    inside = [PurePosixPath(*(part for part in PurePosixPath(path).parts if part not in ("..", "/"))) for path in paths]
+
+    def wanted(i: int, attempt: int) -> list[str]:
+        path, again = inside[i], f"_{attempt}" if attempt > 1 else ""
+        stem = f"{path.stem}_{path.suffix[1:]}{again}" if attempt else path.stem
+        endings = [f"_{number + 1}" for number in range(numbers[i])] if numbers[i] > 1 else [""]
+        return [str(path.with_name(f"{stem}{ending}{suffix or path.suffix}")) for ending in endings]
+
+    wishes = Counter(name.casefold() for i in range(len(paths)) for name in wanted(i, 0))
+    names: list[list[str]] = [[] for _ in paths]
+    taken: set[str] = set()
+
+    def turn(i: int) -> tuple[bool, bool, bool]:
+        first = wanted(i, 0)
+        return numbers[i] > 1, any(wishes[name.casefold()] > 1 for name in first), first != [paths[i]]
+
+    for i in sorted(range(len(paths)), key=turn):
+        attempts = (wanted(i, attempt) for attempt in itertools.count())
+        free = next(wish for wish in attempts if taken.isdisjoint(name.casefold() for name in wish))
+        taken.update(name.casefold() for name in free)
+        names[i] = free[: numbers[i]]
     return names
 
 
-def each(pool: ThreadPoolExecutor, progress: Progress, label: str, work, items: Sequence, *more: Sequence) -> list:
-    """Return work(item, ...) for every item, in order."""
+def beside(target: str | os.PathLike, ending: str, root: Path) -> Path:
+    """Return the folder beside `target` in which a run says what it did.
+
+    Raises
+    ------
+    InputError
+        If it lies in `root`, the folder of the source.
+    """
+    place = Path(target).resolve()
+    folder = place.parent / f"{place.name}-{ending}"
+    if folder.is_relative_to(root):
+        raise InputError(f"{str(folder)!r} lies in {str(root)!r}, which is to stay as it is; choose another name")
+    return folder
+
+
+def each(
+    progress: Progress, label: str, work: Callable, items: Sequence, *more: Sequence, workers: int | None = None
+) -> list:
+    """Return work(item, ...) for every item, in order, by threads: `workers`, or one a core."""
     results = []
-    with progress.task(label, len(items), "image") as tick:
-        for result in pool.map(work, items, *more):
-            results.append(result)
-            tick(1)
+    with ThreadPoolExecutor(workers or n_readers()) as pool, progress.task(label, len(items), "image") as tick:
+        try:
+            for result in pool.map(work, items, *more):
+                results.append(result)
+                tick(1)
+        finally:
+            pool.shutdown(cancel_futures=True)
     return results
+
+
+def none_is_left(reasons: Mapping[str, str], source: str | os.PathLike) -> InputError:
+    """Return the error for a folder of which no image can be used; `reasons` are by path."""
+    examples = "; ".join(f"{path}: {reason}" for path, reason in itertools.islice(reasons.items(), 3))
+    return InputError(f"no image below {source} can be used ({examples})")
+
+
+def save(path: Path, data: bytes) -> None:
+    """Write a new file, and its folder if need be; a StoreError if it cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    except OSError as error:
+        raise cannot_write(path, error) from error
 
 
 def image_bytes(file: Path, size: int) -> bytes:

@@ -26,9 +26,8 @@ above chance. `python benchmarks/normalise.py DIR` makes the table.
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -37,19 +36,17 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from featex.cores import n_readers
 from featex.dataset import find_images
-from featex.disk import born_whole, cannot_write, new_folder
+from featex.disk import born_whole, new_folder
 from featex.errors import ImageError, InputError, unknown
 from featex.images import decode, opened
 from featex.progress import Progress
 from featex.shown import shown_table
 from featex.words import count
-from pipelines.copies import by_class, each, image_bytes, new_paths, write_metadata
+from pipelines.copies import beside, by_class, each, image_bytes, new_paths, none_is_left, save, write_metadata
 
 FORMATS = {"jpeg": ".jpg", "png": ".png"}
 SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
-SIZES = ("auto", "keep")
 NUMBERS = ("width_before", "height_before", "left", "top", "side", "width", "height")
 LARGEST, LEAST = 512, 224
 """Pixels a side that "auto" does not exceed; and does not go below where images reach it: what most nets look at."""
@@ -61,6 +58,48 @@ HALVED = 0.6  # of the length of a side and less hides what 0.75 does not; see t
 SHIFT, SMALL_SHIFT, SMALL = 15, 7, 128
 """Pixels that each image's square gives up and moves by at random: then no place of the blocks of 16 that an earlier
 JPEG had, or of the blocks of 8 where a side is shorter than `SMALL`, is commoner in one class than in another."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """What every image becomes.
+
+    Parameters
+    ----------
+    format : {"jpeg", "png"}
+        PNG keeps all pixels, and with them traces of what the images were saved as before.
+    quality : int
+        Of JPEG, 1 to 100 as libjpeg counts.
+    subsampling : {"4:4:4", "4:2:2", "4:2:0"}
+        Of JPEG's colours.
+    size : int, "auto" or "keep"
+        Pixels a side of the square that each image becomes: its middle, moved by up to `SHIFT` pixels by a hash of its
+        pixels, resampled; "auto": see `common_size`; "keep": images are only saved again, and their sizes can still
+        tell a class.
+    enlarge : bool
+        Enlarge images with a side shorter than `size`, which leaves traces; else they are left out, with the reason.
+
+    Raises
+    ------
+    InputError
+        If a value is none of these.
+    """
+
+    format: str = "jpeg"
+    quality: int = 95
+    subsampling: str = "4:2:0"
+    size: int | str = "auto"
+    enlarge: bool = False
+
+    def __post_init__(self) -> None:
+        if self.format not in FORMATS:
+            raise unknown("format", self.format, FORMATS)
+        if self.subsampling not in SUBSAMPLINGS:
+            raise unknown("subsampling", self.subsampling, SUBSAMPLINGS)
+        if not 1 <= self.quality <= 100:
+            raise InputError(f"quality must be 1 to 100; it is {self.quality}")
+        if self.size not in ("auto", "keep") and (isinstance(self.size, str) or self.size < 1):
+            raise InputError(f"size must be auto, keep or a number of pixels of 1 or more; it is {self.size!r}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,52 +115,46 @@ class Normalised:
         `folder`) or ``reason`` why not, the other ""; ``width_before, height_before`` (upright, 0 where unknown),
         ``left, top`` and ``side`` of the square that was taken, and ``width, height``, in pixels (0 where nothing was
         written, and ``side`` also where sizes were kept).
-    settings : dict
-        ``format``, ``quality`` and ``subsampling`` (of JPEG alone), ``size`` (pixels a side, or "keep"), ``enlarge``.
-    counts : dict of str to int
-        Images ``found``, ``written``, ``refused``, and ``enlarged`` of those written.
+    form : Form
+        Its `size` is the one taken, in pixels, or "keep".
     """
 
     folder: Path
     record: Path
     table: pd.DataFrame
-    settings: Mapping[str, str | int | bool]
-    counts: Mapping[str, int]
+    form: Form
 
     def lines(self) -> list[str]:
         """Return what was done, in a few lines for a terminal."""
-        size, kind = self.settings["size"], self.settings["format"].upper()
+        size, kind = self.form.size, self.form.format.upper()
         sized = "of the size they had" if size == "keep" else f"of {size} x {size} pixels"
-        lines = [f"{self.counts['written']:,} of {count(self.counts['found'], 'image')} written, {kind} {sized}"]
         refused = self.table[self.table["reason"] != ""]
+        n = len(self.table)
+        lines = [f"{n - len(refused):,} of {count(n, 'image')} written, {kind} {sized}"]
         if len(refused):
             lines.append(f"{len(refused):,} left out ({by_class(refused)}); why is in {self.record}")
-        if self.counts["enlarged"]:
-            enlarged = self.table[_enlarged(self.table)]
-            lines.append(f"{len(enlarged):,} were enlarged ({by_class(enlarged)}), which leaves traces")
-        if size != "keep":
-            lines.append(f"sides were scaled by (median and range): {_factors(self.table)}")
-            if (smaller := self._smaller()) < size:
-                lines.append(f"this leaves traces of earlier resizing and saving; --size {smaller} hides most of them")
         if size == "keep":
-            lines.append("sizes were kept, and can tell a class; --size auto takes that away too")
+            return [*lines, "sizes were kept, and can tell a class; --size auto takes that away too"]
+        before, after = self.table[["width_before", "height_before"]], self.table[["width", "height"]]
+        enlarged = self.table[before.min(axis=1) < after.min(axis=1)]  # of what was left out nothing is after
+        if len(enlarged):
+            lines.append(f"{len(enlarged):,} were enlarged ({by_class(enlarged)}), which leaves traces")
+        lines.append(f"sides were scaled by (median and range): {_factors(self.table)}")
+        if (smaller := self._smaller()) < size:
+            lines.append(f"this leaves traces of earlier resizing and saving; --size {smaller} hides most of them")
         return lines
 
     def _smaller(self) -> int:
         """Return the size that halves the squares, where they were reduced less than about so; else the one taken."""
-        side, size = self.table.loc[self.table["side"] > 0, "side"].median(), self.settings["size"]
+        side, size = self.table.loc[self.table["side"] > 0, "side"].median(), self.form.size
         return size if size / side <= HALVED else max(1, int(side) // 2 // BLOCK * BLOCK or int(side) // 2)
 
 
 def normalise(
     source: str | os.PathLike,
     target: str | os.PathLike,
+    form: Form | None = None,
     *,
-    format: str = "jpeg",
-    quality: int = 95,
-    subsampling: str = "4:2:0",
-    size: int | str = "auto",
-    enlarge: bool = False,
     workers: int | None = None,
     progress: Progress | None = None,
     **dataset_options,
@@ -138,18 +171,8 @@ def normalise(
         A folder in one of the layouts that `featex.dataset.find_images` knows.
     target : path
         Absent or empty, and not in `source`.
-    format : {"jpeg", "png"}
-        PNG keeps all pixels, and with them traces of what the images were saved as before.
-    quality : int
-        Of JPEG, 1 to 100 as libjpeg counts.
-    subsampling : {"4:4:4", "4:2:2", "4:2:0"}
-        Of JPEG's colours.
-    size : int, "auto" or "keep"
-        Pixels a side of the square that each image becomes: its middle, moved by up to `SHIFT` pixels by a hash of its
-        pixels, resampled; "auto": see `common_size`; "keep":
-        images are only saved again, and their sizes can still tell a class.
-    enlarge : bool
-        Enlarge images with a side shorter than `size`, which leaves traces; else they are left out, with the reason.
+    form : Form, optional
+        What every image becomes.
     workers : int, optional
         Threads, each with an image at a time; by default one a core, 16 at most.
     progress : Progress, optional
@@ -163,42 +186,29 @@ def normalise(
     StoreError
         If `target` or the record cannot be written.
     """
-    settings = _settings(format, quality, subsampling, size, enlarge)
-    progress = progress or Progress()
-    workers = workers or n_readers()
+    form, progress = form or Form(), progress or Progress()
     dataset = find_images(source, **dataset_options)
+    table, record = dataset.table, beside(target, "normalised", dataset.root) / "normalised.csv"
     progress.say(f"{source}: {dataset.sentence}")
-    table = dataset.table
     files = [dataset.root / path for path in table["path"]]
-    with new_folder(target, source=source) as folder, ThreadPoolExecutor(workers) as pool:
-        place = Path(target).resolve()
-        record = place.with_name(f"{place.name}-normalised") / "normalised.csv"
-        if record.is_relative_to(dataset.root):
-            raise InputError(f"{str(record)!r} lies in {str(source)!r}, which is to stay as it is; choose a new name")
-        try:
-            if size == "auto":
-                sides = each(pool, progress, "measure", _shorter_side, files, table["size"])
-                settings["size"], why = common_size(table[["split", "label"]].assign(side=sides))
-                progress.say(f"every image becomes {settings['size']} x {settings['size']} pixels: {why}")
-            names = new_paths(list(table["path"]), FORMATS[format])
-            done = each(pool, progress, "normalise", partial(_rewrite, folder, settings), files, table["size"], names)
-        finally:
-            pool.shutdown(cancel_futures=True)
-        done = pd.concat([table[["path", "label", "split"]], pd.DataFrame(done)], axis=1)
+    with new_folder(target, source=source) as folder:
+        if form.size == "auto":
+            sides = each(progress, "measure", _shorter_side, files, table["size"], workers=workers)
+            size, why = common_size(table[["split", "label"]].assign(side=sides))
+            progress.say(f"every image becomes {size} x {size} pixels: {why}")
+            form = replace(form, size=size)
+        names = [name for (name,) in new_paths(list(table["path"]), suffix=FORMATS[form.format])]
+        rows = each(
+            progress, "normalise", partial(_rewrite, folder, form), files, table["size"], names, workers=workers
+        )
+        done = pd.concat([table[["path", "label", "split"]], pd.DataFrame(rows)], axis=1)
         usable = done["reason"] == ""
         if not usable.any():
-            examples = "; ".join(f"{row.path}: {row.reason}" for row in done.head(3).itertuples())
-            raise InputError(f"none of {count(len(done), 'image')} below {source} can be used ({examples})")
+            raise none_is_left(dict(zip(done["path"], done["reason"], strict=True)), source)
         write_metadata(folder, table.assign(path=done["written"])[usable])
     with born_whole(record) as temporary:
         shown_table(done).to_csv(temporary, index=False)
-    counts = {"found": len(done), "written": int(usable.sum()), "refused": int((~usable).sum())}
-    return Normalised(place, record, done, settings, counts | {"enlarged": int(_enlarged(done).sum())})
-
-
-def parse_size(text: str) -> int | str:
-    """Return 256 for "256", and "auto" and "keep" as they are, as `normalise` takes its size."""
-    return int(text) if text.isdecimal() else text
+    return Normalised(Path(target).resolve(), record, done, form)
 
 
 def common_size(images: pd.DataFrame) -> tuple[int, str]:
@@ -227,10 +237,10 @@ def common_size(images: pd.DataFrame) -> tuple[int, str]:
     return size, f"all but a few images are {reached:,} or more{f' where they are smallest ({where})' if where else ''}"
 
 
-def square(shape: Sequence[int], size: int, key: bytes | None = None) -> tuple[int, int, int]:
+def square(shape: Sequence[int], size: int, key: bytes) -> tuple[int, int, int]:
     """Return ``left, top`` and ``side`` in pixels of the square that is taken of an image.
 
-    Its middle; by `key` moved by up to `SHIFT` pixels either way, where that leaves a side of `size` or more.
+    Its middle, moved by `key` by up to `SHIFT` pixels either way, where that leaves a side of `size` or more.
 
     Parameters
     ----------
@@ -238,61 +248,17 @@ def square(shape: Sequence[int], size: int, key: bytes | None = None) -> tuple[i
         Height and width in pixels.
     size : int
         Pixels a side that the square becomes.
-    key : bytes, optional
+    key : bytes
         Such as the pixels: the same image is always moved alike, and what class it is of plays no part.
     """
     side = min(shape[:2])
     top, left = ((length - side) // 2 for length in shape[:2])
-    if key is None or side <= size:
+    if side <= size:
         return left, top, side
     spare = min(SHIFT if side >= SMALL else SMALL_SHIFT, side - size)
     digest = hashlib.sha256(key).digest()
     right, down = (int.from_bytes(digest[i : i + 8]) % (spare + 1) for i in (0, 8))
     return left + right, top + down, side - spare
-
-
-def rewrite(
-    image: np.ndarray,
-    *,
-    format: str,
-    quality: int,
-    subsampling: str,
-    size: int | str,
-    place: tuple[int, int, int] | None = None,
-) -> bytes:
-    """Return the file that an image becomes.
-
-    The square `place`, by default the middle one, in one step of Lanczos: the periods that resizing leaves told images
-    once of 384 from those once of 512 pixels in 0.88 of 120 cases by box, 0.87 by bilinear, 0.74 by bicubic and 0.54 by
-    Lanczos. A square of just that size comes out as it is.
-
-    Parameters
-    ----------
-    image : ndarray of shape (height, width, 3), uint8
-        As `featex.images.decode` gives it: without metadata.
-    """
-    if size != "keep":
-        left, top, side = place or square(image.shape, size)
-        image = image[top : top + side, left : left + side]  # first, or its edges would differ from those of squares
-    picture = Image.fromarray(image)
-    if size != "keep":
-        picture = picture.resize((size, size), Image.Resampling.LANCZOS)
-    file = BytesIO()
-    options = {"quality": quality, "subsampling": subsampling} if format == "jpeg" else {}
-    picture.save(file, format, **options)
-    return file.getvalue()
-
-
-def _settings(format: str, quality: int, subsampling: str, size: int | str, enlarge: bool) -> dict:
-    if format not in FORMATS:
-        raise unknown("format", format, FORMATS)
-    if subsampling not in SUBSAMPLINGS:
-        raise unknown("subsampling", subsampling, SUBSAMPLINGS)
-    if not 1 <= quality <= 100:
-        raise InputError(f"quality must be 1 to 100; it is {quality}")
-    if size not in SIZES and (isinstance(size, str) or size < 1):
-        raise InputError(f"size must be auto, keep or a number of pixels of 1 or more; it is {size!r}")
-    return {"format": format, "quality": quality, "subsampling": subsampling, "size": size, "enlarge": enlarge}
 
 
 def _shorter_side(file: Path, n_bytes: int) -> int:
@@ -303,37 +269,35 @@ def _shorter_side(file: Path, n_bytes: int) -> int:
         return 0
 
 
-def _rewrite(folder: Path, settings: Mapping, file: Path, n_bytes: int, name: str) -> dict:
-    """Write one image below `folder` and return its row of the table, but for what the source says of it."""
-    row = {"written": "", "reason": "", **dict.fromkeys(NUMBERS, 0)}
-    settings, size = dict(settings), settings["size"]
-    enlarge = settings.pop("enlarge")
+def _rewrite(folder: Path, form: Form, file: Path, n_bytes: int, name: str) -> dict:
+    """Write one image below `folder` and return its row of the table, but for what the source says of it.
+
+    A square is resized in one step of Lanczos: the periods that resizing leaves told images once of 384 from those once
+    of 512 pixels in 0.88 of 120 cases by box, 0.87 by bilinear, 0.74 by bicubic and 0.54 by Lanczos.
+    """
+    row, size = {"written": "", "reason": "", **dict.fromkeys(NUMBERS, 0)}, form.size
     try:
         image = decode(image_bytes(file, n_bytes))
     except ImageError as error:
         return row | {"reason": str(error)}
     height, width, _ = image.shape
     row |= {"width_before": width, "height_before": height}
-    if size != "keep" and min(height, width) < size and not enlarge:
-        return row | {"reason": f"{width} x {height} pixels, too few for {size} x {size}; enlarge it or take less"}
-    place = (0, 0, 0) if size == "keep" else square(image.shape, size, image.tobytes())
+    left = top = side = 0
+    if size != "keep":
+        if min(height, width) < size and not form.enlarge:
+            return row | {"reason": f"{width} x {height} pixels, too few for {size} x {size}; enlarge it or take less"}
+        left, top, side = square(image.shape, size, image.tobytes())
+        picture = Image.fromarray(image[top : top + side, left : left + side])
+        image = np.asarray(picture.resize((size, size), Image.Resampling.LANCZOS))
+    data = BytesIO()
+    options = {"quality": form.quality, "subsampling": form.subsampling} if form.format == "jpeg" else {}
     try:
-        data = rewrite(image, **settings, place=place)
+        Image.fromarray(image).save(data, form.format, **options)
     except (OSError, ValueError) as error:  # libjpeg writes no more than 65,500 pixels a side
-        return row | {"reason": f"cannot be saved as {settings['format'].upper()}: {error}"}
-    new = folder / name
-    try:
-        new.parent.mkdir(parents=True, exist_ok=True)
-        new.write_bytes(data)
-    except OSError as error:
-        raise cannot_write(new, error) from error
-    width, height = (width, height) if size == "keep" else (size, size)
-    return row | {"written": name, **dict(zip(NUMBERS[2:], (*place, width, height), strict=True))}
-
-
-def _enlarged(table: pd.DataFrame) -> pd.Series:
-    before, after = table[["width_before", "height_before"]], table[["width", "height"]]
-    return before.min(axis=1) < after.min(axis=1)  # of what was left out nothing is after
+        return row | {"reason": f"cannot be saved as {form.format.upper()}: {error}"}
+    save(folder / name, data.getvalue())
+    height, width, _ = image.shape
+    return row | {"written": name, **dict(zip(NUMBERS[2:], (left, top, side, width, height), strict=True))}
 
 
 def _factors(table: pd.DataFrame) -> str:

@@ -5,29 +5,26 @@ then what is left is written: a file that needs no change byte for byte, parts o
 them. Only what a rule is sure of is acted on.
 """
 
-import itertools
 import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from featex.cache import content_key
-from featex.cores import n_readers
 from featex.dataset import find_images
-from featex.disk import cannot_write, new_folder
+from featex.disk import new_folder
 from featex.duplicates import MIN_CORRELATION, SIDE, find_duplicates, thumbnail
 from featex.errors import ImageError, InputError, unknown
 from featex.images import decode
 from featex.progress import Progress
 from featex.units import independent_units
 from featex.words import count
-from pipelines.copies import each, image_bytes, write_metadata
+from pipelines.copies import beside, each, image_bytes, new_paths, none_is_left, save, write_metadata
 from pipelines.crops import cut
 from pipelines.judgements import SURE
 from pipelines.keepers import choose
@@ -96,39 +93,26 @@ def prepare(
             raise unknown("rule", name, RULES)
     rules = {name: rule for name, rule in RULES.items() if name not in skip}
     progress = progress or Progress()
-    workers = workers or n_readers()
     dataset = find_images(source, **dataset_options)
-    place = Path(target).resolve()
-    report = place.with_name(f"{place.name}-prepared")
-    if report.is_relative_to(dataset.root):
-        raise InputError(f"{str(report)!r} lies in {str(source)!r}, which is to stay as it is; choose a new name")
+    table, report = dataset.table, beside(target, "prepared", dataset.root)
     progress.say(f"{source}: {dataset.sentence}")
-    table = dataset.table
-    with (
-        nullcontext() if dry_run else new_folder(target, source=source) as folder,
-        ThreadPoolExecutor(workers) as pool,
-    ):
-        try:
-            files = [dataset.root / path for path in table["path"]]
-            seen = each(pool, progress, "look", partial(_look, rules), files, table["size"])
-            events = _judged(seen)
-            parts = _parts(table, seen)
-            if "duplicates" in rules:
-                parts, copies = _without_copies(parts, table["path"], progress)
-                events += copies
-            jobs = _jobs(parts, files, seen)
-            done = each(pool, progress, "write", partial(_write, folder), jobs) if folder else []
-        finally:
-            pool.shutdown(cancel_futures=True)
+    files = [dataset.root / path for path in table["path"]]
+    with nullcontext() if dry_run else new_folder(target, source=source) as folder:
+        seen = each(progress, "look", partial(_look, rules), files, table["size"], workers=workers)
+        events, parts = _judged(seen), _parts(table, seen)
+        if "duplicates" in rules:
+            parts, copies = _without_copies(parts, table["path"], progress)
+            events += copies
+        jobs = _jobs(parts, files, seen)
+        done = each(progress, "write", partial(_write, folder), jobs, workers=workers) if folder else []
         reasons = {i: one.reason for i, one in enumerate(seen) if one.reason}
-        reasons |= {job.image: said for job, (said, _) in zip(jobs, done, strict=False) if said}
+        reasons |= {job.image: reason for job, (reason, _) in zip(jobs, done, strict=False) if reason}
         if len(reasons) == len(table):
-            examples = "; ".join(f"{table['path'][i]}: {reason}" for i, reason in list(reasons.items())[:3])
-            raise InputError(f"none of the {count(len(table), 'image')} below {source} can be used ({examples})")
+            raise none_is_left({table["path"][i]: reason for i, reason in reasons.items()}, source)
         parts = parts[~parts["image"].isin(reasons)]
         saved = {job.image: how for job, (_, how) in zip(jobs, done, strict=False)}
         prepared = Prepared(
-            None if dry_run else place,
+            Path(target).resolve() if folder else None,
             report,
             *tabulate(table, parts, events, reasons, saved),
             {name: rule.title for name, rule in rules.items()},
@@ -179,7 +163,7 @@ def _event(image: int, rule: str, would: str, confidence: float, why: str, acted
 
 def _parts(table: pd.DataFrame, seen: Sequence[_Seen]) -> pd.DataFrame:
     """Return a row for everything to be written, with what the table says of the image it comes from."""
-    names = new_names(list(table["path"]), [len(one.verdict.parts) for one in seen])
+    names = new_paths(list(table["path"]), [len(one.verdict.parts) for one in seen])
     rows = [
         {
             "image": i,
@@ -202,33 +186,6 @@ def _parts(table: pd.DataFrame, seen: Sequence[_Seen]) -> pd.DataFrame:
     together = parts["several"] & (said["group"] == "")
     parts["group"] = said["group"].where(~together, "parts of " + said["path"])
     return parts
-
-
-def new_names(paths: Sequence[str], numbers: Sequence[int]) -> list[list[str]]:
-    """Return the paths of what is written of each file: its own for one part, ``a_1.png`` to ``a_4.png`` for four.
-
-    Where another file has that name, it gets one more underscore; names that differ only in upper and lower case are
-    one name, as they are on some disks. What lies outside the folder (``../a.png``, from a table) is put inside.
-
-    Parameters
-    ----------
-    paths : sequence of str
-        POSIX, relative, each once.
-    numbers : sequence of int
-        Parts of each; what is dropped has none, and its name stays free of others.
-    """
-    names: list[list[str]] = [[] for _ in paths]
-    taken: set[str] = set()
-    for i in sorted(range(len(paths)), key=lambda i: numbers[i] > 1):
-        path = PurePosixPath(*(part for part in PurePosixPath(paths[i]).parts if part not in ("..", "/")))
-        endings = [f"_{number + 1}" for number in range(numbers[i])] if numbers[i] > 1 else [""]
-        for attempt in itertools.count():
-            wanted = [str(path.with_name(f"{path.stem}{'_' * attempt}{ending}{path.suffix}")) for ending in endings]
-            if taken.isdisjoint(name.casefold() for name in wanted):
-                break
-        taken.update(name.casefold() for name in wanted)
-        names[i] = wanted[: numbers[i]]
-    return names
 
 
 def _without_copies(parts: pd.DataFrame, paths: pd.Series, progress: Progress) -> tuple[pd.DataFrame, list[dict]]:
@@ -305,10 +262,5 @@ def _write(folder: Path, job: _Job) -> tuple[str, str]:
     except ImageError as error:
         return str(error), ""
     for name, content in zip(job.names, contents, strict=True):
-        new = folder / name
-        try:
-            new.parent.mkdir(parents=True, exist_ok=True)
-            new.write_bytes(content)
-        except OSError as error:
-            raise cannot_write(new, error) from error
+        save(folder / name, content)
     return "", saved

@@ -9,8 +9,7 @@ from pipelines.copies import METADATA, image_bytes, new_paths, write_metadata
 
 
 def test_folders_that_say_it_all_need_no_table(data):
-    assert not write_metadata(data, find_images(data).table)
-    assert not write_metadata(data, find_images(data).table.sample(frac=1, random_state=0))
+    write_metadata(data, find_images(data).table.sample(frac=1, random_state=0))
     assert not (data / METADATA).exists()
 
 
@@ -18,7 +17,7 @@ def test_folders_that_say_it_all_need_no_table(data):
 def test_what_folders_do_not_say_is_read_back_from_the_table(data, column):
     table = find_images(data).table
     table[column] = [f'{column} {number % 3}, "{number % 6}"' for number in range(len(table))]
-    assert write_metadata(data, table.sample(frac=1, random_state=0))
+    write_metadata(data, table.sample(frac=1, random_state=0))
     pd.testing.assert_frame_equal(find_images(data).table, table)
 
 
@@ -26,7 +25,7 @@ def test_a_class_that_is_left_alone_keeps_its_label(tmp_path, write_images):
     write_images(tmp_path / "cubism" / "flux", 2)
     table = find_images(tmp_path).table.assign(label="cubism", source="cubism/flux")
     assert find_images(tmp_path).table["label"].tolist() != ["cubism", "cubism"]
-    assert write_metadata(tmp_path, table)
+    write_metadata(tmp_path, table)
     pd.testing.assert_frame_equal(find_images(tmp_path).table, table)
 
 
@@ -37,19 +36,39 @@ def test_folders_that_are_no_layout_are_read_by_their_table(tmp_path, write_imag
         find_images(tmp_path)
     table = pd.DataFrame({"path": ["a/train/x/000.jpg", "b/train/x/000.jpg"], "label": "ai", "split": ["test", "wild"]})
     table = table.assign(source="", group="7")
-    assert write_metadata(tmp_path, table)
+    write_metadata(tmp_path, table)
     assert find_images(tmp_path).table[list(table)].to_numpy().tolist() == table.to_numpy().tolist()
 
 
-def test_images_keep_folder_and_stem_and_share_no_name():
-    paths = ["a.jpg", "a.png", "b/A.PNG", "b/a.webp", "b/c.d.png", "c/a.png", "c/a.webp", "c/a_webp.jpg"]
-    expected = ["a.jpg", "a_png.jpg", "b/A.jpg", "b/a_webp.jpg", "b/c.d.jpg", "c/a.jpg", "c/a_webp_2.jpg"]
-    assert new_paths(paths, ".jpg") == [*expected, "c/a_webp.jpg"]
-    assert new_paths(["../a.png", "/a.png", "b/../a.gif"], ".png") == ["a.png", "a_png.png", "b/a.png"]
-    assert new_paths(["A.jpg", "a.jpg"], ".jpg") == ["A.jpg", "a_jpg.jpg"]
-    assert new_paths(["b.png", "B.webp"], ".jpg") == ["b.jpg", "B_webp.jpg"]
-    assert new_paths(["A.png", "a.webp", "a_webp.png"], ".jpg") == ["A.jpg", "a_webp_2.jpg", "a_webp.jpg"]
-    assert new_paths(["b.bmp", "b.jpg"], ".jpg") == ["b_bmp.jpg", "b.jpg"]
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        ("a.jpg a.png b/A.PNG b/a.webp b/c.d.png", "a.jpg a_png.jpg b/A.jpg b/a_webp.jpg b/c.d.jpg"),
+        ("c/a.png c/a.webp c/a_webp.jpg", "c/a.jpg c/a_webp_2.jpg c/a_webp.jpg"),
+        ("../a.png /a.jpg b/../a.gif", "a.jpg a_jpg.jpg b/a.jpg"),
+        ("A.jpg a.jpg", "A.jpg a_jpg.jpg"),
+        ("b.png B.webp", "b.jpg B_webp.jpg"),
+        ("A.png a.webp a_webp.png", "A.jpg a_webp_2.jpg a_webp.jpg"),
+        ("b.bmp b.jpg", "b_bmp.jpg b.jpg"),
+    ],
+)
+def test_images_keep_folder_and_stem_and_share_no_name(paths, names):
+    assert [name for (name,) in new_paths(paths.split(), suffix=".jpg")] == names.split()
+
+
+def test_parts_are_numbered_and_take_no_name_of_another_file():
+    paths = ["a.png", "a_1.png", "b/a.png", "../a.png", "A_2.PNG", "a.jpg"]
+    assert new_paths(paths, [4, 1, 4, 1, 1, 0]) == [
+        ["a_png_1.png", "a_png_2.png", "a_png_3.png", "a_png_4.png"],
+        ["a_1.png"],
+        ["b/a_1.png", "b/a_2.png", "b/a_3.png", "b/a_4.png"],
+        ["a.png"],
+        ["A_2.PNG"],
+        [],
+    ]
+    assert new_paths(["a.png", "../a.png", "../../a.png"]) == [["a.png"], ["a_png.png"], ["a_png_2.png"]]
+    assert new_paths(["a.png", "A_3.PNG"], [4, 1])[0][0] == "a_png_1.png"
+    assert new_paths(["a.png", "a_1.png"], [4, 0])[0][0] == "a_png_1.png"  # a name that was dropped is not reused
 
 
 def test_a_listed_file_that_is_none_is_refused_by_its_reason_and_never_opened(tmp_path):

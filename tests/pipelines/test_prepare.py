@@ -16,7 +16,7 @@ from featex.errors import InputError, StoreError
 from featex.images import decode
 from pipelines import prepare as room
 from pipelines.judgements import SURE, Judgement
-from pipelines.prepare import new_names, prepare
+from pipelines.prepare import prepare
 from pipelines.rules import RULES, Rule
 from pipelines.sample import PHOTOGRAPHS
 
@@ -279,7 +279,7 @@ def test_where_no_file_can_be_read_the_run_fails_and_leaves_nothing(tmp_path, ru
     for name in ("a.jpg", "b.png"):
         (tmp_path / "raw").mkdir(exist_ok=True)
         (tmp_path / "raw" / name).write_bytes(b"no image")
-    with pytest.raises(InputError, match=r"none of the 2 images .* can be used \(a.jpg: not an image"):
+    with pytest.raises(InputError, match=r"no image below .* can be used \(a.jpg: not an image"):
         prepare(tmp_path / "raw", tmp_path / "new")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["raw"]
 
@@ -346,21 +346,6 @@ def test_all_that_is_dropped_as_a_copy_is_sure():
     confidences = [room._confidence(distance) for distance in np.linspace(0, 1 - MIN_CORRELATION, 11)]
     assert confidences == sorted(confidences, reverse=True)
     assert (confidences[0], confidences[-1]) == (0.99, SURE)
-
-
-def test_no_two_files_get_one_name():
-    paths = ["a.png", "a_1.png", "b/a.png", "../a.png", "A_2.PNG", "a.jpg"]
-    assert new_names(paths, [4, 1, 4, 1, 1, 0]) == [
-        ["a__1.png", "a__2.png", "a__3.png", "a__4.png"],
-        ["a_1.png"],
-        ["b/a_1.png", "b/a_2.png", "b/a_3.png", "b/a_4.png"],
-        ["a.png"],
-        ["A_2.PNG"],
-        [],
-    ]
-    assert new_names(["a.png", "../a.png", "../../a.png"], [1, 1, 1]) == [["a.png"], ["a_.png"], ["a__.png"]]
-    assert new_names(["a.png", "A_3.PNG"], [4, 1])[0][0] == "a__1.png"
-    assert new_names(["a.png", "a_1.png"], [4, 0])[0][0] == "a__1.png"
 
 
 def test_the_rules_themselves_clean_what_is_to_be_cleaned(tmp_path):
