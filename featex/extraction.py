@@ -14,7 +14,7 @@ from featex.embedding import embed, open_cache
 from featex.errors import InputError, StoreError
 from featex.extractors import extractor_for
 from featex.facts import FACTS
-from featex.features import COLUMNS, SUFFIX, Features, StoredSet, is_copied, stored_sets
+from featex.features import SUFFIX, Features, StoredSet, is_copied, stored_sets
 from featex.folders import NO_FILE
 from featex.formats import NEEDS_HEIF, reads_heif
 from featex.progress import Progress
@@ -189,8 +189,6 @@ def _known(stored: StoredSet, root: Path) -> pd.DataFrame:
             f"the set {stored.name!r} holds the images of {before}, not of {root}; choose another name with --name, "
             f"or delete {stored.path}"
         )
-    if not set(rows).issuperset(COLUMNS):  # of a version that did not look at files: they are read again
-        return empty
     parts = [rows.assign(reason="")]
     if stored.failed_path.exists():
         failed = pd.read_csv(stored.failed_path, dtype={"path": str, "reason": str, "key": str}).fillna("")
@@ -208,7 +206,7 @@ def _earlier(stored: StoredSet, root: Path) -> list[pd.DataFrame]:
     for other in stored_sets(stored.extractor_dir.parent):
         if other.name == stored.name:
             rows, home = other.read()
-            if set(rows).issuperset(COLUMNS) and (home == root or other.path == stored.path):
+            if home == root or other.path == stored.path:
                 tables[other.path] = rows
     own = tables.pop(stored.path, None)
     return [*([] if own is None else [own]), *tables.values()]

@@ -19,7 +19,6 @@ from featex.units import COLUMNS as UNITS
 
 SUFFIX = ".parquet"
 COLUMNS = ("path", "label", "split", "source", "group", "size", "mtime_ns", "key", *FACTS, *UNITS)
-OTHER_VERSION = "was written by another version; run featex extract {} again, with the options it was made with"
 
 
 @dataclass(frozen=True)
@@ -101,8 +100,13 @@ class StoredSet:
         return int(self._table().schema.metadata.get(b"featex.copies", 0))
 
     def read(self) -> tuple[pd.DataFrame, Path]:
-        """Return the rows, and the folder their paths are relative to."""
+        """Return the rows, and the folder their paths are relative to; StoreError for a set of another version."""
         table = self._table()
+        if lacking := set(COLUMNS).difference(table.column_names):
+            raise StoreError(
+                f"{self.path} was written by another version (without {', '.join(sorted(lacking)[:4])}); "
+                "delete it and run featex extract again"
+            )
         return table.to_pandas(), Path(table.schema.metadata[b"featex.root"].decode())
 
     def _table(self) -> pa.Table:
@@ -125,8 +129,6 @@ class StoredSet:
         """Return the set with its vectors."""
         rows, root = self.read()
         cache = self.cache()
-        if not set(rows).issuperset(COLUMNS):
-            raise StoreError(f"{self.path} {OTHER_VERSION.format(root)}")
         copies = _copies(rows, self.n_copies, cache)
         kept = ThumbnailCache(self.extractor_dir.parent)
         thumbnails = kept.get(rows["key"]) if all(kept.holds(rows["key"])) else None
@@ -200,13 +202,10 @@ def verify(directory: Path) -> Iterator[str]:
         yield from cache.verify()
         for path in sorted(extractor_dir.glob(f"sets/*{SUFFIX}")):
             try:
-                rows, root = StoredSet(path).read()
+                rows, _ = StoredSet(path).read()
                 n_copies = StoredSet(path).n_copies
             except StoreError as error:
                 yield str(error)
-                continue
-            if not set(rows).issuperset(COLUMNS):
-                yield f"{path} {OTHER_VERSION.format(root)}"
                 continue
             for row in rows[rows["path"].duplicated()].itertuples():
                 yield f"{path}: {row.path} stands on two rows"

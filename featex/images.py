@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from featex import tiff
-from featex.errors import ImageError, unknown
+from featex.errors import ImageError
 from featex.formats import START, in_words, kind_of, reads_heif
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ DECODER = "pillow-2"
 
 # Everything else Pillow could open is left out on purpose: EPS runs Ghostscript. An MPO opens as the JPEG it is.
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "PPM", "JPEG2000")
-_INTERPOLATIONS = ("bilinear", "bicubic")
 _NATIVE_MODES = {"1": "L", "L": "L", "LA": "L", "CMYK": "CMYK"}  # the rest is RGB or becomes so
 _PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 _LONGEST_STRIP = 16
@@ -245,11 +244,6 @@ def preprocess(image: np.ndarray, resize: int, crop: int, interpolation: str = "
     -------
     Tensor of shape (3, crop, crop), uint8
         Contiguous.
-
-    Raises
-    ------
-    InputError
-        If `interpolation` is neither of the two.
     """
     import torch  # here, because decoding alone must not cost torch's memory
 
@@ -260,8 +254,6 @@ def _square(pixels: "torch.Tensor", resize: int, crop: int, interpolation: str) 
     from torchvision.transforms import InterpolationMode
     from torchvision.transforms.v2 import functional
 
-    if interpolation not in _INTERPOLATIONS:
-        raise unknown("interpolation", interpolation, _INTERPOLATIONS)
     pixels = functional.resize(pixels, [resize], interpolation=InterpolationMode(interpolation), antialias=True)
     return functional.center_crop(pixels, [crop, crop])
 

@@ -83,6 +83,12 @@ def test_safetensors_are_read_under_any_name(tmp_path):
     assert set(read(tmp_path / "w.pth")) == set(STATE)
 
 
+def saved(value):
+    file = io.BytesIO()
+    torch.save(value, file)
+    return file.getvalue()
+
+
 def zipped():
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
@@ -104,6 +110,9 @@ def zipped():
         (b'{"weight_map": {}}', "JSON"),
         (pickle.dumps({"a": 1}, protocol=2), "nothing that torch.save wrote"),
         (pickle.dumps({"a": 1}, protocol=5), "nothing that torch.save wrote"),
+        (b"no weights", "without running code"),
+        (bytes(range(256)), "without running code"),
+        (saved([1, 2]), "state_dict"),
     ],
 )
 def test_what_holds_no_weights_is_called_what_it_is(tmp_path, content, words):

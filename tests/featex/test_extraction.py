@@ -7,19 +7,15 @@ from typing import ClassVar
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import torch
 from PIL import Image
 from skimage import data as photographs
 
 from featex import extract, load_features
-from featex import extract as extract_function
 from featex.cache import content_key
 from featex.copies import copy_keys, varied
 from featex.errors import InputError, StoreError, WeightsError
-from featex.facts import FACTS
 from featex.features import find_set, verify
 from featex.images import decode
 
@@ -195,12 +191,6 @@ def test_what_was_computed_before_a_stop_is_not_computed_again(data, tmp_path, m
     assert run(data, tmp_path).computed == 30
 
 
-def test_deleted_vectors_are_made_again(data, tmp_path):
-    done = run(data, tmp_path)
-    shutil.rmtree(done.stored.extractor_dir / "vectors")
-    assert run(data, tmp_path).computed == 38
-
-
 def test_features_that_are_not_finite_are_a_failure_of_their_row(data, tmp_path, monkeypatch):
     original = FakeExtractor.__call__
 
@@ -299,11 +289,12 @@ def test_a_place_that_cannot_be_written_is_said_before_work_begins(data, tmp_pat
     assert fake.decoded == 0
 
 
-def test_a_row_without_a_vector_is_found_by_verify(data, tmp_path):
+def test_a_row_without_a_vector_is_found_by_verify_and_made_again(data, tmp_path):
     done = run(data, tmp_path)
     assert list(verify(tmp_path / "features")) == []
     shutil.rmtree(done.stored.extractor_dir / "vectors")
     assert len(list(verify(tmp_path / "features"))) == 38
+    assert run(data, tmp_path).computed == 38
 
 
 def test_the_newest_set_is_the_default(data, tmp_path):
@@ -326,10 +317,6 @@ def test_weights_that_do_not_fit_leave_nothing_behind(data, tmp_path, monkeypatc
     assert not (tmp_path / "features").exists()
 
 
-def test_it_is_the_function_that_the_package_exports():
-    assert extract_function is module.extract
-
-
 def test_facts_of_files_stand_in_the_rows_and_cost_no_second_read(data, tmp_path, monkeypatch):
     Image.open(data / "wild/ai/000.jpg").save(data / "wild/ai/000.png")
     rows = run(data, tmp_path).load().rows.set_index("path")
@@ -346,16 +333,6 @@ def test_facts_of_files_stand_in_the_rows_and_cost_no_second_read(data, tmp_path
     assert again.loc["wild/ai/moved.jpg", "jpeg_quality"] == 95
     kept = rows.index.intersection(again.index)
     pd.testing.assert_frame_equal(again.loc[kept], rows.loc[kept])
-
-
-def test_a_set_of_a_version_without_facts_is_read_again_and_not_computed_again(data, tmp_path):
-    stored = run(data, tmp_path).stored
-    rows, _ = stored.read()
-    table = pa.Table.from_pandas(rows.drop(columns=list(FACTS)), preserve_index=False)
-    pq.write_table(table.replace_schema_metadata({b"featex.root": str(data.resolve()).encode()}), stored.path)
-    done = run(data, tmp_path)
-    assert done.computed == 0
-    pd.testing.assert_frame_equal(done.load().rows, rows)
 
 
 def _photographs(folder: Path) -> Path:

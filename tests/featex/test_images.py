@@ -11,7 +11,7 @@ from PIL import Image, ImageCms
 from skimage.color import lab2rgb
 from sklearn.datasets import load_sample_image
 
-from featex.errors import ImageError, InputError
+from featex.errors import ImageError
 from featex.images import decode, decode_on_device, preprocess, preprocess_alike, takes_device
 
 # pytest drops the filter that featex.images sets at import; test_pillows_warnings_reach_nobody holds it.
@@ -429,11 +429,6 @@ def test_long_strip_shows_its_middle_without_filling_memory(turn):
     strip[:, 199_000:201_000] = RED
     square = preprocess(strip.transpose(1, 0, 2) if turn else strip, 256, 224)
     assert square[:, 112, 112].tolist() == [*RED]
-
-
-def test_unknown_interpolation_names_the_known_ones():
-    with pytest.raises(InputError, match="unknown interpolation 'bilinar'; did you mean 'bilinear'"):
-        preprocess(np.zeros((4, 4, 3), np.uint8), 4, 4, "bilinar")
 
 
 def jpeg(image: Image.Image | None = None, **options) -> bytes:

@@ -70,16 +70,6 @@ def test_tables_as_people_write_them_are_read(tmp_path, text, name):
     assert found.sentence.startswith(f"{name}: 6 images; no sets; classes fake (3), real (3)")
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "cp1252", "utf-8-sig"])
-def test_other_encodings_are_read(tmp_path, encoding):
-    plant(tmp_path, ["1.jpg", "2.jpg"])
-    (tmp_path / "labels.csv").write_bytes("path,label\n1.jpg,caf\u00e9\n2.jpg,th\u00e9\n".encode(encoding))
-    assert table_of(find_images(tmp_path, labels=tmp_path / "labels.csv"), "label") == {
-        "1.jpg": "caf\u00e9",
-        "2.jpg": "th\u00e9",
-    }
-
-
 def test_json_lines_json_and_parquet_are_read_with_numbers_as_they_are(tmp_path):
     plant(tmp_path, IMAGES)
     rows = [{"file_name": path, "label": int(label == "fake"), "extra": {"a": [1]}} for path, label in LABELS.items()]

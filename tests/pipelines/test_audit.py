@@ -3,9 +3,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from featex.errors import InputError, StoreError
+from featex.errors import InputError
 from featex.extraction import extract
-from featex.features import find_set
 from featex.layout import FEATURES
 from featex.progress import Progress
 from featex.views import View
@@ -98,15 +97,6 @@ def test_neither_a_folder_nor_a_set_is_refused(run):
     run(only=("balance",))
     with pytest.raises(InputError, match="'gone' is no folder, and no set 'gone'"):
         run("gone")
-
-
-def test_a_set_of_a_version_without_facts_is_to_be_extracted_again(run, tmp_path, monkeypatch):
-    run(only=("balance",))
-    stored = find_set(tmp_path / "artifacts/features")
-    rows, _ = stored.read()
-    monkeypatch.setattr(type(stored), "read", lambda self: (rows.drop(columns="format"), tmp_path))
-    with pytest.raises(StoreError, match="by another version; run featex extract"):
-        run("images")
 
 
 def test_untrained_features_are_called_so_on_the_page(run):
