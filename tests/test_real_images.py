@@ -17,6 +17,8 @@ from pipelines.doubts import out_of_fold
 from pipelines.findings import Subject
 from pipelines.looks import read_looks
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def extraction(real_data, real_weights, tmp_path_factory):
