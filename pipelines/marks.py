@@ -96,7 +96,7 @@ def _before_mixtures(rows: np.ndarray, top: int) -> int:
     for _ in range(3):
         if top < 3:
             break
-        picture = rows[top - 3 : top - 1].mean(axis=0) if top >= 3 else rows[0]
+        picture = rows[top - 3 : top - 1].mean(axis=0)
         way = bar - picture
         if ((rows[top - 1] - picture) * way).sum() / max((way**2).sum(), 1e-9) <= MIXED:
             break

@@ -167,8 +167,8 @@ def _words(grey: np.ndarray, across: np.ndarray, down: np.ndarray, ground: np.nd
     edges = np.zeros((height, width), bool)
     edges[:, 1:] = across
     edges[1:] |= down
-    edges &= ~_filled(edges.T, least=_HIGH + 1).T  # borders of cells, which else would join with the text in them
-    edges |= _filled(~edges, most=_GAP)
+    edges &= ~_runs(edges.T, _HIGH + 1).T  # borders of cells, which else would join with the text in them
+    edges |= ~_runs(~edges, _GAP + 1)
     islands, _ = ndimage.label(edges, np.ones((3, 3)))
     boxes = [(y.start - 1, y.stop, x.start - 1, x.stop) for y, x in ndimage.find_objects(islands)]
     boxes = np.array(boxes, dtype=int).reshape(-1, 4)
@@ -202,17 +202,9 @@ def _lines(step: np.ndarray, along: np.ndarray, on_ground: np.ndarray) -> int:
     # What is no ground must be wholly flat: the rim of a photograph is nearly so for long in places, too
     calm = np.pad(along <= np.where(on_ground[:, 1:], 2, 0), ((0, 0), (1, 0)))
     edge = (step >= _LINE_STEP) & calm[1:] & calm[:-1] & (on_ground[1:] | on_ground[:-1])
-    return int(_filled(edge, least=_LINE).sum())
+    return int(_runs(edge, _LINE).sum())
 
 
-def _filled(mask: np.ndarray, least: int = 1, most: int | None = None) -> np.ndarray:
-    """Return a mask of those runs along the rows of `mask` that are `least` to `most` long."""
-    height, width = mask.shape
-    padded = np.zeros((height, width + 1), np.int8)  # a column of zeros ends every row
-    padded[:, :-1] = mask
-    turns = np.diff(padded.ravel(), prepend=np.int8(0))
-    starts, ends = np.flatnonzero(turns == 1), np.flatnonzero(turns == -1)
-    fit = (ends - starts >= least) & (ends - starts <= (most or width))
-    bounds = np.column_stack([starts[fit], ends[fit]]).ravel()
-    lengths = np.diff(bounds, prepend=0, append=turns.size)
-    return np.repeat(np.arange(lengths.size) % 2 == 1, lengths).reshape(padded.shape)[:, :-1]
+def _runs(mask: np.ndarray, least: int) -> np.ndarray:
+    """Return a mask of those runs along the rows of `mask` that are at least so long."""
+    return ndimage.grey_opening(mask.view(np.uint8), size=(1, least), mode="constant").view(bool)

@@ -43,6 +43,12 @@ def test_tables_are_shown_with_their_intervals_and_written_whole(tmp_path):
     ]  # fmt: skip
 
 
+def test_cells_are_shown_as_people_read_them(tmp_path):
+    rows = {"flag": [True, False], "images": [1, 20_000], "x": [0.123456, 12345.678], "what": ["<b>", None]}
+    (table,) = shown(Section("s", "S", tables=(Table("t", "T", pd.DataFrame(rows)),)), tmp_path, FileNames())["tables"]
+    assert table["rows"] == [("yes", "1", "0.123", "<b>"), ("no", "20,000", "12,346", "—")]
+
+
 def test_pictures_are_written_with_what_stands_beside_them(tmp_path):
     (figure,) = shown(SECTION, tmp_path, FileNames())["figures"]
     assert (tmp_path / figure["file"]).read_bytes() == PICTURE.data
@@ -50,7 +56,9 @@ def test_pictures_are_written_with_what_stands_beside_them(tmp_path):
     assert (tmp_path / "curve.svg").read_bytes() == b"<svg/>"
 
 
-@pytest.mark.parametrize(("wish", "name"), [("../up", "up.csv"), ("a b/c", "a-b-c.csv"), ("", "unnamed.csv")])
+@pytest.mark.parametrize(
+    ("wish", "name"), [("../up", "up.csv"), ("a b/c", "a-b-c.csv"), ("テスト", "テスト.csv"), ("?", "unnamed.csv")]
+)
 def test_names_of_files_are_safe(wish, name):
     assert FileNames().new(wish, ".csv") == name
 

@@ -7,9 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from classify.errors import DataError
-from classify.sections import FileNames, Picture, Table, read_section
-from pipelines import audit_page
+from classify.sections import Picture, Table, read_section
 from pipelines.audit_page import headline, verdict_lines, write_page
 from pipelines.findings import Finding
 
@@ -92,15 +90,6 @@ def test_level_is_said_in_a_word_and_not_by_colour_alone(tmp_path):
         assert words in text
 
 
-def test_long_tables_are_cut_on_the_page_and_whole_beside_it(tmp_path):
-    found = page(tmp_path)
-    assert "The first 20 of 50 rows; all are in classes.csv" in found.text
-    assert found.n_rows == 3 + 20 + 2  # of two tables, and their heads
-    whole = pd.read_csv(tmp_path / "audit" / "classes.csv")
-    assert whole["path"].tolist() == [f"classes/{i}.jpg" for i in range(50)]
-    assert whole["share"].iloc[1] == 0.125
-
-
 def test_folder_holds_the_page_its_tables_and_pictures_and_nothing_else(tmp_path):
     page(tmp_path)
     assert {path.name for path in (tmp_path / "audit").iterdir()} == {
@@ -128,20 +117,6 @@ def test_page_fetches_nothing_and_links_only_to_its_own_files(tmp_path):
     assert not found.tags & {"script", "link", "iframe", "object"}
 
 
-def test_cells_are_said_as_people_say_them(tmp_path):
-    columns = {
-        "flag": [True, False, True],
-        "images": [1, 20_000, 3],
-        "x": [np.nan, 0.123456, 12345.678],
-        "what": ["<b>", None, "z"],
-    }
-    found = page(tmp_path, [Finding("leaks", "mind", "So.", tables=(table("t", **columns),))])
-    said = found.text.replace(" ", "")
-    for words in ("0.0%yes1—<b>", "12.5%no20,0000.123—", "25.0%yes312,346z"):
-        assert words in said
-    assert "b" not in found.tags
-
-
 def test_same_findings_give_the_same_bytes(tmp_path):
     one, other = (write_page(FINDINGS, CHECKS, tmp_path / name, title="t", facts={}) for name in "ab")
     assert one.read_bytes() == other.read_bytes()
@@ -161,41 +136,11 @@ def test_hostile_names_stay_text_and_inside_the_folder(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["audit"]
 
 
-def test_names_that_differ_in_case_alone_are_told_apart():
-    names = FileNames()
-    assert [names.new(wish, ".csv") for wish in ("Test", "test", "new", "New", "テスト", "?")] == [
-        "Test.csv", "test-2.csv", "new.csv", "New-2.csv", "テスト.csv", "unnamed.csv",
-    ]  # fmt: skip
-    assert names.new("index", ".html") == "index-2.html"
-
-
 def test_a_new_audit_takes_the_place_of_an_older_one_with_other_files(tmp_path):
     page(tmp_path, title="first")
     found = page(tmp_path, [Finding("leaks", "bad", "Now.", tables=(table("new"),))], title="second")
     assert "second" in found.text
     assert {path.name for path in (tmp_path / "audit").iterdir()} == {"index.html", "new.csv", "section"}
-
-
-def test_what_no_audit_wrote_is_never_swept_away(tmp_path):
-    page(tmp_path, title="first")
-    mine = tmp_path / "audit" / "notes.csv"
-    mine.write_text("mine")
-    with pytest.raises(DataError, match=r"notes\.csv"):
-        page(tmp_path, title="second")
-    mine.unlink()
-    site = tmp_path / "audit" / "index.html"
-    site.write_text('<a href="pairs.csv"></a><a href="classes.csv"></a><a href="sheet.jpg"></a>')  # another's page
-    with pytest.raises(DataError, match="in the way"):
-        page(tmp_path)
-    assert "</a>" in site.read_text()
-
-
-def test_a_failure_leaves_the_old_page_as_it_was(tmp_path, monkeypatch):
-    page(tmp_path, title="first")
-    monkeypatch.setattr(audit_page, "render", lambda template, page: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        page(tmp_path, title="second")
-    assert "first" in (tmp_path / "audit" / "index.html").read_text()
 
 
 def test_a_finding_of_a_check_that_was_not_made_is_a_bug(tmp_path):
@@ -225,15 +170,3 @@ def test_terminal_gets_a_line_a_check_the_worst_first():
 )
 def test_headline_says_what_weighs(levels, says):
     assert headline([Finding("leaks", level, "") for level in levels.split()]) == says
-
-
-def test_a_share_is_shown_with_its_interval_and_written_apart(tmp_path):
-    rows = pd.DataFrame(
-        {"family": ["a", "b"], "told": [0.5, 0.9], "told low": [np.nan, 0.8], "told high": [np.nan, 0.95]}
-    )
-    finding = Finding("leaks", "fine", "Fine.", tables=(Table("t", "T", rows, percent=("told",)),))
-    page = write_page([finding], {"leaks": "Leaks"}, tmp_path / "page", title="t", facts={}).read_text()
-    assert "90.0 % (80.0–95.0)" in page
-    assert "told low" not in page
-    assert "50.0 %" in page
-    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "page/t.csv"), rows)
