@@ -1,7 +1,6 @@
 """A net behind scikit-learn's fit, predict and predict_proba."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +26,13 @@ from featex.extractor import choose_device
 from featex.weights import Weights, find_weights
 
 PREDICT_BATCH = 32
+VALIDATION_SHARE = 0.15  # of the training images, rounded to one part in k
 
 
 class NetClassifier(ClassifierMixin, BaseEstimator):
     """Train a net of `NETS` on images, by AdamW and cross-entropy, keeping the epoch of least validation loss.
 
-    A part of the training data is set aside for validation, stratified and whole groups at a time. With `patience`,
+    About 15 % of the images are set aside for validation, stratified and whole groups at a time. With `patience`,
     training stops after that many epochs without a better validation loss; either way the weights of the best
     epoch are restored at the end. Where the data are too few to set a part aside (no split leaves two classes in it and
     all of them for training), there is no early stopping and the last epoch is kept.
@@ -51,8 +51,6 @@ patience, train, head, view, balance, augment : optional
     weights : str or None
         What a pretrained net starts from, as `featex.weights.find_weights` takes it; "random" trains from scratch, and
         None stands for "imagenet". For no other net.
-    validation_fraction : float
-        Between 0 and 0.5, rounded to one part in k.
     device : str
         "auto" takes CUDA, then MPS, then the CPU, whichever there is; `device_` records which.
     random_state : int, RandomState or None
@@ -67,8 +65,8 @@ patience, train, head, view, balance, augment : optional
     history_ : list of dict
         A row an epoch: epoch, train_loss, train_acc, valid_loss, valid_acc (None without a validation part), dur in
         seconds. Training images are scored as they are shown, under augmentation.
-    n_epochs_, best_epoch_ : int
-        Epochs trained, and the one whose weights were kept; they count from 1.
+    best_epoch_ : int
+        The one whose weights were kept; they count from 1.
     device_ : str
     """
 
@@ -93,7 +91,6 @@ patience, train, head, view, balance, augment : optional
         balance: str | None = None,
         augment: str | None = None,
         weights: str | None = None,
-        validation_fraction: float = 0.15,
         device: str = "auto",
         random_state: int | None = 0,
     ):
@@ -115,7 +112,6 @@ patience, train, head, view, balance, augment : optional
         self.balance = balance
         self.augment = augment
         self.weights = weights
-        self.validation_fraction = validation_fraction
         self.device = device
         self.random_state = random_state
 
@@ -173,14 +169,13 @@ patience, train, head, view, balance, augment : optional
                 self._feed(X, recipe, weights),
                 codes,
                 recipe=recipe,
-                split=inner_split(codes, groups, self.validation_fraction, seed),
+                split=inner_split(codes, groups, VALIDATION_SHARE, seed),
                 class_weight=_class_weight(recipe, codes),
                 seed=seed,
                 device=device,
             )
             course = training.run(Checkpoint(checkpoint), progress)
         self.history_, self.best_epoch_ = course.history, course.best_epoch
-        self.n_epochs_ = len(self.history_)
         module.eval()
         return self
 
@@ -245,10 +240,8 @@ patience, train, head, view, balance, augment : optional
         return NETS[self.net]
 
     def _recipe(self) -> Recipe:
-        """Return the net's own recipe with this classifier's own settings in place of its own."""
-        if not 0 < self.validation_fraction <= 0.5:
-            raise ModelError(f"validation_fraction is {self.validation_fraction}; take more than 0, and at most 0.5")
-        return self._net().recipe.changed(**{field.name: getattr(self, field.name) for field in fields(Recipe)})
+        """Return the net's own recipe with this classifier's choices in it."""
+        return self._net().settled(vars(self))
 
     def _weights(self, net: Net) -> Weights | None:
         if net.backbone:

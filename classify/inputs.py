@@ -1,14 +1,12 @@
 """What a model reads of a set of images: its features, its pixels, or how its files are stored."""
 
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from classify.models import get_model
-from classify.recipe import Recipe
 from classify.shortcuts import fact_matrix
 from featex.errors import InputError
 from featex.features import Features
@@ -58,5 +56,4 @@ def view_of(model: str, settings: dict) -> "View":
     """Return what the net `model`, settled to `settings`, sees of an image."""
     from classify.nets import NETS
 
-    net = NETS[model]
-    return net.view(net.recipe.changed(**{field.name: settings.get(field.name) for field in fields(Recipe)}))
+    return NETS[model].view(NETS[model].settled(settings))

@@ -5,8 +5,9 @@ Every net takes RGB in 0..1 as float32 (n, 3, image_size, image_size), normalise
 others start from a backbone's published weights.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
 from torch import Tensor, nn
 from torchvision.transforms.v2 import Normalize
@@ -52,6 +53,10 @@ class Net:
                 raise ModelError(f"{self.name} has no pretrained layers to keep as they are; leave train at all")
             return self.module(n_classes, recipe.image_size)
         return FineTuned(self.source, n_classes, recipe.image_size, recipe.head, weights)
+
+    def settled(self, settings: Mapping[str, Any]) -> Recipe:
+        """Return the net's own recipe with the choices of `settings` in it, whose other entries are passed over."""
+        return self.recipe.changed(**{field.name: settings.get(field.name) for field in fields(Recipe)})
 
     def view(self, recipe: Recipe) -> View:
         """Return what the net sees of an image; a cut is the one that the backbone's features are made from."""

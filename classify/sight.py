@@ -1,6 +1,5 @@
 """How a trained model sees an image: the square it looks at, its score between two classes, and a map of that."""
 
-from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +7,7 @@ import numpy as np
 from classify.cams import logits, net_maps, pooled_maps, vectors
 from classify.errors import ModelError
 from classify.gradients import Votes, class_maps, decision
-from classify.nets import NETS
-from classify.recipe import Recipe
+from classify.inputs import view_of
 from classify.trained import TrainedModel
 from featex.extractor import Extractor
 from featex.extractors import extractor_of
@@ -82,9 +80,8 @@ class OnPixels:
     about = HIRES_CAM
 
     def __init__(self, model: TrainedModel):
-        self.model, net = model, NETS[model.passport["model"]]
-        settings = model.passport["settings"]
-        self.view = net.view(net.recipe.changed(**{field.name: settings.get(field.name) for field in fields(Recipe)}))
+        self.model = model
+        self.view = view_of(model.passport["model"], model.passport["settings"])
 
     def read(self, path: str | Path) -> np.ndarray:
         """Return an image file as the net sees it, (3, size, size) uint8."""

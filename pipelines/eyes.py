@@ -1,7 +1,7 @@
 """What models look at images with: an extractor, or a net's own view; and where what each saw is kept."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from classify.calibration import class_scores
 from classify.errors import ModelError
+from classify.inputs import view_of
 from classify.trained import TrainedModel, made
 from featex.cache import FeatureCache
 from featex.errors import WeightsError
@@ -92,11 +93,7 @@ class NetEye:
 
     @cached_property
     def view(self):
-        from classify.nets import NETS
-        from classify.recipe import Recipe
-
-        net, settings = NETS[self.model.passport["model"]], self.model.passport["settings"]
-        return net.view(net.recipe.changed(**{field.name: settings.get(field.name) for field in fields(Recipe)}))
+        return view_of(self.model.passport["model"], self.model.passport["settings"])
 
     def see(self, image: np.ndarray) -> np.ndarray:
         return self.view(image)

@@ -126,7 +126,6 @@ def test_history_has_a_row_an_epoch_and_progress_hears_of_each():
         ["epoch", "train_loss", "train_acc", "valid_loss", "valid_acc", "dur"]
     ] * 3
     assert [row["epoch"] for row in model.history_] == [1, 2, 3]
-    assert model.n_epochs_ == 3
     losses = [row["valid_loss"] for row in model.history_]
     assert model.best_epoch_ == 1 + losses.index(min(losses))
     assert [(row["epoch"], row["max_epochs"], row["valid_loss"]) for row in heard] == [
@@ -246,7 +245,6 @@ def test_groups_reach_the_inner_split():
         ({"image_size": 15}, ModelError, "take 16 or more"),
         ({"max_epochs": 0}, ModelError, "max_epochs is 0; take 1 or more"),
         ({"lr": 0}, ModelError, "lr is 0; take more than 0"),
-        ({"validation_fraction": 0.9}, ModelError, "at most 0.5"),
         ({"device": "tpu"}, InputError, "unknown device 'tpu'"),
     ],
 )
