@@ -122,7 +122,7 @@ class Training:
         self.rows, self.valid = split or (np.arange(len(codes)), None)
         self.labels = torch.tensor(codes, dtype=torch.int64, device=device)
         self.class_weight = torch.tensor(class_weight, dtype=torch.float32, device=device)
-        self.optimizer, self.rates = optimizer_of(module, recipe)
+        self.optimizer = optimizer_of(module, recipe)
         self.mixed = device.type == "cuda"  # precision
         self.half = torch.bfloat16 if self.mixed and torch.cuda.is_bf16_supported() else torch.float16
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.mixed and self.half == torch.float16)
@@ -169,8 +169,7 @@ class Training:
         batches = self.feed.batches([shown[part] for part in parts])
         sums = torch.zeros(2, device=self.device)  # summed there: to ask for a number would be to wait for it
         for step, (part, inputs) in enumerate(zip(parts, batches, strict=True)):
-            at = number - 1 + step / len(parts)
-            set_rates(self.optimizer, self.rates, self.recipe, self.course.history, at)
+            set_rates(self.optimizer, self.recipe, self.course.history, at=number - 1 + step / len(parts))
             sums += len(part) * self._step(inputs, self._labels(shown[part]))
         self.module.eval()
         loss, right = (sums / len(shown)).tolist()

@@ -48,7 +48,7 @@ def test_without_validation_a_plateau_is_one_of_the_training_loss():
 
 def test_weights_decay_and_biases_do_not():
     module = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
-    optimizer, _ = optimizer_of(module, RECIPE)
+    optimizer = optimizer_of(module, RECIPE)
     decay = {id(p): group["weight_decay"] for group in optimizer.param_groups for p in group["params"]}
     assert {name: decay[id(p)] for name, p in module.named_parameters()} == {
         "0.weight": 0.1, "0.bias": 0, "1.weight": 0, "1.bias": 0,
@@ -68,8 +68,8 @@ class Pretrained(nn.Module):
 def test_each_part_is_moved_at_its_own_rate_times_the_factor():
     module = Pretrained()
     recipe = replace(RECIPE, body_lr=0.001, schedule="cosine")
-    optimizer, rates = optimizer_of(module, recipe)
-    set_rates(optimizer, rates, recipe, [], 5)
+    optimizer = optimizer_of(module, recipe)
+    set_rates(optimizer, recipe, [], 5)
     found = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
     assert found[id(module.head.weight)] == pytest.approx(0.005)
     assert found[id(module.body.weight)] == found[id(module.body.bias)] == pytest.approx(0.0005)
