@@ -7,7 +7,6 @@ import numpy as np
 
 from classify.errors import ModelError
 from classify.svm import RBFSVC
-from featex.errors import unknown
 
 N_NODES = 64
 """Points of the quadrature along a path: `mean_gradient` adds up to 1e-9 of the score at the widest and narrowest
@@ -29,8 +28,6 @@ class Linear:
     weights: np.ndarray
     intercept: float
     reference: np.ndarray
-    exact = True
-    """Whether weights times differences of features add up to differences of the score."""
 
     def __call__(self, X: np.ndarray) -> np.ndarray:
         """Return the score of each row (n_samples,)."""
@@ -61,7 +58,6 @@ class Kernel:
     gamma: float
     reference: np.ndarray
     scale: np.ndarray
-    exact = False
 
     def __call__(self, X: np.ndarray) -> np.ndarray:
         """Return the score of each row (n_samples,)."""
@@ -112,7 +108,7 @@ def _svm(estimator: RBFSVC, towards: int, against: int) -> Kernel:
         weights[blocks[second]] = svc.dual_coef_[first, blocks[second]]
         pair = first * n_classes - first * (first + 1) // 2 + second - first - 1
         intercept, sign = svc.intercept_[pair], 1 if towards == first else -1
-    scaler = getattr(estimator.scaler_, "scaler_", estimator.scaler_)  # one block: what it standardises by
+    scaler = estimator.scaler_.scaler_  # of a single block, which is only standardised
     return Kernel(vectors, sign * weights, sign * float(intercept), estimator.gamma, scaler.mean_, scaler.scale_)
 
 
@@ -164,7 +160,7 @@ def decision(model: str, estimator, towards: int, against: int) -> Score:
     return SCORES_OF[model](estimator, towards, against)
 
 
-def mean_gradient(score: Linear | Kernel, X: np.ndarray, n_nodes: int = N_NODES) -> np.ndarray:
+def mean_gradient(score: Linear | Kernel, X: np.ndarray) -> np.ndarray:
     """Return the mean gradient on the straight way from the mean of the training rows to each row.
 
     Times the way it adds up to the difference of the scores at its ends: integrated gradients, Sundararajan, Taly &
@@ -174,50 +170,37 @@ def mean_gradient(score: Linear | Kernel, X: np.ndarray, n_nodes: int = N_NODES)
     ----------
     score : Linear or Kernel
     X : ndarray of shape (n_samples, n_features)
-    n_nodes : int
 
     Returns
     -------
     ndarray of shape (n_samples, n_features)
     """
-    if score.exact:
+    if isinstance(score, Linear):
         return score.gradient(X)
-    nodes, weights = np.polynomial.legendre.leggauss(n_nodes)
+    nodes, weights = np.polynomial.legendre.leggauss(N_NODES)
     way = np.asarray(X, dtype=np.float64) - score.reference
     steps = ((1 + node) / 2 for node in nodes)
     return sum(w / 2 * score.gradient(score.reference + t * way) for t, w in zip(steps, weights, strict=True))
 
 
-def class_maps(score: Linear | Kernel, maps: np.ndarray, way: str = "path") -> np.ndarray:
+def class_maps(score: Linear | Kernel, maps: np.ndarray) -> np.ndarray:
     """Return what each position of maps that are averaged to features gives to the score, (n_samples, height, width).
 
-    A map sums to a difference of scores, since features are means over positions:
+    Each position is weighted by the mean gradient on the way from the mean of the training rows. Features are means
+    over positions, so a map sums to the score less the score of that mean. What moved the last maps may lie beyond a
+    position, for a network sees far around it.
 
-    ``path`` (the mean gradient on the way from the mean of the training rows): to the score less the score there,
-    whatever the model. ``gradient`` (at the image itself): for a `Linear` score to the score less its value at a row of
-    zeros, the class activation map of Zhou et al. 2016, arXiv 1512.04150; for a `Kernel` it is of first order, and sums
-    to nothing in particular.
-
-    Both say what follows from the last maps; what moved these maps may lie beyond the position, for a network sees far
-    around it.
+    The gradient at the image itself (for a linear model the class activation map of Zhou et al. 2016, arXiv 1512.04150)
+    has no such sum for a kernel, and says less: on 16 held-out images of two sources, an SVM's rank correlation with
+    occlusion was 0.27 ± 0.39 by the path and 0.08 ± 0.45 by the gradient (mean and standard deviation; ResNet-18). Far
+    from all training images, as new ones are, an RBF kernel is flat.
 
     Parameters
     ----------
     score : Linear or Kernel
     maps : ndarray of shape (n_samples, n_features, height, width)
         As `classify.cams.pooled_maps` gives them.
-    way : {"path", "gradient"}
-        On 16 held-out images of two sources, an SVM's rank correlation with occlusion was 0.27 ± 0.39 by the path and
-        0.08 ± 0.45 by the gradient (mean and standard deviation; ResNet-18): far from all training images, as new ones
-        are, an RBF kernel is flat, and its gradient says little of how the score came about.
     """
     maps = np.asarray(maps, dtype=np.float64)
-    X, start = maps.mean(axis=(2, 3)), np.zeros(maps.shape[1])
-    if way == "path":
-        gradient, start = mean_gradient(score, X), score.reference
-    elif way == "gradient":
-        gradient = score.gradient(X)
-    else:
-        raise unknown("way", way, ("path", "gradient"))
-    n_positions = maps.shape[2] * maps.shape[3]
-    return np.einsum("nc,nchw->nhw", gradient, maps - start[:, None, None]) / n_positions
+    gradient, n_positions = mean_gradient(score, maps.mean(axis=(2, 3))), maps.shape[2] * maps.shape[3]
+    return np.einsum("nc,nchw->nhw", gradient, maps - score.reference[:, None, None]) / n_positions
