@@ -9,7 +9,6 @@ from torch import Tensor, fx, nn
 from classify.pixels import Pixels, fits_in_memory
 
 BATCH = 8  # always whole, so that what comes out of an image does not depend on its neighbours
-MEMO = "activations of "
 
 
 def cut(module: nn.Module) -> tuple[nn.Module, nn.Module] | None:
@@ -77,7 +76,7 @@ class Activations:
 
     def __init__(self, pixels: Pixels, prefix: nn.Module, name: str, device: torch.device):
         self.pixels, self.prefix, self.device = pixels, prefix, device
-        self.kept = pixels.memo.setdefault(MEMO + name, {})
+        self.kept = pixels.memo.setdefault(name, {})
 
     def affordable(self) -> bool:
         """Return whether what comes out are tensors, and all that comes of the images fits into memory."""

@@ -1,7 +1,7 @@
 """Pixels: images as a net reads them, in memory where they fit, else read again by workers when they are needed."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -175,7 +175,11 @@ def load_pixels(paths: Sequence[str | Path], view: View, *, progress: Progress |
         pixels[row] = files.read(row)
 
     with progress.task("reading images", len(paths), "image") as done:
-        _each(files.pool, keep, len(paths), done)
+        try:
+            for _ in files.pool.map(keep, range(len(paths))):
+                done(1)
+        finally:
+            files.pool.shutdown(cancel_futures=True)
     return Pixels(pixels)
 
 
@@ -198,11 +202,3 @@ def fits_in_memory(n_bytes: int) -> bool:
     """Return whether so much may be kept beside all else that is at work."""
     memory = ram_bytes()
     return n_bytes < MEMORY_SHARE * (memory if isfinite(memory) else UNKNOWN_MEMORY)
-
-
-def _each(pool: ThreadPoolExecutor, work: Callable[[int], None], n: int, done: Callable[[int], None]) -> None:
-    try:
-        for _ in pool.map(work, range(n)):
-            done(1)
-    finally:
-        pool.shutdown(cancel_futures=True)

@@ -1,18 +1,19 @@
-"""The RBF SVM that shares squared distances."""
+"""The RBF SVM that shares squared distances, made by one matrix product, on a GPU where there is one."""
 
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.kernel_approximation import Nystroem
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.svm import SVC
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import check_is_fitted
 
 from classify.blocks import BlockScaler
-from classify.distances import DRIVER, squared_distances
 from featex.cores import ram_bytes
 
 BLOCK_ROWS = 1000
@@ -21,6 +22,8 @@ CUML = "cuml"
 # Bytes that a pair of rows takes while a machine is fitted: distance and kernel in float64, libsvm's copy in float32.
 SHARED_BYTES, OWN_BYTES = 8, 12
 MOST_RAM = 0.6  # of the memory there is
+LEAST_PAIRS = 10_000_000  # with fewer, importing torch and going to the GPU cost more than they save
+DRIVER = Path("/proc/driver/nvidia/version")  # shows a GPU without importing torch, which takes seconds
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,27 @@ def prepare(train: np.ndarray, validation: np.ndarray, settings: dict):
     return Distances(squared_distances(rows, rows)), Distances(squared_distances(others, rows))
 
 
+def squared_distances(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return squared Euclidean distances (len(rows), len(others)) between rows of float64, 0 or more."""
+    if len(rows) * len(others) >= LEAST_PAIRS and DRIVER.exists():
+        import torch
+
+        if torch.cuda.is_available():
+            return on_device(rows, others, "cuda")
+    return euclidean_distances(rows, others, squared=True)
+
+
+def on_device(rows: np.ndarray, others: np.ndarray, device: str) -> np.ndarray:
+    """Return `squared_distances` as torch computes them on a device; off by rounding from those of the CPU."""
+    import torch
+
+    a, b = (torch.from_numpy(side).to(device) for side in (rows, others))
+    squared = torch.addmm((a * a).sum(1)[:, None] + (b * b).sum(1), a, b.T, alpha=-2).clamp_(min=0)
+    if rows is others:
+        squared.fill_diagonal_(0)
+    return squared.cpu().numpy()
+
+
 class RBFSVC(ClassifierMixin, BaseEstimator):
     """``make_pipeline(StandardScaler(), SVC(kernel="rbf"))``, tuned many times as fast (benchmarks/tuning.py).
 
@@ -115,8 +139,6 @@ class RBFSVC(ClassifierMixin, BaseEstimator):
         The fitted machine; of an approximation `map_` and `linear_` are there instead, and of cuML's `weights_`
         (n_support,) and `intercept_`.
     """
-
-    landmarks = solver = None  # of machines that were kept before there were any
 
     def __init__(
         self, C: float = 1.0, gamma: float = 0.002, class_weight=None, blocks=None, landmarks=None, solver=None

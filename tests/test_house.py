@@ -15,7 +15,7 @@ ONLY_IN = {
         *("featex/checkpoints.py", "featex/layers.py", "featex/signals.py", "featex/winograd.py", "featex/cores.py"),
         *("featex/forward.py", "featex/bench.py"),
         *(f"classify/{room}.py" for room in ("pixels", "augment", "jpeg", "nets", "finetuned", "frozen")),
-        *(f"classify/{room}.py" for room in ("training", "rates", "checkpoint", "cnn", "cams", "distances")),
+        *(f"classify/{room}.py" for room in ("training", "rates", "checkpoint", "cnn", "cams", "svm")),
         *("pipelines/sample.py", "pipelines/generators.py"),
     },
     "torchvision": {

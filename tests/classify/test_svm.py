@@ -4,6 +4,7 @@ import types
 import numpy as np
 import pytest
 import skops.io
+import torch
 from sklearn.base import clone
 from sklearn.datasets import make_classification
 from sklearn.pipeline import make_pipeline
@@ -13,7 +14,7 @@ from sklearn.svm import SVC
 from classify import svm
 from classify.gradients import decision
 from classify.persist import TRUSTED
-from classify.svm import RBFSVC, beyond_memory, most_rows, prepare
+from classify.svm import RBFSVC, beyond_memory, most_rows, on_device, prepare, squared_distances
 
 
 def problem(n_classes, n=240):
@@ -158,14 +159,6 @@ def test_fewer_rows_than_landmarks_are_all_landmarks():
     assert RBFSVC(gamma=0.01, landmarks=2000).fit(X, y).map_.n_components == 60
 
 
-def test_a_machine_that_was_kept_before_there_were_landmarks_decides_as_it_did():
-    X, y = problem(2)
-    model = RBFSVC(gamma=0.01).fit(X, y)
-    expected = model.decision_function(X)
-    del model.__dict__["landmarks"]
-    np.testing.assert_array_equal(model.decision_function(X), expected)
-
-
 def test_blocks_of_rows_make_no_difference(monkeypatch):
     X, y = problem(2)
     model = RBFSVC(C=2, gamma=0.01).fit(X, y)
@@ -177,3 +170,39 @@ def test_blocks_of_rows_make_no_difference(monkeypatch):
 def test_clone_is_exact():
     params = {"C": 3.0, "gamma": 0.5, "class_weight": "balanced", "blocks": [2, 3], "landmarks": 9, "solver": "cuml"}
     assert clone(RBFSVC(**params)).get_params() == params
+
+
+@pytest.fixture
+def rows():
+    return np.random.default_rng(0).normal(3, 2, size=(60, 40))
+
+
+def test_they_are_sums_of_squared_differences(rows):
+    expected = ((rows[:, None] - rows[None, :20]) ** 2).sum(-1)
+    np.testing.assert_allclose(squared_distances(rows, rows[:20]), expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_a_device_gives_those_of_the_cpu(rows, device):
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("this machine has no CUDA device")
+    np.testing.assert_allclose(on_device(rows, rows[:20], device), squared_distances(rows, rows[:20]), atol=1e-9)
+    own = on_device(rows, rows, device)
+    assert (np.diag(own) == 0).all()
+    assert own.min() >= 0
+
+
+def test_a_gpu_is_asked_where_there_is_one_and_enough_to_do(rows, monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr(svm, "on_device", lambda a, b, device: asked.append((len(a), len(b), device)))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(svm, "DRIVER", tmp_path)
+    squared_distances(rows, rows)
+    assert not asked
+    monkeypatch.setattr(svm, "LEAST_PAIRS", 3600)
+    squared_distances(rows, rows)
+    squared_distances(rows, rows[:59])
+    assert asked == [(60, 60, "cuda")]
+    monkeypatch.setattr(svm, "DRIVER", tmp_path / "none")
+    squared_distances(rows, rows)
+    assert len(asked) == 1
