@@ -7,6 +7,7 @@ from classify.models import MODELS
 from classify.plan import settled
 from classify.predictions import Predictions
 from featex.errors import InputError, WeightsError
+from featex.features import find_set
 from featex.layout import FEATURES
 from featex.progress import Progress
 from pipelines import compare as module
@@ -25,10 +26,10 @@ class Listener(Progress):
 def run(data, tmp_path, weights_file, with_vectors):
     with_vectors(tmp_path / FEATURES)
 
-    def run(only=("svm", "logreg"), **options):
+    def run(directory=data, only=("svm", "logreg"), **options):
         listener = Listener()
         options = {"n_folds": 3, "trials": 1, "audited": False, "weights": weights_file, "device": "cpu", **options}
-        return compare(data, only=only, project=tmp_path, progress=listener, **options), listener.lines
+        return compare(directory, only=only, project=tmp_path, progress=listener, **options), listener.lines
 
     return run
 
@@ -41,14 +42,6 @@ def test_every_model_has_a_quick_form():
         settled(spec, device="cpu", **QUICK.get(name, QUICK_NET), **weights)
 
 
-def test_data_is_the_folder_unless_told_otherwise(data, tmp_path, weights_file):
-    data.rename(tmp_path / "data")
-    path = compare(
-        only=["logreg"], project=tmp_path, n_folds=2, trials=1, audited=False, weights=weights_file, device="cpu"
-    )
-    assert path.parent.name == "data"
-
-
 def test_it_goes_from_images_to_a_report_with_every_set(run, tmp_path):
     path, _ = run(only=("svm", "lenet5"), max_epochs=2)
     assert path == tmp_path / "artifacts/reports/images/index.html"
@@ -58,18 +51,6 @@ def test_it_goes_from_images_to_a_report_with_every_set(run, tmp_path):
     page = path.read_text()
     for word in ("svm-images", "lenet5-images", "held-out", "wild", "selection score, not a result"):
         assert word in page
-
-
-def test_what_is_done_is_skipped_and_what_is_not_is_not(run, monkeypatch):
-    run(only=("svm",))
-    tuned = []
-    original = module.tune
-    monkeypatch.setattr(module, "tune", lambda job, **options: tuned.append(job.name) or original(job, **options))
-    _, lines = run(only=("svm", "logreg"))
-    assert tuned == ["logreg-images"]  # nor the model that sees no picture
-    assert "svm-images: done before" in lines
-    run(only=("svm",), seed=1)
-    assert tuned == ["logreg-images", "svm-images", "shortcut-images"]
 
 
 def test_a_quick_look_is_called_one_and_leaves_the_full_models_alone(run, tmp_path):
@@ -100,30 +81,31 @@ def test_what_is_wrong_with_a_wish_is_said_before_any_work(run, tmp_path):
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_a_fine_tuned_net_starts_from_the_weights_that_are_given(run, tmp_path, weights_file):
-    run(only=("resnet18",), image_size=32, max_epochs=1, trials=0, n_folds=2)
-    passport = {p["model"]: p for p in persist.passports(tmp_path / "artifacts/models")}["resnet18"]
-    assert passport["settings"]["weights"] == weights_file
-
-
-def test_two_models_are_also_compared_as_a_vote_and_a_stack(run, tmp_path):
-    _, _ = run(only=("svm", "logreg"))
+def test_what_is_done_is_skipped_and_two_models_are_also_compared_as_a_vote_and_a_stack(run, tmp_path, monkeypatch):
+    run(only=("svm",))
+    tuned = []
+    original = module.tune
+    monkeypatch.setattr(module, "tune", lambda job, **options: tuned.append(job.name) or original(job, **options))
+    page, lines = run(only=("svm", "logreg"))
+    assert tuned == ["logreg-images"]  # nor the model that sees no picture
+    assert "svm-images: done before" in lines
     names = {passport["name"] for passport in persist.passports(tmp_path / "artifacts/models")}
     assert names == {"svm-images", "logreg-images", "shortcut-images", "vote-images", "stack-images"}
-    page = (tmp_path / "artifacts/reports/images/index.html").read_text()
-    assert "vote-images" in page
-    assert "stack-images" in page
+    assert all(name in page.read_text() for name in names)
     _, lines = run(only=("svm", "logreg"))
     assert {"vote-images: done before", "stack-images: done before"} <= set(lines)
-    run(only=("svm",), trials=2)
-    assert "stack-images" not in (tmp_path / "artifacts/reports/images/index.html").read_text()
+    page, _ = run(only=("svm",), seed=1)
+    assert tuned == ["logreg-images", "svm-images", "shortcut-images"]
+    assert "shortcut-images" in page.read_text()
+    assert "stack-images" not in page.read_text()
 
 
-def test_choices_for_nets_reach_nets_alone(run, tmp_path):
+def test_choices_for_nets_reach_nets_alone(run, tmp_path, weights_file):
     recipe = {"train": "last:1", "augment": "none", "head": "linear"}
-    run(only=("svm", "resnet18"), max_epochs=1, image_size=32, recipe=recipe)
+    run(only=("svm", "resnet18"), max_epochs=1, image_size=32, n_folds=2, recipe=recipe)
     passports = {p["model"]: p for p in persist.passports(tmp_path / "artifacts/models")}
-    assert {key: passports["resnet18"]["settings"][key] for key in recipe} == recipe
+    settings = passports["resnet18"]["settings"]
+    assert {key: settings[key] for key in (*recipe, "weights")} == {**recipe, "weights": weights_file}
     assert passports["svm"]["settings"] == {}
 
 
@@ -138,11 +120,11 @@ def test_what_files_give_away_stands_in_every_comparison_and_in_no_ensemble(run,
     passports = {p["model"]: p for p in persist.passports(tmp_path / "artifacts/models")}
     assert passports["shortcut"]["cv"]["mean"] == 1
     assert [member["name"] for member in passports["vote"]["members"]] == ["svm-images", "logreg-images"]
-    path, _ = run(only=("svm",))
-    assert "shortcut-images" in path.read_text()
 
 
-def test_data_that_cannot_be_cut_into_folds_are_refused_before_the_audit(data, tmp_path, weights_file, monkeypatch):
+def test_the_folder_data_that_cannot_be_cut_into_folds_is_refused_before_the_audit(data, tmp_path, run, monkeypatch):
     monkeypatch.setattr("pipelines.compare.audit", lambda *args, **options: pytest.fail("the audit began"))
+    data.rename(tmp_path / "data")
     with pytest.raises(DataError, match="fewer than the 40 folds"):
-        compare(data, project=tmp_path, only=["logreg"], n_folds=40, weights=weights_file, device="cpu")
+        run(None, only=["logreg"], n_folds=40, audited=True)
+    assert find_set(tmp_path / FEATURES).name == "data"
