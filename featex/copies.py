@@ -1,4 +1,4 @@
-"""Copies of an image as other roads might have brought it: resized, blurred, re-encoded; each by chance."""
+"""Varied copies of an image: randomly resized, blurred and re-encoded, as images on the web are."""
 
 import hashlib
 from io import BytesIO
@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 COPIES = "copies-1"
-"""Name of what `varied` does, a part of every copy's key: raise it when copies may change."""
+"""Version of `varied`, a part of every copy's key; change it when copies may change."""
 
 _SCALES = (0.5, 1.5)
 _SIGMAS = (0.2, 1.5)
@@ -16,19 +16,16 @@ _RESAMPLINGS = (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resam
 
 
 def copy_keys(key: str, n: int) -> list[str]:
-    """Return the keys of `n` copies of the image with content key `key`; "" has none.
-
-    They are 64 hexadecimal digits, as content keys are.
-    """
+    """Return the keys, 64 hexadecimal digits each, of `n` copies of the image with content key `key`; [] for ""."""
     return [hashlib.sha256(f"{key} {COPIES} {number}".encode()).hexdigest() for number in range(n if key else 0)]
 
 
 def varied(image: np.ndarray, key: str) -> np.ndarray:
-    """Return a copy of an image after what images on the web go through; `key` alone decides what that is.
+    """Return a varied copy of an image; `key` seeds all random choices.
 
-    With chances of 0.6, 0.3 and 0.7: resized by 0.5 to 1.5 by one of four filters, blurred with a sigma of 0.2 to 1.5
-    pixels, and encoded as JPEG of quality 50 to 98 with or without half the colours. The chances know no class, so
-    that what the copies differ in tells nothing.
+    The copy is resized with probability 0.6 (by 0.5 to 1.5, with one of four filters), blurred with probability 0.3 (a
+    Gaussian of sigma 0.2 to 1.5 pixels), and encoded as JPEG with probability 0.7 (quality 50 to 98, colours at full or
+    half resolution). The probabilities do not depend on the class, so these changes cannot reveal it.
 
     Parameters
     ----------

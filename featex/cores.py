@@ -1,7 +1,7 @@
-"""The machine's cores, and work that shares them: readers and a network on the same threads, results in order.
+"""The machine's cores, and one pool of threads in which files are read and the network runs.
 
-Two cores that read files and two that run a network would fight over two cores: a parallel matrix product waits for its
-slowest thread. Here each thread reads, decodes or runs a whole batch by itself, whatever is next.
+With threads of their own, the readers and the network would compete for the same cores, because a parallel matrix
+product waits for its slowest thread. In this pool each thread reads a file, decodes it or computes a whole batch alone.
 """
 
 import os
@@ -19,17 +19,17 @@ FEW_ROWS = 250
 
 
 def n_cores() -> int:
-    """Return how many cores this process may use, at least 1; a container's limit is minded."""
+    """Return how many cores this process may use, at least 1; the limit of a container counts."""
     return joblib.cpu_count()
 
 
 def n_readers() -> int:
-    """Return how many threads read and decode images: one a core, `_MOST_READERS` at most."""
+    """Return how many threads read and decode images: one per core, at most `_MOST_READERS`."""
     return min(_MOST_READERS, n_cores())
 
 
 def ram_bytes() -> float:
-    """Return how much memory this process may use; a container's limit is minded, inf where nothing tells."""
+    """Return how many bytes of memory this process may use, given the limit of a container; inf if unknown."""
     limits = [float("inf")]
     with suppress(OSError, ValueError, AttributeError):
         limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
@@ -39,8 +39,8 @@ def ram_bytes() -> float:
     return min(limits)
 
 
-def _memory_files(groups: str, root: str = "/sys/fs/cgroup") -> Iterator[str]:
-    """Yield the files that may limit the memory of this process: of its control groups (v2, v1) and all above them."""
+def _memory_files(groups: str) -> Iterator[str]:
+    """Yield the files that may limit this process's memory: those of its control groups (v2, v1) and their parents."""
     for line in [*groups.splitlines(), "0::/", "1:memory:/"]:
         _, _, rest = line.partition(":")
         controllers, _, group = rest.partition(":")
@@ -48,7 +48,7 @@ def _memory_files(groups: str, root: str = "/sys/fs/cgroup") -> Iterator[str]:
             continue
         folder, file = ("memory/", "memory.limit_in_bytes") if controllers else ("", "memory.max")
         while True:
-            yield f"{root}/{folder}{group.strip('/')}/{file}".replace("//", "/")
+            yield f"/sys/fs/cgroup/{folder}{group.strip('/')}/{file}".replace("//", "/")
             if group in ("", "/"):
                 break
             group = str(PurePosixPath(group).parent)
@@ -62,18 +62,19 @@ def _read(path: str) -> str:
 
 
 def threads_for(n_rows: int) -> AbstractContextManager:
-    """Return a context in which scikit-learn starts no threads for fewer than `FEW_ROWS` rows.
+    """Return a context in which scikit-learn starts no threads if there are fewer than `FEW_ROWS` rows.
 
-    A forest of 300 trees on 60 rows takes 0.4 s on one thread and 0.6 s on two: most of the work is Python's.
+    On 60 rows a forest of 300 trees takes 0.4 s with one thread and 0.6 s with two, because most of the work is in
+    Python.
     """
     return joblib.parallel_config("sequential") if n_rows < FEW_ROWS else nullcontext()
 
 
 @contextmanager
 def one_core_each(workers: int) -> Iterator[ThreadPoolExecutor]:
-    """Yield a pool of `workers` threads in which torch computes on the calling thread alone.
+    """Yield a pool of `workers` threads, in each of which torch computes on one core.
 
-    What has not begun when it is left is never begun.
+    When the block ends, work that has not begun is cancelled.
     """
     import torch  # here, because counting cores must not cost torch's time
 
@@ -90,7 +91,7 @@ def one_core_each(workers: int) -> Iterator[ThreadPoolExecutor]:
 
 
 def in_order(pool: ThreadPoolExecutor, function, items: Sequence, ahead: int) -> Iterator:
-    """Yield function(item) in order, at most `ahead` calls early, so that memory does not grow with the items."""
+    """Yield function(item) for each item in order; at most `ahead` calls run early, which bounds the memory."""
     items = iter(items)
     futures: deque[Future] = deque(pool.submit(function, item) for item in islice(items, ahead))
     while futures:
@@ -100,17 +101,17 @@ def in_order(pool: ThreadPoolExecutor, function, items: Sequence, ahead: int) ->
 
 
 class Batches:
-    """Items on their way through a function of whole batches, while more are read.
+    """Groups items into batches and passes each batch to a function in a pool, while the caller reads more items.
 
     Parameters
     ----------
     pool : ThreadPoolExecutor
     function : callable
-        ``function(values)`` returns a result a value; called in the pool's threads.
+        ``function(values)`` returns one result per value; it is called in the pool's threads.
     deliver : callable
-        ``deliver(keys, results)`` takes what came of a batch; called in the thread of the caller, in order.
+        ``deliver(keys, results)`` receives the results of a batch; it is called in the caller's thread, in order.
     size : int
-        Items of a batch.
+        Items in a batch.
     most : int
         Batches that may wait or run at once.
     """
@@ -121,7 +122,7 @@ class Batches:
         self._running: deque[tuple[list, Future]] = deque()
 
     def add(self, key, value) -> None:
-        """Take one item; it is computed when its batch is whole."""
+        """Add one item; its batch starts when it is full."""
         self._batch.append((key, value))
         if len(self._batch) == self._size:
             self._start()
@@ -129,7 +130,7 @@ class Batches:
             self._end()
 
     def finish(self) -> None:
-        """Compute and deliver what is left."""
+        """Compute and deliver the remaining items."""
         if self._batch:
             self._start()
         while self._running:

@@ -1,4 +1,7 @@
-"""Files are born whole: written beside, flushed, renamed; a reader sees the old file or the new one, never half."""
+"""Files and folders that appear whole: written under another name, flushed, then renamed.
+
+A reader sees the old file or the new one, never a part of one.
+"""
 
 import json
 import os
@@ -14,7 +17,7 @@ from typing import IO
 from featex.errors import InputError, StoreError
 
 LONGEST = 200
-"""Bytes of a name: file systems take 255, with what is put before and behind it."""
+"""Most bytes of a name: file systems take 255, and prefixes and suffixes are added to it."""
 
 ASIDE = ".aside"
 
@@ -23,8 +26,8 @@ ASIDE = ".aside"
 def born_whole(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`, and rename it to `path` when the block ends without an error.
 
-    The folder is made if need be. A block that raises leaves `path` as it was and nothing beside it. What a link leads
-    to is replaced, and not the link; a device or a pipe is written to.
+    The parent folder is made if it does not exist. If the block raises, `path` stays as it was and no other file is
+    left. If `path` is a link, its target is replaced; a device or a pipe is written to.
 
     Raises
     ------
@@ -59,14 +62,14 @@ def born_whole(path: Path) -> Iterator[Path]:
 
 
 def _is_written_to(path: Path) -> bool:
-    """Return whether a path is a device, a pipe or a stream of this process, which no file must take the place of."""
+    """Return whether a path is a device, a pipe or a stream of this process, which must not be replaced by a file."""
     streams = ("/dev/", "/proc/")
     links = (str(path.absolute()), os.readlink(path) if path.is_symlink() else "")
     return any(link.startswith(streams) for link in links) or (path.exists() and not (path.is_file() or path.is_dir()))
 
 
 def _stream(path: Path) -> IO[bytes]:
-    """Open a device or pipe for writing; a stream of this process where it stands, not anew at its start."""
+    """Open a device or pipe for writing; a stream of this process continues at its current position."""
     name = os.readlink(path) if path.is_symlink() and not str(path.absolute()).startswith("/dev/") else str(path)
     number = {"/dev/stdout": "1", "/dev/stderr": "2"}.get(name) or re.sub(r"^/(dev|proc/self)/fd/", "", name)
     if not number.isdecimal():
@@ -77,19 +80,19 @@ def _stream(path: Path) -> IO[bytes]:
 
 @contextmanager
 def folder_beside(target: Path) -> Iterator[Path]:
-    """Yield an empty folder beside `target`, for the block to move there; it is deleted where the block leaves it.
+    """Yield an empty folder beside `target`, which the block moves to `target`; else it is deleted.
 
     Raises
     ------
     StoreError
-        If the block, or this, cannot write.
+        If the folder or a file in it cannot be written.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(
             dir=target.parent, prefix=f".{target.name}.", ignore_cleanup_errors=True
         ) as holder:
-            folder = Path(holder) / "new"  # as open to others as any folder, unlike its holder
+            folder = Path(holder) / "new"  # with the usual permissions, unlike its holder
             folder.mkdir()
             yield folder
     except OSError as error:
@@ -107,7 +110,7 @@ def new_folder(target: str | os.PathLike, *, source: str | os.PathLike | None = 
     target : path
         Absent, or an empty folder.
     source : path, optional
-        A folder that `target` must not lie in, for it would become a part of what it is made from.
+        A folder that must not contain `target`, because `target` is made from it.
 
     Raises
     ------
@@ -118,29 +121,29 @@ def new_folder(target: str | os.PathLike, *, source: str | os.PathLike | None = 
     """
     place = Path(target).resolve()
     if source is not None and place.is_relative_to(Path(source).resolve()):
-        raise InputError(f"{str(target)!r} lies in {str(source)!r}, which is to stay as it is; choose a place outside")
+        raise InputError(f"{str(target)!r} lies inside {str(source)!r}, which must not change; choose a place outside")
     try:
         taken = place.exists() and (not place.is_dir() or any(place.iterdir()))
     except OSError as error:
         raise cannot_write(place, error) from error
     if taken:
-        raise InputError(f"{str(target)!r} is there already and not empty; choose a new name or move it away")
+        raise InputError(f"{str(target)!r} exists and is not empty; choose a new name or move it away")
     with folder_beside(place) as folder:
         yield folder
-        os.sync()  # once for all files: a power cut leaves the whole folder or none
+        os.sync()  # once for all files, so that a power cut leaves the whole folder or none
         folder.replace(place)
 
 
 def swap_in(new: Path, target: Path) -> None:
-    """Put the folder `new` in the place of `target` on the same disk; the old one goes once the new one is there.
+    """Replace the folder `target` by the folder `new` on the same disk.
 
-    The old folder is set aside under another name first. A process that is killed before the new one is in place leaves
-    it there, and `restored` puts it back.
+    The old folder is renamed first and removed last. If the process is killed in between, `restored` puts the old
+    folder back.
 
     Raises
     ------
     OSError
-        If a folder cannot be moved; the old one is in place then.
+        If a folder cannot be moved; the old folder is then in its place.
     """
     new, target = Path(new), Path(target)
     for path in (*new.rglob("*"), new):
@@ -160,7 +163,7 @@ def swap_in(new: Path, target: Path) -> None:
 
 
 def restored(target: Path) -> bool:
-    """Return whether the folder that `swap_in` had set aside was put back, for a kill had left `target` absent."""
+    """Put back the folder that a killed `swap_in` had renamed; return whether there was one."""
     aside = _aside(Path(target))
     if Path(target).exists() or not aside.is_dir():
         return False
@@ -169,7 +172,7 @@ def restored(target: Path) -> bool:
 
 
 def set_aside(directory: Path) -> list[Path]:
-    """Return the folders in `directory` that `swap_in` has set aside, as they were called."""
+    """Return the original paths of the folders in `directory` that a killed `swap_in` had renamed."""
     return [path.with_name(path.name[1 : -len(ASIDE)]) for path in Path(directory).glob(f".*{ASIDE}")]
 
 
@@ -184,27 +187,27 @@ def _remove(folder: Path) -> None:
 
 
 def _flush(path: Path) -> None:
-    """Have the disk hold a file, or which files a folder holds; a folder that cannot be opened is passed over."""
+    """Flush a file, or the list of files in a folder, to the disk; do nothing if it cannot be opened."""
     try:
         handle = os.open(path, os.O_RDONLY)
     except OSError:
         return
     try:
         os.fsync(handle)
-    except OSError:  # a file system that knows no such thing
+    except OSError:  # a file system without fsync
         pass
     finally:
         os.close(handle)
 
 
 def checked_name(name: str, what: str, most: int = LONGEST) -> str:
-    """Return what a set or a model is to be called.
+    """Return `name` if a set or a model can be called so.
 
     Raises
     ------
     InputError
-        If it cannot be the name of a file: it begins with a dot, holds a slash or a character that no name can, or is
-        longer than `most` bytes.
+        If it cannot be a file name: it begins with a dot, contains a slash or a forbidden character, or has more than
+        `most` bytes.
     """
     try:
         n_bytes = len(name.encode())
@@ -216,14 +219,14 @@ def checked_name(name: str, what: str, most: int = LONGEST) -> str:
         raise InputError(f"{what} cannot be called {name!r}; choose a plain word with --name")
     if n_bytes > most:
         raise InputError(
-            f"{what} cannot be called {name[:20]!r}...: this name has {n_bytes:,} bytes, and a file's has room for "
-            f"{most} beside its endings; choose a shorter one with --name"
+            f"{what} cannot be called {name[:20]!r}...: the name has {n_bytes:,} bytes of at most {most}; choose a "
+            "shorter one with --name"
         )
     return name
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write `value` as indented JSON, whole or not at all."""
+    """Write `value` as indented JSON; the file appears whole or not at all."""
     with born_whole(path) as temporary:
         temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -234,7 +237,7 @@ def read_json(path: Path) -> dict:
     Raises
     ------
     StoreError
-        If the file is absent or holds no JSON object.
+        If the file is missing or holds no JSON object.
     """
     try:
         value = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -246,5 +249,5 @@ def read_json(path: Path) -> dict:
 
 
 def cannot_write(path: Path, error: OSError) -> StoreError:
-    """Return the error for a place that cannot be written."""
-    return StoreError(f"cannot write {path}: {error.strerror or error}; choose another place or free this one")
+    """Return the error for a path that cannot be written."""
+    return StoreError(f"cannot write {path}: {error.strerror or error}; mend that, or choose another path")

@@ -1,8 +1,8 @@
-"""Which images are near-duplicates of others: re-compressed, resized, a little brighter or cropped, or mirrored.
+"""Near-duplicates: images that are re-compressed, resized, mirrored, or slightly brightened or cropped copies.
 
-An image is described by its thumbnail, 16 x 16 grey levels, of which the light is taken away: two pictures are
-near-duplicates where the rest correlates by more than chance allows for pictures as simple as these. Turned and boldly
-cropped copies are not looked for.
+Each image is described by a thumbnail of 16 x 16 grey levels, from which the smooth light is subtracted. Two images are
+near-duplicates if the remainders correlate more than chance allows for pictures of their complexity. Rotated and
+strongly cropped copies are not found.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,29 +19,29 @@ from featex.errors import InputError
 from featex.progress import Progress
 
 SIDE = 16
-_LEAST_SAMPLED = 256  # pixels a side that are looked at: of larger images every second, third, ... row and column
+_LEAST_SAMPLED = 256  # pixels per side; of larger images, every second, third, ... row and column is used
 
-# On 552 pictures from eight sources, on which these limits were chosen too, `benchmarks/near_duplicates.py` finds all
-# copies saved as JPEG of quality 50 to 95, resized by 0.5 or 2, or mirrored, 92 % of those with 2 % of width and height
-# cropped away and 75 % with 4 %. Of 111 million pairs of ninths of 1,654 pictures, 37 were called near-duplicates or
-# mirrored: looked at, all but 3 (two framed blanks, a sky over a hill) show the same, or a picture's other half. The
-# nearest pair of ninths that is not called so, though it correlates, is 4.2 grey levels apart.
+# `benchmarks/near_duplicates.py` on 552 pictures from eight sources, on which these limits were also chosen: it finds
+# all copies saved as JPEG of quality 50 to 95, resized by 0.5 or 2, or mirrored; 92 % of those with 2 % of width and
+# height cropped away, and 75 % with 4 %. Among 111 million pairs of ninths of 1,654 pictures it reports 37; inspection
+# shows that all but 3 (two framed blanks, a sky over a hill) have the same content, or are two halves of a picture. Of
+# the correlating pairs that it does not report, the nearest differs by 4.2 grey levels.
 MIN_CORRELATION = 0.93
 MAX_CHANCE = 1e-6
 MAX_LEVELS = 2.0
-"""Root mean square in grey levels up to which thumbnails that correlate are of one picture, however simple it is."""
+"""Largest root mean square difference, in grey levels, at which correlating thumbnails of any complexity match."""
 
 MIN_DETAIL = 2.0
-"""Least standard deviation of a thumbnail less its light, in grey levels; below, rounding and JPEG decide the rest."""
+"""Least standard deviation, in grey levels, of a thumbnail without its light; below it, rounding and JPEG dominate."""
 
 MAX_PAIRS = 5_000_000
-_COARSE = 6  # frequencies each way by which most pairs are ruled out
+_COARSE = 6  # frequencies in each direction; they rule out most pairs
 _BLOCK_CELLS = 20_000_000  # pairs compared at a time: 80 MB
-_CHUNK = 16_384  # pairs looked at closely together: 32 MB
+_CHUNK = 16_384  # pairs examined at a time: 32 MB
 
 
 def thumbnail(image: np.ndarray) -> np.ndarray:
-    """Return an image as 16 x 16 grey levels, (16, 16) uint8: the whole of it, squashed to a square.
+    """Return the whole image as 16 x 16 grey levels, (16, 16) uint8, whatever its aspect ratio.
 
     Parameters
     ----------
@@ -55,17 +55,17 @@ def thumbnail(image: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Duplicates:
-    """Copies among n images.
+    """Duplicates among n images.
 
     Parameters
     ----------
     pairs : DataFrame
         ``first`` < ``second`` (row numbers), ``kind`` ("exact" for equal content, "near", or "mirrored") and
-        ``distance`` (1 less the correlation of the thumbnails, 0 to 0.07). Of images of equal content each later one
-        is paired with the first, and only the first with near ones, so that a thousand copies of one file are a
-        thousand pairs, not a million.
+        ``distance`` (1 minus the correlation of the thumbnails, 0 to 0.07). Among images of equal content, each is
+        paired with the first, and only the first with near-duplicates: a thousand copies of one file make a thousand
+        pairs, not a million.
     groups : ndarray of shape (n,), int
-        Images have the same number where pairs join them, also by a chain.
+        Images connected by pairs, directly or through others, have the same number.
     """
 
     pairs: pd.DataFrame
@@ -78,10 +78,10 @@ def _mirrored(rows: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class _Details:
-    """What is compared of n images; their numbers are `index`, for those without detail are left out.
+    """Descriptions of the n images that have detail; `index` holds their row numbers.
 
-    `pixels` (n, 256) are the thumbnails, `unit` (n, 256) what is left of them without light, of unit length, `freedom`
-    says how many numbers a picture amounts to, `coarse` holds the lowest frequencies and what `_candidates` needs.
+    `pixels` (n, 256) are the thumbnails; `unit` (n, 256) the thumbnails without light, scaled to unit length; `freedom`
+    the effective number of independent values of each picture; `coarse` its lowest frequencies, for `_candidates`.
     """
 
     index: np.ndarray
@@ -92,22 +92,22 @@ class _Details:
 
     @property
     def coarse_mirrored(self) -> np.ndarray:
-        signs = np.tile([1, -1], _COARSE)[:_COARSE]  # odd frequencies from left to right change their sign
+        signs = np.tile([1, -1], _COARSE)[:_COARSE]  # mirroring changes the sign of odd horizontal frequencies
         return self.coarse * np.append(np.tile(signs, _COARSE), [1, 1]).astype(np.float32)
 
 
 def find_duplicates(
     thumbnails: np.ndarray, contents: Sequence[str], *, mirrored: bool = True, progress: Progress | None = None
 ) -> Duplicates:
-    """Return which images are copies of which.
+    """Return the pairs of images that are exact or near-duplicates.
 
-    Images with next to no detail (blank, or a mere slope of light) have only exact copies.
+    Images with almost no detail (blank, or a gradient) have only exact duplicates.
 
     Parameters
     ----------
     thumbnails : ndarray of shape (n, 16, 16), uint8
-        As `thumbnail` gives them.
-    contents : sequence of str, one an image
+        From `thumbnail`.
+    contents : sequence of str, one per image
         Equal for exact copies, such as the sha256 of each file.
     mirrored : bool
         Whether a mirror image counts as a near-duplicate.
@@ -115,7 +115,7 @@ def find_duplicates(
     Raises
     ------
     InputError
-        If more than `MAX_PAIRS` pairs look alike, as the frames of a film do.
+        If more than `MAX_PAIRS` pairs match, as frames of a film do.
     """
     content, _ = pd.factorize(np.asarray(contents, dtype=object))
     _, firsts = np.unique(content, return_index=True)
@@ -134,8 +134,8 @@ def find_duplicates(
         n_pairs += len(first)
         if n_pairs > MAX_PAIRS:
             raise InputError(
-                f"more than {MAX_PAIRS:,} pairs of images look alike among {len(content):,}, as the frames of a film "
-                "do; take fewer of them, such as every tenth"
+                f"more than {MAX_PAIRS:,} pairs of images look alike among {len(content):,}, as frames of a film do; "
+                "take fewer of them, such as every tenth"
             )
     pairs = pd.concat(parts).sort_values(["first", "second", "distance"]).drop_duplicates(["first", "second"])
     pairs = pairs.reset_index(drop=True)
@@ -145,16 +145,16 @@ def find_duplicates(
 def near_groups(
     thumbnails: np.ndarray, groups: np.ndarray | None = None, *, progress: Progress | None = None
 ) -> np.ndarray:
-    """Return a number for each image; near-duplicates have the same, also by a chain.
+    """Return a number for each image; near-duplicates, also through others, have the same number.
 
-    Pairs are not kept, so that the frames of a film need no more memory than other images.
+    Pairs are not stored, so frames of a film need no more memory than other images.
 
     Parameters
     ----------
     thumbnails : ndarray of shape (n, 16, 16), uint8
-        Of different contents.
+        Of images that all differ in content.
     groups : ndarray of int, optional
-        Such numbers of the first images, which are known and are not compared with each other again.
+        The numbers of the first images from an earlier call; these images are not compared with each other again.
     """
     n, n_known = len(thumbnails), 0 if groups is None else len(groups)
     labels = np.arange(n)
@@ -164,12 +164,12 @@ def near_groups(
     for first, second, _, _ in _alike(_details(thumbnails), n_known, True, progress or Progress()):
         ends = np.concatenate([np.arange(n), first]), np.concatenate([labels, second])
         labels = joined(n, *ends)
-        labels = np.unique(labels, return_index=True)[1][labels]  # named by the first image of each
+        labels = np.unique(labels, return_index=True)[1][labels]  # the number of a group is its first image
     return labels
 
 
 def joined(n: int, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return a number for each of n things, the same where pairs join them, also by a chain."""
+    """Return a number for each of n items; items connected by pairs, directly or through others, have the same."""
     graph = coo_array((np.ones(len(first), dtype=bool), (first, second)), shape=(n, n))
     return connected_components(graph, directed=False)[1]
 
@@ -177,7 +177,7 @@ def joined(n: int, first: np.ndarray, second: np.ndarray) -> np.ndarray:
 def _alike(
     details: _Details, n_known: int, mirrored: bool, progress: Progress
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, str]]:
-    """Yield first < second, correlation and kind of all pairs that look alike, but for those of the first `n_known`."""
+    """Yield first < second, correlation and kind of all matching pairs, except pairs among the first `n_known`."""
     index, n = details.index, len(details.index)
     start = int(np.searchsorted(index, n_known))
     block = max(1, _BLOCK_CELLS // max(1, n))
@@ -188,7 +188,7 @@ def _alike(
         for at in range(start, n, block):
             end = min(n, at + block)
             for kind, (coarse, unit, pixels) in sides.items():
-                # Each of the block with all before it and with those of the block: every pair once.
+                # Compare the block with itself and with all earlier images: every pair once.
                 one, other = _candidates(details.coarse[at:end], coarse[:end])
                 one += at
                 one, other = one[other < one], other[other < one]
@@ -204,30 +204,30 @@ def _alike(
 
 
 def _candidates(block: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the pairs that may correlate by `MIN_CORRELATION`: none that does is lacking.
+    """Return all pairs that can correlate by `MIN_CORRELATION` or more, and some that do not.
 
-    Unit vectors u and v with u.v >= c are at most 2 - 2c apart, squared; so is what a projection leaves of them. The
-    last two columns hold minus half the squared length and 1, so that one product gives minus half of that distance.
+    The squared distance of unit vectors u and v with u.v >= c is at most 2 - 2c, and a projection cannot increase it.
+    The last two columns hold minus half the squared length and 1, so that one product gives minus half that distance.
     """
     swapped = np.concatenate([others[:, :-2], others[:, :-3:-1]], axis=1)
     return np.nonzero(block @ swapped.T >= MIN_CORRELATION - 1 - 1e-5)
 
 
 def _surely(correlation: np.ndarray, freedom: np.ndarray) -> np.ndarray:
-    """Return which pairs are alike beyond what happens among unrelated pictures that are as simple as these.
+    """Return which pairs correlate more than unrelated pictures of the same complexity do.
 
-    Of random directions in d dimensions a share of about (1 - r^2) ** ((d - 1) / 2) correlates by r or more. Waves,
-    logos and fog amount to few numbers: there a high correlation means little.
+    Among random directions in d dimensions, a share of about (1 - r^2) ** ((d - 1) / 2) correlates by r or more. Waves,
+    logos and fog have few effective dimensions, so a high correlation means little for them.
     """
     unlike = 1 - np.clip(correlation, 0, 1) ** 2
     return (correlation >= MIN_CORRELATION) & (unlike ** ((freedom - 1) / 2) < MAX_CHANCE)
 
 
 def _details(thumbnails: np.ndarray) -> _Details:
-    """Return thumbnails less their light, those that have detail.
+    """Return the descriptions of those thumbnails that have detail.
 
-    Light is the quadratic surface that fits best. Skies, vignettes and gradients of the same sense share it, and
-    differ in what is left; the product of two rows is the correlation of the rest.
+    The light of a thumbnail is the quadratic surface that fits it best; skies, vignettes and gradients share it. The
+    product of two rows of `unit` is the correlation of the thumbnails without their light.
     """
     x, y = np.meshgrid(*[np.linspace(-1, 1, SIDE)] * 2)
     light, _ = np.linalg.qr(np.stack([x**0, x, y, x * x, x * y, y * y], axis=-1).reshape(SIDE * SIDE, 6))
@@ -238,8 +238,8 @@ def _details(thumbnails: np.ndarray) -> _Details:
     index = np.flatnonzero(norms >= MIN_DETAIL * SIDE)  # the norm is the standard deviation times the root of 16 x 16
     unit = rest[index] / norms[index, None]
     waves = unit.reshape(-1, SIDE, SIDE)
-    waves = dctn(waves, axes=(1, 2), norm="ortho") if len(unit) else waves  # which refuses to transform nothing
-    # As many numbers as there are cells, or waves, if each held the same share of what is to be seen.
+    waves = dctn(waves, axes=(1, 2), norm="ortho") if len(unit) else waves  # dctn refuses an empty array
+    # The number of cells, or of waves, if each held an equal share of the detail.
     freedom = 1 / np.maximum((unit**4).sum(axis=1), (waves**4).sum(axis=(1, 2)))
     coarse = waves[:, :_COARSE, :_COARSE].reshape(len(unit), _COARSE**2)
     half = -(coarse**2).sum(axis=1, keepdims=True) / 2

@@ -1,7 +1,7 @@
-"""What can go wrong, said in a sentence: what, the value, and the way out.
+"""Errors that a user can cause and correct: each message names the problem, the value and the way out.
 
-Every error a user can cause is a `FeatexError`; the command lines print it as one line and exit with 1. Anything
-else is a bug and keeps its traceback.
+The command lines print a `FeatexError` as one line and exit with code 1. Any other exception is a bug and keeps its
+traceback.
 """
 
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from difflib import get_close_matches
 
 
 class FeatexError(Exception):
-    """Base of every error that a user can mend."""
+    """Base class of every error that a user can correct."""
 
 
 class InputError(FeatexError, ValueError):
@@ -17,19 +17,19 @@ class InputError(FeatexError, ValueError):
 
 
 class ImageError(FeatexError, ValueError):
-    """One image that cannot be used; the message is the reason alone, without the path."""
+    """One image cannot be used; the message holds the reason, not the path."""
 
 
 class WeightsError(FeatexError, ValueError):
-    """Weights that cannot be had, or that do not fit the backbone."""
+    """Weights cannot be found, or do not fit the backbone."""
 
 
 class StoreError(FeatexError, RuntimeError):
-    """Something under artifacts/ that is absent, damaged, or made by something else."""
+    """A file under artifacts/ is missing or damaged, or was not written by this program."""
 
 
 def unknown(kind: str, value: str, choices: Iterable[str]) -> InputError:
-    """Return the error for a name that is not in a registry, with the nearest name and all of them."""
+    """Return the error for a name that is not in a registry; it suggests the nearest name and lists all names."""
     choices = list(choices)
     near = get_close_matches(value, choices, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ";"

@@ -1,4 +1,4 @@
-"""How long work says how far it is: a bar with rate and time left on a terminal, sparse plain lines elsewhere."""
+"""Progress of long work: a bar with rate and remaining time on a terminal, occasional plain lines elsewhere."""
 
 import sys
 import time
@@ -12,22 +12,22 @@ SPARSE_SECONDS = 30.0
 
 
 class Progress:
-    """Say nothing: what library calls use unless told otherwise. Subclasses speak."""
+    """Reports nothing; the default of library calls. Subclasses write to a terminal."""
 
     def say(self, line: str) -> None:
-        """Take one finished sentence."""
+        """Report one sentence."""
 
     def remark(self, line: str) -> None:
-        """Take a line of which many come, and any may be left out."""
+        """Report a line of which there are many; a subclass may skip some."""
 
     @contextmanager
     def task(self, label: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
-        """Yield a function that is told how many of `total` units were done since it was last called."""
+        """Yield a function; call it with the number of units done since the last call."""
         yield lambda done: None
 
 
 class TerminalProgress(Progress):
-    """Write to `stream` (standard error): tqdm's bar on a terminal, else a line at most every half minute."""
+    """Writes to `stream` (default standard error): a tqdm bar on a terminal, else at most one line per half minute."""
 
     def __init__(self, stream: TextIO | None = None):
         self.stream = stream or sys.stderr
@@ -52,15 +52,15 @@ class TerminalProgress(Progress):
             yield self._sparse(label, total, unit)
 
     def _sparse(self, label: str, total: int, unit: str) -> Callable[[int], None]:
-        started = said = time.monotonic()
+        started = written = time.monotonic()
         count = 0
 
         def update(done: int) -> None:
-            nonlocal count, said
+            nonlocal count, written
             count += done
             now = time.monotonic()
-            if count and now - said >= SPARSE_SECONDS:
-                said = now
+            if count and now - written >= SPARSE_SECONDS:
+                written = now
                 rate = count / (now - started)
                 left = (total - count) / rate
                 self.say(f"{label}: {count:,} of {total:,} {unit}s, {rate:.3g} {unit}s/s, {left:.0f} s left")

@@ -1,4 +1,4 @@
-"""What may be sent on: paths, command lines and texts without home folders, passwords and queries of URLs."""
+"""Paths, command lines and texts as they may be published: without home folders, passwords and queries of URLs."""
 
 import os
 import re
@@ -12,7 +12,7 @@ _USER = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^\s/@]*:[^\s/@]*@")  # "https:
 
 
 def shown_path(path: str | Path) -> str:
-    """Return a path relative to the working folder, else with "~" for the home folder, else as it is."""
+    """Return a path relative to the working folder, or with "~" for the home folder, or unchanged."""
     path = Path(path)
     for place, lead in ((Path.cwd(), ""), *((home, "~/") for home in _homes())):
         if path.is_absolute() and place != Path(place.anchor) and path.is_relative_to(place):
@@ -21,26 +21,26 @@ def shown_path(path: str | Path) -> str:
 
 
 def shown_text(text: str) -> str:
-    """Return a text with "~" for the home folder, wherever it stands, and no user or password in a URL."""
+    """Return a text in which "~" replaces the home folder, and URLs hold no user and password."""
     for home in _homes():
         text = re.sub(re.escape(str(home)) + r"(?![\w.-])", "~", text)
     return _USER.sub(r"\1", text)
 
 
 def shown_url(url: str) -> str:
-    """Return a URL without user, password, query and fragment; a password may hold any sign."""
+    """Return a URL without user, password, query and fragment; a password may hold any character."""
     scheme, rest = _URL.split(url, maxsplit=1)[1:]
     rest = rest.rpartition("@")[2]
     return shown_text(scheme + re.split(r"[?#]", rest, maxsplit=1)[0])
 
 
 def shown_command(program: str, arguments: Sequence[str]) -> str:
-    """Return a command line that makes the same again and may be sent on."""
+    """Return a command line that repeats the run and may be published."""
     return " ".join([program, *(_quoted(_shown(text)) for text in arguments)])
 
 
 def shown_value(value):
-    """Return what JSON can hold, each text in it as `shown_text` has it."""
+    """Return a JSON value with `shown_text` applied to each text in it."""
     if isinstance(value, str):
         return shown_text(value)
     if isinstance(value, dict):
@@ -49,12 +49,12 @@ def shown_value(value):
 
 
 def shown_table(table):
-    """Return a pandas DataFrame, each text in it as `shown_text` has it."""
+    """Return a pandas DataFrame with `shown_text` applied to each text in it."""
     return table.map(lambda value: shown_text(value) if isinstance(value, str) else value)
 
 
 def _homes() -> list[Path]:
-    """Return the home folder, as it is called and as it is reached; none where it is unknown or the whole disk."""
+    """Return the home folder as named and with links resolved; [] if it is unknown or is the root of the disk."""
     try:
         return _names(Path.home())
     except RuntimeError:
@@ -77,5 +77,5 @@ def _shown(text: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Return a text quoted for a shell, in which a leading "~" still stands for the home folder."""
+    """Return a text quoted for a shell; a leading "~/" stays unquoted, so that the shell expands it."""
     return "~/" + shlex.quote(text[2:]) if text.startswith("~/") and text != "~/" else shlex.quote(text)

@@ -1,4 +1,4 @@
-"""What every command line does alike: it writes UTF-8, says an error in one line, and says when it was stopped."""
+"""What every command line does: write UTF-8, print an error as one line, and report that it was stopped."""
 
 import sys
 from collections.abc import Callable
@@ -9,7 +9,7 @@ STOPPED = 130  # 128 and the number of the signal that Ctrl-C sends, as shells h
 
 
 def run(cli: Callable) -> None:
-    """Run a command line: an error that the user can mend is one line on stderr and exit code 1, Ctrl-C 130."""
+    """Run a command line; an error that the user can correct is one line on stderr and exit code 1, Ctrl-C is 130."""
     write_utf8(sys.stdout)
     write_utf8(sys.stderr)
     try:
@@ -18,16 +18,16 @@ def run(cli: Callable) -> None:
         sys.exit(f"Error: {error}")
     except (KeyboardInterrupt, Exception) as error:
         if isinstance(error, KeyboardInterrupt) or isinstance(error.__cause__, KeyboardInterrupt):
-            sys.stderr.write("Stopped; the next run goes on from what is kept.\n")
+            sys.stderr.write("Stopped. Run the same command again to continue from the stored results.\n")
             raise SystemExit(STOPPED) from None
         if not (hasattr(error, "show") and hasattr(error, "exit_code")):
             raise
-        error.show()  # what click says of options
+        error.show()  # click's message about a wrong option
         code = error.exit_code
     sys.exit(code if isinstance(code, int) else 0)
 
 
 def write_utf8(stream) -> None:
-    """Make a stream write UTF-8 whatever its terminal or pipe says; of a name that is none, escapes for its bytes."""
+    """Make a stream write UTF-8, whatever its own encoding; bytes that are not UTF-8 are written as escapes."""
     if hasattr(stream, "reconfigure"):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")

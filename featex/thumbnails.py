@@ -1,4 +1,4 @@
-"""The thumbnails by which near-duplicates are found, kept on disk by the content of their image."""
+"""Thumbnails on disk, by content key; near-duplicates are found with them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,20 +10,20 @@ from featex.duplicates import SIDE
 from featex.images import DECODER
 
 FORMAT = 1
-"""Raise it when an image's thumbnail may change."""
+"""Version of `featex.duplicates.thumbnail`; raise it when thumbnails may change."""
 
 
 class ThumbnailCache:
-    """Thumbnails below a folder of features, by content key; all extractors and sets there share them.
+    """Thumbnails in a folder of features, by content key; all extractors and sets in that folder share them.
 
     Parameters
     ----------
     out : Path
-        Where features are kept, such as artifacts/features.
+        The folder of features, such as artifacts/features.
     """
 
     def __init__(self, out: Path):
-        # A cache holds float32 and copies them without looking: a thumbnail travels as its bytes.
+        # The cache stores float32 values; the 256 bytes of a thumbnail are stored as 64 of them.
         self._cache = FeatureCache(Path(out) / "thumbnails" / f"{DECODER}-{FORMAT}", SIDE * SIDE // 4)
         self.flush, self.holds = self._cache.flush, self._cache.holds
 
@@ -31,11 +31,11 @@ class ThumbnailCache:
         return key in self._cache
 
     def add(self, key: str, pixels: np.ndarray) -> None:
-        """Keep a thumbnail; on disk after the next flush."""
+        """Store a thumbnail; it is on disk after the next flush."""
         self._cache.add([key], np.frombuffer(pixels.tobytes(), dtype=np.float32)[None])
 
     def verify(self) -> list[str]:
-        """Return what is wrong on disk, a sentence each."""
+        """Return one sentence for each problem on disk."""
         return self._cache.verify(finite=False)
 
     def get(self, keys: Sequence[str]) -> np.ndarray:
@@ -44,6 +44,6 @@ class ThumbnailCache:
         Raises
         ------
         StoreError
-            If a key has none, or a part is damaged.
+            If a key has no thumbnail, or a part is damaged.
         """
         return self._cache.get(keys).view(np.uint8).reshape(-1, SIDE, SIDE)

@@ -98,7 +98,7 @@ def beside(target: str | os.PathLike, ending: str, root: Path) -> Path:
     place = Path(target).resolve()
     folder = place.parent / f"{place.name}-{ending}"
     if folder.is_relative_to(root):
-        raise InputError(f"{str(folder)!r} lies in {str(root)!r}, which is to stay as it is; choose another name")
+        raise InputError(f"{str(folder)!r} lies inside {str(root)!r}, which must not change; choose another name")
     return folder
 
 

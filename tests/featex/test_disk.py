@@ -30,7 +30,7 @@ def test_folders_are_made_and_others_may_read_the_file(tmp_path):
 
 def test_a_place_that_cannot_be_written_is_a_sentence(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match=r"cannot write .*a\.json: .*choose another place"):
+    with pytest.raises(StoreError, match=r"cannot write .*a\.json: .*choose another path"):
         write_json(tmp_path / "file" / "a.json", {})
 
 
@@ -162,7 +162,7 @@ def test_an_empty_folder_is_taken_and_one_with_files_refused(tmp_path):
         (folder / "a").write_text("a")
     assert names(tmp_path / "empty") == ["a"]
     for taken in (tmp_path / "empty", tmp_path / "empty" / "a"):
-        with pytest.raises(InputError, match="is there already and not empty; choose a new name"), new_folder(taken):
+        with pytest.raises(InputError, match="exists and is not empty; choose a new name"), new_folder(taken):
             pytest.fail("the block was run")
     assert (tmp_path / "empty" / "a").read_text() == "a"
 

@@ -277,12 +277,12 @@ def test_options_that_cannot_be_are_refused(options, message):
 
 
 def test_neither_copy_nor_record_is_written_into_the_source(telling, tmp_path):
-    with pytest.raises(InputError, match="which is to stay as it is"):
+    with pytest.raises(InputError, match="must not change"):
         normalise(telling, telling / "new")
     with pytest.raises(InputError, match="not empty"):
         normalise(telling, "/")
     telling.rename(tmp_path / "new-normalised")
     before = contents(tmp_path)
-    with pytest.raises(InputError, match="which is to stay as it is"):
+    with pytest.raises(InputError, match="must not change"):
         normalise(tmp_path / "new-normalised", tmp_path / "new")
     assert contents(tmp_path) == before

@@ -268,10 +268,10 @@ def test_a_target_that_cannot_be_used_is_refused_before_any_image_is_read(mixed,
     for target in (tmp_path / "full", mixed / "new", mixed, tmp_path / "full" / "a.png"):
         with pytest.raises(InputError):
             prepare(mixed, target)
-    with pytest.raises(InputError, match="is to stay as it is"):
+    with pytest.raises(InputError, match="must not change"):
         prepare(mixed, mixed / "new", dry_run=True)
     shutil.move(mixed, tmp_path / "new-prepared")
-    with pytest.raises(InputError, match="is to stay as it is"):
+    with pytest.raises(InputError, match="must not change"):
         prepare(tmp_path / "new-prepared", tmp_path / "new")
 
 

@@ -133,7 +133,7 @@ def test_a_file_in_the_way_is_refused(tmp_path):
 
 def test_parent_that_cannot_be_made_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match=r"cannot write .*choose another place"):
+    with pytest.raises(StoreError, match=r"cannot write .*choose another path"):
         make_sample(tmp_path / "file" / "out", **TINY)
 
 
