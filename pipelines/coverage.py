@@ -14,8 +14,21 @@ from classify.reliability import share_interval
 from classify.sections import Picture, Table
 from classify.words import percent, within
 from featex.units import independent_units
+from featex.words import count
 from pipelines.contact import contact_sheet
-from pipelines.figures import in_order, map_figure, principal, sizes_figure, spectrum_figure
+from pipelines.figures import (
+    LEAST_MAPPED,
+    draw_map,
+    draw_sizes,
+    draw_spectrum,
+    drawn,
+    format_rows,
+    in_order,
+    map_rows,
+    principal,
+    size_rows,
+    spectrum_rows,
+)
 from pipelines.findings import Finding, Subject
 from pipelines.leaks import sides_of
 
@@ -198,29 +211,31 @@ def appearance(subject: Subject) -> list[Finding]:
     ]
     mapped = np.flatnonzero((names == "train") & (labels != ""))
     mapped = mapped if len(mapped) else np.arange(len(names))
-    drawings = {
-        "spectrum.png": (
+    figures = [
+        Picture(
+            "spectrum.png",
             "Mean spectrum of each class, of the middle 256 x 256 pixels of each image, with the 95 % interval of the "
             "mean. Noise, sharpening and enlarging, and what generators leave, show at the right.",
-            lambda: spectrum_figure(subject.looks["spectrum"], labels, names),
+            drawn(lambda: draw_spectrum(spectrum_rows(subject.looks["spectrum"], labels, names)), "png"),
         ),
-        "sizes.png": (
+        Picture(
+            "sizes.png",
             "Sizes of images in each set (the larger the mark, the more of them), and shares of file formats.",
-            lambda: sizes_figure(subject.rows, labels, names),
+            drawn(lambda: draw_sizes(*(rows(subject.rows, labels, names) for rows in (size_rows, format_rows))), "png"),
         ),
-        "map.jpg": (
+    ]
+    said = f"What {len(names):,} images look like is for the eye to judge."
+    if len(mapped) < LEAST_MAPPED:
+        said += f" No map was drawn: {count(len(mapped), 'image')} are too few for one; it needs {LEAST_MAPPED}."
+    else:
+        caption = (
             "Map of the features of training images by t-SNE: near ones look alike to the model, distances between "
-            "parts mean little. Where several meet, one is shown.",
-            lambda: map_figure(subject.features.X[mapped], subject.looks["tile"][mapped], labels[mapped], subject.seed),
-        ),
-    }
-    figures, undrawn = [], []
-    for name, (caption, draw) in drawings.items():
-        try:
-            figures.append(Picture(name, caption, draw()))
-        except DataError as error:
-            undrawn.append(f" No {name.split('.')[0]} was drawn: {error}.")
-    said = f"What {len(names):,} images look like is for the eye to judge.{''.join(undrawn)}"
+            "parts mean little. Where several meet, one is shown."
+        )
+        places = map_rows(subject.features.X[mapped], labels[mapped], subject.seed)
+        figures.append(
+            Picture("map.jpg", caption, drawn(lambda: draw_map(places, subject.looks["tile"][mapped]), "jpeg"))
+        )
     return [Finding("appearance", "fine", said, pictures=(*sheets, *figures))]
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 from PIL import Image
@@ -21,7 +21,6 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from classify.drawing import COLOURS, DASHES, GREY, WIDTH, styled
-from classify.errors import DataError
 from classify.predictions import HELD_OUT
 from classify.splits import TRAINING
 from pipelines.looks import FREQUENCIES
@@ -30,7 +29,7 @@ DPI = 130
 MOST_CLASSES = len(COLOURS)  # shown apart; the rest are shown as one
 MOST_SETS = 6
 MOST_MAPPED = 2_000
-LEAST_MAPPED = 10
+LEAST_MAPPED = 10  # a map of fewer says nothing
 COMPONENTS = 50
 _SIDE, _FRAME = 1560, 3  # pixels of a map, and of the frames in it
 _FEWEST_CELLS, _MOST_CELLS = 16, 52  # along a side: thumbnails of 97 and 30 pixels
@@ -38,9 +37,12 @@ _MARKERS = "os^Dv<>"  # one for each of MOST_CLASSES
 REST = "other classes"
 
 
-def spectrum_figure(spectra: np.ndarray, labels: np.ndarray, sets: np.ndarray) -> bytes:
-    """Return a PNG of the mean spectrum of each class, a panel a set; the arguments are those of `spectrum_rows`."""
-    return _drawn(draw_spectrum, spectrum_rows(spectra, labels, sets))
+def drawn(draw: Callable[[], Figure], kind: str) -> bytes:
+    """Return the figure that `draw` returns as a file: "png", or "jpeg", since 2,000 thumbnails are 4 MB as PNG."""
+    file, options = BytesIO(), {"pil_kwargs": {"quality": 85}} if kind == "jpeg" else {}
+    with styled():
+        draw().savefig(file, format=kind, dpi=DPI, bbox_inches="tight", pad_inches=0.05, **options)
+    return file.getvalue()
 
 
 def spectrum_rows(spectra: np.ndarray, labels: np.ndarray, sets: np.ndarray) -> pd.DataFrame:
@@ -59,13 +61,14 @@ def spectrum_rows(spectra: np.ndarray, labels: np.ndarray, sets: np.ndarray) -> 
             half = 1.96 * spectra[rows].std(axis=0, ddof=1, dtype=float) / np.sqrt(n)
         curve = {"frequency": FREQUENCIES, "mean": mean, "low": mean - half, "high": mean + half}
         parts.append(pd.DataFrame({"set": name, "label": label, "n": n, **curve}))
-    return _together(parts)
+    return pd.concat(parts, ignore_index=True)
 
 
 def draw_spectrum(rows: pd.DataFrame) -> Figure:
     """Draw a panel a set and a line a class."""
     sets, styles = list(rows["set"].unique()), _styles(rows["label"])
-    figure, panels = _grid(len(sets), min(3, len(sets)), 3.4, sharey=True)
+    figure = Figure(figsize=(WIDTH, 0.3 + 3.4 * _panel_rows(sets)), layout="constrained")
+    panels = _panels(figure, sets)
     figure.suptitle("Mean spectrum: where bands part, a class can be told by its sharpness or by a generator's traces")
     for axes, name in zip(panels, sets, strict=True):
         for label, curve in rows[rows["set"] == name].groupby("label", sort=False):
@@ -80,38 +83,11 @@ def draw_spectrum(rows: pd.DataFrame) -> Figure:
     return figure
 
 
-def map_figure(X: np.ndarray, tiles: np.ndarray, labels: np.ndarray, seed: int = 0) -> bytes:
-    """Return a JPEG of images laid out so that those with like features lie together, their frames coloured by class.
-
-    A JPEG, since two thousand thumbnails are 4 MB as PNG.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n, n_features)
-    tiles : ndarray of shape (n, side, side, 3), uint8
-    labels : ndarray of shape (n,), str
-
-    Raises
-    ------
-    DataError
-        If there are fewer than `LEAST_MAPPED` images.
-    """
-    rows = map_rows(X, labels, seed)
-    return _drawn(lambda rows: draw_map(rows, tiles[rows["row"]], len(X)), rows, "jpeg", pil_kwargs={"quality": 85})
-
-
 def map_rows(X: np.ndarray, labels: np.ndarray, seed: int = 0) -> pd.DataFrame:
     """Return ``row, label, x, y``, a row an image: t-SNE (van der Maaten & Hinton 2008) of 50 principal components.
 
     `MOST_MAPPED` images at most, drawn at random; `row` is their number in `X`. x and y are from 0 to 1.
-
-    Raises
-    ------
-    DataError
-        If there are fewer than `LEAST_MAPPED` images.
     """
-    if len(X) < LEAST_MAPPED:
-        raise DataError(f"{len(X)} images are too few for a map; it needs {LEAST_MAPPED}")
     chosen = np.arange(len(X))
     if len(X) > MOST_MAPPED:
         chosen = np.sort(np.random.default_rng(seed).choice(len(X), MOST_MAPPED, replace=False))
@@ -137,13 +113,13 @@ def principal(X: np.ndarray, seed: int) -> np.ndarray:
     return PCA(min(COMPONENTS, *Z.shape), svd_solver="auto", random_state=seed).fit_transform(Z)
 
 
-def draw_map(rows: pd.DataFrame, tiles: np.ndarray, n: int) -> Figure:
-    """Draw the thumbnails of `tiles`, one a row of `rows`, on a grid; of those that meet in a cell, the first.
+def draw_map(rows: pd.DataFrame, tiles: np.ndarray) -> Figure:
+    """Draw images where `map_rows` puts them, on a grid, framed in the colour of their class; the first of a cell.
 
     Parameters
     ----------
-    n : int
-        Images that those of `rows` were drawn from, for the title.
+    tiles : ndarray of shape (n, side, side, 3), uint8
+        Of all n images that those of `rows` were drawn from.
     """
     styles = _styles(rows["label"])
     cells = int(np.clip(1.8 * np.sqrt(len(rows)), _FEWEST_CELLS, _MOST_CELLS))
@@ -156,30 +132,17 @@ def draw_map(rows: pd.DataFrame, tiles: np.ndarray, n: int) -> Figure:
         left, top = places.iloc[at] * wide
         cell = canvas[top : top + wide, left : left + wide]
         cell[:] = np.array(to_rgb(styles[rows["label"].iloc[at]][0])) * 255
-        small = Image.fromarray(tiles[at]).resize((inner, inner), Image.Resampling.LANCZOS)
+        small = Image.fromarray(tiles[rows["row"].iloc[at]]).resize((inner, inner), Image.Resampling.LANCZOS)
         cell[_FRAME:-_FRAME, _FRAME:-_FRAME] = small
     figure = Figure(figsize=(WIDTH, WIDTH + 0.9), layout="constrained")
     axes = figure.subplots()
     axes.imshow(canvas)
     axes.set_axis_off()
-    shown = f"{free.sum():,} of {n:,} images"
+    shown = f"{free.sum():,} of {len(tiles):,} images"
     figure.suptitle(f"Map of features, {shown}: parts of one colour are content that other classes lack")
     marks = [Line2D([], [], marker="s", linestyle="", color=colour, label=name) for name, (colour, _) in styles.items()]
     figure.legend(handles=marks, loc="outside lower center", ncols=min(4, len(marks)), frameon=False)
     return figure
-
-
-def sizes_figure(rows: pd.DataFrame, labels: np.ndarray, sets: np.ndarray) -> bytes:
-    """Return a PNG of the widths and heights of images and of their formats, for each class and set.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        With ``width, height`` and ``format`` of `featex.facts.FACTS`.
-    labels, sets : ndarray of shape (n,), str
-    """
-    formats = format_rows(rows, labels, sets)
-    return _drawn(lambda sizes: draw_sizes(sizes, formats), size_rows(rows, labels, sets))
 
 
 def size_rows(rows: pd.DataFrame, labels: np.ndarray, sets: np.ndarray) -> pd.DataFrame:
@@ -188,7 +151,7 @@ def size_rows(rows: pd.DataFrame, labels: np.ndarray, sets: np.ndarray) -> pd.Da
     for name, label, members in _cases(labels, sets):
         sizes = rows.iloc[members].groupby(["width", "height"]).size().rename("n").reset_index()
         parts.append(sizes.assign(set=name, label=label))
-    return _together(parts)
+    return pd.concat(parts, ignore_index=True)
 
 
 def format_rows(rows: pd.DataFrame, labels: np.ndarray, sets: np.ndarray) -> pd.DataFrame:
@@ -198,23 +161,20 @@ def format_rows(rows: pd.DataFrame, labels: np.ndarray, sets: np.ndarray) -> pd.
         n = rows["format"].iloc[members].value_counts()
         shares = {"format": n.index, "n": n.array, "share": n.array / len(members)}
         parts.append(pd.DataFrame({"set": name, "label": label, **shares}))
-    return _together(parts)
+    return pd.concat(parts, ignore_index=True)
 
 
 def draw_sizes(sizes: pd.DataFrame, formats: pd.DataFrame) -> Figure:
     """Draw a panel of sizes a set, and below them a table of formats."""
     sets, styles = list(sizes["set"].unique()), _styles(sizes["label"])
-    columns = min(3, len(sets))
     cases = formats[["set", "label"]].drop_duplicates()
-    panel_rows, table_height = -(-len(sets) // columns), 0.9 + 0.32 * len(cases)
-    figure = Figure(figsize=(WIDTH, 0.4 + 3.3 * panel_rows + table_height), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=[3.3 * panel_rows, table_height])
+    panels_height, table_height = 3.3 * _panel_rows(sets), 0.9 + 0.32 * len(cases)
+    figure = Figure(figsize=(WIDTH, 0.4 + panels_height + table_height), layout="constrained")
+    above, below = figure.subfigures(2, 1, height_ratios=[panels_height, table_height])
     figure.suptitle("Sizes and formats: where classes part, they can be told without a look at the picture")
-    panels = list(above.subplots(panel_rows, columns, squeeze=False, sharex=True, sharey=True).flat)
-    for unused in panels[len(sets) :]:
-        unused.remove()
+    panels = _panels(above, sets, sharex=True)
     lowest, highest = sizes[["width", "height"]].to_numpy().min(), sizes[["width", "height"]].to_numpy().max()
-    for axes, name in zip(panels, sets, strict=False):
+    for axes, name in zip(panels, sets, strict=True):
         part = sizes[sizes["set"] == name]
         for marker, (label, (colour, _)) in zip(_MARKERS, styles.items(), strict=False):
             of = part[part["label"] == label]
@@ -282,12 +242,6 @@ def in_order(sets: np.ndarray) -> list[str]:
     return sorted(set(sets.tolist()), key=lambda name: (first.index(name) if name in first else len(first), name))
 
 
-def _together(parts: list[pd.DataFrame]) -> pd.DataFrame:
-    if not parts:
-        raise DataError("there is no image to draw a figure of")
-    return pd.concat(parts, ignore_index=True)
-
-
 def _styles(labels: pd.Series) -> dict[str, tuple[str, str]]:
     """Return colour and dash of each class; the rest is grey."""
     names = sorted(set(labels.tolist()), key=lambda name: (name == REST, name))
@@ -297,17 +251,14 @@ def _styles(labels: pd.Series) -> dict[str, tuple[str, str]]:
     }
 
 
-def _grid(n: int, columns: int, height: float, *, sharey: bool = False) -> tuple[Figure, list[Axes]]:
-    rows = -(-n // columns)
-    figure = Figure(figsize=(WIDTH, 0.3 + rows * height), layout="constrained")
-    panels = list(figure.subplots(rows, columns, sharey=sharey, squeeze=False).flat)
-    for unused in panels[n:]:
+def _panel_rows(sets: list[str]) -> int:
+    return -(-len(sets) // 3)
+
+
+def _panels(figure: Figure | SubFigure, sets: list[str], *, sharex: bool = False) -> list[Axes]:
+    """Return a panel for each set, up to three in a row."""
+    grid = figure.subplots(_panel_rows(sets), min(3, len(sets)), squeeze=False, sharex=sharex, sharey=True)
+    panels = list(grid.flat)
+    for unused in panels[len(sets) :]:
         unused.remove()
-    return figure, panels[:n]
-
-
-def _drawn(draw: Callable[[pd.DataFrame], Figure], rows: pd.DataFrame, kind: str = "png", **options) -> bytes:
-    file = BytesIO()
-    with styled():
-        draw(rows).savefig(file, format=kind, dpi=DPI, bbox_inches="tight", pad_inches=0.05, **options)
-    return file.getvalue()
+    return panels[: len(sets)]

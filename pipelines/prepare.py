@@ -103,14 +103,16 @@ def prepare(
         if "duplicates" in rules:
             parts, copies = _without_copies(parts, table["path"], progress)
             events += copies
-        jobs = _jobs(parts, files, seen)
-        done = each(progress, "write", partial(_write, folder), jobs, workers=workers) if folder else []
-        reasons = {i: one.reason for i, one in enumerate(seen) if one.reason}
-        reasons |= {job.image: reason for job, (reason, _) in zip(jobs, done, strict=False) if reason}
+        by_image = dict(list(parts.groupby("image")))
+        reasons, saved = {i: one.reason for i, one in enumerate(seen) if one.reason}, {}
+        if folder:
+            jobs = [files[i] for i in by_image], [seen[i] for i in by_image], list(by_image.values())
+            done = each(progress, "write", partial(_write, folder), *jobs, workers=workers)
+            reasons |= {i: reason for i, (reason, _) in zip(by_image, done, strict=True) if reason}
+            saved = {i: how for i, (_, how) in zip(by_image, done, strict=True)}
         if len(reasons) == len(table):
             raise none_is_left({table["path"][i]: reason for i, reason in reasons.items()}, source)
         parts = parts[~parts["image"].isin(reasons)]
-        saved = {job.image: how for job, (_, how) in zip(jobs, done, strict=False)}
         prepared = Prepared(
             Path(target).resolve() if folder else None,
             report,
@@ -151,14 +153,14 @@ def _judged(seen: Sequence[_Seen]) -> list[dict]:
     return [
         _event(i, name, judgement.action, judgement.confidence, judgement.why, acted)
         for i, one in enumerate(seen)
-        for acted, found in ((True, one.verdict.acted), (False, one.verdict.unsure))
-        for name, judgement in found
+        for acted, judgements in ((True, one.verdict.acted), (False, one.verdict.unsure))
+        for name, judgement in judgements
     ]
 
 
 def _event(image: int, rule: str, would: str, confidence: float, why: str, acted: bool, other: str = "") -> dict:
-    found = {"image": image, "rule": rule, "would": would, "confidence": confidence, "why": why}
-    return found | {"acted": acted, "other": other}
+    event = {"image": image, "rule": rule, "would": would, "confidence": confidence, "why": why}
+    return event | {"acted": acted, "other": other}
 
 
 def _parts(table: pd.DataFrame, seen: Sequence[_Seen]) -> pd.DataFrame:
@@ -234,33 +236,15 @@ def _confidence(distance: float) -> float:
     return round(0.99 - (0.99 - SURE) * distance / (1 - MIN_CORRELATION), 3)
 
 
-@dataclass(frozen=True)
-class _Job:
-    """One file to write: which it is, the content it had, and a name for each part; no boxes where it is copied."""
-
-    image: int
-    file: Path
-    key: str
-    boxes: tuple[Box, ...]
-    names: tuple[str, ...]
-
-
-def _jobs(parts: pd.DataFrame, files: Sequence[Path], seen: Sequence[_Seen]) -> list[_Job]:
-    return [
-        _Job(i, files[i], seen[i].key, () if of["whole"].all() else tuple(of["box"]), tuple(of["path"]))
-        for i, of in parts.groupby("image")
-    ]
-
-
-def _write(folder: Path, job: _Job) -> tuple[str, str]:
-    """Write what is left of one file below `folder`; return why it could not be, and how it was saved if not copied."""
+def _write(folder: Path, file: Path, seen: _Seen, parts: pd.DataFrame) -> tuple[str, str]:
+    """Write the parts of one file below `folder`; return why they could not be, and how they were saved if cut."""
     try:
-        data = image_bytes(job.file, 0)
-        if content_key(data) != job.key:
+        data = image_bytes(file, 0)
+        if content_key(data) != seen.key:
             return "it was changed while this ran", ""
-        contents, saved = cut(data, job.boxes) if job.boxes else ([data], "")
+        contents, saved = ([data], "") if parts["whole"].all() else cut(data, list(parts["box"]))
     except ImageError as error:
         return str(error), ""
-    for name, content in zip(job.names, contents, strict=True):
-        save(folder / name, content)
+    for path, content in zip(parts["path"], contents, strict=True):
+        save(folder / path, content)
     return "", saved

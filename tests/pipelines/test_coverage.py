@@ -173,7 +173,7 @@ def test_broken_files_are_counted_and_listed(make_subject, n, level):
 def test_each_class_and_each_other_set_gets_a_sheet(make_subject, monkeypatch):
     shown = []
     monkeypatch.setattr(room, "contact_sheet", lambda images, captions: shown.append((images, captions)) or b"")
-    monkeypatch.setattr(room, "map_figure", lambda *arguments: b"")
+    monkeypatch.setattr(room, "drawn", lambda draw, kind: b"")
     labels, split = ["ai", "real"] * 60, ["train"] * 80 + ["test"] * 20 + ["wild"] * 20
     subject = make_subject(labels, split=split)
     (finding,) = appearance(subject)
@@ -188,7 +188,7 @@ def test_each_class_and_each_other_set_gets_a_sheet(make_subject, monkeypatch):
 
 
 def test_the_same_seed_shows_the_same_images(make_subject, monkeypatch):
-    monkeypatch.setattr(room, "map_figure", lambda *arguments: b"")
+    monkeypatch.setattr(room, "drawn", lambda draw, kind: b"")
     labels = ["ai", "real"] * 60
     one, same = (appearance(make_subject(labels))[0].pictures[0].data for _ in range(2))
     assert one == same
