@@ -52,21 +52,13 @@ def _opposed():
     return X, np.array([1] * 6 + [0] * 2), (np.arange(6), np.arange(6, 8))
 
 
-def test_training_stops_after_patience_epochs_and_goes_back_to_the_best():
+@pytest.mark.parametrize(("patience", "n_epochs"), [(3, 4), (None, 6)])
+def test_training_stops_after_patience_epochs_or_at_the_end_and_goes_back_to_the_best(patience, n_epochs):
     X, codes, split = _opposed()
     module = _Scripted()
-    history, best = _train(module, X, codes, replace(RECIPE, max_epochs=20, patience=3), split=split)
-    assert len(history) == 4
-    assert best == 1
-    # One step of Adam is lr long; three more were taken and undone.
-    assert module.logit.item() == pytest.approx(0.1, abs=1e-3)
-
-
-def test_without_patience_all_epochs_are_trained_and_the_best_is_kept():
-    X, codes, split = _opposed()
-    module = _Scripted()
-    history, best = _train(module, X, codes, replace(RECIPE, max_epochs=6, patience=None), split=split)
-    assert (len(history), best) == (6, 1)
+    history, best = _train(module, X, codes, replace(RECIPE, max_epochs=6, patience=patience), split=split)
+    assert (len(history), best) == (n_epochs, 1)
+    # One step of Adam is lr long; the later ones were taken and undone.
     assert module.logit.item() == pytest.approx(0.1, abs=1e-3)
 
 
