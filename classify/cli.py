@@ -1,57 +1,29 @@
 """classify ...: features or pixels -> models -> predictions -> report."""
 
 import os
-import sys
+from functools import partial
 from pathlib import Path
 
 import click
 
-from featex import layout
-from featex.shown import shown_command
+from featex.layout import Artifacts
+from featex.options import (
+    ARTIFACTS,
+    DEVICE,
+    KNOWN_WEIGHTS,
+    NEAR_DUPLICATES,
+    POSITIVE,
+    SCORING,
+    SEED,
+    command_line,
+    program,
+)
 from featex.terminal import run
 
-SCORING = "accuracy, balanced_accuracy, f1_macro, roc_auc or average_precision: its mean over folds is maximised."
-POSITIVE = click.option(
-    "--positive",
-    metavar="CLASS",
-    show_default="by its name",
-    help="The positive one of two classes, such as fake: precision, recall, F1 and thresholds are about it.",
-)
-FEATURES = click.option(
-    "--features-dir", default=str(layout.FEATURES), type=click.Path(), help="Where featex keeps features."
-)
-MODELS = click.option("--models-dir", default=str(layout.MODELS), type=click.Path(), help="Where models are kept.")
-PREDICTIONS = click.option(
-    "--predictions-dir", default=str(layout.PREDICTIONS), type=click.Path(), help="Where predictions are kept."
-)
-DEVICE = click.option(
-    "--device",
-    default="auto",
-    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
-    help="auto: a GPU where there is one.",
-)
 
-
-def _weights(_context, _option, value: str | None) -> str | None:
-    from featex.backbones import Spare
-
-    spare = os.environ.get("FEATEX_WEIGHTS")
-    return value or (Spare(spare) if spare else None)
-
-
-WEIGHTS = click.option(
-    "--weights",
-    metavar="FILE",
-    callback=_weights,
-    show_default="where they were, or FEATEX_WEIGHTS where that is the same file",
-    help="The extractor's weights.",
-)
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
-@click.version_option(package_name="featex")
+@program
 def cli() -> None:
-    """Tune models on features or pixels, and say honestly how good they are."""
+    """Tune models on features or pixels, and measure how good they are on unseen images."""
 
 
 @cli.command()
@@ -90,20 +62,11 @@ def cli() -> None:
     metavar="none|source|content",
     help="Let each source of a class weigh the same, or images whose content gives their class away weigh little.",
 )
-@click.option(
-    "--scoring",
-    default="accuracy",
-    help=SCORING,
-)
+@SCORING
 @POSITIVE
-@click.option(
-    "--near-duplicates",
-    default="group",
-    type=click.Choice(["group", "keep"]),
-    help="group: near-duplicates stay on one side of every split; keep: they are taken for different images.",
-)
-@click.option("--seed", default=0, type=click.IntRange(0, 2**31 - 1), help="Of folds, search and training.")
-@click.option("--storage", show_default=f"a journal in {layout.STUDIES}", help="A journal file, or a URL for Optuna.")
+@NEAR_DUPLICATES
+@SEED
+@click.option("--storage", show_default="a journal in artifacts/studies", help="A journal file, or a URL for Optuna.")
 @click.option("--name", show_default="MODEL-SET", help="What to call the trained model.")
 @click.option(
     "--train",
@@ -131,9 +94,7 @@ def cli() -> None:
     help="What a pretrained net starts from; random trains it from scratch.",
 )
 @DEVICE
-@FEATURES
-@MODELS
-@PREDICTIONS
+@ARTIFACTS
 def tune(
     model: str,
     set_names: tuple[str, ...],
@@ -143,9 +104,7 @@ def tune(
     near_duplicates: str,
     timeout: float | None,
     storage: str | None,
-    features_dir: str,
-    models_dir: str,
-    predictions_dir: str,
+    artifacts: Artifacts,
     recipe: tuple[str, ...],
     **choices,
 ) -> None:
@@ -166,21 +125,20 @@ def tune(
     from featex.words import count
 
     progress = TerminalProgress()
-    command = shown_command("classify", sys.argv[1:])
     told = {name: value for name, value in choices.items() if value is not None}
     choices = {**dict(map(parse_choice, recipe)), **told}
     if "weights" in get_model(model).wishes:
         choices.setdefault("weights", os.environ.get("FEATEX_WEIGHTS", "imagenet"))
-    features = join([load_features(Path(features_dir), name) for name in set_names or (None,)])
+    features = join([load_features(artifacts.features, name) for name in set_names or (None,)])
     features = replace(features, rows=rows_as_in(features.rows, near_duplicates))
     kind, n_folds = parse_folds(folds)
-    content = content_of(features, stored_sets(Path(features_dir))) if "content" in (kind, weigh) else None
+    content = content_of(features, stored_sets(artifacts.features)) if "content" in (kind, weigh) else None
     job = plan(
         model,
         features,
         n_folds=n_folds,
         regime=Regime(kind, weigh, pool, content),
-        command=command,
+        command=command_line(),
         progress=progress,
         **choices,
     )
@@ -189,12 +147,12 @@ def tune(
     progress.say(f"{of}: {n_train:,} training images, {job.folds_in_words}, {search}")
     if job.positive:
         progress.say(job.positive.sentence())
-    if sentence := replaced(job, Path(models_dir)):
+    if sentence := replaced(job, artifacts.models):
         progress.say(sentence)
-    checkpoints = layout.STUDIES / job.training_folder
-    storage = storage or layout.STUDIES / f"{job.name}.journal"
+    checkpoints = artifacts.studies / job.training_folder
+    storage = storage or artifacts.studies / f"{job.name}.journal"
     tuned = tune(job, timeout=timeout, storage=storage, checkpoints=checkpoints, progress=progress)
-    path = keep(tuned, Path(models_dir), Path(predictions_dir), done_with=checkpoints)
+    path = keep(tuned, artifacts.models, artifacts.predictions, done_with=checkpoints)
     click.echo(_summary(tuned))
     click.echo(f"Saved: {path}")
 
@@ -236,19 +194,18 @@ def _summary(tuned) -> str:
     "--method", default="vote", help="vote: the mean of their probabilities; stack: logistic regression on them."
 )
 @click.option("--name", show_default="METHOD-REPORT", help="What to call the ensemble.")
-@MODELS
-@PREDICTIONS
-def ensemble(members: tuple[str, ...], method: str, name: str | None, models_dir: str, predictions_dir: str) -> None:
+@ARTIFACTS
+def ensemble(members: tuple[str, ...], method: str, name: str | None, artifacts: Artifacts) -> None:
     """Combine trained models on what they said, keep that as a model, and judge it on every unseen set."""
     from classify.ensemble import combine, plan_ensemble
     from classify.results import find_members, keep, read_predictions, replaced
 
-    passports = find_members(members, Path(models_dir))
-    job = plan_ensemble(method, passports, name=name, command=shown_command("classify", sys.argv[1:]))
-    if sentence := replaced(job, Path(models_dir)):
+    passports = find_members(members, artifacts.models)
+    job = plan_ensemble(method, passports, name=name, command=command_line())
+    if sentence := replaced(job, artifacts.models):
         click.echo(sentence, err=True)
-    combined = combine(job, read_predictions(passports, Path(predictions_dir)))
-    path = keep(combined, Path(models_dir), Path(predictions_dir))
+    combined = combine(job, read_predictions(passports, artifacts.predictions))
+    path = keep(combined, artifacts.models, artifacts.predictions)
     click.echo(_summary(combined))
     click.echo(f"Saved: {path}")
 
@@ -258,7 +215,7 @@ def ensemble(members: tuple[str, ...], method: str, name: str | None, models_dir
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--format", "as_", default="csv", type=click.Choice(["csv", "json"]))
 @click.option("--out", type=click.Path(), show_default="the terminal", help="File to write.")
-@WEIGHTS
+@KNOWN_WEIGHTS
 @click.option(
     "--align",
     default="none",
@@ -273,8 +230,7 @@ def ensemble(members: tuple[str, ...], method: str, name: str | None, models_dir
 )
 @POSITIVE
 @DEVICE
-@FEATURES
-@MODELS
+@ARTIFACTS
 def predict(
     model: str,
     paths: tuple[str, ...],
@@ -285,8 +241,7 @@ def predict(
     share: float | None,
     positive: str | None,
     device: str,
-    features_dir: str,
-    models_dir: str,
+    artifacts: Artifacts,
 ) -> None:
     """Write what MODEL says of images, folders of images, or a feature set."""
     from classify import persist
@@ -297,18 +252,18 @@ def predict(
     from featex.progress import TerminalProgress
 
     progress = TerminalProgress()
-    trained = persist.load(persist.find_model(Path(models_dir), model), device)
-    adapt = adaptation(trained, align, share, Path(features_dir), positive)
-    sets = stored_sets(Path(features_dir))
+    trained = persist.load(persist.find_model(artifacts.models, model), device)
+    adapt = adaptation(trained, align, share, artifacts.features, positive)
+    sets = stored_sets(artifacts.features)
     names = {stored.name for stored in sets} | {f"{stored.extractor_dir.name}/{stored.name}" for stored in sets}
     if len(paths) == 1 and not Path(paths[0]).exists() and paths[0] in names:
-        features = load_features(Path(features_dir), paths[0])
+        features = load_features(artifacts.features, paths[0])
         table = predict_set(trained, features, progress, adapt)
         if features.name == trained.passport["data"]["set"]:
             progress.say(f"{trained.name} was trained on images of this set: judge it by classify report instead.")
     else:
         table, failed = predict_images(
-            trained, paths, cache=features_dir, weights=weights, device=device, progress=progress, adapt=adapt
+            trained, paths, cache=artifacts.features, weights=weights, device=device, progress=progress, adapt=adapt
         )
         for row in failed.itertuples():
             progress.say(f"Left out: {row.path}: {row.reason}")
@@ -324,8 +279,8 @@ def predict(
 
 @cli.command()
 @click.option("--model", help="Tell of this one alone, with the recipe it is trained by.")
-@MODELS
-def models(model: str | None, models_dir: str) -> None:
+@ARTIFACTS
+def models(model: str | None, artifacts: Artifacts) -> None:
     """List what can be trained, and what has been."""
     from classify.models import MODELS, get_model
     from classify.persist import passports
@@ -342,8 +297,8 @@ def models(model: str | None, models_dir: str) -> None:
     click.echo("Can be trained (classify tune --model NAME):")
     for spec in MODELS.values():
         click.echo(f"  {spec.name:<15} reads {spec.reads:<9} {spec.about}")
-    trained = passports(Path(models_dir))
-    click.echo(f"Trained, in {models_dir}:" if trained else f"None trained yet in {models_dir}.")
+    trained = passports(artifacts.models)
+    click.echo(f"Trained, in {artifacts.models}:" if trained else f"None trained yet in {artifacts.models}.")
     for passport in trained:
         cv = passport["cv"]
         if cv is None:
@@ -360,13 +315,10 @@ def models(model: str | None, models_dir: str) -> None:
 @click.argument("paths", nargs=-1, required=True, metavar="IMAGE...")
 @click.option("--out", required=True, type=click.Path(), help="Folder for the page, a picture an image, and a table.")
 @click.option("--occlusion/--no-occlusion", "occlude", default=True, help="Cover the image patch by patch, as a check.")
-@WEIGHTS
+@KNOWN_WEIGHTS
 @DEVICE
-@FEATURES
-@MODELS
-def explain(
-    model: str, paths: tuple[str, ...], out: str, features_dir: str, models_dir: str, device: str, **options
-) -> None:
+@ARTIFACTS
+def explain(model: str, paths: tuple[str, ...], out: str, artifacts: Artifacts, device: str, **options) -> None:
     """Show which pixels of images moved the score of MODEL, and the training images most like them."""
     from classify import persist
     from classify.explain import explain
@@ -374,8 +326,8 @@ def explain(
     from featex.progress import TerminalProgress
 
     progress = TerminalProgress()
-    trained = persist.load(persist.find_model(Path(models_dir), model), device)
-    found = explain(trained, paths, cache=features_dir, device=device, progress=progress, **options)
+    trained = persist.load(persist.find_model(artifacts.models, model), device)
+    found = explain(trained, paths, cache=artifacts.features, device=device, progress=progress, **options)
     for note in found.notes:
         progress.say(note)
     for row in found.failed.itertuples():
@@ -384,7 +336,7 @@ def explain(
         click.echo(line(one))
     if said := summary(found):
         click.echo(said)
-    page = write_explanation(found, Path(out), command=shown_command("classify", sys.argv[1:]))
+    page = write_explanation(found, Path(out), command=command_line())
     click.echo(f"Page: {page}")
 
 
@@ -404,16 +356,14 @@ def explain(
     show_default="the report's",
     help="The class whose probability `score` is, and which --threshold is about.",
 )
-@MODELS
-@PREDICTIONS
+@ARTIFACTS
 def import_(
     scores: str,
     name: str,
     report: str | None,
     threshold: float | None,
     positive: str | None,
-    models_dir: str,
-    predictions_dir: str,
+    artifacts: Artifacts,
 ) -> None:
     """Bring anyone's detector into every table and figure of a report: SCORES is a CSV of path and score.
 
@@ -425,18 +375,18 @@ def import_(
     from classify.predictions import Predictions
     from classify.results import read_predictions, report_models
 
-    passports = report_models(report, Path(models_dir))
+    passports = report_models(report, artifacts.models)
     model, said, notes = import_scores(
         read_scores(Path(scores)),
         passports,
-        Predictions.concat(read_predictions(passports, Path(predictions_dir))),
+        Predictions.concat(read_predictions(passports, artifacts.predictions)),
         name=name,
         threshold=threshold,
         positive=positive,
         file=scores,
-        command=shown_command("classify", sys.argv[1:]),
+        command=command_line(),
     )
-    path = keep_imported(model, said, Path(models_dir), Path(predictions_dir))
+    path = keep_imported(model, said, artifacts.models, artifacts.predictions)
     if choice := positive_of_report(model.classes, passports, positive):
         click.echo(choice.sentence(), err=True)
     for note in notes:
@@ -446,27 +396,14 @@ def import_(
 
 @cli.command()
 @click.argument("name", metavar="[REPORT]", required=False)
-@click.option("--reports-dir", default=str(layout.REPORTS), type=click.Path(), help="Where reports are kept.")
 @POSITIVE
-@FEATURES
-@MODELS
-@PREDICTIONS
-def report(
-    name: str | None,
-    positive: str | None,
-    reports_dir: str,
-    features_dir: str,
-    models_dir: str,
-    predictions_dir: str,
-) -> None:
+@ARTIFACTS
+def report(name: str | None, positive: str | None, artifacts: Artifacts) -> None:
     """Write the report of the newest model again, or REPORT (a set, or SET-quick) with all its models."""
-    from classify.results import Shelf
+    from classify.results import report_again
 
-    places = map(Path, (models_dir, predictions_dir, reports_dir))
-    path = Shelf(*places, layout.GALLERY, Path(features_dir), layout.FOUND).write_report(name, positive=positive)
+    path = report_again(artifacts, name, positive=positive)
     click.echo(f"Report: {path}")
 
 
-def main() -> None:
-    """Run the command line."""
-    run(cli)
+main = partial(run, cli)

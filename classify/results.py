@@ -3,7 +3,7 @@
 import shlex
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from classify import persist
@@ -22,6 +22,7 @@ from classify.tuning import Tuned
 from classify.unsure import UNSURE, fit
 from featex.errors import InputError, unknown
 from featex.features import stored_sets
+from featex.layout import Artifacts
 from featex.units import rows_as_in
 from featex.words import count
 
@@ -112,72 +113,56 @@ def report_models(report: str | None, models: Path) -> list[dict]:
     return [p for p in chosen if p["data"]["digest"] == digest]
 
 
-@dataclass(frozen=True)
-class Shelf:
-    """Where what a report is made from is kept, and where it goes.
+def report_again(
+    artifacts: Artifacts,
+    report: str | None = None,
+    *,
+    names: Sequence[str] | None = None,
+    positive: str | None = None,
+) -> Path:
+    """Write ``reports/REPORT/index.html`` on the models that belong to a report, and return its path.
 
     Parameters
     ----------
-    models, predictions, reports, gallery : Path
-    features : Path
-        Where the nearest training images of errors are looked up; they are kept in the gallery.
-    found : tuple of Path
-        Folders that hold, for each data set, what else was found out of it, such as audits; see
-        `classify.sections.read_section`.
+    artifacts : Artifacts
+    report : str, optional
+        By default that of the newest model.
+    names : sequence of str, optional
+        Only these models, and detectors that were imported.
+    positive : str, optional
+        The positive one of two classes; by default the models' own.
+
+    Raises
+    ------
+    InputError
+        If there is no such model, or its predictions have gone.
     """
-
-    models: Path
-    predictions: Path
-    reports: Path
-    gallery: Path
-    features: Path
-    found: tuple[Path, ...] = ()
-
-    def write_report(
-        self, report: str | None = None, *, names: Sequence[str] | None = None, positive: str | None = None
-    ) -> Path:
-        """Write ``reports/REPORT/index.html`` on the models that belong to a report, and return its path.
-
-        Parameters
-        ----------
-        report : str, optional
-            By default that of the newest model.
-        names : sequence of str, optional
-            Only these models, and detectors that were imported.
-        positive : str, optional
-            The positive one of two classes; by default the models' own.
-
-        Raises
-        ------
-        InputError
-            If there is no such model, or its predictions have gone.
-        """
-        chosen = report_models(report, self.models)
-        if names is not None:
-            chosen = [p for p in chosen if p["name"] in names or p["reads"] == READS]
-        predictions = Predictions.concat(read_predictions(chosen, self.predictions))
-        data, report = chosen[-1]["data"], chosen[-1]["report"]
-        commands = dict.fromkeys(p["command"] for p in chosen if p["command"])
-        # The page says what it is about at its head: models go by the rest of their names there
-        short = {p["name"]: p["name"].removesuffix(f"-{report}") for p in chosen}
-        if len(set(short.values())) < len(short):
-            short = {name: name for name in short}
-        predictions = Predictions(predictions.table.replace({"model": short}))
-        chosen = [{**p, "name": short[p["name"]], "kept": p["name"]} for p in chosen]
-        gallery = Gallery(self.gallery / f"{data['set']}-{data['digest'][:12]}", Path(data["root"]).expanduser())
-        _find_neighbours(gallery, predictions, self.features, data)
-        sections = [read_section(folder / data["set"], data["images"]) for folder in self.found]
-        return write_report(
-            predictions,
-            chosen,
-            self.reports / report,
-            title=_title(chosen),
-            notices=of_making(chosen),
-            sections=[section for section in sections if section],
-            gallery=gallery,
-            positive=positive,
-            command="\n".join([*commands, _report_command(report, positive)]),
-        )
+    chosen = report_models(report, artifacts.models)
+    if names is not None:
+        chosen = [p for p in chosen if p["name"] in names or p["reads"] == READS]
+    predictions = Predictions.concat(read_predictions(chosen, artifacts.predictions))
+    data, report = chosen[-1]["data"], chosen[-1]["report"]
+    commands = dict.fromkeys(p["command"] for p in chosen if p["command"])
+    # The page says what it is about at its head: models go by the rest of their names there
+    short = {p["name"]: p["name"].removesuffix(f"-{report}") for p in chosen}
+    if len(set(short.values())) < len(short):
+        short = {name: name for name in short}
+    predictions = Predictions(predictions.table.replace({"model": short}))
+    chosen = [{**p, "name": short[p["name"]], "kept": p["name"]} for p in chosen]
+    gallery = Gallery(artifacts.gallery / f"{data['set']}-{data['digest'][:12]}", Path(data["root"]).expanduser())
+    _find_neighbours(gallery, predictions, artifacts.features, data)
+    sections = [read_section(folder / data["set"], data["images"]) for folder in artifacts.sections]
+    return write_report(
+        predictions,
+        chosen,
+        artifacts.reports / report,
+        title=_title(chosen),
+        notices=of_making(chosen),
+        sections=[section for section in sections if section],
+        gallery=gallery,
+        positive=positive,
+        command="\n".join([*commands, _report_command(report, positive)]),
+    )
 
 
 def _report_command(report: str, positive: str | None) -> str:

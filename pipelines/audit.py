@@ -12,7 +12,7 @@ from classify.plan import images_digest
 from featex.errors import InputError, unknown
 from featex.extraction import extract
 from featex.features import StoredSet, find_set, stored_sets
-from featex.layout import AUDITS, FEATURES, LOOKS
+from featex.layout import ARTIFACTS, Artifacts
 from featex.progress import Progress
 from featex.shown import shown_path
 from featex.words import count
@@ -95,7 +95,7 @@ def audit(
     device: str = "auto",
     name: str | None = None,
     seed: int = 0,
-    project: Path = Path("."),
+    artifacts: Artifacts = ARTIFACTS,
     command: str = "",
     progress: Progress | None = None,
     **dataset_options,
@@ -115,8 +115,8 @@ def audit(
         cannot be had, and the page says so.
     seed : int
         Of folds, clusters and samples.
-    project : Path
-        The folder that artifacts/ is in.
+    artifacts : Artifacts
+        Where results are kept.
     command : str
         What makes the page again; printed on it.
 
@@ -133,15 +133,15 @@ def audit(
         stored = target
     elif target is not None and Path(target).is_dir():
         options = {"backbone": backbone, "weights": weights, "device": device, "name": name, **dataset_options}
-        stored = extract(target, project / FEATURES, progress=progress, **options).stored
+        stored = extract(target, artifacts.features, progress=progress, **options).stored
     else:
         if ignored := [name for name, value in dataset_options.items() if value]:
             raise InputError(
                 f"the images of a set of features are read already: leave out {' and '.join(ignored)}, or name the "
                 "folder itself"
             )
-        stored = _stored(target, project)
-    subject = _subject(stored, project / LOOKS, seed, progress)
+        stored = _stored(target, artifacts)
+    subject = _subject(stored, artifacts.looks, seed, progress)
     findings = []
     for check in only or CHECKS:
         started = time.monotonic()
@@ -150,7 +150,7 @@ def audit(
     page = write_page(
         findings,
         titles(findings),
-        project / AUDITS / stored.name,
+        artifacts.audits / stored.name,
         title=f"What could tell the classes of {stored.name} apart without their content",
         facts=_facts(subject),
         images=images_digest(subject.rows),
@@ -165,16 +165,16 @@ def titles(findings: Sequence[Finding]) -> dict[str, str]:
     return {name: check.title for name, check in CHECKS.items() if name in made}
 
 
-def _stored(name: str | Path | None, project: Path) -> StoredSet:
+def _stored(name: str | Path | None, artifacts: Artifacts) -> StoredSet:
     try:
-        stored = find_set(project / FEATURES, name if name is None else str(name))
+        stored = find_set(artifacts.features, name if name is None else str(name))
     except InputError as error:
         if name is None:
             raise
         raise InputError(f"{str(name)!r} is no folder, and {error}") from error
     if "/" in str(name) or sees_content(stored.extractor()):
         return stored
-    others = [other for other in stored_sets(project / FEATURES) if other.name == stored.name]
+    others = [other for other in stored_sets(artifacts.features) if other.name == stored.name]
     return next((other for other in reversed(others) if sees_content(other.extractor())), stored)
 
 

@@ -1,88 +1,36 @@
 """pipelines ...: whole flows, from a folder of images to a report."""
 
-import os
-import sys
+from functools import partial
 from pathlib import Path
 
 import click
 
 from featex import layout
-from featex.errors import FeatexError, InputError
-from featex.shown import shown_command
+from featex.errors import FeatexError
+from featex.options import (
+    ARTIFACTS,
+    BACKBONE,
+    DATASET,
+    DEVICE,
+    KNOWN_WEIGHTS,
+    NEAR_DUPLICATES,
+    POSITIVE,
+    SCORING,
+    SEED,
+    WORKERS,
+    command_line,
+    dataset_options,
+    names,
+    program,
+    weights_option,
+)
 from featex.terminal import run
 
-DEVICE = click.option(
-    "--device",
-    default="auto",
-    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
-    help="auto: a GPU where there is one.",
-)
-SCORING = "accuracy, balanced_accuracy, f1_macro, roc_auc or average_precision: its mean over folds is maximised."
+WEIGHTS = weights_option("auto")
+SET_NAME = click.option("--name", show_default="the folder's name", help="Name of the set and of its page.")
 
 
-POSITIVE = click.option(
-    "--positive",
-    metavar="CLASS",
-    show_default="by its name",
-    help="The positive one of two classes, such as fake: precision, recall, F1 and thresholds are about it.",
-)
-
-
-def told_by_table(command):
-    """Add the options that say which images there are, beside the folder: `featex.dataset.find_images` takes them."""
-    options = [
-        click.option("--layout", metavar="LEVEL/LEVEL/...", help="What each level of folders is: see featex extract."),
-        click.option("--labels", type=click.Path(), help="A table that names the images: see featex extract."),
-        click.option("--path-column", help="Column of the table that holds paths: see featex extract."),
-        click.option("--label-column", help="Column of the table that holds labels: see featex extract."),
-        click.option("--set-column", help="Column of the table that names the set of each image."),
-        click.option("--group-column", help="Column of the table; rows with equal values stay on one side of a split."),
-        click.option(
-            "--group-rows", type=click.IntRange(2), help="Every N successive rows of the table are one group."
-        ),
-        click.option("--class", "classes", multiple=True, metavar="NAME=PATTERN", help="As featex extract takes it."),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-TABLE = ("layout", "labels", "path_column", "label_column", "set_column", "group_column", "group_rows")
-
-
-def _weights(_context, _option, value: str | None) -> str | None:
-    from featex.backbones import Spare
-
-    spare = os.environ.get("FEATEX_WEIGHTS")
-    return value or (Spare(spare) if spare else None)
-
-
-WEIGHTS = click.option(
-    "--weights",
-    metavar="FILE",
-    callback=_weights,
-    show_default="where they were, or FEATEX_WEIGHTS where that is the same file",
-    help="The extractor's weights.",
-)
-
-
-def extractor_options(command):
-    """Add the options that say which network is taken: `featex.extraction.extract` takes them."""
-    weights = click.option(
-        "--weights",
-        default="auto",
-        envvar="FEATEX_WEIGHTS",
-        show_envvar=True,
-        metavar="auto|imagenet|random|FILE|DIR",
-        help="auto takes ImageNet's, or where they cannot be had untrained ones; the report says which. DIR holds a "
-        "file for each net.",
-    )
-    backbone = click.option("--backbone", default="resnet18", help="See `featex backbones`.")
-    return backbone(weights(DEVICE(command)))
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
-@click.version_option(package_name="featex")
+@program
 def cli() -> None:
     """Run whole flows, from a folder of images to a report."""
 
@@ -91,110 +39,95 @@ def cli() -> None:
 @click.argument("directory", metavar="[DIR]", required=False, type=click.Path())
 @click.option(
     "--study",
-    metavar="NAME|FILE.toml|travel",
-    help="A published study to run again: see `pipelines studies`, or your own. travel tries choices of features and "
-    "training by what they do on content that was held out.",
+    metavar="NAME|FILE.toml",
+    help="A published study to run again: `pipelines studies` lists them; or a file of your own.",
 )
-@click.option(
+@names(
     "--only",
     metavar="MODEL,...",
     show_default="svm,logreg,forest,lenet5,cnn,resnet18, or the study's",
-    help="Models to compare; see `classify models`.",
+    help="Models to compare; `classify models` lists them.",
 )
 @click.option("--quick", is_flag=True, help="Fewer folds, trials and epochs: a first look in minutes.")
-@extractor_options
+@BACKBONE
+@WEIGHTS
+@DEVICE
 @click.option(
     "--trials",
     type=click.IntRange(0),
     show_default="each model's own",
-    help="Of each search; 0 trains by the recipe, without a search.",
+    help="Trials of each search; 0 trains with the recipe's settings, without a search.",
 )
 @click.option(
     "--folds",
     "n_folds",
     type=click.IntRange(2),
-    show_default="5, or the study's; 3 if quick",
-    help="Of the cross-validation.",
+    show_default="5, or the study's; 3 with --quick",
+    help="Folds of the cross-validation.",
 )
-@click.option(
-    "--scoring",
-    default="accuracy",
-    help=SCORING,
-)
+@SCORING
 @POSITIVE
-@click.option("--seed", default=0, type=click.IntRange(0, 2**31 - 1), help="Of folds, search and training.")
+@SEED
 @click.option("--image-size", type=click.IntRange(1), show_default="each net's own", help="Pixels a side, for nets.")
 @click.option(
-    "--epochs", "max_epochs", type=click.IntRange(1), show_default="each net's own", help="At most, for nets."
+    "--epochs", "max_epochs", type=click.IntRange(1), show_default="each net's own", help="Most epochs, for nets."
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Any other setting of nets, such as train=all; `classify models --model NAME` lists them. Repeatable.",
 )
 @click.option(
     "--recipe",
-    multiple=True,
-    metavar="robust|NAME=VALUE",
-    help="robust adds a model on features made to travel to other sources (see featex extract --recipe). Any other "
-    "choice for nets, such as train=all; see classify models --model NAME. Repeatable.",
+    default="default",
+    metavar="default|robust",
+    help="robust: also train a model on the features of `featex extract --recipe robust`.",
 )
-@click.option("--name", show_default="the study's or the folder's", help="What to call the set and its report.")
+@click.option("--name", show_default="the study's or the folder's", help="Name of the set and of its report.")
+@NEAR_DUPLICATES
 @click.option(
-    "--near-duplicates",
-    default="group",
-    type=click.Choice(["group", "keep"]),
-    help="group: near-duplicates stay on one side of every split; keep: they are taken for different images.",
+    "--audit/--no-audit", "audited", default=True, help="Look first for what could inflate the scores, and report it."
 )
-@click.option(
-    "--audit/--no-audit", "audited", default=True, help="Look first for what could inflate the scores; on the page."
-)
-@told_by_table
-def compare(
-    directory: str | None, only: str | None, classes: tuple[str, ...], recipe: tuple[str, ...], **options
-) -> None:
+@dataset_options
+@ARTIFACTS
+def compare(directory: str | None, settings: tuple[str, ...], **options) -> None:
     """Compare models on the images in DIR: extract, tune, predict every set, write the report.
 
-    DIR is data/ unless you say otherwise; with --study, the study's folder below it.
-
-    What was done before is skipped, so a run that was stopped goes on where it was.
+    DIR is data/ by default; with --study, the study's folder below data/. What was done before is skipped, so a run
+    that was stopped goes on where it was.
     """
     from classify.recipe import parse_choice
-    from featex.dataset import parse_class
     from featex.progress import TerminalProgress
     from pipelines.compare import compare
 
-    if options["study"] == "travel":
-        _travel(directory, classes, only, recipe, options)
-        return
-    named = [word for word in recipe if "=" not in word]
-    if len(named) > 1:
-        raise InputError(f"--recipe names {' and '.join(named)}; name one, the others are NAME=VALUE")
-    path = compare(
-        directory,
-        only=[name.strip() for name in only.split(",")] if only else (),
-        classes=[parse_class(text) for text in classes],
-        recipe=dict(map(parse_choice, (word for word in recipe if "=" in word))),
-        features_recipe=named[0] if named else "default",
-        command=shown_command("pipelines", sys.argv[1:]),
-        progress=TerminalProgress(),
-        **options,
-    )
+    settings = dict(map(parse_choice, settings))
+    path = compare(directory, settings=settings, command=command_line(), progress=TerminalProgress(), **options)
     click.echo(f"Report: {path}")
 
 
-def _travel(directory: str | None, classes: tuple, only: str | None, recipe: tuple, options: dict) -> None:
-    from featex.dataset import parse_class
+@cli.command()
+@click.argument("directory", metavar="[DIR]", default=str(layout.DATA), type=click.Path())
+@click.option("--quick", is_flag=True, help="Leave out the early layers of crops, and weights by content.")
+@BACKBONE
+@WEIGHTS
+@DEVICE
+@click.option("--folds", "n_folds", default=5, type=click.IntRange(2), help="Folds that hold out content or sources.")
+@SEED
+@SET_NAME
+@dataset_options
+@ARTIFACTS
+def travel(directory: str, **options) -> None:
+    """Find which features, training and model generalise best from the images in DIR to others.
+
+    Each choice is scored on held-out content or sources, and on altered copies of the images. Test and custom sets
+    play no part in the ranking; the best choice is compared with the default on them.
+    """
     from featex.progress import TerminalProgress
     from pipelines.travel_page import travel_set
 
-    keys = ("trials", "image_size", "positive")
-    of_models = {"--only": only, "--recipe": recipe, **{f"--{key}": options[key] for key in keys}}
-    if given := [name for name, value in of_models.items() if value not in (None, ())]:
-        raise InputError(f"--study travel has a grid of its own; leave out {', '.join(given)}")
-    taken = ("quick", "backbone", "weights", "device", "n_folds", "seed", "name", *TABLE)
-    done = travel_set(
-        directory,
-        classes=[parse_class(text) for text in classes],
-        command=shown_command("pipelines", sys.argv[1:]),
-        progress=TerminalProgress(),
-        **{name: options[name] for name in taken},
-    )
+    done = travel_set(directory, command=command_line(), progress=TerminalProgress(), **options)
     for sentence in done.done.sentences:
         click.echo(sentence)
     click.echo(f"Page: {done.page}")
@@ -202,33 +135,36 @@ def _travel(directory: str | None, classes: tuple, only: str | None, recipe: tup
 
 @cli.command()
 @click.argument("report", metavar="[REPORT]", required=False)
-@click.option("--models", metavar="NAME,...", show_default="all of the report that see pixels", help="Models to try.")
-@click.option(
-    "--transforms", metavar="NAME,...", show_default="all", help="Of jpeg, webp, resize, downscale, blur, crop, noise."
+@names(
+    "--models",
+    metavar="NAME,...",
+    show_default="all models of the report that read pixels",
+    help="Models to test.",
 )
-@click.option("--grades", default="full", type=click.Choice(["full", "quick"]), help="quick: two grades of each.")
+@names(
+    "--transforms",
+    metavar="NAME,...",
+    show_default="all",
+    help="Changes to make: jpeg, webp, resize, downscale, blur, crop, noise.",
+)
+@click.option(
+    "--grades", default="full", type=click.Choice(["full", "quick"]), help="full: five strengths of each; quick: two."
+)
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N images of each set, drawn at random.")
 @POSITIVE
-@click.option("--seed", default=0, type=click.IntRange(0, 2**31 - 1), help="Of that draw, and of intervals.")
-@WEIGHTS
+@SEED
+@KNOWN_WEIGHTS
 @DEVICE
-def stress(report: str | None, models: str | None, transforms: str | None, **options) -> None:
-    """Show the models of REPORT unseen images re-encoded, resized, blurred, cropped and noisy: where do they break?
+@ARTIFACTS
+def stress(report: str | None, **options) -> None:
+    """Test the models of REPORT on unseen images that were re-encoded, resized, blurred, cropped or made noisy.
 
-    REPORT is that of the newest model unless you say otherwise. What was computed before is kept.
+    REPORT is the report of the newest model by default. What was computed before is kept.
     """
     from featex.progress import TerminalProgress
     from pipelines.stress_run import stress_set
 
-    split = [[name.strip() for name in given.split(",")] if given else () for given in (models, transforms)]
-    stressed = stress_set(
-        report,
-        names=split[0],
-        transforms=split[1],
-        command=shown_command("pipelines", sys.argv[1:]),
-        progress=TerminalProgress(),
-        **options,
-    )
+    stressed = stress_set(report, command=command_line(), progress=TerminalProgress(), **options)
     for line in stressed.lines():
         click.echo(line)
     click.echo(f"Page: {stressed.page}")
@@ -236,11 +172,11 @@ def stress(report: str | None, models: str | None, transforms: str | None, **opt
 
 @cli.command()
 @click.argument("name", metavar="[SET]", required=False)
-@click.option(
+@names(
     "--only",
     metavar="MODEL,...",
     show_default="svm,logreg,forest,shortcut",
-    help="Models that read features or how files are stored.",
+    help="Models that read features or file metadata.",
 )
 @click.option(
     "--vary",
@@ -249,15 +185,14 @@ def stress(report: str | None, models: str | None, transforms: str | None, **opt
     help="Class whose sources are compared.",
 )
 @POSITIVE
-@click.option("--seed", default=0, type=click.IntRange(0, 2**31 - 1), help="Of folds, draws and training.")
-def transfer(name: str | None, only: str | None, **options) -> None:
-    """Train on one source of SET and test on each other one: does what was learnt travel?"""
+@SEED
+@ARTIFACTS
+def transfer(name: str | None, **options) -> None:
+    """Train on each source of SET and test on every other one: does what a model learnt hold for other sources?"""
     from featex.progress import TerminalProgress
     from pipelines.transfer_page import transfer_set
 
-    models = [model.strip() for model in only.split(",")] if only else ()
-    command = shown_command("pipelines", sys.argv[1:])
-    made = transfer_set(name, only=models, command=command, progress=TerminalProgress(), **options)
+    made = transfer_set(name, command=command_line(), progress=TerminalProgress(), **options)
     for sentence in made.done.sentences:
         click.echo(sentence)
     click.echo(f"Page: {made.page}")
@@ -265,11 +200,11 @@ def transfer(name: str | None, only: str | None, **options) -> None:
 
 @cli.command()
 @click.argument("target", metavar="[DIR|SET]", required=False)
-@click.option(
+@names(
     "--only",
     metavar="CHECK,...",
     show_default="all",
-    help="Of shortcuts, leaks, balance, coverage, doubts, appearance.",
+    help="Checks to run: shortcuts, leaks, balance, coverage, doubts, appearance.",
 )
 @click.option(
     "--fail-above",
@@ -278,27 +213,22 @@ def transfer(name: str | None, only: str | None, **options) -> None:
     help="Exit with 1 if file metadata tells the classes apart with a balanced accuracy above X. The lower limit of "
     "its 95 % interval is compared, corrected for all families of metadata. Two classes: 0.5 is chance. Example: 0.6.",
 )
-@extractor_options
-@click.option("--seed", default=0, type=click.IntRange(0, 2**31 - 1), help="Of folds, clusters and samples.")
-@click.option("--name", show_default="the folder's", help="What to call the set.")
-@told_by_table
-def audit(target: str | None, only: str | None, fail_above: float | None, classes: tuple[str, ...], **options) -> None:
-    """Look for what could inflate a score: shortcuts, leaks, gaps, doubtful labels; write a page on it.
+@BACKBONE
+@WEIGHTS
+@DEVICE
+@SEED
+@SET_NAME
+@dataset_options
+@ARTIFACTS
+def audit(target: str | None, fail_above: float | None, **options) -> None:
+    """Look for what could inflate a score: shortcuts, leaks, gaps in content, doubtful labels. Write a page on it.
 
-    DIR is a folder of images, SET a set of features (see featex show); by default the newest set.
+    DIR is a folder of images, SET a set of features (`featex show` lists them). The default is the newest set.
     """
-    from featex.dataset import parse_class
     from featex.progress import TerminalProgress
     from pipelines.audit import audit
 
-    done = audit(
-        target,
-        only=[name.strip() for name in only.split(",")] if only else (),
-        classes=[parse_class(text) for text in classes],
-        command=shown_command("pipelines", sys.argv[1:]),
-        progress=TerminalProgress(),
-        **options,
-    )
+    done = audit(target, command=command_line(), progress=TerminalProgress(), **options)
     for line in done.lines():
         click.echo(line)
     click.echo(f"Page: {done.page}")
@@ -318,21 +248,19 @@ def audit(target: str | None, only: str | None, fail_above: float | None, classe
     metavar="RULE",
     help="Switch a rule off: screenshots, blank, sheets, bar, marks or duplicates. Repeatable.",
 )
-@click.option("--dry-run", is_flag=True, help="Write the report alone.")
-@click.option("--workers", type=click.IntRange(1), show_default="one a core", help="Threads that read and write.")
-@told_by_table
-def prepare(source: str, target: str, classes: tuple[str, ...], **options) -> None:
+@click.option("--dry-run", is_flag=True, help="Write only the report.")
+@WORKERS
+@dataset_options
+def prepare(source: str, target: str, **options) -> None:
     """Write a cleaned copy of the images in SRC into DST: signatures cropped, sheets split, screenshots, blanks and
     copies dropped.
 
     What was done to each file and why, and what is left for you to decide, is in DST-prepared/.
     """
-    from featex.dataset import parse_class
     from featex.progress import TerminalProgress
     from pipelines.prepare import prepare
 
-    classes = [parse_class(text) for text in classes]
-    done = prepare(source, target, classes=classes, progress=TerminalProgress(), **options)
+    done = prepare(source, target, progress=TerminalProgress(), **options)
     for line in done.lines():
         click.echo(line)
 
@@ -351,22 +279,21 @@ def prepare(source: str, target: str, classes: tuple[str, ...], **options) -> No
     help="Sides of the square that each image becomes; auto is about half of what nearly all reach.",
 )
 @click.option("--enlarge", is_flag=True, help="Enlarge what is too small instead of leaving it out.")
-@click.option("--workers", type=click.IntRange(1), show_default="one a core", help="Threads that read and write.")
-@told_by_table
-def normalise(source: str, target: str, workers: int | None, classes: tuple[str, ...], **options) -> None:
+@WORKERS
+@dataset_options
+def normalise(source: str, target: str, workers: int | None, **options) -> None:
     """Write the images of SRC into DST, all alike in format, quality and size, with no metadata.
 
     Then say by how much images were reduced, how well files and pixels tell the class before and after, and which
     traces stay.
     """
     from classify.errors import DataError
-    from featex.dataset import parse_class
     from featex.progress import TerminalProgress
     from pipelines.before_after import before_and_after
     from pipelines.normalise import Form, normalise
 
     progress = TerminalProgress()
-    dataset = {name: options.pop(name) for name in TABLE} | {"classes": [parse_class(text) for text in classes]}
+    dataset = {name: options.pop(name) for name in DATASET}
     done = normalise(source, target, Form(**options), workers=workers, progress=progress, **dataset)
     for line in done.lines():
         click.echo(line)
@@ -396,7 +323,7 @@ def studies() -> None:
 
 @cli.command()
 @click.argument("directory", metavar="[DIR]", default=str(layout.SAMPLE), type=click.Path())
-@click.option("--seed", default=0, type=click.IntRange(0, 2**31 - 1), help="Of folds, search and training.")
+@SEED
 def sample(directory: str, seed: int) -> None:
     """Make a small set of real and generated images in DIR, to try everything on, with no download."""
     from featex.progress import TerminalProgress
@@ -407,6 +334,4 @@ def sample(directory: str, seed: int) -> None:
     click.echo(f"{len(table):,} images ({counts}): {directory}")
 
 
-def main() -> None:
-    """Run the command line."""
-    run(cli)
+main = partial(run, cli)

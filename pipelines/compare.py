@@ -10,15 +10,14 @@ from classify.errors import ModelError
 from classify.methods import METHODS
 from classify.models import ModelSpec, get_model
 from classify.plan import N_FOLDS, Plan, images_digest, plan, settled
-from classify.results import Shelf, find_members, is_kept, keep, read_predictions, replaced
+from classify.results import find_members, is_kept, keep, read_predictions, replaced, report_again
 from classify.sections import read_section
 from classify.selection import in_words
 from classify.tuning import Tuned, tune
 from featex.errors import unknown
 from featex.extraction import extract
 from featex.features import Features, StoredSet
-from featex.layout import AUDITS, DATA, FEATURES, FOUND, GALLERY, PREDICTIONS, REPORTS, STUDIES
-from featex.layout import MODELS as MODELS_DIR
+from featex.layout import ARTIFACTS, DATA, Artifacts
 from featex.progress import Progress
 from featex.recipes import choose
 from featex.shown import shown_path
@@ -61,12 +60,12 @@ def compare(
     seed: int = 0,
     image_size: int | None = None,
     max_epochs: int | None = None,
-    recipe: Mapping[str, object] = MappingProxyType({}),
-    features_recipe: str = "default",
+    settings: Mapping[str, object] = MappingProxyType({}),
+    recipe: str = "default",
     name: str | None = None,
     near_duplicates: str = "group",
     audited: bool = True,
-    project: Path = Path("."),
+    artifacts: Artifacts = ARTIFACTS,
     command: str = "",
     progress: Progress | None = None,
     **dataset_options,
@@ -93,16 +92,16 @@ def compare(
         As `featex.extract` takes them.
     trials, n_folds, scoring, positive, seed, image_size, max_epochs
         As `classify.plan.plan` takes them; given, they go before `quick`.
-    recipe : mapping
+    settings : mapping
         Fields of `classify.recipe.Recipe`, for nets.
-    features_recipe : str
+    recipe : str
         A name in `featex.recipes.RECIPES`. The model of another than the default is set beside the others.
     near_duplicates : {"group", "keep"}
         Whether near-duplicates stay on one side of every split, or are taken for different images.
     audited : bool
         Whether what could inflate the scores is looked for first, and stands on the page.
-    project : Path
-        The folder that artifacts/ is in.
+    artifacts : Artifacts
+        Where results are kept.
     command : str
         What makes the report again; printed on it.
 
@@ -114,11 +113,11 @@ def compare(
     progress = progress or Progress()
     told = load_study(study) if study else None
     own = told.models if told else {model: {} for model in USUAL}
-    asked = {"trials": trials, "image_size": image_size, "max_epochs": max_epochs, "weights": weights, **recipe}
-    root = Path(root or project / DATA / (told.directory if told else ""))
-    travelling = choose(features_recipe)
+    asked = {"trials": trials, "image_size": image_size, "max_epochs": max_epochs, "weights": weights, **settings}
+    root = Path(root or DATA / (told.directory if told else ""))
+    travelling = choose(recipe)
     specs = [get_model(model) for model in dict.fromkeys([*(_chosen(only, told) or own), BLIND])]
-    for choice in recipe:
+    for choice in settings:
         if not any(choice in spec.wishes for spec in specs):
             raise ModelError(f"none of {', '.join(spec.name for spec in specs)} takes {choice}; leave it out")
     wishes = {spec.name: _wishes(spec, own.get(spec.name, {}), quick, asked) for spec in specs}
@@ -127,11 +126,11 @@ def compare(
         dataset_options = told.dataset_options(root, dataset_options)
         told.check(root, **dataset_options)
     for spec in specs:  # before any work: a wish that cannot be had, weights that cannot be found
-        settings = settled(spec, seed, device=device, progress=progress, **wishes[spec.name])
-        wishes[spec.name] |= {"weights": settings["weights"]} if "weights" in settings else {}
+        all_settings = settled(spec, seed, device=device, progress=progress, **wishes[spec.name])
+        wishes[spec.name] |= {"weights": all_settings["weights"]} if "weights" in all_settings else {}
     extraction = extract(
         root,
-        project / FEATURES,
+        artifacts.features,
         backbone=backbone,
         weights=wishes.get(backbone, {}).get("weights", weights),  # not looked for twice
         device=device,
@@ -171,7 +170,7 @@ def compare(
         progress.say(jobs[0].positive.sentence())
     jobs[0].pairs()  # data that cannot be cut into folds are refused before the audit, which takes minutes
     if audited:
-        _audit(extraction.stored, features, project, seed, progress)
+        _audit(extraction.stored, features, artifacts, seed, progress)
     travellers = []
     if travelling != choose():
         travellers = [
@@ -179,7 +178,7 @@ def compare(
                 travelling,
                 jobs[0],
                 extraction.stored,
-                project / FEATURES,
+                artifacts.features,
                 root=root,
                 backbone=backbone,
                 weights=weights,
@@ -190,28 +189,20 @@ def compare(
             )
         ]
     for job in (*jobs, *travellers):
-        _run(job, project, progress)
+        _run(job, artifacts, progress)
     names = [job.name for job in (*jobs, *travellers)]
     # Ensembles are of models on the default's features: one that travels would be outvoted by those that do not
     seeing = [job.name for job in jobs if job.spec.name != BLIND]
     if len(seeing) > 1 and not told:  # a study is run as it was
-        names += [_combine(method, seeing, project, command, progress) for method in METHODS]
-    shelf = Shelf(
-        project / MODELS_DIR,
-        project / PREDICTIONS,
-        project / REPORTS,
-        project / GALLERY,
-        project / FEATURES,
-        tuple(project / folder for folder in FOUND),
-    )
-    return shelf.write_report(jobs[0].report, names=names, positive=positive)
+        names += [_combine(method, seeing, artifacts, command, progress) for method in METHODS]
+    return report_again(artifacts, jobs[0].report, names=names, positive=positive)
 
 
-def _audit(stored: StoredSet, features: Features, project: Path, seed: int, progress: Progress) -> None:
-    if read_section(project / AUDITS / stored.name, images_digest(features.rows)):
+def _audit(stored: StoredSet, features: Features, artifacts: Artifacts, seed: int, progress: Progress) -> None:
+    if read_section(artifacts.audits / stored.name, images_digest(features.rows)):
         progress.say("audit: done before")
         return
-    for line in audit(stored, seed=seed, project=project, progress=progress).lines():
+    for line in audit(stored, seed=seed, artifacts=artifacts, progress=progress).lines():
         progress.say(f"audit: {line}")
 
 
@@ -232,8 +223,8 @@ def _wishes(spec: ModelSpec, own: dict, quick: bool, asked: dict) -> dict:
     return {key: value for key, value in wishes.items() if key not in searched}
 
 
-def _run(job: Plan, project: Path, progress: Progress) -> None:
-    models, predictions = project / MODELS_DIR, project / PREDICTIONS
+def _run(job: Plan, artifacts: Artifacts, progress: Progress) -> None:
+    models, predictions = artifacts.models, artifacts.predictions
     if is_kept(job, models, predictions):
         progress.say(f"{job.name}: done before")
         return
@@ -247,16 +238,16 @@ def _run(job: Plan, project: Path, progress: Progress) -> None:
     progress.say(f"{job.name}: {how} on {count(len(job.parts.train), 'image')}{settings}")
     if sentence := replaced(job, models):
         progress.say(sentence)
-    studies = project / STUDIES
+    studies = artifacts.studies
     checkpoints = studies / job.training_folder
     tuned = tune(job, storage=studies / f"{job.name}.journal", checkpoints=checkpoints, progress=progress)
     keep(tuned, models, predictions, done_with=checkpoints)
     _say_outcome(tuned, progress)
 
 
-def _combine(method: str, members: list[str], project: Path, command: str, progress: Progress) -> str:
+def _combine(method: str, members: list[str], artifacts: Artifacts, command: str, progress: Progress) -> str:
     """Keep an ensemble of the models, unless it is kept already, and return its name."""
-    models, predictions = project / MODELS_DIR, project / PREDICTIONS
+    models, predictions = artifacts.models, artifacts.predictions
     job = plan_ensemble(method, find_members(members, models), command=command)
     if is_kept(job, models, predictions):
         progress.say(f"{job.name}: done before")

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from classify.inputs import view_of
 from classify.trained import TrainedModel, made
 from featex.cache import FeatureCache
 from featex.errors import WeightsError
-from featex.layout import FEATURES, SAID
+from featex.layout import Artifacts
 from featex.progress import Progress
 
 NET_BATCH = 32
@@ -27,7 +26,7 @@ class FeatureEye:
     ----------
     passport : dict
         The extractor's.
-    project : Path
+    artifacts : Artifacts
     wanted_by : str
         The name of a model, for errors.
     weights : str, optional
@@ -37,7 +36,7 @@ class FeatureEye:
     """
 
     passport: dict
-    project: Path
+    artifacts: Artifacts
     wanted_by: str
     weights: str | None = None
     device: str = "auto"
@@ -45,7 +44,7 @@ class FeatureEye:
 
     @cached_property
     def cache(self) -> FeatureCache:
-        return FeatureCache(self.project / FEATURES / self.passport["name"] / "vectors", self.passport["n_features"])
+        return FeatureCache(self.artifacts.features / self.passport["name"] / "vectors", self.passport["n_features"])
 
     @cached_property
     def extractor(self):
@@ -65,7 +64,7 @@ class FeatureEye:
                 f"{self.wanted_by} was trained on features of {passport['name']}, and these weights make {found.name}; "
                 "name the right file with --weights"
             )
-        open_cache(found, self.project / FEATURES)
+        open_cache(found, self.artifacts.features)
         return found
 
     @property
@@ -84,12 +83,12 @@ class NetEye:
     """The eye of one net; what it keeps of an image are its scores of the classes."""
 
     model: TrainedModel
-    project: Path
+    artifacts: Artifacts
     batch_size: int = NET_BATCH
 
     @cached_property
     def cache(self) -> FeatureCache:
-        return FeatureCache(self.project / SAID / made(self.model.passport)[:32], len(self.model.classes))
+        return FeatureCache(self.artifacts.net_scores / made(self.model.passport)[:32], len(self.model.classes))
 
     @cached_property
     def view(self):
@@ -114,7 +113,7 @@ def blind(model: TrainedModel) -> str:
     return ""
 
 
-def eyes_of(models: Sequence[TrainedModel], project: Path, **options) -> dict[str, Eye]:
+def eyes_of(models: Sequence[TrainedModel], artifacts: Artifacts, **options) -> dict[str, Eye]:
     """Return the eyes that the models, and the members of ensembles, see with, by `eye_name`.
 
     `options` are those of `FeatureEye`: weights, device, progress.
@@ -123,10 +122,10 @@ def eyes_of(models: Sequence[TrainedModel], project: Path, **options) -> dict[st
     leaves = [leaf for model in models for leaf in model.members or (model,)]
     for model in leaves:
         if model.passport["reads"] == "pixels":
-            eyes.setdefault(eye_name(model), NetEye(model, project))
+            eyes.setdefault(eye_name(model), NetEye(model, artifacts))
         else:
             eyes.setdefault(
-                eye_name(model), FeatureEye(model.passport["extractor"], project, wanted_by=model.name, **options)
+                eye_name(model), FeatureEye(model.passport["extractor"], artifacts, wanted_by=model.name, **options)
             )
     return eyes
 

@@ -17,7 +17,7 @@ from classify.results import read_predictions, report_models
 from classify.trained import TrainedModel
 from featex.errors import InputError, unknown
 from featex.features import find_set, stored_sets
-from featex.layout import FEATURES, MODELS, PREDICTIONS, STRESS
+from featex.layout import ARTIFACTS, Artifacts
 from featex.progress import Progress
 from featex.words import count
 from pipelines.conditioned import bring, judge
@@ -62,7 +62,7 @@ class Stressed:
 def stress_set(
     report: str | None = None,
     *,
-    names: Sequence[str] = (),
+    models: Sequence[str] = (),
     transforms: Sequence[str] = (),
     grades: str = FULL,
     limit: int | None = None,
@@ -71,7 +71,7 @@ def stress_set(
     weights: str | None = None,
     device: str = "auto",
     workers: int | None = None,
-    project: Path = Path("."),
+    artifacts: Artifacts = ARTIFACTS,
     command: str = "",
     progress: Progress | None = None,
 ) -> Stressed:
@@ -84,8 +84,8 @@ def stress_set(
     ----------
     report : str, optional
         A report's name, which is its set's unless told otherwise; by default that of the newest model.
-    names : sequence of str
-        Models; none stands for all of the report that see pixels.
+    models : sequence of str
+        Names of models; none stands for all of the report that see pixels.
     transforms, grades
         As `pipelines.conditions.conditions` takes them.
     limit : int, optional
@@ -98,8 +98,8 @@ def stress_set(
         Where the extractor's weights are now, if not where the models' passports say.
     device, workers
         As `featex.extract` takes them.
-    project : Path
-        The folder that artifacts/ is in.
+    artifacts : Artifacts
+        Where results are kept.
     command : str
         What makes the page again; printed on it.
 
@@ -115,18 +115,18 @@ def stress_set(
     progress, tried = progress or Progress(), conditions(transforms, grades)
     if limit is not None and limit < 1:
         raise InputError(f"a set is stressed on 1 image or more, not {limit}")
-    chosen = _chosen(report_models(report, project / MODELS), names)
-    models, notes = _seeing(chosen, project / MODELS, device)
-    data, choice = chosen[-1]["data"], positive_of_report(models[0].classes, chosen, positive)
+    chosen = _chosen(report_models(report, artifacts.models), models)
+    tested, notes = _seeing(chosen, artifacts.models, device)
+    data, choice = chosen[-1]["data"], positive_of_report(tested[0].classes, chosen, positive)
     positive = choice and choice.name
-    said = read_predictions([model.passport for model in models], project / PREDICTIONS)
+    said = read_predictions([model.passport for model in tested], artifacts.predictions)
     rows = _unseen(said[0])
     drawn = rows if limit is None else _drawn(rows, limit, seed)
     if len(drawn) < len(rows):
         notes.append(f"Of each set at most {count(limit, 'image')} were drawn at random, of each class by its share.")
-    paths, root = _keys(project / FEATURES, data)
+    paths, root = _keys(artifacts.features, data)
     keys = paths.loc[drawn["path"]].to_numpy()
-    eyes = eyes_of(models, project, weights=weights, device=device, progress=progress)
+    eyes = eyes_of(tested, artifacts, weights=weights, device=device, progress=progress)
     images = {key: root / path for key, path in zip(keys, drawn["path"], strict=True)}
     reasons = bring(images, tried, list(eyes.values()), workers=workers, progress=progress)
     bad = np.array([key in reasons for key in keys])
@@ -136,16 +136,16 @@ def stress_set(
     if bad.any():
         notes.append(f"{count(len(failed), 'image')} left out, which cannot be had under each condition: failed.csv.")
     drawn = drawn[~bad].reset_index(drop=True)
-    table = _gathered(drawn, models, said, judge(models, list(keys[~bad]), tried, eyes), tried)
+    table = _gathered(drawn, tested, said, judge(tested, list(keys[~bad]), tried, eyes), tried)
     found = stress_table(table, positive, seed=seed), bias_table(table, positive)
     page = write_stress(
         table,
         *found,
-        project / STRESS / data["set"],
+        artifacts.stress / data["set"],
         title=f"Where the models of {chosen[-1]['report']} break",
         facts={
             "images": "; ".join(f"{n:,} of {name}" for name, n in drawn["set"].value_counts(sort=False).items()),
-            "models": ", ".join(model.name for model in models),
+            "models": ", ".join(model.name for model in tested),
             "conditions": ", ".join(condition.name for condition in tried),
             "seed": str(seed),
         },

@@ -12,7 +12,7 @@ from classify.plan import images_digest
 from classify.sections import FOLDER, FileNames, Section, Table, shown, write_section
 from classify.words import percent
 from featex.features import load_features
-from featex.layout import FEATURES, MODELS, TRANSFER
+from featex.layout import ARTIFACTS, Artifacts
 from featex.progress import Progress
 from featex.shown import shown_path
 from featex.words import count
@@ -38,7 +38,7 @@ def transfer_set(
     vary: str | None = None,
     positive: str | None = None,
     seed: int = 0,
-    project: Path = Path("."),
+    artifacts: Artifacts = ARTIFACTS,
     command: str = "",
     progress: Progress | None = None,
 ) -> TransferPage:
@@ -54,8 +54,8 @@ def transfer_set(
         Models; none stands for `pipelines.transfer.DEFAULT`.
     vary, positive, seed
         As `pipelines.transfer.transfer` takes them.
-    project : Path
-        The folder that artifacts/ is in.
+    artifacts : Artifacts
+        Where results are kept.
     command : str
         What makes the page again; printed on it.
 
@@ -66,8 +66,8 @@ def transfer_set(
     InputError, ModelError
         If there is no such set, model or class, or a model reads pixels.
     """
-    features, models = load_features(project / FEATURES, name), only or DEFAULT
-    params = kept_params(features, passports(project / MODELS), models)
+    features, models = load_features(artifacts.features, name), only or DEFAULT
+    params = kept_params(features, passports(artifacts.models), models)
     done = transfer(features, models, params=params, vary=vary, positive=positive, seed=seed, progress=progress)
     extractor = features.extractor
     untrained = "" if extractor.get("trained", True) else "; UNTRAINED: judge no model by them"
@@ -79,7 +79,7 @@ def transfer_set(
     }
     page = write_transfer(
         done,
-        project / TRANSFER / features.name,
+        artifacts.transfer / features.name,
         title=f"Does what was learnt from one source of {features.name} hold for the others?",
         facts=facts,
         images=images_digest(features.rows),

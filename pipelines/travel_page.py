@@ -17,7 +17,7 @@ from featex.extraction import extract
 from featex.extractor import Extractor
 from featex.features import Features
 from featex.images import decode
-from featex.layout import DATA, FEATURES, TRAVEL
+from featex.layout import ARTIFACTS, DATA, Artifacts
 from featex.progress import Progress
 from featex.shown import shown_path
 from featex.views import DEFAULT, LAYERS, View
@@ -54,16 +54,16 @@ class TravelPage:
 
 
 def travel_set(
-    root: str | Path | None = None,
+    root: str | Path = DATA,
     *,
     quick: bool = False,
     backbone: str = "resnet18",
     weights: str = "auto",
     device: str = "auto",
-    n_folds: int | None = None,
+    n_folds: int = 5,
     seed: int = 0,
     name: str | None = None,
-    project: Path = Path("."),
+    artifacts: Artifacts = ARTIFACTS,
     command: str = "",
     progress: Progress | None = None,
     **dataset_options,
@@ -72,18 +72,18 @@ def travel_set(
 
     Parameters
     ----------
-    root : path, optional
-        As `featex.extract` takes it; by default data/.
+    root : path
+        As `featex.extract` takes it.
     quick : bool
         Without the early layers of crops, and without weights by content.
     backbone, weights, device, name, **dataset_options
         As `featex.extract` takes them.
-    n_folds : int, optional
-        Of folds by content; 5 by default.
+    n_folds : int
+        Of folds by content, or by source.
     seed : int
         Of folds and clusters.
-    project : Path
-        The folder that artifacts/ is in.
+    artifacts : Artifacts
+        Where results are kept.
     command : str
         What makes the page again; printed on it.
 
@@ -96,9 +96,7 @@ def travel_set(
     options = {"backbone": backbone, "weights": weights, "device": device, "name": name, "progress": progress}
     sets: dict[str, Features] = {}
     for view in QUICK if quick else VIEWS:
-        done = extract(
-            root or project / DATA, project / FEATURES, views=[VIEWS[view]], copies=1, **options, **dataset_options
-        )
+        done = extract(root, artifacts.features, views=[VIEWS[view]], copies=1, **options, **dataset_options)
         progress.say(f"{view}: {VIEWS[view].sentence()}: {done.computed:,} computed, {done.cached:,} cached")
         sets[view] = done.load()
     first = sets["resize"]
@@ -112,7 +110,7 @@ def travel_set(
     labels, sources = (first.rows[column].to_numpy(dtype=str)[parts.train] for column in ("label", "source"))
     regime = travelling(labels, sources, content)
     grid = choices(list(found), JOINED if quick else JOINED + WITH_CROPS, quick=quick)
-    done = travel(first, parts, found, grid, regime, n_folds=n_folds or 5, seed=seed, progress=progress)
+    done = travel(first, parts, found, grid, regime, n_folds=n_folds, seed=seed, progress=progress)
     costs = _costs(done, first, {key: options[key] for key in ("backbone", "weights", "device")}, progress)
     trained = first.extractor.get("trained", True)
     facts = {
@@ -124,7 +122,7 @@ def travel_set(
         "seed": str(seed),
     }
     section = travel_section(done, costs)
-    out = project / TRAVEL / first.name
+    out = artifacts.travel / first.name
     with page_folder(out, FILES) as folder:
         page = {
             "title": f"What travels: choices of features and training on {first.name}",

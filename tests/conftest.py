@@ -15,10 +15,10 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from classify.results import Shelf
 from featex.backbones import BACKBONES
 from featex.extraction import extract
 from featex.facts import file_facts
+from featex.layout import Artifacts
 from featex.weights import find_weights, load_weights
 
 torch.set_num_threads(1)
@@ -108,9 +108,9 @@ def run_command(monkeypatch, tmp_path, capsys):
 
 
 @pytest.fixture
-def shelf(tmp_path) -> Shelf:
-    """Where a report is made from, in folders below `tmp_path`."""
-    return Shelf(*(tmp_path / folder for folder in ("models", "predictions", "reports", "gallery", "features")))
+def artifacts(tmp_path) -> Artifacts:
+    """The test's own folder, as the one that holds all results."""
+    return Artifacts(tmp_path)
 
 
 @pytest.fixture(scope="session")

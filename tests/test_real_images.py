@@ -11,6 +11,7 @@ from PIL import Image
 from classify.plan import plan
 from classify.tuning import tune
 from featex import extract
+from featex.layout import Artifacts
 from pipelines.audit import audit
 from pipelines.coverage import coverage
 from pipelines.doubts import out_of_fold
@@ -79,7 +80,7 @@ def test_an_audit_says_of_these_images_what_is_known_of_them(extraction, tmp_pat
     root = extraction.stored.extractor_dir.parent
     (tmp_path / "artifacts").mkdir()
     (tmp_path / "artifacts/features").symlink_to(root)
-    done = audit("ai-vs-real", only=("shortcuts", "coverage"), project=tmp_path)
+    done = audit("ai-vs-real", only=("shortcuts", "coverage"), artifacts=Artifacts(tmp_path / "artifacts"))
     label, pictures, *sets, coverage = done.findings
     told = label.tables[0].rows.set_index("family")["balanced accuracy"]
     assert told[["format", "size", "profile"]].tolist() == [0.5] * 3

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from classify import cli, persist
-from featex import extract, layout
+from featex import extract
 from featex.cache import FeatureCache
 from featex.disk import write_json
 from featex.features import StoredSet
@@ -22,7 +22,7 @@ def classify(run_command):
 
 @pytest.fixture
 def extracted(data, tmp_path, weights_file, with_vectors):
-    done = extract(data, with_vectors(tmp_path / layout.FEATURES), weights=weights_file, device="cpu")
+    done = extract(data, with_vectors(tmp_path / "artifacts/features"), weights=weights_file, device="cpu")
     assert done.computed == 0  # else `with_vectors` spares nobody anything
     return done
 
@@ -51,7 +51,7 @@ def test_what_is_sent_on_names_no_home_folder_and_no_password(classify, extracte
     home = tmp_path.parent
     monkeypatch.setenv("HOME", str(home))
     storage = f"sqlite:///{tmp_path}/s.db?timeout=9"
-    options = ["--storage", storage, "--models-dir", tmp_path / "artifacts/models"]
+    options = ["--storage", storage, "--artifacts", tmp_path / "artifacts"]
     assert classify("tune", "--model", "logreg", "--trials", 1, "--folds", 3, *options)[0] == 0
     assert classify("report")[0] == 0
     assert classify("explain", "logreg-images", data / "wild/ai/000.jpg", "--no-occlusion", "--out", "why")[0] == 0
@@ -66,7 +66,7 @@ def test_what_is_sent_on_names_no_home_folder_and_no_password(classify, extracte
     for secret in (f"{home}/", "timeout=9"):
         assert [text for text in texts if secret in text] == []
     commands = persist.passports(places[0])[0]["command"], persist.passports(places[0])[0]["data"]["root"]
-    assert commands[0].endswith("--models-dir artifacts/models")
+    assert commands[0].endswith("--artifacts artifacts")
     assert commands[1] == f"~/{tmp_path.name}/images"
     code, _, err = classify("tune", "--model", "svm", "--storage", "nosuch://bob:secret@host/x?key=1")
     assert code == 1
@@ -210,20 +210,20 @@ def test_a_net_is_trained_by_its_recipe_with_the_choices_made(classify, extracte
     assert "resnet18 on images: 24 training images, 2 random folds, by its recipe" in err
     assert "images/s, at most" in err  # the line of an epoch
     assert out.startswith("Trained by its recipe in ")
-    passport = persist.passports(tmp_path / layout.MODELS)[0]
+    passport = persist.passports(tmp_path / "artifacts/models")[0]
     told = {"train": "last:1", "head": "linear", "lr": 0.01, "weights": weights_file, "max_epochs": 2}
     assert {name: passport["settings"][name] for name in told} == told
     assert [(fit["fit"], len(fit["epochs"])) for fit in passport["training"]] == [
         ("fold 1", 2), ("fold 2", 2), ("all", 2),
     ]  # fmt: skip
-    assert list((tmp_path / layout.STUDIES).glob("*.training")) == []  # done with
+    assert list((tmp_path / "artifacts/studies").glob("*.training")) == []  # done with
     code, _, err = classify("tune", "--model", "resnet18", "--recipe", "lr=0.01", "--trials", 2)
     assert (code, err) == (1, "Error: lr is searched for in 2 trials; leave it out, or take 0 trials\n")
 
 
 def test_sets_are_joined_and_tuned_on_folds_that_hold_out_content(classify, extracted, data, tmp_path, weights_file):
     view = View("crop", inputs=("spectrum",))
-    signals = extract(data, tmp_path / layout.FEATURES, views=[view], copies=1, weights=weights_file, device="cpu")
+    signals = extract(data, tmp_path / "artifacts/features", views=[view], copies=1, weights=weights_file, device="cpu")
     names = [f"{done.stored.extractor_dir.name}/images" for done in (extracted, signals)]
     options = ["--features", names[0], "--features", names[1], "--weigh", "content", "--folds", "2", "--trials", 1]
     code, out, _ = classify("tune", "--model", "svm", *options, "--name", "both")
@@ -260,7 +260,7 @@ def test_an_svm_is_tuned_without_torch(tmp_path, make_features):
     code = (
         "import sys\n"
         "from classify.cli import main\n"
-        "sys.argv = 'classify tune --model svm --trials 2 --folds 3 --features-dir features'.split()\n"
+        "sys.argv = 'classify tune --model svm --trials 2 --folds 3 --artifacts .'.split()\n"
         "try: main()\n"
         "except SystemExit as ended: assert not ended.code, ended.code\n"
         "sys.exit('torch' in sys.modules)"

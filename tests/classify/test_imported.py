@@ -9,7 +9,7 @@ from classify.imported import import_scores, keep_imported, read_scores
 from classify.metrics import score_table
 from classify.plan import plan
 from classify.predictions import VALIDATION, Predictions
-from classify.results import keep
+from classify.results import keep, report_again
 from classify.tuning import tune
 from featex.errors import InputError
 
@@ -165,21 +165,21 @@ def test_files_that_are_no_scores_are_refused(tmp_path):
 
 
 def test_an_imported_detector_stands_on_the_page_and_cannot_be_run_or_combined(
-    tuned, unseen, tmp_path, run_command, shelf
+    tuned, unseen, tmp_path, run_command, artifacts
 ):
     models, predictions = tmp_path / "models", tmp_path / "predictions"
     keep(tuned, models, predictions)
     file = tmp_path / "theirs.csv"
     unseen[["path"]].assign(score=0.75).to_csv(file, index=False)
-    places = ["--models-dir", models, "--predictions-dir", predictions]
+    places = ["--artifacts", tmp_path]
     code, out, err = run_command(cli, "import", file, "--name", "theirs", *places)
     assert (code, err) == (0, "positive class: ai, as in the report; choose with --positive\n")
     assert "classify report toy" in out
-    page = shelf.write_report(names=["logreg-toy"]).read_text()
+    page = report_again(artifacts, names=["logreg-toy"]).read_text()
     assert "what it was trained on is not known here" in page
     assert page.count("theirs") > 5
     assert "logreg is right on" in page  # what has no folds is not chosen
-    code, out, _ = run_command(cli, "models", "--models-dir", models)
+    code, out, _ = run_command(cli, "models", *places)
     assert (code, "theirs: a detector from elsewhere" in out) == (0, True)
     with pytest.raises(ModelError, match="known here by its scores alone"):
         persist.load(models / "theirs")

@@ -11,7 +11,7 @@ from classify.imported import import_scores, keep_imported
 from classify.plan import plan
 from classify.predict import predict_set
 from classify.reliability import sureness
-from classify.results import find_members, is_kept, keep, read_predictions, replaced
+from classify.results import find_members, is_kept, keep, read_predictions, replaced, report_again
 from classify.tuning import tune
 from classify.unsure import Rule, fit
 from featex.errors import InputError
@@ -50,12 +50,12 @@ def test_a_model_is_kept_with_the_rule_by_which_it_answers_unsure(make_features,
     assert (table["answer"] == table["predicted"].where(answered, "unsure")).all()
 
 
-def test_a_report_is_on_the_models_of_the_newest_data(make_features, tmp_path, shelf):
+def test_a_report_is_on_the_models_of_the_newest_data(make_features, tmp_path, artifacts):
     run(tmp_path, plan("forest", make_features(n=24), trials=1, n_folds=3))
     features = make_features()
     run(tmp_path, plan("svm", features, trials=1, n_folds=3))
     run(tmp_path, plan("logreg", features, trials=1, n_folds=3))
-    path = shelf.write_report()
+    path = report_again(artifacts)
     page = path.read_text()
     assert path == tmp_path / "reports" / "toy" / "index.html"
     assert "svm-toy" in page
@@ -63,32 +63,32 @@ def test_a_report_is_on_the_models_of_the_newest_data(make_features, tmp_path, s
     assert "forest-toy" not in page
 
 
-def test_a_report_says_first_what_spoils_it(make_features, tmp_path, shelf):
+def test_a_report_says_first_what_spoils_it(make_features, tmp_path, artifacts):
     features = make_features()
     features.extractor["trained"] = False
     features.rows["split"] = ""
     run(tmp_path, plan("svm", features, trials=1, n_folds=3))
-    page = shelf.write_report("toy").read_text()
+    page = report_again(artifacts, "toy").read_text()
     assert page.index("UNTRAINED") < page.index("selection score")
     assert "a hash of their content holds out" in page
 
 
-def test_a_net_that_started_from_random_weights_is_said_first(make_features, tmp_path, shelf):
+def test_a_net_that_started_from_random_weights_is_said_first(make_features, tmp_path, artifacts):
     tuned = tune(plan("svm", make_features(), trials=1, n_folds=3))
     places = [tmp_path / place for place in ("models", "predictions", "reports")]
     for weights in ("resnet18.pth", "random"):
         passport = tuned.model.passport | {"settings": {"weights": weights}}
         keep(replace(tuned, model=replace(tuned.model, passport=passport)), *places[:2])
-        page = shelf.write_report("toy").read_text()
+        page = report_again(artifacts, "toy").read_text()
         assert ("svm started from UNTRAINED (random) weights" in page) == (weights == "random")
 
 
-def test_a_study_that_is_run_again_gives_the_page_its_title(make_features, tmp_path, shelf):
+def test_a_study_that_is_run_again_gives_the_page_its_title(make_features, tmp_path, artifacts):
     features = make_features()
     study = {"study": "first", "title": "The first study", "source": "a journal", "notes": [], "scores": []}
     run(tmp_path, plan("svm", features, trials=1, n_folds=3, published=study))
     run(tmp_path, plan("logreg", features, trials=1, n_folds=3))
-    page = shelf.write_report("toy").read_text()
+    page = report_again(artifacts, "toy").read_text()
     assert "<h1>The first study: run again</h1>" in page
 
 
@@ -98,9 +98,9 @@ def test_a_recipe_is_another_model_than_the_best_of_a_search(make_features):
     assert recipe != one == two
 
 
-def test_no_model_is_a_sentence(tmp_path, shelf):
+def test_no_model_is_a_sentence(tmp_path, artifacts):
     with pytest.raises(InputError, match=r"no model in .* belongs to a report; there are: none yet"):
-        shelf.write_report()
+        report_again(artifacts)
 
 
 def test_a_model_that_would_be_replaced_is_named(make_features, tmp_path):
@@ -126,14 +126,14 @@ def test_an_imported_detector_that_would_be_replaced_is_named(make_features, tmp
     assert model.passport["created"] in sentence
 
 
-def test_predictions_that_have_gone_are_a_sentence(make_features, tmp_path, shelf):
+def test_predictions_that_have_gone_are_a_sentence(make_features, tmp_path, artifacts):
     run(tmp_path, plan("svm", make_features(), trials=1, n_folds=3))
     (tmp_path / "predictions" / "svm-toy.csv").unlink()
     with pytest.raises(InputError, match=r"the predictions of svm-toy in .* have gone; make it again"):
-        shelf.write_report()
+        report_again(artifacts)
 
 
-def test_an_ensemble_is_kept_and_reported_on_beside_its_members_and_known_again(make_features, tmp_path, shelf):
+def test_an_ensemble_is_kept_and_reported_on_beside_its_members_and_known_again(make_features, tmp_path, artifacts):
     features = make_features()
     places = tmp_path / "models", tmp_path / "predictions"
 
@@ -146,7 +146,7 @@ def test_an_ensemble_is_kept_and_reported_on_beside_its_members_and_known_again(
     keep(combine(job(), read_predictions(job().passports, tmp_path / "predictions")), *places)
     assert is_kept(job(), *places)
     assert replaced(job(), tmp_path / "models") == ""
-    page = shelf.write_report().read_text()
+    page = report_again(artifacts).read_text()
     for sentence in ("was chosen from 3 models", "members svm-toy, logreg-toy", "<dd>predictions</dd>"):
         assert sentence in page
     run(tmp_path, plan("svm", features, trials=1, n_folds=3))
@@ -168,13 +168,14 @@ def test_members_are_found_in_the_order_they_are_named_or_named_back(make_featur
         find_members(["logreg-toy", "smv-toy"], tmp_path / "models")
 
 
-def test_a_report_is_written_again_without_torch_and_images_and_its_tables_are_equal(make_features, tmp_path, shelf):
+def test_a_report_is_written_again_without_torch_and_images_and_its_tables_are_equal(
+    make_features, tmp_path, artifacts
+):
     features = make_features()
     run(tmp_path, plan("logreg", features, trials=0, n_folds=3))
     run(tmp_path, plan("forest", features, trials=1, n_folds=3))
-    path = shelf.write_report()
+    path = report_again(artifacts)
     before = {file.name: file.read_bytes() for file in path.parent.iterdir() if file.suffix in (".csv", ".html")}
-    places = [str(place) for place in (shelf.models, shelf.predictions, shelf.reports, shelf.gallery)]
     code = f"""
 import sys
 class NoTorch:
@@ -183,8 +184,9 @@ class NoTorch:
             raise ModuleNotFoundError(name)
 sys.meta_path.insert(0, NoTorch)
 from pathlib import Path
-from classify.results import Shelf
-Shelf(*map(Path, {places}), Path("nowhere")).write_report()
+from classify.results import report_again
+from featex.layout import Artifacts
+report_again(Artifacts(Path({str(tmp_path)!r})))
 assert "torch" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)

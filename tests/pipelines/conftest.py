@@ -1,16 +1,13 @@
 """A study file that any test may change, and subjects of audits that need no images."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from classify import models, report
-from classify.results import Shelf
 from featex.facts import FACTS
 from featex.features import Features
-from featex.layout import AUDITS, FEATURES, GALLERY, MODELS, PREDICTIONS, REPORTS
+from featex.layout import Artifacts
 from pipelines import shortcuts
 from pipelines.findings import Subject
 from pipelines.looks import LOOK
@@ -41,6 +38,12 @@ called = "test"
 value = 80
 n = 60
 """
+
+
+@pytest.fixture
+def artifacts(tmp_path) -> Artifacts:
+    """The folder artifacts/ beside the test's images."""
+    return Artifacts(tmp_path / "artifacts")
 
 
 @pytest.fixture
@@ -88,18 +91,6 @@ def _few_figures_and_trees(monkeypatch):
     monkeypatch.setattr(report, "FIGURES", {"accuracy": report.FIGURES["accuracy"]})
     monkeypatch.setattr(shortcuts, "N_TREES", 10)
     monkeypatch.setattr(models, "N_TREES", 30)
-
-
-@pytest.fixture
-def shelf_of():
-    """Return a function from a project's folder to the shelf that its reports are made from."""
-
-    def shelf_of(project: Path) -> Shelf:
-        return Shelf(
-            *(project / place for place in (MODELS, PREDICTIONS, REPORTS, GALLERY, FEATURES)), (project / AUDITS,)
-        )
-
-    return shelf_of
 
 
 @pytest.fixture

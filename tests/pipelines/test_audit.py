@@ -5,7 +5,6 @@ from PIL import Image
 
 from featex.errors import InputError
 from featex.extraction import extract
-from featex.layout import FEATURES
 from featex.progress import Progress
 from featex.views import View
 from pipelines import cli
@@ -14,12 +13,12 @@ from pipelines.findings import LEVELS
 
 
 @pytest.fixture
-def run(data, tmp_path, weights_file, with_vectors):
-    with_vectors(tmp_path / FEATURES)
+def run(data, tmp_path, weights_file, with_vectors, artifacts):
+    with_vectors(tmp_path / "artifacts/features")
 
     def run(target=data, **options):
         options = {"weights": weights_file, "device": "cpu", "only": ("shortcuts", "leaks", "balance"), **options}
-        return audit(target, project=tmp_path, **options)
+        return audit(target, artifacts=artifacts, **options)
 
     return run
 
@@ -87,9 +86,9 @@ def test_only_the_checks_that_are_asked_for_are_made(run):
 
 def test_of_sets_of_one_name_that_which_sees_content_is_audited(run, data, tmp_path, weights_file):
     run()
-    extract(data, tmp_path / FEATURES, views=[View("crop", inputs=("spectrum",))], device="cpu")
+    extract(data, tmp_path / "artifacts/features", views=[View("crop", inputs=("spectrum",))], device="cpu")
     assert "weights none" not in run(target=None).page.read_text()
-    signals = next((tmp_path / FEATURES).glob("signals-*")).name
+    signals = next((tmp_path / "artifacts/features").glob("signals-*")).name
     assert "weights none" in run(target=f"{signals}/images").page.read_text()
 
 

@@ -6,9 +6,9 @@ from classify.errors import DataError
 from classify.models import MODELS
 from classify.plan import settled
 from classify.predictions import Predictions
+from classify.results import report_again
 from featex.errors import InputError, WeightsError
 from featex.features import find_set
-from featex.layout import FEATURES
 from featex.progress import Progress
 from pipelines import compare as module
 from pipelines.compare import QUICK, QUICK_NET, USUAL, compare
@@ -23,13 +23,13 @@ class Listener(Progress):
 
 
 @pytest.fixture
-def run(data, tmp_path, weights_file, with_vectors):
-    with_vectors(tmp_path / FEATURES)
+def run(data, tmp_path, weights_file, with_vectors, artifacts):
+    with_vectors(tmp_path / "artifacts/features")
 
     def run(directory=data, only=("svm", "logreg"), **options):
         listener = Listener()
         options = {"n_folds": 3, "trials": 1, "audited": False, "weights": weights_file, "device": "cpu", **options}
-        return compare(directory, only=only, project=tmp_path, progress=listener, **options), listener.lines
+        return compare(directory, only=only, artifacts=artifacts, progress=listener, **options), listener.lines
 
     return run
 
@@ -63,11 +63,11 @@ def test_a_quick_look_is_called_one_and_leaves_the_full_models_alone(run, tmp_pa
     assert (folds["svm-images"], folds["svm-images-quick"]) == (4, 3)
 
 
-def test_the_report_written_again_says_all_that_the_first_said(run, data, tmp_path, shelf_of):
+def test_the_report_written_again_says_all_that_the_first_said(run, data, artifacts):
     (data / "train/ai/000.jpg").write_bytes(b"no image")
     path, _ = run(only=("svm",), quick=True, weights="random", command="pipelines compare images --quick")
     first = path.read_text()
-    assert shelf_of(tmp_path).write_report("images-quick").read_text() == first
+    assert report_again(artifacts, "images-quick").read_text() == first
     for word in ("quick look", "1 file cannot be used", "UNTRAINED", "pipelines compare images --quick"):
         assert word in first
 
@@ -101,11 +101,11 @@ def test_what_is_done_is_skipped_and_two_models_are_also_compared_as_a_vote_and_
 
 
 def test_choices_for_nets_reach_nets_alone(run, tmp_path, weights_file):
-    recipe = {"train": "last:1", "augment": "none", "head": "linear"}
-    run(only=("svm", "resnet18"), max_epochs=1, image_size=32, n_folds=2, recipe=recipe)
+    settings = {"train": "last:1", "augment": "none", "head": "linear"}
+    run(only=("svm", "resnet18"), max_epochs=1, image_size=32, n_folds=2, settings=settings)
     passports = {p["model"]: p for p in persist.passports(tmp_path / "artifacts/models")}
-    settings = passports["resnet18"]["settings"]
-    assert {key: settings[key] for key in (*recipe, "weights")} == {**recipe, "weights": weights_file}
+    of_net = passports["resnet18"]["settings"]
+    assert {key: of_net[key] for key in (*settings, "weights")} == {**settings, "weights": weights_file}
     assert passports["svm"]["settings"] == {}
 
 
@@ -122,9 +122,12 @@ def test_what_files_give_away_stands_in_every_comparison_and_in_no_ensemble(run,
     assert [member["name"] for member in passports["vote"]["members"]] == ["svm-images", "logreg-images"]
 
 
-def test_the_folder_data_that_cannot_be_cut_into_folds_is_refused_before_the_audit(data, tmp_path, run, monkeypatch):
+def test_the_folder_data_that_cannot_be_cut_into_folds_is_refused_before_the_audit(
+    data, tmp_path, artifacts, run, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("pipelines.compare.audit", lambda *args, **options: pytest.fail("the audit began"))
     data.rename(tmp_path / "data")
     with pytest.raises(DataError, match="fewer than the 40 folds"):
         run(None, only=["logreg"], n_folds=40, audited=True)
-    assert find_set(tmp_path / FEATURES).name == "data"
+    assert find_set(artifacts.features).name == "data"

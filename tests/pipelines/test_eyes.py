@@ -5,7 +5,8 @@ import pytest
 
 from classify.errors import ModelError
 from classify.trained import made
-from pipelines.eyes import SAID, FeatureEye, NetEye, blind, eye_name, eyes_of
+from featex.layout import Artifacts
+from pipelines.eyes import FeatureEye, NetEye, blind, eye_name, eyes_of
 
 
 def model(name, *, reads="features", members=(), net="lenet5", settings=None, extractor="one", digest=""):
@@ -18,7 +19,9 @@ def model(name, *, reads="features", members=(), net="lenet5", settings=None, ex
 def test_models_on_features_of_one_extractor_share_an_eye_and_each_net_has_its_own(tmp_path):
     net, other = (model(name, reads="pixels") for name in ("lenet5", "cnn"))
     vote = model("vote", reads="predictions", members=(model("svm"), net))
-    eyes = eyes_of([model("svm"), model("logreg"), model("forest", extractor="two"), net, other, vote], tmp_path)
+    eyes = eyes_of(
+        [model("svm"), model("logreg"), model("forest", extractor="two"), net, other, vote], Artifacts(tmp_path)
+    )
     assert {name: type(eye) for name, eye in eyes.items()} == {
         "one": FeatureEye,
         "two": FeatureEye,
@@ -28,8 +31,8 @@ def test_models_on_features_of_one_extractor_share_an_eye_and_each_net_has_its_o
 
 
 def test_a_net_that_was_trained_anew_is_asked_anew(tmp_path):
-    first, again = (NetEye(model("lenet5", reads="pixels", digest=digest), tmp_path) for digest in "xy")
-    assert first.cache.directory.parent == again.cache.directory.parent == tmp_path / SAID
+    first, again = (NetEye(model("lenet5", reads="pixels", digest=digest), Artifacts(tmp_path)) for digest in "xy")
+    assert first.cache.directory.parent == again.cache.directory.parent == tmp_path / "net_scores"
     assert first.cache.directory != again.cache.directory
     assert first.cache.directory.name == made(first.model.passport)[:32]
     assert first.cache.n_features == 2
@@ -38,17 +41,19 @@ def test_a_net_that_was_trained_anew_is_asked_anew(tmp_path):
 def test_a_net_sees_an_image_at_the_size_and_in_the_way_it_was_trained_with(tmp_path):
     image = np.zeros((40, 80, 3), np.uint8)
     image[:, 66:] = 255
-    squashed = NetEye(model("lenet5", reads="pixels", settings={"image_size": 20}), tmp_path).see(image)
+    squashed = NetEye(model("lenet5", reads="pixels", settings={"image_size": 20}), Artifacts(tmp_path)).see(image)
     assert squashed.shape == (3, 20, 20)
     assert squashed[0, 0].max() == 255
     settings = {"image_size": 20, "view": "crop"}
-    assert NetEye(model("lenet5", reads="pixels", settings=settings), tmp_path).see(image).max() == 0  # the middle
+    assert (
+        NetEye(model("lenet5", reads="pixels", settings=settings), Artifacts(tmp_path)).see(image).max() == 0
+    )  # the middle
 
 
 def test_weights_are_not_looked_for_before_something_is_missing(tmp_path):
-    eye = FeatureEye(model("svm").passport["extractor"], tmp_path, "svm", device="cpu")
+    eye = FeatureEye(model("svm").passport["extractor"], Artifacts(tmp_path), "svm", device="cpu")
     assert len(eye.cache) == 0
-    assert not (tmp_path / "artifacts").exists()
+    assert list(tmp_path.iterdir()) == []
     with pytest.raises(ModelError, match=r"svm was trained on features of resnet18-one, and .* make resnet18-"):
         _ = eye.batch_size
 

@@ -10,7 +10,7 @@ from PIL import Image
 from skimage import data as photographs
 
 from featex.extraction import extract
-from featex.layout import FEATURES
+from featex.layout import Artifacts
 from featex.views import View
 from pipelines import properties, shortcuts
 from pipelines.audit import audit
@@ -57,8 +57,8 @@ def findings(tmp_path, project, monkeypatch):
             path = folder / f"{name(number, planted)}.{suffix}"
             path.write_bytes(file)
             os.utime(path, (1.6e9 + later * planted,) * 2)
-        made = extract(tmp_path / "images", project / FEATURES, views=[SIGNALS], name=tmp_path.name)
-        return audit(made.stored, only=["shortcuts"], project=project).findings
+        made = extract(tmp_path / "images", project / "artifacts/features", views=[SIGNALS], name=tmp_path.name)
+        return audit(made.stored, only=["shortcuts"], artifacts=Artifacts(project / "artifacts")).findings
 
     return findings
 

@@ -20,6 +20,7 @@ from classify.tuning import tune
 from featex.errors import InputError
 from featex.extraction import extract
 from featex.features import StoredSet, load_features
+from featex.layout import Artifacts
 from pipelines import conditioned, eyes
 from pipelines.conditions import CONDITIONS, Condition
 from pipelines.stress_run import stress_set
@@ -55,7 +56,11 @@ def made(tmp_path_factory, write_images, weights_file):
 def stressed(made):
     """The same project after a first run, and what that found."""
     return stress_set(
-        project=made, device="cpu", transforms=["jpeg"], grades="quick", command="pipelines stress images"
+        artifacts=Artifacts(made / "artifacts"),
+        device="cpu",
+        transforms=["jpeg"],
+        grades="quick",
+        command="pipelines stress images",
     )
 
 
@@ -70,7 +75,11 @@ def stress(project, monkeypatch):
     monkeypatch.setattr("pipelines.stress_page.pictures", lambda table, bias: [])  # seconds, and looked at once
 
     def stress(**options):
-        return stress_set(project=project, device="cpu", **{"transforms": ["jpeg"], "grades": "quick", **options})
+        return stress_set(
+            artifacts=Artifacts(project / "artifacts"),
+            device="cpu",
+            **{"transforms": ["jpeg"], "grades": "quick", **options},
+        )
 
     return stress
 
@@ -133,7 +142,7 @@ def test_models_that_see_no_pixel_are_left_out_with_a_line(stressed, stress):
     assert "shortcut-images is left out: it reads how files are stored, and no pixel." in lines
     assert "elsewhere is left out: it is known here by its scores alone." in lines
     with pytest.raises(ModelError, match=r"no model to show images.*shortcut-images is left out"):
-        stress(names=["shortcut-images"])
+        stress(models=["shortcut-images"])
 
 
 def test_a_second_run_computes_nothing_and_needs_no_weights(stressed, stress, monkeypatch):
@@ -171,16 +180,16 @@ def test_a_page_and_a_table_are_written_for_the_report_of_the_same_images(stress
 
 
 def test_a_limit_draws_at_random_of_each_class_by_its_share(stress):
-    done = stress(limit=3, names=["svm-images"])
+    done = stress(limit=3, models=["svm-images"])
     drawn = done.said[done.said["transform"] == ""].groupby(["set", "label"], observed=True)["path"].apply(set)
     sizes = drawn.map(len).unstack()
     assert (sizes.sum(axis=1) == 3).all()
     assert sizes.to_numpy().min() == 1
     assert any("at most 3 images were drawn at random" in line for line in done.lines())
-    again, other = (stress(limit=3, names=["svm-images"], seed=seed).said for seed in (0, 5))
+    again, other = (stress(limit=3, models=["svm-images"], seed=seed).said for seed in (0, 5))
     pd.testing.assert_frame_equal(again, done.said)
     assert set(other["path"]) != set(done.said["path"])
-    assert not any("drawn" in line for line in stress(limit=8, names=["svm-images"]).lines())
+    assert not any("drawn" in line for line in stress(limit=8, models=["svm-images"]).lines())
     with pytest.raises(InputError, match="1 image or more, not 0"):
         stress(limit=0)
 
@@ -191,8 +200,8 @@ def test_an_image_that_has_changed_is_left_out_of_all_numbers_and_listed(stress,
     write_images(path.parent, 2, tint=77, seed=9)
     stored = StoredSet(next((project / "artifacts/features").glob("*/sets/images.parquet")))
     stored.write(stored.read()[0], project / "moved")
-    shutil.rmtree(project / "artifacts/said")  # what was seen of it before is otherwise as good as ever
-    done = stress(names=["lenet5-images"])
+    shutil.rmtree(project / "artifacts/net_scores")  # what was seen of it before is otherwise as good as ever
+    done = stress(models=["lenet5-images"])
     assert done.failed["path"].tolist() == ["test/ai/000.jpg", "test/ai/001.jpg"]
     assert done.failed["reason"].str.contains("has changed").all()
     assert set(done.table.loc[done.table["set"] == "test", "n"]) == {6}
@@ -200,14 +209,14 @@ def test_an_image_that_has_changed_is_left_out_of_all_numbers_and_listed(stress,
     assert any(line.startswith("2 images left out") for line in done.lines())
     assert done.page.with_name("failed.csv").is_file()
     shutil.rmtree(project / "moved")
-    shutil.rmtree(project / "artifacts/said")
+    shutil.rmtree(project / "artifacts/net_scores")
     with pytest.raises(DataError, match=r"none of 14 images can be used .cannot be read"):
-        stress(names=["lenet5-images"])
+        stress(models=["lenet5-images"])
 
 
 def test_names_that_are_unknown_are_refused(stress):
     with pytest.raises(InputError, match="unknown model 'svm-image'; did you mean 'svm-images'"):
-        stress(names=["svm-image"])
+        stress(models=["svm-image"])
     with pytest.raises(InputError, match="belongs to imagse; there are: images"):
         stress(report="imagse")
     with pytest.raises(InputError, match="unknown transform"):
@@ -220,7 +229,7 @@ def test_a_newer_set_of_that_name_and_other_images_does_not_hide_the_reports_own
     other = path.parent.parent.with_name("other-1")
     shutil.copytree(path.parent.parent, other)
     StoredSet(other / "sets" / path.name).write(rows.iloc[2:].reset_index(drop=True), root)
-    assert stress(names=["svm-images"], transforms=["webp"]).page.is_file()
+    assert stress(models=["svm-images"], transforms=["webp"]).page.is_file()
 
 
 def test_a_set_that_was_extracted_anew_from_other_images_is_refused(stress, project):
@@ -232,7 +241,7 @@ def test_a_set_that_was_extracted_anew_from_other_images_is_refused(stress, proj
 
 
 def test_other_weights_than_those_a_model_knows_are_refused(stress, tmp_path):
-    webp = {"names": ["svm-images"], "transforms": ["webp"]}
+    webp = {"models": ["svm-images"], "transforms": ["webp"]}
     with pytest.raises(ModelError, match=r"svm-images was trained on features of resnet18-.*--weights"):
         stress(**webp, weights="random")
     with pytest.raises(ModelError, match="svm-images needs the weights it was trained with"):
@@ -246,4 +255,4 @@ def test_there_must_be_an_unseen_image_with_a_label(stress, project):
     rest = Predictions(said.table[said.table["set"] == "validation"])
     keep_pair(model, rest, project / "artifacts/models", project / "artifacts/predictions")
     with pytest.raises(DataError, match="no unseen image with a label"):
-        stress(names=["svm-images"])
+        stress(models=["svm-images"])

@@ -7,9 +7,9 @@ from safetensors.torch import save_file
 from classify import persist
 from classify.models import get_model
 from classify.plan import settled
+from classify.results import report_again
 from featex.backbones import BACKBONES
 from featex.errors import InputError
-from featex.layout import FEATURES
 from pipelines.compare import BLIND, compare
 from pipelines.study_files import load_study, study_names
 
@@ -53,11 +53,12 @@ def weights_folder(weights_file, tmp_path_factory):
 
 
 @pytest.fixture
-def laid_out(tmp_path, write_images):
-    """Return a function that lays out images as a study wants them, below data/ of the project: name -> folder."""
+def laid_out(tmp_path, write_images, monkeypatch):
+    """Return a function that lays out images as a study wants them, below data/: name -> folder."""
+    monkeypatch.chdir(tmp_path)
 
     def lay_out(name: str) -> Path:
-        root = tmp_path / "data" / load_study(name).directory
+        root = Path("data") / load_study(name).directory
         paths = []
         for i, (folder, n) in enumerate(FOLDERS[name].items()):
             paths += write_images(root / folder, n, tint=120 * (i % 2), size=48, seed=i)
@@ -74,17 +75,19 @@ def test_every_study_is_tried_here():
 
 
 @pytest.mark.parametrize("name", study_names())
-def test_a_study_runs_from_its_folder_to_a_page_with_its_numbers_beside_ours(name, laid_out, weights_folder, tmp_path):
+def test_a_study_runs_from_its_folder_to_a_page_with_its_numbers_beside_ours(
+    name, laid_out, weights_folder, tmp_path, artifacts
+):
     root = laid_out(name)
     models, image_size = CHEAP[name]
     few = {"n_folds": 2, "max_epochs": 1, "image_size": image_size, "weights": weights_folder, "device": "cpu"}
-    path = compare(study=name, only=models, quick=True, audited=False, project=tmp_path, **few)
+    path = compare(study=name, only=models, quick=True, audited=False, artifacts=artifacts, **few)
     assert path == tmp_path / f"artifacts/reports/{name}-quick/index.html"
     study, page = load_study(name), path.read_text(encoding="utf-8")
     kept = {p["model"]: p for p in persist.passports(tmp_path / "artifacts/models")}
     assert set(kept) == {*models, BLIND}
     for model, passport in kept.items():
-        assert passport["data"]["root"] == str(root)
+        assert passport["data"]["root"] == str(root.resolve())
         assert set(passport["classes"]) == CLASSES[name]
         for wish, value in study.models.get(model, {}).items():
             if wish not in ("trials", "max_epochs", "image_size"):
@@ -104,20 +107,21 @@ def test_every_setting_of_every_model_can_be_had(name):
 
 
 @pytest.mark.parametrize("name", study_names())
-def test_absent_data_are_named_with_their_layout_and_place_before_any_work(name, tmp_path):
+def test_absent_data_are_named_with_their_layout_and_place_before_any_work(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     study = load_study(name)
     with pytest.raises(InputError) as error:
-        compare(study=name, project=tmp_path, weights="random")
-    for words in (str(tmp_path / "data" / study.directory), "does not exist", study.data_name, study.layout):
+        compare(study=name, weights="random")
+    for words in (f"data/{study.directory}", "does not exist", study.data_name, study.layout):
         assert words in str(error.value)
     assert study.where in str(error.value)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_data_of_another_layout_are_refused_before_any_work(study_file, data, tmp_path):
+def test_data_of_another_layout_are_refused_before_any_work(study_file, data, tmp_path, artifacts):
     def complaint(*change):
         with pytest.raises(InputError) as error:
-            compare(data, study=study_file(*change), project=tmp_path, weights="random")
+            compare(data, study=study_file(*change), artifacts=artifacts, weights="random")
         assert "laid out as train/ai, train/real (where to get it: https://example.org)" in str(error.value)
         return str(error.value)
 
@@ -129,12 +133,18 @@ def test_data_of_another_layout_are_refused_before_any_work(study_file, data, tm
 
 
 @pytest.fixture
-def run(data, tmp_path, weights_file, with_vectors):
+def run(data, tmp_path, weights_file, with_vectors, artifacts):
     """Return a function that runs a study on `data` and returns the page and each model's passport."""
-    with_vectors(tmp_path / FEATURES)
+    with_vectors(tmp_path / "artifacts/features")
 
     def run(study, **options):
-        options = {"weights": weights_file, "device": "cpu", "audited": False, "project": tmp_path, **options}
+        options = {
+            "weights": weights_file,
+            "device": "cpu",
+            "audited": False,
+            "artifacts": artifacts,
+            **options,
+        }
         page = compare(data, study=study, **options).read_text(encoding="utf-8")
         return page, {p["model"]: p for p in persist.passports(tmp_path / "artifacts/models")}
 
@@ -149,7 +159,7 @@ def test_a_setting_that_cannot_be_is_refused_before_any_work(study_file, run, tm
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_a_study_of_ones_own_gives_models_settings_folds_and_name(study_file, run, tmp_path, shelf_of):
+def test_a_study_of_ones_own_gives_models_settings_folds_and_name(study_file, run, artifacts):
     page, kept = run(study_file())
     assert set(kept) == {"svm", "lenet5", BLIND}
     assert {p["report"] for p in kept.values()} == {"small"}
@@ -165,7 +175,7 @@ def test_a_study_of_ones_own_gives_models_settings_folds_and_name(study_file, ru
     }
     assert kept["lenet5"]["published"]["scores"] == []
     assert re.search(r"80 % \(68\.2–88\.2\)<small>n += 60", page)
-    assert shelf_of(tmp_path).write_report("small").read_text(encoding="utf-8") == page
+    assert report_again(artifacts, "small").read_text(encoding="utf-8") == page
 
 
 def test_what_is_asked_for_goes_before_what_the_study_says(study_file, run):

@@ -31,8 +31,8 @@ def stored(generators, tmp_path):
     return generators
 
 
-def test_a_set_on_disk_becomes_a_page_with_files_beside_it(stored, tmp_path):
-    made = transfer_set("toy", only=("logreg", "svm"), project=tmp_path, command="pipelines transfer toy")
+def test_a_set_on_disk_becomes_a_page_with_files_beside_it(stored, tmp_path, artifacts):
+    made = transfer_set("toy", only=("logreg", "svm"), artifacts=artifacts, command="pipelines transfer toy")
     html = made.page.read_text()
     assert made.page == tmp_path / "artifacts/transfer/toy/index.html"
     for said in (*made.done.notes, *made.done.sentences):
@@ -44,15 +44,15 @@ def test_a_set_on_disk_becomes_a_page_with_files_beside_it(stored, tmp_path):
     assert {path.suffix for path in made.page.parent.glob("transfer.*")} == {".png", ".svg", ".csv"}
     section = read_section(made.page.parent, images_digest(stored.rows))
     assert list(section.sentences) == made.done.sentences
-    again = transfer_set("toy", only=("logreg",), project=tmp_path)
+    again = transfer_set("toy", only=("logreg",), artifacts=artifacts)
     assert set(pd.read_csv(again.page.parent / "transfer.csv")["model"]) == {"logreg"}
 
 
-def test_a_kept_model_lends_its_parameters(stored, tmp_path):
+def test_a_kept_model_lends_its_parameters(stored, tmp_path, artifacts):
     passport = {"format": FORMAT, "model": "logreg", "data": {"set": "toy"}, "extractor": stored.extractor}
     passport |= {"created": "2026", "params": {"C": 0.125, "class_weight": None}}
     write_json(tmp_path / "artifacts/models/logreg-toy/passport.json", passport)
-    made = transfer_set(None, only=("logreg", "svm"), project=tmp_path)
+    made = transfer_set(None, only=("logreg", "svm"), artifacts=artifacts)
     told = "logreg: C=0.125, class_weight=None, as tuned on training images of all these sources; svm: its recipe"
     assert told in made.page.read_text()
     by_recipe = transfer(stored, ["logreg", "svm"]).table

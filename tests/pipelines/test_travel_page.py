@@ -5,8 +5,6 @@ from classify.errors import DataError
 from classify.plan import images_digest
 from classify.sections import read_section
 from featex.features import load_features
-from featex.layout import FEATURES, TRAVEL
-from pipelines import cli
 from pipelines.travel_page import FILES, travel_set
 
 
@@ -17,9 +15,9 @@ def images(data, write_images):
     return data
 
 
-def test_a_folder_of_images_becomes_a_page_that_reports_on_them_show_too(images, tmp_path, weights_file):
-    made = travel_set(images, quick=True, weights=weights_file, device="cpu", n_folds=2, project=tmp_path)
-    assert made.page == tmp_path / TRAVEL / "images/index.html"
+def test_a_folder_of_images_becomes_a_page_that_reports_on_them_show_too(images, tmp_path, weights_file, artifacts):
+    made = travel_set(images, quick=True, weights=weights_file, device="cpu", n_folds=2, artifacts=artifacts)
+    assert made.page == tmp_path / "artifacts/travel" / "images/index.html"
     assert {file.name for file in made.page.parent.iterdir()} == FILES
     page = made.page.read_text()
     for words in (made.done.sentences[0].split(",")[0], "What it costs", "All choices, the best first", "held-out"):
@@ -27,18 +25,12 @@ def test_a_folder_of_images_becomes_a_page_that_reports_on_them_show_too(images,
     costs = pd.read_csv(made.page.with_name("costs.csv"))
     assert costs["bytes a vector"].iloc[0] == 2048
     assert (costs["ms an image"] > 0).all()
-    rows = load_features(tmp_path / FEATURES).rows
+    rows = load_features(tmp_path / "artifacts/features").rows
     section = read_section(made.page.parent, images_digest(rows))
     assert section.sentences == made.done.sentences
     assert read_section(made.page.parent, "other images") is None
 
 
-def test_few_images_are_refused(data, tmp_path, weights_file):
+def test_few_images_are_refused(data, artifacts, weights_file):
     with pytest.raises(DataError, match="too few to study"):
-        travel_set(data, quick=True, weights=weights_file, device="cpu", project=tmp_path)
-
-
-def test_choices_that_the_grid_makes_itself_are_refused(run_command):
-    code, _, err = run_command(cli, "compare", "--study", "travel", "--only", "svm", "--trials", "3")
-    assert code == 1
-    assert "--only, --trials" in err
+        travel_set(data, quick=True, weights=weights_file, device="cpu", artifacts=artifacts)

@@ -16,14 +16,21 @@ class Listener(Progress):
 
 
 @pytest.fixture
-def run(data, tmp_path, weights_file, write_images):
+def run(data, tmp_path, weights_file, write_images, artifacts):
     for tint, label in ((0, "ai"), (120, "real")):  # enough for folds by content
         write_images(data / "train" / label, 40, tint=tint, seed=9)
 
     def run(**options):
         listener = Listener()
         options = {"n_folds": 3, "trials": 1, "audited": False, "weights": weights_file, "device": "cpu", **options}
-        page = compare(data, only=["svm"], project=tmp_path, progress=listener, features_recipe="robust", **options)
+        page = compare(
+            data,
+            only=["svm"],
+            artifacts=artifacts,
+            progress=listener,
+            recipe="robust",
+            **options,
+        )
         return (
             page.read_text(),
             listener.lines,
@@ -68,7 +75,7 @@ def test_sources_are_held_out_where_there_are_several(run, data, write_images):
     assert passports["svm-robust-images"]["cv"]["n_folds"] == 2
 
 
-def test_an_unknown_recipe_is_refused_before_any_work(data, tmp_path):
+def test_an_unknown_recipe_is_refused_before_any_work(data, tmp_path, artifacts):
     with pytest.raises(InputError, match="robust"):
-        compare(data, project=tmp_path, features_recipe="sturdy")
+        compare(data, artifacts=artifacts, recipe="sturdy")
     assert not (tmp_path / "artifacts").exists()
