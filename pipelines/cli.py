@@ -127,10 +127,8 @@ def travel(directory: str, **options) -> None:
     from featex.progress import TerminalProgress
     from pipelines.travel_page import travel_set
 
-    done = travel_set(directory, command=command_line(), progress=TerminalProgress(), **options)
-    for sentence in done.done.sentences:
-        click.echo(sentence)
-    click.echo(f"Page: {done.page}")
+    done, page = travel_set(directory, command=command_line(), progress=TerminalProgress(), **options)
+    click.echo("\n".join([*done.sentences, f"Page: {page}"]))
 
 
 @cli.command()
@@ -165,9 +163,7 @@ def stress(report: str | None, **options) -> None:
     from pipelines.stress_run import stress_set
 
     stressed = stress_set(report, command=command_line(), progress=TerminalProgress(), **options)
-    for line in stressed.lines():
-        click.echo(line)
-    click.echo(f"Page: {stressed.page}")
+    click.echo("\n".join([*stressed.lines(), f"Page: {stressed.page}"]))
 
 
 @cli.command()
@@ -192,10 +188,8 @@ def transfer(name: str | None, **options) -> None:
     from featex.progress import TerminalProgress
     from pipelines.transfer_page import transfer_set
 
-    made = transfer_set(name, command=command_line(), progress=TerminalProgress(), **options)
-    for sentence in made.done.sentences:
-        click.echo(sentence)
-    click.echo(f"Page: {made.page}")
+    done, page = transfer_set(name, command=command_line(), progress=TerminalProgress(), **options)
+    click.echo("\n".join([*done.sentences, f"Page: {page}"]))
 
 
 @cli.command()
@@ -229,9 +223,7 @@ def audit(target: str | None, fail_above: float | None, **options) -> None:
     from pipelines.audit import audit
 
     done = audit(target, command=command_line(), progress=TerminalProgress(), **options)
-    for line in done.lines():
-        click.echo(line)
-    click.echo(f"Page: {done.page}")
+    click.echo("\n".join([*done.lines(), f"Page: {done.page}"]))
     if fail_above is not None and not done.shortcut <= fail_above:  # where nothing could be told, the gate is shut too
         raise FeatexError(
             f"file metadata tells the classes apart: the lower limit of its balanced accuracy is {done.shortcut:.3f}, "
@@ -261,8 +253,7 @@ def prepare(source: str, target: str, **options) -> None:
     from pipelines.prepare import prepare
 
     done = prepare(source, target, progress=TerminalProgress(), **options)
-    for line in done.lines():
-        click.echo(line)
+    click.echo("\n".join(done.lines()))
 
 
 @cli.command()
@@ -295,8 +286,7 @@ def normalise(source: str, target: str, workers: int | None, **options) -> None:
     progress = TerminalProgress()
     dataset = {name: options.pop(name) for name in DATASET}
     done = normalise(source, target, Form(**options), workers=workers, progress=progress, **dataset)
-    for line in done.lines():
-        click.echo(line)
+    click.echo("\n".join(done.lines()))
     try:
         both = before_and_after(source, done.folder, progress=progress, **dataset)
     except DataError as error:  # the copy is whole

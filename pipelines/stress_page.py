@@ -1,91 +1,23 @@
-"""The page on where models break, with its tables and figures as files beside it."""
+"""What the page on stress shows: its headline, sentences, tables and figures."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import pandas as pd
 
-from classify.pages import own_files, page_folder, render
 from classify.predictions import set_title
-from classify.sections import FileNames, Section, Table, shown, write_section
+from classify.sections import Section, Table
 from classify.words import percent
-from featex.shown import shown_table
 from featex.words import count
 from pipelines.conditions import Condition
 from pipelines.figures_stress import pictures
 from pipelines.stress_words import sentences
 
-MARK = '<meta name="generator" content="pipelines stress">'  # in stress.html: the files this page links to are its own
-TABLE, BIAS, SAID, FAILED = "stress.csv", "bias.csv", "predictions.parquet", "failed.csv"
+CAPTION = (
+    "In brackets: 95 % intervals. A fall of accuracy, or a bias to a class, is reported if McNemar's exact test, with "
+    "Holm's correction for all conditions that a model was tested under on a set, finds it beyond chance."
+)
 MOST_ROWS = 10  # of a table on the page: figures below tell more
 ENDS = {"": "", "_low": " low", "_high": " high"}
-
-
-def write_stress(
-    said: pd.DataFrame,
-    table: pd.DataFrame,
-    bias: pd.DataFrame,
-    out: Path,
-    *,
-    title: str,
-    facts: Mapping[str, str],
-    notes: Sequence[str] = (),
-    failed: pd.DataFrame | None = None,
-    images: str = "",
-    command: str = "",
-) -> Path:
-    """Write the folder `out`: a self-contained ``index.html``, its tables and figures, and what was said of each image.
-
-    The folder appears whole or not at all, and takes the place of an older one.
-
-    Parameters
-    ----------
-    said, table, bias : DataFrame
-        As `pipelines.stress` takes and makes them.
-    facts : mapping of str to str
-        What was done and how: terms and their text.
-    notes : sequence of str
-        What a reader must know first.
-    failed : DataFrame, optional
-        Images that were left out: ``set, path, reason``.
-    images : str
-        The digest of all images of the set, so that reports on the same images may show this too.
-    command : str
-        What makes this page again.
-
-    Returns
-    -------
-    pathlib.Path
-        The page.
-
-    Raises
-    ------
-    classify.errors.DataError
-        `out` holds what is no part of such a page.
-    featex.errors.StoreError
-        `out` cannot be written.
-    """
-    out, section = Path(out), stress_section(table, bias, notes)
-    left_out = failed is not None and len(failed) > 0
-    with page_folder(out, own_files(out / "index.html", MARK)) as folder:
-        said.to_parquet(folder / SAID, index=False)
-        table.to_csv(folder / TABLE, index=False)
-        bias.to_csv(folder / BIAS, index=False)
-        if left_out:
-            shown_table(failed).to_csv(folder / FAILED, index=False)
-        page = {
-            "title": title,
-            "notices": list(notes),
-            "headline": headline(table),
-            "part": shown(section, folder, FileNames(TABLE, BIAS, SAID, FAILED)),
-            "facts": facts,
-            "failed": left_out,
-            "command": command,
-        }
-        text = render(Path(__file__).with_name("stress.html"), page)
-        (folder / "index.html").write_text(text, encoding="utf-8")
-        write_section(section, folder, images)
-    return out / "index.html"
 
 
 def stress_section(table: pd.DataFrame, bias: pd.DataFrame, notes: Sequence[str] = ()) -> Section:

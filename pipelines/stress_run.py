@@ -23,8 +23,9 @@ from featex.words import count
 from pipelines.conditioned import bring, judge
 from pipelines.conditions import FULL, Condition, conditions
 from pipelines.eyes import blind, eyes_of
+from pipelines.result_page import ResultPage
 from pipelines.stress import bias_table, stress_table
-from pipelines.stress_page import write_stress
+from pipelines.stress_page import CAPTION, headline, stress_section
 from pipelines.stress_words import sentences
 
 FACTS = ["set", "path", "label", "source", "group"]
@@ -70,7 +71,6 @@ def stress_set(
     seed: int = 0,
     weights: str | None = None,
     device: str = "auto",
-    workers: int | None = None,
     artifacts: Artifacts = ARTIFACTS,
     command: str = "",
     progress: Progress | None = None,
@@ -96,7 +96,7 @@ def stress_set(
         Of that draw, and of intervals.
     weights : str, optional
         Where the extractor's weights are now, if not where the models' passports say.
-    device, workers
+    device
         As `featex.extract` takes them.
     artifacts : Artifacts
         Where results are kept.
@@ -128,7 +128,7 @@ def stress_set(
     keys = paths.loc[drawn["path"]].to_numpy()
     eyes = eyes_of(tested, artifacts, weights=weights, device=device, progress=progress)
     images = {key: root / path for key, path in zip(keys, drawn["path"], strict=True)}
-    reasons = bring(images, tried, list(eyes.values()), workers=workers, progress=progress)
+    reasons = bring(images, tried, list(eyes.values()), progress=progress)
     bad = np.array([key in reasons for key in keys])
     failed = drawn.loc[bad, ["set", "path"]].assign(reason=[reasons[key] for key in keys[bad]])
     if bad.all():
@@ -138,23 +138,25 @@ def stress_set(
     drawn = drawn[~bad].reset_index(drop=True)
     table = _gathered(drawn, tested, said, judge(tested, list(keys[~bad]), tried, eyes), tried)
     found = stress_table(table, positive, seed=seed), bias_table(table, positive)
-    page = write_stress(
-        table,
-        *found,
-        artifacts.stress / data["set"],
+    files = {"stress.csv": found[0], "bias.csv": found[1], "predictions.parquet": table}
+    page = ResultPage(
+        "stress",
         title=f"Where the models of {chosen[-1]['report']} break",
+        headline=headline(found[0]),
+        section=stress_section(*found, notes),
+        caption=CAPTION,
         facts={
             "images": "; ".join(f"{n:,} of {name}" for name, n in drawn["set"].value_counts(sort=False).items()),
             "models": ", ".join(model.name for model in tested),
             "conditions": ", ".join(condition.name for condition in tried),
             "seed": str(seed),
         },
-        notes=notes,
-        failed=failed,
         images=data["images"],
+        notices=notes,
+        files=files | ({"failed.csv": failed} if len(failed) else {}),
         command=command,
     )
-    return Stressed(table, *found, failed, tuple(notes), page)
+    return Stressed(table, *found, failed, tuple(notes), page.write(artifacts.stress / data["set"]))
 
 
 def _chosen(passports: list[dict], names: Sequence[str]) -> list[dict]:

@@ -1,15 +1,13 @@
 """The page that shows how well models do on other sources, with its tables and figure as files beside it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from classify.pages import page_folder, render
 from classify.persist import passports
 from classify.plan import images_digest
-from classify.sections import FOLDER, FileNames, Section, Table, shown, write_section
+from classify.sections import Section, Table
 from classify.words import percent
 from featex.features import load_features
 from featex.layout import ARTIFACTS, Artifacts
@@ -17,18 +15,13 @@ from featex.progress import Progress
 from featex.shown import shown_path
 from featex.words import count
 from pipelines.figures_transfer import matrix_picture
+from pipelines.result_page import ResultPage
 from pipelines.transfer import DEFAULT, Transfer, kept_params, transfer
 
-TABLE = "transfer.csv"
-FILES = {"index.html", FOLDER, "same-and-others.csv", "pairs.csv", TABLE, "transfer.png", "transfer.svg"}
-
-
-@dataclass(frozen=True, eq=False)
-class TransferPage:
-    """What a run of `transfer_set` made."""
-
-    page: Path
-    done: Transfer
+CAPTION = (
+    "In brackets: 95 % intervals. They show how much chance there is in these images, not how a model would do on "
+    "other sources."
+)
 
 
 def transfer_set(
@@ -41,8 +34,8 @@ def transfer_set(
     artifacts: Artifacts = ARTIFACTS,
     command: str = "",
     progress: Progress | None = None,
-) -> TransferPage:
-    """Compare the sources of a set of features, and write a page on it.
+) -> tuple[Transfer, Path]:
+    """Compare the sources of a set of features, write a page on it, and return the results with the page.
 
     Models that were tuned on these features are fitted with the parameters found then.
 
@@ -77,60 +70,18 @@ def transfer_set(
         "parameters": "; ".join(f"{model}: {_params(params.get(model))}" for model in models),
         "seed": str(seed),
     }
-    page = write_transfer(
-        done,
-        artifacts.transfer / features.name,
-        title=f"Does what was learnt from one source of {features.name} hold for the others?",
+    page = ResultPage(
+        "transfer",
+        title=f"Does what a model learnt from one source of {features.name} hold for the others?",
+        headline=headline(done.summary),
+        section=transfer_section(done),
+        caption=CAPTION,
         facts=facts,
         images=images_digest(features.rows),
+        notes=done.notes,
         command=command,
     )
-    return TransferPage(page, done)
-
-
-def write_transfer(
-    done: Transfer, out: Path, *, title: str, facts: Mapping[str, str], images: str = "", command: str = ""
-) -> Path:
-    """Write the folder `out`: a self-contained ``index.html``, and its tables and figure as files beside it.
-
-    The folder appears whole or not at all, and takes the place of an older one.
-
-    Parameters
-    ----------
-    facts : mapping of str to str
-        What was compared and how: terms and their text.
-    images : str
-        Their digest, so that reports on the same images may show this too.
-    command : str
-        What makes this page again.
-
-    Returns
-    -------
-    pathlib.Path
-        The page.
-
-    Raises
-    ------
-    classify.errors.DataError
-        `out` holds what is no part of such a page.
-    featex.errors.StoreError
-        `out` cannot be written.
-    """
-    out, section = Path(out), transfer_section(done)
-    with page_folder(out, FILES) as folder:
-        page = {
-            "title": title,
-            "notices": [],
-            "headline": headline(done.summary),
-            "part": shown(section, folder, FileNames()),
-            "notes": done.notes,
-            "facts": facts,
-            "command": command,
-        }
-        text = render(Path(__file__).with_name("found.html"), page)
-        (folder / "index.html").write_text(text, encoding="utf-8")
-        write_section(section, folder, images)
-    return out / "index.html"
+    return done, page.write(artifacts.transfer / features.name)
 
 
 def transfer_section(done: Transfer) -> Section:

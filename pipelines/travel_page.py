@@ -1,17 +1,15 @@
 """The study of what travels, from a folder of images to a page: extraction, the grid, costs, tables."""
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from classify.content import content_of
 from classify.errors import DataError
-from classify.pages import page_folder, render
 from classify.plan import images_digest
 from classify.regime import travelling
-from classify.sections import FOLDER, FileNames, Section, Table, shown, write_section
+from classify.sections import Section, Table
 from classify.splits import partition
 from featex.extraction import extract
 from featex.extractor import Extractor
@@ -22,9 +20,10 @@ from featex.progress import Progress
 from featex.shown import shown_path
 from featex.views import DEFAULT, LAYERS, View
 from featex.words import count
+from pipelines.result_page import ResultPage
+from pipelines.transfer_page import CAPTION
 from pipelines.travel import Travel, choices, columns, travel
 
-FILES = {"index.html", FOLDER, "choices.csv", "effects.csv", "gains.csv", "costs.csv"}
 EARLY = tuple(layer for layer in LAYERS if layer != "penultimate")
 SIGNALS = ("tiles: spectrum", "tiles: statistics")
 VIEWS = {
@@ -45,14 +44,6 @@ LEAST = 60
 """Training images: of fewer, folds by content hold a dozen images, and rank choices by chance."""
 
 
-@dataclass(frozen=True, eq=False)
-class TravelPage:
-    """What a run of `travel_set` made."""
-
-    page: Path
-    done: Travel
-
-
 def travel_set(
     root: str | Path = DATA,
     *,
@@ -67,8 +58,8 @@ def travel_set(
     command: str = "",
     progress: Progress | None = None,
     **dataset_options,
-) -> TravelPage:
-    """Run the study of what travels on a folder of images, and write a page on it.
+) -> tuple[Travel, Path]:
+    """Run the study of what travels on a folder of images, write a page on it, and return both.
 
     Parameters
     ----------
@@ -121,21 +112,18 @@ def travel_set(
         "folds": f"{done.n_folds}, each holds out {done.folds}",
         "seed": str(seed),
     }
-    section = travel_section(done, costs)
-    out = artifacts.travel / first.name
-    with page_folder(out, FILES) as folder:
-        page = {
-            "title": f"What travels: choices of features and training on {first.name}",
-            "notices": [],
-            "headline": done.sentences[0],
-            "part": shown(section, folder, FileNames()),
-            "notes": NOTES,
-            "facts": facts,
-            "command": command,
-        }
-        (folder / "index.html").write_text(render(Path(__file__).with_name("found.html"), page), encoding="utf-8")
-        write_section(section, folder, images_digest(first.rows))
-    return TravelPage(out / "index.html", done)
+    page = ResultPage(
+        "travel",
+        title=f"What travels: choices of features and training on {first.name}",
+        headline=done.sentences[0],
+        section=travel_section(done, costs),
+        caption=CAPTION,
+        facts=facts,
+        images=images_digest(first.rows),
+        notes=NOTES,
+        command=command,
+    )
+    return done, page.write(artifacts.travel / first.name)
 
 
 NOTES = (

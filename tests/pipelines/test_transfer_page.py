@@ -3,7 +3,6 @@ import re
 import pandas as pd
 import pytest
 
-from classify.errors import DataError
 from classify.persist import FORMAT
 from classify.plan import images_digest
 from classify.sections import read_section
@@ -11,7 +10,7 @@ from featex.cache import FeatureCache
 from featex.disk import write_json
 from featex.features import StoredSet
 from pipelines.transfer import transfer
-from pipelines.transfer_page import headline, transfer_section, transfer_set, write_transfer
+from pipelines.transfer_page import headline, transfer_section, transfer_set
 
 
 @pytest.fixture
@@ -32,49 +31,33 @@ def stored(generators, tmp_path):
 
 
 def test_a_set_on_disk_becomes_a_page_with_files_beside_it(stored, tmp_path, artifacts):
-    made = transfer_set("toy", only=("logreg", "svm"), artifacts=artifacts, command="pipelines transfer toy")
-    html = made.page.read_text()
-    assert made.page == tmp_path / "artifacts/transfer/toy/index.html"
-    for said in (*made.done.notes, *made.done.sentences):
+    done, page = transfer_set("toy", only=("logreg", "svm"), artifacts=artifacts, command="pipelines transfer toy")
+    html = page.read_text()
+    assert page == tmp_path / "artifacts/transfer/toy/index.html"
+    for said in (*done.notes, *done.sentences):
         assert re.sub(r"\W+", " ", said) in re.sub(r"\W+", " ", re.sub(r"<[^>]+>", "", html).replace("&#39;", "'"))
     assert "pipelines transfer toy" in html
     assert "its recipe" in html
     for link in re.findall(r'href="([^"]+)"', html):
-        assert (made.page.parent / link).is_file(), link
-    assert {path.suffix for path in made.page.parent.glob("transfer.*")} == {".png", ".svg", ".csv"}
-    section = read_section(made.page.parent, images_digest(stored.rows))
-    assert list(section.sentences) == made.done.sentences
-    again = transfer_set("toy", only=("logreg",), artifacts=artifacts)
-    assert set(pd.read_csv(again.page.parent / "transfer.csv")["model"]) == {"logreg"}
+        assert (page.parent / link).is_file(), link
+    assert {path.suffix for path in page.parent.glob("transfer.*")} == {".png", ".svg", ".csv"}
+    section = read_section(page.parent, images_digest(stored.rows))
+    assert list(section.sentences) == done.sentences
+    _, again = transfer_set("toy", only=("logreg",), artifacts=artifacts)
+    assert set(pd.read_csv(again.parent / "transfer.csv")["model"]) == {"logreg"}
 
 
 def test_a_kept_model_lends_its_parameters(stored, tmp_path, artifacts):
     passport = {"format": FORMAT, "model": "logreg", "data": {"set": "toy"}, "extractor": stored.extractor}
     passport |= {"created": "2026", "params": {"C": 0.125, "class_weight": None}}
     write_json(tmp_path / "artifacts/models/logreg-toy/passport.json", passport)
-    made = transfer_set(None, only=("logreg", "svm"), artifacts=artifacts)
+    done, page = transfer_set(None, only=("logreg", "svm"), artifacts=artifacts)
     told = "logreg: C=0.125, class_weight=None, as tuned on training images of all these sources; svm: its recipe"
-    assert told in made.page.read_text()
+    assert told in page.read_text()
     by_recipe = transfer(stored, ["logreg", "svm"]).table
-    here, alone = (table.set_index("model")["roc_auc"] for table in (made.done.table, by_recipe))
+    here, alone = (table.set_index("model")["roc_auc"] for table in (done.table, by_recipe))
     assert here["svm"].tolist() == alone["svm"].tolist()
     assert here["logreg"].tolist() != alone["logreg"].tolist()
-
-
-def test_the_table_comes_back_as_it_was_even_from_a_source_called_na(generators, tmp_path):
-    done = transfer(generators, ["logreg"])
-    write_transfer(done, tmp_path / "out", title="t", facts={})
-    blanks = dict.fromkeys(done.table.select_dtypes("number"), "")  # in texts, "NA" is a name
-    table = pd.read_csv(tmp_path / "out/transfer.csv", keep_default_na=False, na_values=blanks)
-    assert "NA" in set(table["train_source"])
-    pd.testing.assert_frame_equal(table, done.table, check_dtype=False)
-
-
-def test_a_folder_of_something_else_is_left_alone(generators, tmp_path):
-    (tmp_path / "mine.txt").write_text("dear to me")
-    with pytest.raises(DataError, match="in the way"):
-        write_transfer(transfer(generators, ["logreg"]), tmp_path, title="t", facts={})
-    assert (tmp_path / "mine.txt").exists()
 
 
 def test_pairs_are_shown_worst_first_without_a_source_and_itself(generators):
