@@ -1,7 +1,7 @@
-"""A file of weights, whoever wrote it, to a table of tensors; nothing in the file is ever run.
+"""Reading files of weights from any source into a table of tensors, without running any code from the file.
 
-What a pickle names beside tensors (a whole network, a Namespace of options, a score) is rebuilt as an `Inert`: an
-object that does nothing and remembers what it was given. Of a whole network that is enough to find its tensors.
+Other objects in a pickle (a whole network, a Namespace of options, a score) are rebuilt as `Inert`, an object that does
+nothing and stores its state. For a whole network this is enough to find its tensors.
 """
 
 import re
@@ -15,13 +15,13 @@ from featex.errors import WeightsError
 from featex.formats import START, kind_of
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".pth.tar", ".ckpt", ".bin")
-"""How files of weights are named, in lower case, where a folder is searched; a file that is given may end otherwise."""
+"""Suffixes, in lower case, of weights in a folder that is searched; a file named by the user may have any suffix."""
 
 _WRAPPERS = (
     *("state_dict", "model_state_dict", "model", "net", "network", "module", "teacher", "ema", "model_ema"),
     *("state_dict_ema", "ema_state_dict", "weights", "params", "backbone", "encoder", "student"),
 )
-_SECOND = ("encoder_k", "momentum", "target", "student")  # of two networks in a file, the one that learns or lags
+_SECOND = ("encoder_k", "momentum", "target", "student")  # if a file holds two networks, the one that is not taken
 
 _SAVE = "save the network's state_dict()"
 _START = 512
@@ -36,7 +36,7 @@ _SIGNATURES = (
 
 
 class Inert:
-    """Stands for anything that a pickle names and no tensor needs; it does nothing."""
+    """Stands for any object in a pickle that is not a tensor; it does nothing."""
 
     def __new__(cls, *args, **kwargs):
         return super().__new__(cls)
@@ -49,12 +49,12 @@ class Inert:
 
 
 def read_checkpoint(path: Path) -> Mapping[str, torch.Tensor]:
-    """Return the tensors of a file of weights, by name; its content decides how it is read, not its suffix.
+    """Return the tensors of a file of weights by name; the content, not the suffix, decides how it is read.
 
     Raises
     ------
     WeightsError
-        If it is none; the message says what it is.
+        If the file does not hold weights; the message says what it is.
     """
     with path.open("rb") as file:
         start = file.read(_START)
@@ -66,7 +66,7 @@ def read_checkpoint(path: Path) -> Mapping[str, torch.Tensor]:
         state = _unpickle(path)
     except WeightsError:
         raise
-    except Exception as error:  # bytes that are no pickle make the unpickler fail in any way
+    except Exception as error:  # on bytes that are not a pickle, the unpickler raises any exception
         raise WeightsError(
             f"{path} is not a file of weights that can be read without running code: {_reason(error)}"
         ) from error
@@ -77,12 +77,12 @@ def read_checkpoint(path: Path) -> Mapping[str, torch.Tensor]:
 
 
 def _in_words(start: bytes, path: Path) -> str:
-    """Return what a file is that holds no weights, by its first bytes; "" for what may."""
+    """Return what a file without weights is, by its first bytes; "" if it may hold weights."""
     text = start.lstrip().lower()
     if not start:
-        return "empty, so there is nothing to be read without running code or with it; fetch it again"
+        return "empty; download it again"
     if text.startswith((b"<!doctype", b"<html", b"<?xml")):
-        return "a web page, not weights: the download was answered by a page; open its address in a browser"
+        return "a web page, not weights; open the address of the download in a browser"
     if start.startswith(b"version https://git-lfs"):
         return "a Git LFS pointer, not the weights; fetch them with: git lfs pull"
     if path.suffix.lower() == ".onnx" or (start[:1] == b"\x08" and start[2:3] in b"\x12:B"):
@@ -98,7 +98,7 @@ def _in_words(start: bytes, path: Path) -> str:
 def _unpickle(path: Path):
     try:
         names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
-    except Exception:  # of the form that torch wrote before 1.6, which it cannot search
+    except Exception:  # torch cannot search the format that it wrote before 1.6
         names = []
     while True:
         try:
@@ -112,12 +112,12 @@ def _unpickle(path: Path):
 
 
 def _reason(error: Exception) -> str:
-    """Return the line of torch's long message that says what is the matter."""
+    """Return the line of torch's long message that names the problem."""
     text = re.sub(r"\x1b\[\d*m", "", str(error))[:5000]
     if any(word in text for word in ("PytorchStreamReader", "inline_container", "constants.pkl")):
-        return "it is a zip archive that torch did not write, or a damaged one; unpack it or fetch it again"
+        return "it is a zip archive that torch did not write, or a damaged one; unpack it or download it again"
     if "Unsupported operand" in text or "Invalid magic number" in text:
-        return f"it is nothing that torch.save wrote; {_SAVE} with torch.save or safetensors"
+        return f"torch.save did not write it; {_SAVE} with torch.save or safetensors"
     if "TorchScript" in text:
         return f"it is a TorchScript program; {_SAVE}"
     if "WeightsUnpickler error: " in text:
@@ -127,7 +127,7 @@ def _reason(error: Exception) -> str:
 
 
 def _tensors(state: object) -> dict[str, torch.Tensor]:
-    """Return the tensors of what was unpickled: a table, a table in a table, or a network."""
+    """Return the tensors in an unpickled object: a table, a table in a table, or a network."""
     for _ in range(4):
         if isinstance(state, Inert):
             return dict(_of_network(state))
@@ -142,7 +142,7 @@ def _tensors(state: object) -> dict[str, torch.Tensor]:
 
 
 def _of_network(network: Inert) -> Iterable[tuple[str, torch.Tensor]]:
-    """Yield the tensors of a pickled network by the names that its state_dict() would give them."""
+    """Yield names and tensors of a pickled network, as its state_dict() has them."""
     waiting, seen = [("", network)], set()
     while waiting:
         prefix, module = waiting.pop()
@@ -160,9 +160,9 @@ def _of_network(network: Inert) -> Iterable[tuple[str, torch.Tensor]]:
 def without_prefix(
     state: Mapping[str, torch.Tensor], expected: Iterable[str], heads: tuple[str, ...]
 ) -> tuple[dict[str, torch.Tensor], str]:
-    """Return the tensors of the network whose names are `expected`, without what stands before each name, and that.
+    """Return the tensors of the network whose names are `expected` without their common prefix, and the prefix.
 
-    Of a file with several networks (an encoder and a decoder, encoders of query and key) the one that fits is taken.
+    Of several networks in the file (an encoder and a decoder, encoders of query and key), the one that fits is taken.
 
     Raises
     ------
@@ -180,7 +180,9 @@ def without_prefix(
         return state, ""
     first = [prefix for prefix in whole if not any(word in prefix for word in _SECOND)] or whole
     if len(first) > 1:
-        raise WeightsError(f"it holds several networks that fit ({', '.join(first)}); keep one of them in a file")
+        raise WeightsError(
+            f"it holds several networks that fit ({', '.join(first)}); save one of them to a file of its own"
+        )
     prefix = first[0] if first else max(sorted(fits), key=fits.get)
     if not fits[prefix]:
         prefix = ""

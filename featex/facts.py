@@ -1,7 +1,7 @@
-"""What an image file says of itself before a pixel is looked at: format, size, compression, metadata, colour profile.
+"""File facts: format, size, compression, metadata and colour profile of an image file, read without its pixels.
 
-None of it is content, and a model can learn any of it: a set whose generated images are PNG files and whose photographs
-are JPEG files gives its answer away. So the facts are kept beside the features, and can be asked about.
+None of these facts is image content, but a model can learn them: if all generated images are PNG files and all
+photographs JPEG files, the format reveals the class. So the facts are stored beside the features, for the audit.
 """
 
 import hashlib
@@ -43,32 +43,32 @@ FACTS = {
 """Columns of a set's table, and their types:
 
 ============== ======================================================================================================
-format         as Pillow names it: JPEG, PNG, WEBP, ...
+format         Pillow's name: JPEG, PNG, WEBP, ...
 mode           how pixels are stored: RGB, L, P (palette), RGBA, CMYK, ...
-width, height  in pixels as they are stored, before any EXIF rotation
-jpeg_quality   1 to 100: the quality whose libjpeg table for luma is nearest to the file's; NaN for other formats
+width, height  stored pixels, before any EXIF rotation
+jpeg_quality   1 to 100: the quality whose libjpeg luma table is nearest to the file's; NaN for other formats
 jpeg_sampling  4:4:4, 4:2:2, 4:2:0, grey or other; "" for other formats
 jpeg_tables    first 8 digits of the sha256 of the quantisation tables; "" for other formats
 progressive    whether a JPEG is progressive, or a PNG interlaced
-metadata       names of what else the file holds, sorted, joined by commas: comment, xmp, jfif, dpi, text chunks, ...
+metadata       names of other metadata, sorted, joined by commas: comment, xmp, jfif, dpi, text chunks, ...
 exif           names of the EXIF tags of the main directory, sorted, joined by commas
-values         what the comment, the resolution and EXIF tags say, as name=value, sorted, joined by commas; a number is
-               written as #, but for resolutions and orientation, and of a date only the year is kept
+values         the comment, the resolution and EXIF tags as name=value, sorted, joined by commas; numbers are written
+               as #, except in resolutions and orientation, and only the year of a date is kept
 segments       names of other segments and chunks: C2PA, tIME, restart markers, ...; see `featex.segments`
-trailing       bytes after the image's end
-profile        what the ICC profile calls itself; "" without one
-prompt         what a generator wrote of its prompt, the first 300 characters
-low_bits       of a file of 16 bits a channel whose values lie in its lowest 14 or fewer, how many; else 0
+trailing       bytes after the end of the image
+profile        name of the ICC profile; "" without one
+prompt         the first 300 characters of the prompt, if the generator wrote it into the file
+low_bits       number of bits used by a file of 16 bits per channel, if it uses only the lowest 14 or fewer; else 0
 ============== ======================================================================================================
 """
 
-# Keys of text chunks that generators write: Stable Diffusion web UI, ComfyUI, InvokeAI (three versions), NovelAI.
+# Keys of text chunks that hold a prompt: Stable Diffusion web UI, ComfyUI, InvokeAI (three versions), NovelAI.
 PROMPT_KEYS = ("parameters", "prompt", "invokeai_metadata", "sd-metadata", "Dream", "Description")
 _PROMPT_LENGTH = 300
-# A file of a kilobyte may unpack to a megabyte of text: what is looked at of it is cut before any pattern or parser.
+# A file of a kilobyte can unpack to a megabyte of text, so text is cut before any pattern or parser sees it.
 _MOST_TEXT, _MOST_JSON, _MOST_NAMES = 10_000, 1_000_000, 100
-_BEHIND_PROMPT = re.compile(r"\s(?:Negative prompt:|Steps: \d)")  # one blank: a run of them would be tried from each
-_MOST_LOW_BITS = 14  # 10, 12 and 14 are what cameras and scanners have; a dark photograph may well leave 15
+_BEHIND_PROMPT = re.compile(r"\s(?:Negative prompt:|Steps: \d)")  # one blank: many would be tried at each
+_MOST_LOW_BITS = 14  # cameras and scanners use 10, 12 or 14; a dark photograph can use 15
 _METADATA = ("comment", "xmp", "photoshop", "adobe", "jfif", "dpi", "gamma", "srgb", "chromaticity", "loop", "mp")
 _SAMPLINGS = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
 _VALUE_LENGTH = 60
@@ -88,7 +88,7 @@ def file_facts(data: bytes) -> dict:
     Raises
     ------
     ImageError
-        If the file is none that `featex.images.decode` opens.
+        If `featex.images.decode` cannot open the file.
     """
     with opened(data) as image:
         keys = [name for name in _METADATA if name in image.info]
@@ -123,12 +123,12 @@ def _structure(data: bytes, exif: Image.Exif | dict) -> dict:
 
 
 def _values(info: dict, exif: Image.Exif | dict) -> Iterator[str]:
-    """Yield "name=value" of the comment, the resolution, and EXIF tags whose value is a short text or a number."""
+    """Yield "name=value" for the comment, the resolution, and EXIF tags with a text or a number."""
     comment = info.get("comment", "")
     comment = comment[:_VALUE_LENGTH].decode("latin-1") if isinstance(comment, bytes) else str(comment)[:_VALUE_LENGTH]
     if comment:
         yield f"comment={_plain(comment)}"
-    with suppress(Exception):  # a resolution may be no number
+    with suppress(Exception):  # a resolution may be missing or not a number
         yield f"dpi={' x '.join(str(round(float(value))) for value in info['dpi'][:2])}"
     for tag in islice(exif, _MOST_NAMES):
         name = ExifTags.TAGS.get(tag, f"0x{tag:04x}")
@@ -143,7 +143,7 @@ def _values(info: dict, exif: Image.Exif | dict) -> Iterator[str]:
 
 
 def _plain(text: str) -> str:
-    """Return a text without numbers, which differ from file to file, and without commas, which join values."""
+    """Return a text with # for numbers, which differ from file to file, and without commas, which separate values."""
     return re.sub(r"[0-9]+", "#", " ".join(text.replace(",", " ").split()))
 
 
@@ -159,9 +159,9 @@ def _jpeg_facts(image: Image.Image) -> dict:
     }
 
 
-@lru_cache(maxsize=256)  # cameras and programs write few: a third of the time of all facts
+@lru_cache(maxsize=256)  # cameras and programs use few tables; without a cache this takes a third of the time
 def _of_tables(tables: tuple[tuple[int, ...], ...]) -> tuple[float, str]:
-    """Return the quality whose luma table is nearest to the first one, and the name of them all."""
+    """Return the quality whose luma table is nearest to the first table, and a short hash of all tables."""
     quality = 1 + np.abs(_luma_tables() - np.array(tables[0])).sum(axis=1).argmin()
     return float(quality), hashlib.sha256(json.dumps(tables).encode()).hexdigest()[:8]
 
@@ -178,20 +178,20 @@ def _luma_tables() -> np.ndarray:
 
 
 def _exif(image: Image.Image) -> Image.Exif | dict:
-    with suppress(Exception):  # a broken EXIF block raises nearly anything, and says nothing
-        return Image.Image.getexif(image)  # that of PngImageFile would decode, to find a block behind the pixels
+    with suppress(Exception):  # a broken EXIF block can raise any exception
+        return Image.Image.getexif(image)  # PngImageFile.getexif would decode the pixels to find a later block
     return {}
 
 
 def _png_texts(data: bytes) -> Iterator[str]:
-    """Yield the keys of a PNG's text chunks, also of those behind the pixels, where Pillow does not look at once."""
+    """Yield the keys of a PNG's text chunks, also of those after the pixels, which Pillow reads late."""
     for kind, body, _ in png_chunks(data) if data.startswith(b"\x89PNG\r\n\x1a\n") else ():
         if kind in (b"tEXt", b"zTXt", b"iTXt"):
             yield body[:79].split(b"\0")[0].decode("latin-1").replace(",", " ")
 
 
 def _low_bits(image: Image.Image, data: bytes) -> int:
-    """Return the `FACTS` of that name. Only of a file of 16 bits are the pixels decoded."""
+    """Return the fact `low_bits`; pixels are decoded only if the file has 16 bits per channel."""
     if image.format == "PNG":
         sixteen = data[24] == 16  # bit depth, in the first chunk
     else:
@@ -201,11 +201,11 @@ def _low_bits(image: Image.Image, data: bytes) -> int:
     try:
         image = tiff.planes(image, data) or image if image.format == "TIFF" else image
         pixels = np.asarray(image)
-    except Exception:  # whether it can be decoded is for `decode` to say
+    except Exception:  # `decode` reports files that cannot be decoded
         return 0
     if image.mode.startswith("I;16"):
         bits = int(pixels.max()).bit_length()
-    else:  # Pillow keeps the high 8 of colours
+    else:  # Pillow keeps the high 8 bits of colours
         colours = pixels[..., : pixels.shape[-1] - (image.mode in ("LA", "RGBA"))]
         bits = 8 + int(colours.max()).bit_length()
     return bits if 0 < bits <= _MOST_LOW_BITS else 0
@@ -222,15 +222,15 @@ def _profile_name(profile: bytes | None) -> str:
 
 
 def _prompt(info: dict, exif: Image.Exif | dict) -> str:
-    said = next((info[key] for key in PROMPT_KEYS if isinstance(info.get(key), str)), "")
-    if not said and _EXIF_IFD in exif:
+    text = next((info[key] for key in PROMPT_KEYS if isinstance(info.get(key), str)), "")
+    if not text and _EXIF_IFD in exif:
         with suppress(Exception):
-            said = _user_comment(exif.get_ifd(_EXIF_IFD).get(_USER_COMMENT, b""))
-    if said.startswith(("{", "[")) and len(said) <= _MOST_JSON:
+            text = _user_comment(exif.get_ifd(_EXIF_IFD).get(_USER_COMMENT, b""))
+    if text.startswith(("{", "[")) and len(text) <= _MOST_JSON:
         with suppress(ValueError, RecursionError):
-            said = " ".join(islice(_spoken(json.loads(said)), _MOST_NAMES))
-    said = _BEHIND_PROMPT.split(said[:_MOST_TEXT], maxsplit=1)[0]
-    return " ".join(said.split())[:_PROMPT_LENGTH]
+            text = " ".join(islice(_prompts_in(json.loads(text)), _MOST_NAMES))
+    text = _BEHIND_PROMPT.split(text[:_MOST_TEXT], maxsplit=1)[0]
+    return " ".join(text.split())[:_PROMPT_LENGTH]
 
 
 def _user_comment(value: bytes | str) -> str:
@@ -242,10 +242,10 @@ def _user_comment(value: bytes | str) -> str:
     return value[8:].decode(encoding, errors="replace").strip("\0") if encoding else ""
 
 
-def _spoken(value) -> Iterator[str]:
-    """Yield the texts for people in a generator's JSON, such as the nodes of ComfyUI."""
+def _prompts_in(value) -> Iterator[str]:
+    """Yield the prompts in a generator's JSON, such as the nodes of ComfyUI."""
     waiting = [("", value)]
-    while waiting:  # not by recursion: a generator inside a generator costs its depth for every text
+    while waiting:  # a recursive generator would cost its depth for every text
         key, value = waiting.pop()
         if isinstance(value, str) and key in ("text", "prompt", "positive_prompt"):
             yield value

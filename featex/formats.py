@@ -1,4 +1,4 @@
-"""Which files are images, by their names and by their first bytes; and in words, why some of them cannot be read."""
+"""Image formats by suffix and by first bytes, and the reasons why some cannot be read."""
 
 import os
 from functools import cache
@@ -25,7 +25,7 @@ _UNREAD = each_word(
     """
 )
 SUFFIXES = _READ | _CAMERA_RAW | _UNREAD
-"""Suffixes, in lower case, of the files that a folder is searched for: of images, whether they can be read or not."""
+"""Suffixes, in lower case, of all image files, whether they can be read or not."""
 
 _NO_IMAGES = each_word(
     """
@@ -35,10 +35,10 @@ _NO_IMAGES = each_word(
     .onnx .h5 .hdf5 .mat .lnk .url .aae .xmp .exe .dll .so .lst .names .data .sha256 .md5
     """
 )
-"""Suffixes of files that are never looked into: tables, archives, films, programs. All others are, by `START` bytes."""
+"""Suffixes of files that are never opened to see if they are images: tables, archives, films, programs."""
 
 START = 32
-"""How many of a file's first bytes `kind_of` looks at."""
+"""How many of a file's first bytes `kind_of` needs."""
 
 CONVERT = "save it as PNG or JPEG"
 NEEDS_HEIF = f"a HEIC image, which the heif extra reads: pip install 'featex[heif]', or {CONVERT}"
@@ -68,12 +68,12 @@ _SIGNATURES = (
 
 
 def suffix_of(name: str) -> str:
-    """Return ".jpg" for "a.b.JPG", "" for a name without a dot or that begins with its only one."""
+    """Return ".jpg" for "a.b.JPG", and "" for a name whose only dot, if any, is its first character."""
     return name[at:].lower() if (at := name.rfind(".")) > 0 else ""
 
 
 def kind_of(start: bytes) -> str:
-    """Return what a file is by its first `START` bytes, such as "JPEG" or "HEIF"; "" for what is no image."""
+    """Return the kind of a file by its first `START` bytes, such as "JPEG" or "HEIF"; "" if it is not an image."""
     for signature, kind in _SIGNATURES:
         if start.startswith(signature):
             return kind
@@ -92,11 +92,11 @@ def kind_of(start: bytes) -> str:
 
 
 def is_image(name: str, file: str) -> bool:
-    """Return whether a file counts as an image: by its suffix, or, where that says nothing, by its first bytes."""
+    """Return whether a file counts as an image, by its suffix or, for an unknown suffix, by its first bytes."""
     suffix = suffix_of(name)
     if suffix in SUFFIXES:
         return True
-    if suffix in _NO_IMAGES or not os.path.isfile(file):  # a link may lead to a pipe, which would be waited for
+    if suffix in _NO_IMAGES or not os.path.isfile(file):  # opening a link to a pipe would wait forever
         return False
     try:
         with open(file, "rb") as opened:
@@ -107,14 +107,14 @@ def is_image(name: str, file: str) -> bool:
 
 @cache
 def reads_heif() -> bool:
-    """Return whether the library is installed that reads HEIC images."""
+    """Return whether the library that reads HEIC images is installed."""
     return find_spec("pillow_heif") is not None
 
 
 def unread(suffix: str) -> str:
-    """Return why files of a suffix are not opened at all; "" where they are.
+    """Return why files with this suffix are never opened; "" if they are.
 
-    A camera's raw file is a TIFF to look at, and what Pillow would show of it is the thumbnail inside.
+    A camera's raw file looks like a TIFF, and Pillow would decode only the thumbnail inside it.
     """
     if suffix in _CAMERA_RAW:
         return f"a camera's raw file ({suffix}); develop it and {CONVERT}"
@@ -122,17 +122,17 @@ def unread(suffix: str) -> str:
 
 
 def cannot_read(suffix: str) -> bool:
-    """Return whether images of a suffix are known not to be readable before any is opened."""
+    """Return whether images with this suffix cannot be read, which is known before any is opened."""
     return bool(unread(suffix)) or suffix == ".jxl" or (suffix.startswith((".hei", ".hif")) and not reads_heif())
 
 
 def in_words(start: bytes) -> str:
-    """Return why a file that no decoder opens cannot be read, by its first bytes."""
+    """Return why no decoder can open a file, by its first bytes."""
     kind = kind_of(start)
     if kind == "HEIF":
         return NEEDS_HEIF
     if kind == "Git LFS pointer":
-        return "a Git LFS pointer in the image's place; fetch the image with: git lfs pull"
+        return "a Git LFS pointer instead of the image; fetch the image with: git lfs pull"
     if kind:
         return f"a file of kind {kind}, which is not read; {CONVERT}"
     return f"not an image that can be read (starts with {start[:16]!r})"

@@ -1,7 +1,7 @@
-"""Bytes of an image file to RGB pixels, alike for every format, and to the square a network looks at.
+"""Decoding: bytes of an image file to RGB pixels, and pixels to the square that the network sees.
 
-Every class of images must come through the same door: a palette PNG, a CMYK JPEG and a plain photograph all end as
-8-bit sRGB over white, upright, so that a model cannot tell them apart by how they were stored.
+Every format gives the same kind of pixels: a palette PNG, a CMYK JPEG and a plain photograph all become upright 8-bit
+sRGB over white, so that a model cannot tell them apart by how they were stored.
 """
 
 import logging
@@ -23,22 +23,22 @@ if TYPE_CHECKING:
     import torch
 
 DECODER = "pillow-2"
-"""Name of what `decode` and `preprocess` do to pixels, a part of every fingerprint: raise it when pixels may change."""
+"""Version of `decode` and `preprocess`, a part of every fingerprint; raise it when pixels may change."""
 
-# Everything else Pillow could open is left out on purpose: EPS runs Ghostscript. An MPO opens as the JPEG it is.
+# Pillow's other formats are left out on purpose: EPS runs Ghostscript. An MPO file opens as a JPEG.
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "PPM", "JPEG2000")
-_NATIVE_MODES = {"1": "L", "L": "L", "LA": "L", "CMYK": "CMYK"}  # the rest is RGB or becomes so
+_NATIVE_MODES = {"1": "L", "L": "L", "LA": "L", "CMYK": "CMYK"}  # any other mode is converted to RGB
 _PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 _LONGEST_STRIP = 16
 LARGE = 32_000_000
-"""Pixels above which an image is converted in strips, and decoded while no other such image is."""
+"""Images of more pixels are converted in strips, and only one of them is decoded at a time."""
 _STRIP = 4_000_000
 MOST_SCANS = 100
-"""Scans of a progressive JPEG. Programs write 10 or so; 6,000 in 100 kB took half a minute at 4 megapixels."""
+"""Most scans of a progressive JPEG. Programs write about 10; 6,000 scans in 100 kB took 30 s at 4 megapixels."""
 _ORIENTATION = 0x0112
 
-# Set once for Pillow's modules, because `catch_warnings` around each call is not safe in threads. What matters in
-# these warnings is raised as an error or has no bearing on the pixels (a broken EXIF block).
+# Set once for Pillow's modules, because `catch_warnings` around each call is not safe in threads. Whatever these
+# warnings report is either raised as an error or does not change the pixels (a broken EXIF block).
 warnings.filterwarnings("ignore", module=r"PIL\.")
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
@@ -46,16 +46,16 @@ logging.getLogger("PIL").addHandler(logging.NullHandler())
 def decode(data: bytes, least_side: int | None = None) -> np.ndarray:
     """Return the first frame of an image file as upright sRGB pixels.
 
-    Transparency is laid over white; CMYK, LAB, grey and palette become RGB; an ICC profile other than sRGB is applied
-    and a broken one ignored; of 16 bits the high 8 are kept. Safe to call from several threads.
+    Transparent pixels are blended with white. CMYK, LAB, grey and palette become RGB. An ICC profile other than sRGB
+    is applied, a broken one is ignored. Of 16 bits, the high 8 are kept. Safe to call from several threads.
 
     Parameters
     ----------
     data : bytes
-        A whole JPEG, MPO, PNG, WebP, BMP, GIF, TIFF, AVIF, PPM or JPEG 2000 file, or HEIC with the heif extra.
+        A whole JPEG, MPO, PNG, WebP, BMP, GIF, TIFF, AVIF, PPM or JPEG 2000 file; with the heif extra also HEIC.
     least_side : int, optional
-        A JPEG may come out at a half, a quarter or an eighth of its size, if no side is shorter than this then: much
-        less work, and other pixels than those of the whole image made small.
+        A JPEG is decoded at a half, a quarter or an eighth of its size, as long as no side gets shorter than this. That
+        is faster, but the pixels differ from those of the resized whole image.
 
     Returns
     -------
@@ -65,8 +65,8 @@ def decode(data: bytes, least_side: int | None = None) -> np.ndarray:
     Raises
     ------
     ImageError
-        If the bytes are no image, are damaged or cut short, hold more pixels than Pillow's limit (twice
-        ``PIL.Image.MAX_IMAGE_PIXELS``, 179 million), or hold 32-bit or float pixels, whose range is anyone's guess.
+        If the bytes are not an image, are damaged or truncated, hold more pixels than Pillow's limit (twice
+        ``PIL.Image.MAX_IMAGE_PIXELS``, 179 million), or hold 32-bit or float pixels, whose range is not defined.
     """
     with opened(data) as image:
         if least_side is not None:
@@ -79,7 +79,7 @@ def decode(data: bytes, least_side: int | None = None) -> np.ndarray:
 
 @contextmanager
 def opened(data: bytes) -> Iterator[Image.Image]:
-    """Yield an image file with its header read and its pixels not yet; what goes wrong with it is an `ImageError`."""
+    """Yield an image whose header has been read and whose pixels have not; any failure becomes an `ImageError`."""
     if not data:
         raise ImageError("empty file")
     try:
@@ -87,7 +87,7 @@ def opened(data: bytes) -> Iterator[Image.Image]:
             if image.format == "TIFF" and (reason := tiff.no_range(image.tag_v2)):
                 raise ImageError(reason)
             if image.info.get("progressive") and (n_scans := _scans(data)) > MOST_SCANS:
-                raise ImageError(f"a JPEG of {n_scans:,} scans, each of which goes over all pixels; save it anew")
+                raise ImageError(f"a JPEG of {n_scans:,} scans, each of which covers all pixels; save it again")
             yield image
     except ImageError:
         raise
@@ -103,7 +103,7 @@ def _formats(data: bytes) -> tuple[str, ...]:
 
 
 def _scans(data: bytes) -> int:
-    """Return how many scans a JPEG has: what looks like one before the first, or behind the end, is none."""
+    """Return how many scans a JPEG has; marker bytes in its header or after its end do not count."""
     at = 2
     while data[at : at + 1] == b"\xff" and data[at + 1 : at + 2] != b"\xda":
         at += 2 + int.from_bytes(data[at + 2 : at + 4]) if data[at + 1 : at + 2] != b"\xff" else 1
@@ -119,18 +119,18 @@ def _register_heif() -> None:
 
 
 def _upright(image: Image.Image, data: bytes) -> Image.Image:
-    """Return an image with its pixels read and turned, in the mode they are stored in; 16 bits become 8."""
+    """Return an image with its pixels decoded and upright, in the mode they are stored in; 16 bits become 8."""
     if image.format == "TIFF" and (pixels := tiff.planes(image, data)):
         pixels.info = image.info
         pixels.getexif().update(image.getexif())
         image = pixels
     image.load()
     info = image.info
-    with suppress(Exception):  # a broken EXIF block takes no pixel away
+    with suppress(Exception):  # a broken EXIF block does not affect the pixels
         ImageOps.exif_transpose(image, in_place=True)
     if image.mode.startswith("I;16"):
         image = _high_bits(image)
-    if image.mode == "I" and image.format == "PPM":  # of 16 bits at most, which Pillow spreads over all 16
+    if image.mode == "I" and image.format == "PPM":  # at most 16 bits, which Pillow scales to all 16
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.mode in ("I", "F"):
         kind = "32-bit integer" if image.mode == "I" else "float"
@@ -141,7 +141,7 @@ def _upright(image: Image.Image, data: bytes) -> Image.Image:
 
 
 def _in_strips(image: Image.Image) -> np.ndarray:
-    """Return the RGB pixels of a large image, converted in strips: in one go they would fill memory thrice."""
+    """Return the RGB pixels of a large image, converted in strips to save two thirds of the memory."""
     pixels = np.empty((image.height, image.width, 3), dtype=np.uint8)
     rows = max(1, _STRIP // image.width)
     for top in range(0, image.height, rows):
@@ -161,16 +161,18 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 
 def _in_mode(image: Image.Image, mode: str) -> Image.Image:
-    return image if image.mode == mode else image.convert(mode)  # convert would copy, an eighth of the whole time
+    return (
+        image if image.mode == mode else image.convert(mode)
+    )  # convert would copy, which takes an eighth of the decoding time
 
 
 def _high_bits(image: Image.Image) -> Image.Image:
-    """Return the high 8 bits of grey pixels of 16 bits (of 12 in some TIFFs), the transparent grey as white."""
+    """Return the high 8 bits of grey pixels of 16 bits (of 12 in some TIFFs); the transparent grey becomes white."""
     pixels = np.array(image)
     tags = getattr(image, "tag_v2", {})
     shift = tags.get(TiffImagePlugin.BITSPERSAMPLE, (16,))[0] - 8
     grey = (pixels >> shift).astype(np.uint8)
-    if tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0:  # white is zero, which Pillow leaves so at 16 bits
+    if tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0:  # white is zero, and Pillow does not invert 16 bits
         grey = 255 - grey
     if "transparency" in image.info:
         grey[pixels == image.info["transparency"]] = 255
@@ -186,10 +188,10 @@ def _apply_profile(image: Image.Image, profile: bytes) -> Image.Image:
 
 @lru_cache(maxsize=64)
 def _transform_to_srgb(profile: bytes) -> tuple[str, ImageCms.ImageCmsTransform | None]:
-    """Return the mode a profile speaks of and its way to sRGB; None where it is sRGB already, or broken.
+    """Return the mode of a profile and its transform to sRGB; None if the profile is sRGB or broken.
 
-    Whether a profile is sRGB is measured, not read from its name: linear ones are called sRGB too. Most photographs
-    carry one of a few profiles, so the cache makes the question free.
+    Whether a profile is sRGB is measured, because some linear profiles are also named sRGB. Most photographs carry one
+    of a few profiles, so the cache makes this cheap.
     """
     try:
         source = ImageCms.ImageCmsProfile(BytesIO(profile))
@@ -202,7 +204,7 @@ def _transform_to_srgb(profile: bytes) -> tuple[str, ImageCms.ImageCmsTransform 
         cube = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(16, 256, 3)
         probe = Image.fromarray(cube if mode == "RGB" else levels[None])
         moved = np.subtract(transform.apply(probe), probe.convert("RGB"), dtype=np.int16)
-        if np.abs(moved).max() <= 2:  # rounding inside the profiles that go by the name of sRGB
+        if np.abs(moved).max() <= 2:  # rounding in the usual sRGB profiles
             return mode, None
     return mode, transform
 
@@ -210,33 +212,33 @@ def _transform_to_srgb(profile: bytes) -> tuple[str, ImageCms.ImageCmsTransform 
 def _reason(error: Exception, data: bytes) -> str:
     start = data[:16]
     kind = next((name for name in _formats(data) if Image.OPEN[name][1](start) is True), None)
-    said = " ".join(str(error).split())[:200] or type(error).__name__
+    message = " ".join(str(error).split())[:200] or type(error).__name__
     if isinstance(error, Image.DecompressionBombError):
         return f"more than {2 * Image.MAX_IMAGE_PIXELS:,} pixels"
     if isinstance(error, MemoryError):
         return "not enough memory to decode it"
     if kind is None:
         return in_words(data[:START])
-    if kind == "TIFF" and (isinstance(error, UnidentifiedImageError) or "raw mode" in said):
-        with suppress(Exception):  # a header that is damaged indeed
+    if kind == "TIFF" and (isinstance(error, UnidentifiedImageError) or "raw mode" in message):
+        with suppress(Exception):  # a header that is really damaged
             return tiff.in_words(tiff.tags_of(data))
     if isinstance(error, UnidentifiedImageError):
-        said = "its header cannot be read"
-    sort = "truncated" if "truncated" in said.lower() else "truncated or damaged"
-    return f"{sort} {kind} ({said})"
+        message = "its header cannot be read"
+    state = "truncated" if "truncated" in message.lower() else "truncated or damaged"
+    return f"{state} {kind} ({message})"
 
 
 def preprocess(image: np.ndarray, resize: int, crop: int, interpolation: str = "bilinear"):
-    """Return the centre square of an image, as torchvision's ``Resize`` and ``CenterCrop`` make it of a PIL image.
+    """Return the centre square of an image, as torchvision's ``Resize`` and ``CenterCrop`` take it from a PIL image.
 
     Parameters
     ----------
     image : ndarray of shape (height, width, 3), uint8
-        As `decode` gives it.
+        From `decode`.
     resize : int
         Length of the shorter side after resizing, in pixels.
     crop : int
-        Side of the square; where it is longer than the resized image, black is added as ``CenterCrop`` does.
+        Side of the square; if the resized image is smaller, black is added as ``CenterCrop`` does.
     interpolation : {"bilinear", "bicubic"}
         Both with antialiasing.
 
@@ -245,7 +247,7 @@ def preprocess(image: np.ndarray, resize: int, crop: int, interpolation: str = "
     Tensor of shape (3, crop, crop), uint8
         Contiguous.
     """
-    import torch  # here, because decoding alone must not cost torch's memory
+    import torch  # imported here, because plain decoding must not take torch's memory
 
     return _square(torch.from_numpy(_middle(image)).permute(2, 0, 1), resize, crop, interpolation).contiguous()
 
@@ -259,12 +261,12 @@ def _square(pixels: "torch.Tensor", resize: int, crop: int, interpolation: str) 
 
 
 def takes_device(data: bytes) -> bool:
-    """Return whether `decode_on_device` may be given a file: a whole upright sRGB JPEG, in colour or grey."""
-    if not (data.startswith(b"\xff\xd8") and data.endswith(b"\xff\xd9")):  # a GPU would decode half a file
+    """Return whether `decode_on_device` can decode a file: a complete, upright sRGB JPEG, in colour or grey."""
+    if not (data.startswith(b"\xff\xd8") and data.endswith(b"\xff\xd9")):  # a GPU would decode a truncated file
         return False
     with opened(data) as image:
         upright = False
-        with suppress(Exception):  # a broken EXIF block: the usual way knows what to do with it
+        with suppress(Exception):  # `decode` handles a broken EXIF block
             upright = image.getexif().get(_ORIENTATION, 1) == 1
         plain = image.mode in ("RGB", "L") and image.info.get("adobe_transform", 1) == 1
         profile = image.info.get("icc_profile")
@@ -273,15 +275,15 @@ def takes_device(data: bytes) -> bool:
 
 
 def decode_on_device(files: "Sequence[torch.Tensor]", device: "torch.device") -> "list[torch.Tensor | None]":
-    """Return the pixels (3, height, width) uint8 of JPEG files, decoded on a GPU; None for each that it cannot decode.
+    """Return the pixels (3, height, width) uint8 of JPEG files, decoded on a GPU; None for each file that fails.
 
-    They differ from those of `decode` by a level or two. torchvision hands this work to TorchCodec from 0.29 on, and
-    still does it. One file that fails makes torchvision fail for all: then each is tried by itself.
+    The pixels differ from those of `decode` by one or two levels. torchvision has deprecated this function in favour of
+    TorchCodec since 0.29, but still has it. If one file fails, torchvision fails for all; then each is tried alone.
 
     Parameters
     ----------
     files : sequence of Tensor of shape (n_bytes,), uint8
-        On the CPU; of files that `takes_device` accepts.
+        On the CPU; bytes of files that `takes_device` accepts.
     """
     from torchvision.io import ImageReadMode, decode_jpeg
 
@@ -294,7 +296,7 @@ def decode_on_device(files: "Sequence[torch.Tensor]", device: "torch.device") ->
 def preprocess_alike(
     images: "Sequence[torch.Tensor]", resize: int, crop: int, interpolation: str = "bilinear"
 ) -> "torch.Tensor":
-    """Return what `preprocess` gives of each image, on the images' device: those of one size at once.
+    """Return `preprocess` of each image, computed on the images' device; images of equal size are one batch.
 
     Parameters
     ----------
@@ -317,7 +319,7 @@ def preprocess_alike(
 
 
 def _middle(image: np.ndarray) -> np.ndarray:
-    """Return the middle of a long strip: resized whole, 1 x 100,000 pixels would fill gigabytes for one square."""
+    """Return the middle of a long strip; resizing all of a 1 x 100,000 image would take gigabytes."""
     height, width, _ = image.shape
     limit = _LONGEST_STRIP * min(height, width)
     top, left = (max(0, (side - limit) // 2) for side in (height, width))

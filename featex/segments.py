@@ -1,7 +1,7 @@
-"""Which segments of a JPEG, chunks of a PNG or WebP a file holds beside its pixels, and what follows its end.
+"""Segments of a JPEG and chunks of a PNG or WebP that are not pixels, and the bytes after the end of the image.
 
-Only what `featex.facts` does not name already: no JFIF, EXIF, ICC profile, comment or text chunk. A file of any length
-costs one pass of a compiled pattern, and a hostile one at most `MOST` segments.
+JFIF, EXIF, ICC profiles, comments and text chunks are left out, because `featex.facts` reports them. A file of any
+length costs one pass of a compiled pattern, and at most `MOST` segments are read.
 """
 
 import re
@@ -13,9 +13,9 @@ from itertools import islice
 from PIL import Image
 
 MOST = 10_000
-_LOOKED_AT = 1_000_000  # bytes of a segment that are searched
+_LOOKED_AT = 1_000_000  # bytes searched in one segment
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
-_KNOWN = {  # named by other facts, or in every file
+_KNOWN = {  # reported by other facts, or present in every file
     *(b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tEXt", b"zTXt", b"iTXt", b"pHYs", b"gAMA", b"sRGB", b"cHRM", b"iCCP"),
     *(b"eXIf", b"VP8 ", b"VP8L", b"VP8X", b"ICCP", b"EXIF", b"XMP ", b"ANIM", b"ANMF"),
 }
@@ -24,10 +24,10 @@ _SOURCES = (b"trainedAlgorithmicMedia", b"compositeWithTrainedAlgorithmicMedia",
 
 
 def segments(data: bytes) -> tuple[set[str], int]:
-    """Return names of what a file holds beside its pixels, and how many bytes follow its end.
+    """Return the names of a file's segments that are not pixels, and the number of bytes after the end of the image.
 
-    "C2PA" and "digital source type ..." are names too, and so are "restart markers" and "Huffman optimised" of a JPEG.
-    The end of a format other than JPEG, PNG and WebP is not looked for.
+    The names include "C2PA" and "digital source type ...", and for a JPEG "restart markers" and "Huffman optimised".
+    Formats other than JPEG, PNG and WebP give no names and 0 bytes.
     """
     if data.startswith(b"\xff\xd8"):
         return _of_jpeg(data)
@@ -77,7 +77,7 @@ def _huffman_tables(body: bytes) -> set[bytes]:
 
 @lru_cache(maxsize=1)
 def _standard_tables() -> frozenset[bytes]:
-    """Return the tables of Annex K of the JPEG standard, which libjpeg writes unless it is asked to optimise."""
+    """Return the Huffman tables of Annex K of the JPEG standard, which libjpeg writes unless it optimises them."""
     file = BytesIO()
     Image.new("RGB", (8, 8)).save(file, "JPEG")
     data, at, tables = file.getvalue(), 2, set()
@@ -90,7 +90,7 @@ def _standard_tables() -> frozenset[bytes]:
 
 
 def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes, int]]:
-    """Yield the kind of each chunk of a PNG, the beginning of its body (none of pixels), and where it ends."""
+    """Yield for each chunk of a PNG its kind, the beginning of its body (b"" for pixels), and where it ends."""
     at = 8
     while at + 8 <= len(data):
         length, kind = int.from_bytes(data[at : at + 4]), data[at + 4 : at + 8]
@@ -120,7 +120,7 @@ def _of_chunks(chunks: Iterator[tuple[bytes, bytes, int]], size: int) -> tuple[s
 
 
 def _sources(body: bytes) -> set[str]:
-    """Return what IPTC's digital source type says of the image's making, in XMP or in C2PA."""
+    """Return the IPTC digital source types, in XMP or C2PA, that state how the image was made."""
     return {f"digital source type {name.decode()}" for name in _SOURCES if name in body}
 
 

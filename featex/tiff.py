@@ -1,4 +1,4 @@
-"""What a TIFF's header says of its pixels, and the planes that Pillow cannot read or reads wrongly."""
+"""TIFF: the kind of pixels by the header, and separate colour planes, which Pillow does not read correctly."""
 
 from collections.abc import Mapping
 from io import BytesIO
@@ -14,7 +14,7 @@ _CHANNELS = {"LA": 2, "RGB": 3, "RGBA": 4, "CMYK": 4}
 
 
 def tags_of(data: bytes) -> Mapping:
-    """Return the tags of a TIFF's first image; raises nearly anything where its header is damaged."""
+    """Return the tags of a TIFF's first image; a damaged header can raise any exception."""
     file = BytesIO(data)
     tags = TiffImagePlugin.ImageFileDirectory_v2(data[: 16 if data[2:4] in (b"+\0", b"\0+") else 8])
     file.seek(tags.next)
@@ -23,7 +23,7 @@ def tags_of(data: bytes) -> Mapping:
 
 
 def no_range(tags: Mapping) -> str:
-    """Return why nobody can say which of a TIFF's values is black and which is white; "" where all can."""
+    """Return why a TIFF's values for black and white are not defined; "" if they are."""
     bits = max(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,)))
     kind = _KINDS.get(max(tags.get(TiffImagePlugin.SAMPLEFORMAT, (_UNSIGNED,))), "")
     if not kind and bits > 16:
@@ -32,7 +32,7 @@ def no_range(tags: Mapping) -> str:
 
 
 def in_words(tags: Mapping) -> str:
-    """Return why a TIFF cannot be read whose header is whole; raises KeyError for one that is not."""
+    """Return why a TIFF with a complete header cannot be read; raises KeyError if the header is incomplete."""
     for tag in (TiffImagePlugin.IMAGEWIDTH, TiffImagePlugin.IMAGELENGTH, TiffImagePlugin.PHOTOMETRIC_INTERPRETATION):
         tags[tag]
     bits = max(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,)))
@@ -45,14 +45,14 @@ def in_words(tags: Mapping) -> str:
 
 
 def planes(image: Image.Image, data: bytes) -> Image.Image | None:
-    """Return the high 8 bits of a TIFF whose channels stand one after the other, uncompressed; None for all others.
+    """Return the high 8 bits of a TIFF with uncompressed separate colour planes; None for all others.
 
-    Pillow reads planes of 16 bits as planes of 8 bits, and does not read grey with alpha.
+    Pillow reads planes of 16 bits as planes of 8 bits, and cannot read grey with alpha.
 
     Raises
     ------
     ImageError
-        If the planes are not whole, or stand in tiles.
+        If the planes are incomplete or tiled.
     """
     tags = image.tag_v2
     bits = set(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,)))
@@ -71,9 +71,9 @@ def planes(image: Image.Image, data: bytes) -> Image.Image | None:
     size = n * image.height * image.width * kind.itemsize
     pixels = bytearray()
     for at, length in zip(offsets, lengths, strict=False):
-        pixels += data[at : at + min(length, size - len(pixels))]  # thousands of strips may name the whole file
+        pixels += data[at : at + min(length, size - len(pixels))]  # thousands of strips may each name the whole file
     if len(pixels) < size:
-        raise ImageError(f"truncated TIFF ({len(pixels):,} bytes of pixels where {size:,} belong)")
+        raise ImageError(f"truncated TIFF ({len(pixels):,} bytes of pixels instead of {size:,})")
     values = np.frombuffer(pixels, kind).reshape(n, image.height, image.width)[:used]
     values = np.moveaxis(values >> (8 * kind.itemsize - 8), 0, -1).astype(np.uint8)
     return Image.fromarray(np.ascontiguousarray(values), image.mode)
