@@ -1,4 +1,4 @@
-"""The table of backbones: one line each."""
+"""Backbones: the table `BACKBONES` holds one per line, and timm provides more."""
 
 import hashlib
 import json
@@ -17,12 +17,12 @@ TIMM = "timm:"
 
 
 class Spare(str):
-    """A file of weights that is used only if it is the right one, such as the file that the environment names."""
+    """A file of weights that is used only if its hash is the expected one, such as that of FEATEX_WEIGHTS."""
 
 
 @dataclass(frozen=True)
 class Backbone:
-    """A network whose last hidden layer is taken as features.
+    """A network whose last hidden layer gives the features.
 
     Parameters
     ----------
@@ -31,18 +31,18 @@ class Backbone:
     n_features : int
         Length of the penultimate layer.
     head : str
-        Dotted name of the module that an identity replaces; "" for timm, which builds without one.
+        Dotted name of the classifier module, which an identity replaces; "" for timm, which builds without a head.
     weights : str
-        Entry of torchvision's weights enum, or timm's tag, that ``--weights imagenet`` stands for.
+        The entry of torchvision's weights enum, or timm's tag, for ``--weights imagenet``.
     resize, crop : int
-        Pixels: the shorter side is resized to `resize`, then a square of `crop` is taken from the centre.
+        In pixels: the shorter side is resized to `resize`, then the centre square of side `crop` is taken.
     interpolation : {"bilinear", "bicubic"}
     mean, std : tuple of three floats
-        Taken off and divided by, on channels in 0..1.
+        Subtracted from channels in 0..1, and divided by.
 
     Notes
     -----
-    Preprocessing is what the weights' publisher evaluates with (torchvision's ``Weights.transforms()``).
+    The preprocessing is that of the publisher's evaluation (torchvision's ``Weights.transforms()``).
     """
 
     name: str
@@ -58,27 +58,27 @@ class Backbone:
     def build(self, image_size: int | None = None) -> "nn.Module":
         """Return the network without its head, untrained, in evaluation mode: (n, 3, size, size) -> (n, n_features).
 
-        The size is `crop` unless `image_size` says otherwise, which only few networks must know when they are built.
+        The size is `image_size`, by default `crop`; only vit_b_16 depends on it when it is built.
         """
         if self.name.startswith(TIMM):
             return _timm().create_model(self.name.removeprefix(TIMM), pretrained=False, num_classes=0).eval()
         from torch import nn
         from torchvision.models import get_model
 
-        # inception_v3's published weights expect its own input transform, which a plain build leaves out.
+        # inception_v3's published weights expect its input transform, which the default build omits.
         options = {"transform_input": True, "init_weights": True} if self.name == "inception_v3" else {}
         if self.name == "vit_b_16":
             options["image_size"] = image_size or self.crop
         try:
             model = get_model(self.name, weights=None, **options)
-        except AssertionError as error:  # torchvision's, of a size that holds no whole number of patches
+        except AssertionError as error:  # from torchvision: the size is not a multiple of the patch size
             raise InputError(f"image size {image_size} does not fit {self.name}; take a multiple of 16") from error
         parent, _, child = self.head.rpartition(".")
         setattr(model.get_submodule(parent), child, nn.Identity())
         return model.eval()
 
     def fingerprint(self, weights_sha256: str) -> str:
-        """Return 16 hexadecimal digits that change whenever the vectors could: weights, preprocessing or decoder."""
+        """Return 16 hexadecimal digits that change if the weights, the preprocessing or the decoder change."""
         facts = {**asdict(self), "weights": weights_sha256, "decoder": DECODER}
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -101,12 +101,12 @@ BACKBONES = {
 
 
 def get_backbone(name: str) -> Backbone:
-    """Return the backbone called `name`: a line of `BACKBONES`, or any of timm's as ``timm:NAME``.
+    """Return the backbone called `name`: an entry of `BACKBONES`, or a timm model as ``timm:NAME``.
 
     Raises
     ------
     InputError
-        If there is no such backbone, or it is timm's and timm is not installed.
+        If there is no such backbone, or timm is needed and not installed.
     """
     if name in BACKBONES:
         return BACKBONES[name]

@@ -1,4 +1,4 @@
-"""A network read at several depths in one forward pass."""
+"""Outputs of several layers of a network in one forward pass."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -25,20 +25,20 @@ STAGES = {
     "inception_v3": ("maxpool1", "maxpool2", "Mixed_5d", "Mixed_6e", "Mixed_7c"),
     "vit_b_16": ("conv_proj", *(f"encoder.layers.encoder_layer_{n}" for n in (2, 5, 8, 11))),
 }
-"""Names of the modules whose outputs are stem and layer1 to layer4, of each of torchvision's backbones."""
+"""For each torchvision backbone, the modules whose outputs are called stem and layer1 to layer4."""
 
 
 class _DeepEnough(Exception):  # noqa: N818
-    """Ends a forward pass when the last layer that is asked for has been seen."""
+    """Ends a forward pass after the last requested layer."""
 
 
 class Depths:
-    """A network that gives what each of several layers says of an image; safe to call from several threads.
+    """A network that returns the outputs of several layers; safe to call from several threads.
 
     Parameters
     ----------
     model : Module
-        From `Backbone.build`, filled and on its device.
+        From `Backbone.build`, with weights and on its device.
     backbone : Backbone
     layers : sequence of str
         Of `featex.views.LAYERS`.
@@ -48,31 +48,31 @@ class Depths:
         self.model, self.layers = model, tuple(layers)
         self._inner = [layer for layer in DEPTHS if layer in layers]
         names = dict(zip(DEPTHS, stages(backbone, model), strict=True)) if self._inner else {}
-        self._heard = local()  # `said` while a pass of this thread goes on: at other times the hooks are silent
+        self._pass = local()  # has `outputs` during a pass of this thread; at other times the hooks do nothing
         for layer in self._inner:
             model.get_submodule(names[layer]).register_forward_hook(self._hook(layer))
         self._maps_last = backbone.name.startswith("swin") or _keeps_channels_last(model)
-        self._prefix = getattr(model, "num_prefix_tokens", 1)  # torchvision's transformer has its class token alone
+        self._prefix = getattr(model, "num_prefix_tokens", 1)  # torchvision's transformer has only its class token
 
     def __call__(self, pixels: Tensor) -> dict[str, Tensor]:
-        """Return for each layer what it says of images (n, 3, height, width), normalised: (n, width).
+        """Return the output (n, width) of each layer for normalised images (n, 3, height, width).
 
-        Of the penultimate layer its values, of each other mean and standard deviation of each channel over positions.
-        The pass ends at the last layer that is asked for.
+        The penultimate layer gives its values; each other layer the mean and standard deviation of each channel over
+        positions. The pass ends at the last requested layer.
         """
-        said = self._heard.said = {}
+        outputs = self._pass.outputs = {}
         try:
             with suppress(_DeepEnough):
-                said[PENULTIMATE] = self.model(pixels)
+                outputs[PENULTIMATE] = self.model(pixels)
         finally:
-            del self._heard.said
-        return {layer: said[layer] for layer in self.layers}
+            del self._pass.outputs
+        return {layer: outputs[layer] for layer in self.layers}
 
     def _hook(self, layer: str):
         last = PENULTIMATE not in self.layers and layer == self._inner[-1]
 
-        def look(module: nn.Module, inputs, output) -> None:
-            if not hasattr(self._heard, "said"):
+        def keep(module: nn.Module, inputs, output) -> None:
+            if not hasattr(self._pass, "outputs"):
                 return
             maps = output[0] if isinstance(output, tuple) else output
             if maps.ndim == 4:
@@ -80,27 +80,27 @@ class Depths:
                 positions = maps.flatten(1, 2) if last_axis else maps.flatten(2).transpose(1, 2)
             else:
                 positions = maps[:, 0 if layer == "stem" else self._prefix :]
-            self._heard.said[layer] = torch.cat([positions.mean(1), positions.std(1, correction=0)], dim=1)
+            self._pass.outputs[layer] = torch.cat([positions.mean(1), positions.std(1, correction=0)], dim=1)
             if last:
                 raise _DeepEnough
 
-        return look
+        return keep
 
 
 def _keeps_channels_last(module: nn.Module) -> bool:
-    return "NHWC" in str(getattr(module, "output_fmt", ""))  # timm's word for it
+    return "NHWC" in str(getattr(module, "output_fmt", ""))  # set by timm
 
 
 def stages(backbone: Backbone, model: nn.Module) -> tuple[str, ...]:
     """Return the names of the modules whose outputs are stem and layer1 to layer4.
 
-    Of a transformer, the layers are the blocks at a quarter, a half, three quarters and the end of its depth; of timm's
-    other networks, the last four that timm lists as their stages.
+    In a transformer, layer1 to layer4 are the blocks at a quarter, a half, three quarters and the end of its depth; in
+    timm's other networks, the last four stages that timm lists.
 
     Raises
     ------
     InputError
-        If timm lists fewer.
+        If timm lists fewer stages.
     """
     if not backbone.name.startswith(TIMM):
         return STAGES[backbone.name]
@@ -113,26 +113,28 @@ def stages(backbone: Backbone, model: nn.Module) -> tuple[str, ...]:
         return (listed[-5], *listed[-4:])
     if len(listed) == 4 and first:
         return (first, *listed)
-    raise InputError(f"timm does not say where the layers of {backbone.name} are; leave out --layers, or take another")
+    raise InputError(
+        f"timm does not list the layers of {backbone.name}; leave out --layers, or choose another backbone"
+    )
 
 
 def widths(backbone: Backbone, layers: Sequence[str]) -> dict[str, int]:
-    """Return how many columns each layer gives; no weights are needed."""
+    """Return how many columns each layer gives; this needs no weights."""
     if not set(layers) - {PENULTIMATE}:
         return dict.fromkeys(layers, backbone.n_features)
     with torch.device("meta"), torch.inference_mode():
-        said = Depths(backbone.build(), backbone, layers)(torch.zeros(1, 3, backbone.crop, backbone.crop))
-    return {layer: columns.shape[1] for layer, columns in said.items()}
+        outputs = Depths(backbone.build(), backbone, layers)(torch.zeros(1, 3, backbone.crop, backbone.crop))
+    return {layer: columns.shape[1] for layer, columns in outputs.items()}
 
 
 def fold_batchnorm(model: nn.Module) -> nn.Module:
-    """Fold each BatchNorm after a convolution into it, in place, and return the model: there is less to compute.
+    """Fold each BatchNorm that follows a convolution into it, in place, and return the faster model.
 
-    A model that cannot be traced is left as it is.
+    A model that cannot be traced stays unchanged.
     """
     try:
         graph = symbolic_trace(model).graph
-    except Exception:  # tracing runs the model's code on stand-ins, and that may raise anything
+    except Exception:  # tracing runs the model's code on placeholders, which may raise any exception
         return model
     modules = dict(model.named_modules())
     for node in graph.nodes:

@@ -1,4 +1,4 @@
-"""Where weights come from (file, cache, download, seed), and their hash."""
+"""Weights of a backbone: where they come from (file, cache, download, seed), their hash, and loading them."""
 
 import hashlib
 import re
@@ -24,14 +24,14 @@ DOWNLOAD_SECONDS = 30
 
 @dataclass(frozen=True)
 class Weights:
-    """What fills a backbone.
+    """Weights that fill a backbone.
 
     Parameters
     ----------
     origin : str
-        For people: "imagenet", "random", or the file's path.
+        "imagenet", "random", or the path of the file.
     sha256 : str
-        Of the file; for random weights, of the recipe that makes them.
+        Hash of the file; for random weights, of the description of how they are made.
     path : Path or None
         The file; None for random weights.
     """
@@ -42,24 +42,24 @@ class Weights:
 
     @property
     def trained(self) -> bool:
-        """Whether anything was learnt: random weights are not."""
+        """Whether the weights were trained; random weights were not."""
         return self.path is not None
 
 
 def find_weights(backbone: Backbone, weights: str = "imagenet", progress: Progress | None = None) -> Weights:
-    """Return the weights that `weights` names, downloading them if they are named `imagenet` and not in torch's cache.
+    """Return the weights that `weights` names; ImageNet weights that are not in torch's cache are downloaded.
 
     Parameters
     ----------
     backbone : Backbone
     weights : str
-        "imagenet"; "random"; "auto" (imagenet where it can be had, else random, and says which); a file, such as a
-        .safetensors, .pth, .ckpt or .bin; or a folder that holds one whose name starts with the backbone's.
+        "imagenet"; "random"; "auto" (imagenet if available, else random, with a message); a file, such as .safetensors,
+        .pth, .ckpt or .bin; or a folder with one such file whose name starts with the backbone's.
 
     Raises
     ------
     WeightsError
-        If they cannot be had; the message says what was tried and the ways out.
+        If they are not available; the message lists what was tried and what to do.
     """
     progress = progress or Progress()
     if weights == "random":
@@ -70,18 +70,17 @@ def find_weights(backbone: Backbone, weights: str = "imagenet", progress: Progre
         try:
             return _imagenet(backbone, progress)
         except WeightsError as error:
-            progress.say(f"Going on with UNTRAINED {backbone.name} weights, whose features are poor. Reason: {error}")
+            progress.say(f"Using UNTRAINED {backbone.name} weights, whose features are poor. Reason: {error}")
             return _random(backbone)
     path = _file(backbone, Path(weights).expanduser())
     return Weights(str(path), _sha256(path), path)
 
 
 def load_weights(backbone: Backbone, weights: Weights, image_size: int | None = None) -> nn.Module:
-    """Return `backbone` filled with `weights`, in evaluation mode, for images of `image_size` (by default its own).
+    """Return `backbone` with `weights` in evaluation mode, for images of `image_size` (by default its `crop`).
 
-    A file must fit strictly, name by name and shape by shape, but for the classifier's head, which may be absent or of
-    another size. A vision transformer's position embeddings are interpolated to another image size. No code from the
-    file is run.
+    Every name and shape in a file must fit, except the classifier's head, which may be missing or of another size. The
+    position embeddings of a vision transformer are interpolated if the image size differs. No code from the file runs.
 
     Raises
     ------
@@ -106,9 +105,9 @@ def load_weights(backbone: Backbone, weights: Weights, image_size: int | None = 
             for what, names in (("missing", missing), ("surplus", surplus), ("of another shape", misshapen))
             if names
         )
-        behind = f" (behind {prefix!r}, with which its names begin)" if prefix else ""
+        after = f" (after the prefix {prefix!r} of its names)" if prefix else ""
         raise WeightsError(
-            f"{weights.path} does not hold {backbone.name} weights{behind}: {differences}; "
+            f"{weights.path} does not hold {backbone.name} weights{after}: {differences}; "
             f"choose the backbone it was made for, or another file"
         )
     model.load_state_dict({**{k: v for k, v in expected.items() if k not in state}, **state})
@@ -123,7 +122,7 @@ def _random(backbone: Backbone) -> Weights:
 
 
 def _imagenet(backbone: Backbone, progress: Progress) -> Weights:
-    """torchvision's file from torch's cache, else from its host; the file's name carries the start of its sha256."""
+    """Return torchvision's file from torch's cache or its host; its name contains the start of its sha256."""
     if backbone.name.startswith(TIMM):
         return _timm_pretrained(backbone)
     from torchvision.models import get_model_weights
@@ -131,16 +130,16 @@ def _imagenet(backbone: Backbone, progress: Progress) -> Weights:
     url = get_model_weights(backbone.name)[backbone.weights].url
     path = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[1]
     expected = re.search(r"-([0-9a-f]{8,})\.pth$", path.name).group(1)
-    tried = [f"{path} ({'damaged: its sha256 is another' if path.exists() else 'no such file'})"]
+    tried = [f"{path} ({'damaged: its sha256 differs' if path.exists() else 'no such file'})"]
     if path.exists() and (sha256 := _sha256(path)).startswith(expected):
         return Weights("imagenet", sha256, path)
     progress.say(f"Downloading {url}")
     timeout = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(DOWNLOAD_SECONDS)  # torch.hub takes no timeout, and a silent host would hang the run
+    socket.setdefaulttimeout(DOWNLOAD_SECONDS)  # torch.hub has no timeout, and a silent host would block the run
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(url, str(path), hash_prefix=expected, progress=False)
-    except (OSError, RuntimeError) as error:  # RuntimeError: the hash of what came is another
+    except (OSError, RuntimeError) as error:  # RuntimeError: the hash of the download differs
         tried.append(f"{url} ({error})")
         raise WeightsError(_ways_out(backbone, tried)) from error
     finally:
@@ -167,8 +166,8 @@ def _timm_pretrained(backbone: Backbone) -> Weights:
 
 def _ways_out(backbone: Backbone, tried: list[str]) -> str:
     return (
-        f"cannot get ImageNet weights for {backbone.name}; tried {' and '.join(tried)}. Ways out: give a file with "
-        f"--weights FILE, set the environment variable FEATEX_WEIGHTS to one, or go on untrained with --weights random"
+        f"cannot get ImageNet weights for {backbone.name}; tried {' and '.join(tried)}. Name a file with --weights "
+        "FILE or the environment variable FEATEX_WEIGHTS, or use untrained weights: --weights random"
     )
 
 
@@ -176,15 +175,17 @@ def _file(backbone: Backbone, path: Path) -> Path:
     if path.is_dir():
         stem = backbone.name.removeprefix(TIMM)
         # "resnet18-f37072fd.pth" fits resnet18; "resnet18_imagenet.safetensors" too, "resnet180.pth" does not.
-        found = [
+        files = [
             file
             for file in sorted(path.iterdir())
             if file.name.lower().endswith(SUFFIXES) and re.match(rf"{re.escape(stem)}(?![0-9A-Za-z])", file.name)
         ]
-        if len(found) != 1:
-            names = ", ".join(file.name for file in found) or "none"
-            raise WeightsError(f"{path} should hold one file of {stem} weights, found {names}; name the file itself")
-        path = found[0]
+        if len(files) != 1:
+            names = ", ".join(file.name for file in files) or "none"
+            raise WeightsError(
+                f"{path} should hold one file of {stem} weights, but holds {names}; name the file itself"
+            )
+        path = files[0]
     if not path.is_file():
         raise WeightsError(
             f"no weights file {str(path)!r}; give a {', '.join(SUFFIXES)} file, or one of: {', '.join(KEYWORDS)}"
@@ -193,21 +194,21 @@ def _file(backbone: Backbone, path: Path) -> Path:
 
 
 def _as_published(state: Mapping[str, torch.Tensor], model: nn.Module) -> Mapping[str, torch.Tensor]:
-    """Return a published file's tensors by timm's names: timm knows those of OpenAI's CLIP, of DINOv2 and of others."""
+    """Return the tensors of a published file (OpenAI's CLIP, DINOv2, ...) under timm's names, if timm knows them."""
     convert = getattr(sys.modules[type(model).__module__], "checkpoint_filter_fn", None)
     if convert is None:
         return state
     try:
         return convert(dict(state), model)
-    except Exception:  # on tensors of another network it raises anything; what does not fit is told by its own names
+    except Exception:  # tensors of another network raise anything; `load_weights` reports the names
         return state
 
 
 def _clean(
     state: Mapping[str, torch.Tensor], head: str, expected: Mapping[str, torch.Tensor], path: Path
 ) -> tuple[dict[str, torch.Tensor], str]:
-    """Drop the head and what stands before every name, such as "module.", and return that too."""
-    heads = (f"{head}.",) if head else ("head.", "fc.", "classifier.")  # timm's builds are headless by themselves
+    """Return the tensors without the head and without a common prefix such as "module.", and the prefix."""
+    heads = (f"{head}.",) if head else ("head.", "fc.", "classifier.")  # timm builds backbones without a head
     try:
         state, prefix = without_prefix(state, expected, heads)
     except WeightsError as error:
@@ -216,11 +217,11 @@ def _clean(
 
 
 def _initialised(backbone: Backbone, image_size: int | None) -> nn.Module:
-    """Build from a fixed seed, and take BatchNorm's statistics from noise.
+    """Return an untrained network from a fixed seed, with BatchNorm statistics taken from noise.
 
-    With the default statistics (mean 0, variance 1) activations of an untrained net shrink or grow from layer to
-    layer. Noise whose amplitude falls as 1/f, as that of photographs does (Field 1987,
-    doi:10.1364/JOSAA.4.002379), stands in for images, so that the weights depend on no data set.
+    With the default statistics (mean 0, variance 1), activations of an untrained network shrink or grow from layer to
+    layer. The noise has amplitudes proportional to 1/f, as photographs have (Field 1987, doi:10.1364/JOSAA.4.002379),
+    so the weights do not depend on any data set.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
@@ -229,7 +230,7 @@ def _initialised(backbone: Backbone, image_size: int | None) -> nn.Module:
     norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
     for norm in norms:
         norm.train()
-        norm.momentum = None  # the plain mean over batches
+        norm.momentum = None  # average over batches
     if norms:
         with torch.inference_mode():
             for batch in noise.split(16):

@@ -92,7 +92,7 @@ def test_a_folder_stands_for_the_one_file_in_it_of_that_backbone(weights_file, t
         (tmp_path / name).write_bytes(name.encode())
     assert find_weights(RESNET, str(tmp_path)).path.name == "resnet18-f37072fd.pth"
     (tmp_path / "resnet18_b.safetensors").write_bytes(b"")
-    with pytest.raises(WeightsError, match=r"found resnet18-f37072fd\.pth, resnet18_b\.safetensors"):
+    with pytest.raises(WeightsError, match=r"resnet18-f37072fd\.pth, resnet18_b\.safetensors"):
         find_weights(RESNET, str(tmp_path))
 
 
