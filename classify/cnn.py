@@ -1,6 +1,7 @@
 """A net behind scikit-learn's fit, predict and predict_proba."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +45,8 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
     ----------
     net : str
         A name in `NETS`.
-    image_size, max_epochs, batch_size, lr, body_lr, weight_decay, warmup_epochs, schedule, label_smoothing, clip_norm,
-    \
-patience, train, head, view, balance, augment : optional
-        As `classify.recipe.Recipe` has them; None takes the net's own recipe.
+    recipe : Recipe, optional
+        How it is trained; the net's own recipe by default.
     weights : str or None
         What a pretrained net starts from, as `featex.weights.find_weights` takes it; "random" trains from scratch, and
         None stands for "imagenet". For no other net.
@@ -73,44 +72,14 @@ patience, train, head, view, balance, augment : optional
     def __init__(
         self,
         net: str = "lenet5",
+        recipe: Recipe | None = None,
         *,
-        image_size: int | None = None,
-        max_epochs: int | None = None,
-        batch_size: int | None = None,
-        lr: float | None = None,
-        body_lr: float | None = None,
-        weight_decay: float | None = None,
-        warmup_epochs: int | None = None,
-        schedule: str | None = None,
-        label_smoothing: float | None = None,
-        clip_norm: float | None = None,
-        patience: int | None = None,
-        train: str | None = None,
-        head: str | None = None,
-        view: str | None = None,
-        balance: str | None = None,
-        augment: str | None = None,
         weights: str | None = None,
         device: str = "auto",
         random_state: int | None = 0,
     ):
         self.net = net
-        self.image_size = image_size
-        self.max_epochs = max_epochs
-        self.batch_size = batch_size
-        self.lr = lr
-        self.body_lr = body_lr
-        self.weight_decay = weight_decay
-        self.warmup_epochs = warmup_epochs
-        self.schedule = schedule
-        self.label_smoothing = label_smoothing
-        self.clip_norm = clip_norm
-        self.patience = patience
-        self.train = train
-        self.head = head
-        self.view = view
-        self.balance = balance
-        self.augment = augment
+        self.recipe = recipe
         self.weights = weights
         self.device = device
         self.random_state = random_state
@@ -193,6 +162,10 @@ patience, train, head, view, balance, augment : optional
         """Return the likeliest class of each image (n_samples,)."""
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
+    def params_as_json(self) -> dict[str, Any]:
+        """Return the parameters as JSON can hold them, the recipe as a mapping."""
+        return {**self.get_params(), "recipe": asdict(self._recipe())}
+
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return the fitted net's weights and statistics by name, as safetensors can store them."""
         check_is_fitted(self, "module_")
@@ -207,7 +180,7 @@ patience, train, head, view, balance, augment : optional
         Parameters
         ----------
         params : mapping
-            Its ``get_params()``.
+            Its ``params_as_json()``.
         classes : sequence
             Its ``classes_``.
         arrays : mapping
@@ -218,7 +191,7 @@ patience, train, head, view, balance, augment : optional
         ModelError
             The arrays do not fit the net that the parameters describe.
         """
-        model = cls(**params)
+        model = cls(**{**params, "recipe": Recipe(**params["recipe"])})
         net, recipe = model._net(), model._recipe()
         device = choose_device(model.device)
         module = net.build(len(classes), recipe)
@@ -240,8 +213,7 @@ patience, train, head, view, balance, augment : optional
         return NETS[self.net]
 
     def _recipe(self) -> Recipe:
-        """Return the net's own recipe with this classifier's choices in it."""
-        return self._net().settled(vars(self))
+        return (self.recipe or self._net().recipe).changed()
 
     def _weights(self, net: Net) -> Weights | None:
         if net.backbone:

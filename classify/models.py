@@ -128,10 +128,12 @@ OF_PRETRAINED = ("train", "head", "body_lr")  # choices that a net from scratch 
 
 
 def _net(name: str, about: str, pretrained: bool = False, on_cpu: dict | None = None) -> ModelSpec:
-    def build(weights_sha256: str = "", **params):
+    def build(device: str = "auto", random_state: int = 0, weights: str | None = None, weights_sha256="", **choices):
         from classify.cnn import NetClassifier
+        from classify.nets import NETS
 
-        return NetClassifier(net=name, **params)
+        recipe = NETS[name].recipe.changed(**choices)
+        return NetClassifier(name, recipe, weights=weights, device=device, random_state=random_state)
 
     def settle(seed: int, progress: Progress, device: str = "auto", weights: str = "imagenet", **wishes) -> dict:
         from classify.nets import NETS

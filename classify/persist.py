@@ -42,7 +42,7 @@ def save(model: TrainedModel, directory: Path) -> Path:
             passport["estimator"] = model.estimator.learnt()
         elif passport["reads"] == "pixels":
             safetensors.numpy.save_file(model.estimator.to_arrays(), folder / WEIGHTS)
-            passport["estimator"] = model.estimator.get_params()
+            passport["estimator"] = model.estimator.params_as_json()
         elif passport["reads"] != "scores":
             skops_io().dump(model.estimator, folder / SKOPS)
         if model.novelty is not None:

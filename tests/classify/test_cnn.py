@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 import safetensors.numpy
@@ -9,6 +11,7 @@ from classify.cnn import NetClassifier
 from classify.errors import DataError, ModelError
 from classify.nets import NETS
 from classify.pixels import ImageFiles, Pixels, View
+from classify.recipe import Recipe
 from featex.errors import InputError
 
 
@@ -30,8 +33,9 @@ def _images(n, size=16, labels=("ai", "real")):
     return X, np.array(labels)[codes]
 
 
-def _classifier(net="lenet5", **params):
-    return NetClassifier(net, **{"image_size": 16, "max_epochs": 2, "device": "cpu", **params})
+def _classifier(net="lenet5", weights=None, device="cpu", **choices):
+    recipe = NETS[net].recipe.changed(**{"image_size": 16, "max_epochs": 2, **choices})
+    return NetClassifier(net, recipe, weights=weights, device=device)
 
 
 SIZES = {"lenet5": 16, "cnn": 16, "cnn3": 16, "inception_v3": 75, "xception": 71, "swin_t": 64}
@@ -63,7 +67,7 @@ def _plainly(net, **params):
 def fitted(request):
     """A net that was shown 32 images, small ones often; a group a class, so that none is set aside."""
     model = _plainly(request.param, max_epochs=1 if request.param in LARGE else 12)
-    X, y = _images(32, size=model.image_size)
+    X, y = _images(32, size=model.recipe.image_size)
     return model.fit(X, y, groups=y), X, y
 
 
@@ -106,7 +110,9 @@ def test_same_seed_gives_the_same_net(net):
 def test_a_net_stored_as_safetensors_predicts_as_before(fitted):
     model, X, _ = fitted
     arrays = safetensors.numpy.load(safetensors.numpy.save(model.to_arrays()))
-    again = NetClassifier.from_arrays(model.get_params(), model.classes_.tolist(), arrays)
+    params = json.loads(json.dumps(model.params_as_json()))
+    again = NetClassifier.from_arrays(params, model.classes_.tolist(), arrays)
+    assert again.get_params() == model.get_params()
     assert (again.predict_proba(X) == model.predict_proba(X)).all()
     assert again.predict(X).tolist() == model.predict(X).tolist()
 
@@ -176,7 +182,7 @@ def test_a_frozen_part_is_run_once_an_image_and_changes_no_prediction(monkeypatc
     kept = model.predict_proba(pixels[np.arange(20, 32)])
     (memo,) = pixels.memo.values()
     assert memo["done"].all()
-    whole = NetClassifier.from_arrays(model.get_params(), model.classes_, model.to_arrays())
+    whole = NetClassifier.from_arrays(model.params_as_json(), model.classes_, model.to_arrays())
     np.testing.assert_allclose(kept, whole.predict_proba(X[20:]), atol=1e-5)
     monkeypatch.setattr("classify.cnn.cut", lambda module: None)
     plain = clone(model).fit(X[:20], y[:20], groups=y[:20])
@@ -239,17 +245,16 @@ def test_groups_reach_the_inner_split():
 
 
 @pytest.mark.parametrize(
-    ("params", "error", "sentence"),
+    ("model", "sentence"),
     [
-        ({"net": "lenet"}, InputError, "did you mean 'lenet5'"),
-        ({"lr": 0}, ModelError, "lr is 0; take more than 0"),
-        ({"device": "tpu"}, InputError, "unknown device 'tpu'"),
+        (NetClassifier("lenet"), "did you mean 'lenet5'"),
+        (NetClassifier("lenet5", Recipe(16, max_epochs=1, batch_size=8, lr=0)), "lr is 0; take more than 0"),
+        (_classifier(device="tpu"), "unknown device 'tpu'"),
     ],
 )
-def test_settings_out_of_range_are_refused_at_fit(params, error, sentence):
-    X, y = _images(24)
-    with pytest.raises(error, match=sentence):
-        _classifier(**params).fit(X, y)
+def test_what_cannot_be_is_stored_and_refused_at_fit(model, sentence):
+    with pytest.raises((InputError, ModelError), match=sentence):
+        model.fit(*_images(24))
 
 
 def test_pixels_of_another_size_are_refused_with_both_sizes():
@@ -268,4 +273,4 @@ def test_weights_of_another_net_are_refused():
     X, y = _images(24)
     model = _classifier(max_epochs=1).fit(X, y)
     with pytest.raises(ModelError, match="not those of lenet5 at image size 16 with 3 classes"):
-        NetClassifier.from_arrays(model.get_params(), ["a", "b", "c"], model.to_arrays())
+        NetClassifier.from_arrays(model.params_as_json(), ["a", "b", "c"], model.to_arrays())

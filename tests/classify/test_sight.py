@@ -7,6 +7,7 @@ from classify.calibration import Calibration
 from classify.cnn import NetClassifier
 from classify.errors import ModelError
 from classify.models import get_model
+from classify.nets import NETS
 from classify.sight import OnFeatures, OnPixels, sight
 from classify.trained import TrainedModel
 from featex.extractor import Extractor
@@ -58,7 +59,7 @@ def test_a_forest_has_a_score_and_no_map(on_features, write_images, tmp_path):
 
 def test_a_net_sees_images_at_the_size_it_was_trained_at(write_images, tmp_path):
     rng = np.random.default_rng(0)
-    net = NetClassifier("lenet5", image_size=48, max_epochs=1)
+    net = NetClassifier("lenet5", NETS["lenet5"].recipe.changed(image_size=48, max_epochs=1))
     net.fit(rng.integers(0, 256, (12, 3, 48, 48), dtype=np.uint8), np.repeat(["ai", "real"], 6))
     passport = PASSPORT | {"model": "lenet5", "reads": "pixels", "settings": {"image_size": 48}}
     seen = sight(TrainedModel(net, Calibration(1.0), passport))
