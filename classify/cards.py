@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from classify.ability import BETTER, ONE_CLASS, ability
+from classify.ability import BETTER, ONE_CLASS
 from classify.calibration import threshold_sentence
+from classify.evaluation import Evaluation
 from classify.persist import skops_io
 from classify.predictions import HELD_OUT, set_title
 from classify.provenance import how_made
@@ -28,17 +29,15 @@ READS = {
 }
 
 
-def model_card(passport: dict, scores: pd.DataFrame, folds: pd.DataFrame, sentences: Sequence[str] = ()) -> str:
+def model_card(passport: dict, evaluation: Evaluation, sentences: Sequence[str] = ()) -> str:
     """Return the card of a model, as Markdown.
 
     Parameters
     ----------
     passport : dict
         As it is saved beside the model; any key but ``name`` may be absent.
-    scores : DataFrame
-        `classify.metrics.score_table`; rows of other models are left out.
-    folds : DataFrame
-        `classify.metrics.fold_scores`, of one scoring or of several below each other; likewise.
+    evaluation : Evaluation
+        Of this model, and others if any.
     sentences : sequence of str
         What the numbers say of the model in words, the most important first.
     """
@@ -47,12 +46,12 @@ def model_card(passport: dict, scores: pd.DataFrame, folds: pd.DataFrame, senten
 
     name = passport["name"]
     kept = passport.get("kept", name)  # a page may call it by less
-    scores, folds = (table[table["model"] == name] for table in (scores, folds))
+    scores, folds = (table[table["model"] == name] for table in (evaluation.scores, evaluation.folds))
     elsewhere = passport.get("reads") == "scores"
     parts = {
         (): _bullets(sentences) or _plain(passport.get("about") or ""),
         ("What it is",): _bullets(_what(passport)),
-        ("What it cannot do",): _bullets(_limits(passport, scores)),
+        ("What it cannot do",): _bullets(_limits(passport, scores, evaluation)),
         ("Results",): _results(scores),
         ("Selection, not a result",): _selection(folds),
         ("Images",): None if elsewhere else _images(passport),
@@ -92,15 +91,14 @@ def _what(passport: dict) -> list[str]:
     return said
 
 
-def _limits(passport: dict, scores: pd.DataFrame) -> list[str]:
+def _limits(passport: dict, scores: pd.DataFrame, evaluation: Evaluation) -> list[str]:
     said = list(passport.get("notes") or ())
     if passport.get("classes"):
         said.append("It has an answer for any picture, also for one of a kind that it was not trained on.")
     if (passport.get("extractor") or {}).get("trained") is False:
         said.append("Its features come from an untrained net (random weights).")
-    classes = [column.removeprefix("n_") for column in scores if column.startswith("n_")]
     for _, row in scores.iterrows():
-        found = ability(row, classes)
+        found = evaluation.abilities[row["model"], row["set"]]
         if found.kind not in (BETTER, ONE_CLASS):
             score = with_interval(row, "balanced_accuracy")
             said.append(f"On {set_title(row['set'])} images: balanced accuracy {score}, {in_words(row, found)}.")

@@ -12,7 +12,6 @@ from scipy.stats import t
 from classify.effective import units
 from classify.intervals import intervals, resamples
 from classify.mcnemar import LEVEL, design_effect, join, needed, paired_interval, sign_flip
-from classify.metrics import fold_scores
 from classify.predictions import VALIDATION, Predictions
 from classify.scores import SCORES, Sample
 
@@ -149,16 +148,12 @@ def auc_difference(a: Drawn, b: Drawn) -> tuple[float, float, float]:
     return a.limits[0] - b.limits[0], *join(a.limits, b.limits, correlation)
 
 
-def folds(
-    predictions: Predictions,
-    scoring: str = "accuracy",
-    positive: str | None = None,
-    alike: Sequence[Sequence[str]] | None = None,
-) -> pd.DataFrame:
+def folds(predictions: Predictions, scores: pd.DataFrame, alike: Sequence[Sequence[str]] | None = None) -> pd.DataFrame:
     """Return a row for each pair of models that were validated on the same folds, two at least.
 
-    `alike` names models that may be compared, a sequence a group: equal folds alone do not make models comparable that
-    were tuned for different scores. By default all may.
+    `scores` are rows of `classify.metrics.fold_scores`, of one score. `alike` names models that may be compared, a
+    sequence a group: equal folds alone do not make models comparable that were tuned for different scores. By default
+    all may.
 
     Folds share their training images, so their scores vary less than those of new data would, and a plain paired t
     test finds differences that are not there. Nadeau & Bengio, Machine Learning 52 (2003) 239: the variance of the
@@ -174,17 +169,18 @@ def folds(
     """
     seen = predictions.labelled[predictions.labelled["set"] == VALIDATION]
     places = {model: part.set_index("path")["fold"].sort_index() for model, part in seen.groupby("model")}
-    scores = fold_scores(predictions, scoring, positive).set_index("model")
+    scores = scores.set_index("model")
     rows = []
     group = {model: i for i, models in enumerate(alike or ()) for model in models}
-    for a, b in combinations([model for model in predictions.models if model in places], 2):
+    for a, b in combinations([model for model in predictions.models if model in scores.index], 2):
         if alike is not None and group.get(a) != group.get(b):
             continue
         sizes = places[a].value_counts()
         if len(sizes) < 2 or not places[a].equals(places[b]):
             continue
         by_fold = [f"fold_{fold}" for fold in sizes.index]
-        row = {"model_a": a, "model_b": b, "scoring": scoring, "n": len(places[a]), "folds": len(sizes)}
+        row = {"model_a": a, "model_b": b, "scoring": scores.loc[a, "scoring"]}
+        row |= {"n": len(places[a]), "folds": len(sizes)}
         row |= {"mean_a": scores.loc[a, "mean"], "mean_b": scores.loc[b, "mean"]}
         of_a, of_b = (scores.loc[model, by_fold].to_numpy(float) for model in (a, b))
         rows.append(row | corrected_t(of_a - of_b, float((sizes / (sizes.sum() - sizes)).mean())))

@@ -1,41 +1,38 @@
 """Figures of a comparison: rows are computed first, then drawn; a figure without rows has nothing to show."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 from textwrap import fill
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from sklearn.metrics import roc_curve
 
-from classify import figures_reliability, reliability
+from classify import figures_reliability
 from classify.drawing import BLUE, COLOURS, DASHES, GREY, ORANGE, RED, WIDTH, styled
 from classify.errors import DataError
-from classify.metrics import fold_scores, score_table
-from classify.positive import positive_class
-from classify.predictions import SET_TITLES, VALIDATION, Predictions
-from classify.scores import SCORES
-from classify.selection import groups
+from classify.evaluation import Evaluation, in_order
+from classify.predictions import VALIDATION, set_title
 
 
 @dataclass(frozen=True)
 class Drawing:
     """One kind of figure.
 
-    `rows` computes what is shown from predictions, the positive class and the models' passports, `draw` puts such rows
-    on a figure. Calling the drawing does both, and raises `DataError` where there is nothing to show.
+    `rows` takes what is shown from an evaluation, `draw` puts such rows on a figure. Calling the drawing does both, and
+    raises `DataError` where there is nothing to show.
     """
 
     caption: str
-    rows: Callable[..., pd.DataFrame]
+    rows: Callable[[Evaluation], pd.DataFrame]
     draw: Callable[[pd.DataFrame], Figure]
 
-    def __call__(self, predictions: Predictions, positive: str | None = None, passports: Sequence[dict] = ()) -> Figure:
-        rows = self.rows(predictions, positive, passports)
+    def __call__(self, evaluation: Evaluation) -> Figure:
+        rows = self.rows(evaluation)
         if rows.empty:
-            raise DataError("these predictions have nothing this figure could show; see what its caption asks for")
+            raise DataError("this evaluation has nothing that this figure shows; its caption says what it needs")
         return self.drawn(rows)
 
     def drawn(self, rows: pd.DataFrame) -> Figure:
@@ -44,25 +41,21 @@ class Drawing:
             return self.draw(rows)
 
 
-def accuracy_rows(
-    predictions: Predictions, positive: str | None = None, passports: Sequence[dict] = ()
-) -> pd.DataFrame:
+def accuracy_rows(evaluation: Evaluation) -> pd.DataFrame:
     """Return ``set, model, n, value, low, high, chance``, a row a dot.
 
     For validation the limits are the mean minus and plus the sample standard deviation over folds, and the models are
-    those that the choice is made from: see `classify.selection.groups`. For unseen sets the limits are the 95 %
-    interval.
+    those that the choice is made from. For unseen sets the limits are the 95 % interval.
     """
-    folds = fold_scores(predictions, "accuracy", positive).rename(columns={"mean": "value"})
-    blind = {passport["name"] for passport in passports if passport.get("reads") == "facts"}
-    if alike := groups(folds["model"], passports, blind):
-        folds = folds[folds["model"].isin(alike[0].models)]
+    folds = evaluation.folds[evaluation.folds["scoring"] == "accuracy"].rename(columns={"mean": "value"})
+    if evaluation.groups:
+        folds = folds[folds["model"].isin(evaluation.groups[0].models)]
     folds = folds.assign(set=VALIDATION, low=folds["value"] - folds["std"], high=folds["value"] + folds["std"])
-    unseen = score_table(predictions, positive, names=["accuracy"])
-    unseen = unseen.rename(columns={"accuracy": "value", "accuracy_low": "low", "accuracy_high": "high"})
+    names = {"accuracy": "value", "accuracy_low": "low", "accuracy_high": "high"}
+    unseen = evaluation.scores.rename(columns=names)
     columns = ["set", "model", "n", "value", "low", "high", "chance"]
     rows = pd.concat([part.reindex(columns=columns) for part in (folds, unseen) if len(part)] or [pd.DataFrame()])
-    return _in_report_order(rows, predictions)
+    return in_order(rows, evaluation.predictions)
 
 
 def draw_accuracy(rows: pd.DataFrame) -> Figure:
@@ -102,23 +95,6 @@ def draw_accuracy(rows: pd.DataFrame) -> Figure:
     return figure
 
 
-def confusion_rows(
-    predictions: Predictions, positive: str | None = None, passports: Sequence[dict] = ()
-) -> pd.DataFrame:
-    """Return ``set, model, truth, predicted, count, share`` of unseen sets; shares of a true class sum to 1."""
-    labelled = predictions.labelled
-    parts = []
-    for (name, model), part in labelled[labelled["set"] != VALIDATION].groupby(["set", "model"], sort=False):
-        count = pd.crosstab(part["label"], part["predicted"])
-        count = count.reindex(index=predictions.classes, columns=predictions.classes, fill_value=0)
-        long = count.stack().rename_axis(["truth", "predicted"]).rename("count").reset_index()
-        long["share"] = long["count"] / long.groupby("truth")["count"].transform("sum")
-        parts.append(long.assign(set=name, model=model))
-    columns = ["set", "model", "truth", "predicted", "count", "share"]
-    rows = pd.concat(parts)[columns] if parts else pd.DataFrame(columns=columns)
-    return _in_report_order(rows, predictions)
-
-
 def draw_confusion(rows: pd.DataFrame) -> Figure:
     """Draw a matrix for each model and set."""
     classes = list(rows["truth"].unique())
@@ -149,28 +125,6 @@ def draw_confusion(rows: pd.DataFrame) -> Figure:
     return figure
 
 
-def roc_rows(predictions: Predictions, positive: str | None = None, passports: Sequence[dict] = ()) -> pd.DataFrame:
-    """Return ``set, model, positive, n, auc, false_alarms, found``, a row a point of a curve, of unseen sets.
-
-    Empty for more than two classes; sets that hold one class only are left out.
-    """
-    columns = ["set", "model", "positive", "n", "auc", "false_alarms", "found"]
-    classes, parts = predictions.classes, []
-    if len(classes) == 2:
-        positive = positive or positive_class(classes)
-        labelled = predictions.labelled
-        for (name, model), part in labelled[labelled["set"] != VALIDATION].groupby(["set", "model"], sort=False):
-            if part["label"].nunique() < 2:
-                continue
-            p = predictions.probabilities(part)
-            false_alarms, found, _ = roc_curve(part["label"] == positive, p[:, classes.index(positive)])
-            auc = SCORES["roc_auc"](part["label"], p, part["predicted"], classes, positive)
-            curve = pd.DataFrame({"false_alarms": false_alarms, "found": found})
-            parts.append(curve.assign(set=name, model=model, positive=positive, n=len(part), auc=auc))
-    rows = pd.concat(parts)[columns] if parts else pd.DataFrame(columns=columns)
-    return _in_report_order(rows, predictions)
-
-
 def draw_roc(rows: pd.DataFrame) -> Figure:
     """Draw a panel a set and a curve a model."""
     sets, models, positive = rows["set"].unique(), list(rows["model"].unique()), rows["positive"].iloc[0]
@@ -185,8 +139,8 @@ def draw_roc(rows: pd.DataFrame) -> Figure:
         for model, curve in part.groupby("model", sort=False):
             i = models.index(model)
             axes.plot(
-                100 * curve["false_alarms"],
-                100 * curve["found"],
+                100 * curve["fpr"],
+                100 * curve["tpr"],
                 color=COLOURS[i % len(COLOURS)],
                 linestyle=DASHES[i // len(COLOURS) % len(DASHES)],
                 label=f"{100 * curve['auc'].iloc[0]:.1f} % {fill(model, 26)}",
@@ -201,9 +155,7 @@ def draw_roc(rows: pd.DataFrame) -> Figure:
     return figure
 
 
-def training_rows(
-    predictions: Predictions, positive: str | None = None, passports: Sequence[dict] = ()
-) -> pd.DataFrame:
+def training_rows(evaluation: Evaluation) -> pd.DataFrame:
     """Return ``model, fit, epoch, measure, side, value``, a row a point of a curve, of models trained in epochs.
 
     `fit` is "fold 1" and so on, or "all", the training on all images.
@@ -211,13 +163,13 @@ def training_rows(
     columns = ["model", "fit", "epoch", "measure", "side", "value"]
     sides = (("train", "training"), ("valid", "its own validation part"))
     rows = [
-        (passport["name"], fit["fit"], epoch["epoch"], measure, side, epoch[f"{short}_{key}"])
-        for passport in passports
-        for fit in passport.get("training") or ()
+        (model, fit["fit"], epoch["epoch"], measure, side, epoch[f"{short}_{key}"])
+        for model, facts in evaluation.facts.items()
+        for fit in facts.training
         for epoch in fit["epochs"]
         for measure, key in (("loss", "loss"), ("accuracy", "acc"))
         for short, side in sides
-        if passport.get("name") in predictions.models and epoch.get(f"{short}_{key}") is not None
+        if epoch.get(f"{short}_{key}") is not None
     ]
     return pd.DataFrame(rows, columns=columns)
 
@@ -257,18 +209,18 @@ FIGURES: dict[str, Drawing] = {
     ),
     "confusion": Drawing(
         "Confusion matrices on unseen sets: number of images, and share of the true class (each row sums to 100 %).",
-        confusion_rows,
+        attrgetter("confusion"),
         draw_confusion,
     ),
     "roc": Drawing(
         "ROC curves on unseen sets that hold both classes: what every threshold would find, and at what price.",
-        roc_rows,
+        attrgetter("roc"),
         draw_roc,
     ),
     "reliability": Drawing(
         "Reliability: how often a model is right, against how sure it is, on each labelled set; dashed and faint "
         "before its calibration. Upright lines are 95 % intervals of bins that hold about equally many images.",
-        reliability.rows,
+        attrgetter("reliability"),
         figures_reliability.draw,
     ),
     "training": Drawing(
@@ -281,17 +233,8 @@ FIGURES: dict[str, Drawing] = {
 }
 
 
-def _in_report_order(rows: pd.DataFrame, predictions: Predictions) -> pd.DataFrame:
-    if rows.empty:
-        return rows
-    place = {"model": list(predictions.models), "set": list(predictions.sets)}
-    return rows.sort_values(
-        ["model", "set"], key=lambda names: names.map(place[names.name].index), kind="stable", ignore_index=True
-    )
-
-
 def _set_title(name: str) -> str:
-    return fill(SET_TITLES.get(name, name), 26)
+    return fill(set_title(name), 26)
 
 
 def _grid(n: int, columns: int, width: float, height: float, *, sharey=False) -> tuple[Figure, list[Axes]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 from PIL import Image
 
+from classify.evaluation import Evaluation
 from classify.pages import uri
 from classify.predictions import VALIDATION, Predictions, set_title
 from classify.reliability import sureness
@@ -91,16 +92,16 @@ def shown_errors(predictions: Predictions, model: str) -> list[str]:
     return [path for _, wrong, _ in picked(predictions, model) for path in wrong["path"].head(N_WRONG)]
 
 
-def galleries(predictions: Predictions, gallery: Gallery, chosen: str | None) -> list[dict]:
+def galleries(evaluation: Evaluation, gallery: Gallery) -> list[dict]:
     """Return what ``gallery.html`` shows: for each model its sets, each with pictures of errors and of what is right.
 
     Nearest training images stand with the errors of the chosen model.
     """
-    near = gallery.neighbours()
+    near, chosen = gallery.neighbours(), evaluation.chosen
     shown = []
-    for model in predictions.models:
+    for model in evaluation.predictions.models:
         sets = []
-        for name, wrong, right in picked(predictions, model):
+        for name, wrong, right in picked(evaluation.predictions, model):
             rows = {"wrong": wrong.head(N_WRONG), "right": right.head(N_RIGHT)}
             sets.append(
                 {

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
+from sklearn.metrics import roc_curve
 
 from classify.effective import correction, enough, kish, units
 from classify.intervals import (
@@ -109,6 +110,43 @@ def hindsight(predictions: Predictions, positive: str | None = None, *, seed: in
             sample = Sample.of(*_said(predictions, part), predictions.classes, positive)
             rows.append({"model": model, "set": name, "n": len(part), **_best(sample, part["group"], seed)})
     return pd.DataFrame(rows, columns=None if rows else ["model", "set", "n", "threshold"])
+
+
+def confusion_table(predictions: Predictions) -> pd.DataFrame:
+    """Return ``set, model, truth, predicted, count, share`` of unseen sets; shares of a true class sum to 1."""
+    classes, columns = predictions.classes, ["set", "model", "truth", "predicted", "count", "share"]
+    parts = []
+    for (model, name), part in _unseen(predictions):
+        count = pd.crosstab(part["label"], part["predicted"]).reindex(index=classes, columns=classes, fill_value=0)
+        long = count.stack().rename_axis(["truth", "predicted"]).rename("count").reset_index()
+        long["share"] = long["count"] / long.groupby("truth")["count"].transform("sum")
+        parts.append(long.assign(model=model, set=name))
+    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+
+
+def roc_table(predictions: Predictions, positive: str | None, scores: pd.DataFrame) -> pd.DataFrame:
+    """Return ``set, model, positive, n, auc, fpr, tpr``, a row a point of a ROC curve, of unseen sets of both classes.
+
+    Empty for more than two classes.
+
+    Parameters
+    ----------
+    predictions : Predictions
+    positive : str or None
+        The positive one of two classes.
+    scores : DataFrame
+        Of `score_table`, from which ``auc`` is taken.
+    """
+    columns = ["set", "model", "positive", "n", "auc", "fpr", "tpr"]
+    areas, parts = scores.set_index(["model", "set"]), []
+    for (model, name), part in _unseen(predictions) if positive else ():
+        if part["label"].nunique() == 2:
+            p = predictions.probabilities(part)[:, predictions.classes.index(positive)]
+            fpr, tpr, _ = roc_curve(part["label"] == positive, p)
+            curve = pd.DataFrame({"fpr": fpr, "tpr": tpr})
+            auc = areas.loc[(model, name), "roc_auc"]
+            parts.append(curve.assign(model=model, set=name, positive=positive, n=len(part), auc=auc))
+    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 
 def _best(sample, group, seed):

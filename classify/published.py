@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from classify.evaluation import Evaluation
 from classify.intervals import wilson
 from classify.predictions import HELD_OUT, SET_TITLES, VALIDATION
 from classify.words import spread, with_interval
@@ -12,7 +13,7 @@ CUSTOM = "custom"
 SETS = (VALIDATION, HELD_OUT, CUSTOM)  # what a published number may stand beside
 
 
-def beside(passports: Sequence[dict], scores: pd.DataFrame, folds: pd.DataFrame) -> dict | None:
+def beside(passports: Sequence[dict], evaluation: Evaluation) -> dict | None:
     """Return what the page says of published numbers: the ``studies``, and ``rows``, a row a number and set here.
 
     Parameters
@@ -23,8 +24,7 @@ def beside(passports: Sequence[dict], scores: pd.DataFrame, folds: pd.DataFrame)
         there), ``n`` (images it was measured on, None where not known), ``called`` (what the study called those images)
         and ``set``, the set here that stands for them: one of `SETS`, where "custom" is every set that is neither
         of the other two.
-    scores, folds : DataFrame
-        As `classify.metrics.score_table` and `fold_scores` return them.
+    evaluation : Evaluation
 
     Returns
     -------
@@ -34,8 +34,9 @@ def beside(passports: Sequence[dict], scores: pd.DataFrame, folds: pd.DataFrame)
     told = [passport for passport in passports if passport.get("published")]
     if not told:
         return None
+    scores = evaluation.scores
     found = scores.set_index(["model", "set"])
-    validation = folds[folds["scoring"] == "accuracy"].set_index("model")
+    validation = evaluation.folds[evaluation.folds["scoring"] == "accuracy"].set_index("model")
     rows = []
     for passport in told:
         model = passport["name"]

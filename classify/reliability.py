@@ -1,12 +1,12 @@
 """Reliability: does a model that says 80 % sure turn out right in 80 % of such images, before and after calibration?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from scipy.special import softmax
 
-from classify.calibration import SMALLEST
+from classify.calibration import SMALLEST, Calibration
 from classify.effective import effective_units
 from classify.intervals import interval
 from classify.predictions import Predictions
@@ -17,7 +17,9 @@ BEFORE, AFTER = "before", "after"
 COLUMNS = ["set", "model", "calibration", "bin", "bins", "n", "confidence", "right", "right_low", "right_high"]
 
 
-def rows(predictions: Predictions, positive: str | None = None, passports: Sequence[dict] = ()) -> pd.DataFrame:
+def reliability_table(
+    predictions: Predictions, calibrations: Mapping[str, Calibration | None] | None = None
+) -> pd.DataFrame:
     """Return the points of reliability curves, a row a bin of images that a model is about equally sure of.
 
     The confidence is the probability of the likeliest class, for two classes as for more, and right means that this
@@ -28,11 +30,8 @@ def rows(predictions: Predictions, positive: str | None = None, passports: Seque
     Parameters
     ----------
     predictions : Predictions
-    positive : str, optional
-        No meaning here: every drawing is called alike.
-    passports : sequence of dict
-        ``passport["calibration"]["slope"]`` and ``passport["thresholds"]``, where a passport has the first, tell what
-        a model said before its calibration.
+    calibrations : dict of str to Calibration, optional
+        Of each model that has one: what a model predicted before it is shown too.
 
     Returns
     -------
@@ -41,24 +40,20 @@ def rows(predictions: Predictions, positive: str | None = None, passports: Seque
         ``n, confidence`` (mean), ``right`` (share) and its 95 % interval ``right_low, right_high``. On the validation
         set a calibration was fitted, so the curve after it is a little too good there.
     """
-    by_name = {passport.get("name"): passport for passport in passports}
-    parts = []
-    labelled = predictions.labelled
+    parts, calibrations, labelled = [], calibrations or {}, predictions.labelled
     for model in predictions.models:
         for name in predictions.sets:
             part = labelled[(labelled["model"] == model) & (labelled["set"] == name)]
             if part.empty:
                 continue
-            said = {AFTER: predictions.probabilities(part)}
-            before = by_name.get(model) or {}
-            slope = (before.get("calibration") or {}).get("slope") or 1
-            if slope != 1:  # an ensemble has no calibration of its own, which is a slope of 1
-                thresholds = [before["thresholds"][label] for label in predictions.classes]
-                said = {BEFORE: uncalibrated(said[AFTER], slope, thresholds), **said}
-            for calibration, p in said.items():
+            probabilities = {AFTER: predictions.probabilities(part)}
+            calibration = calibrations.get(model)
+            if calibration and calibration.slope != 1:  # an ensemble has a slope of 1: it is not calibrated
+                probabilities = {BEFORE: uncalibrated(probabilities[AFTER], calibration)} | probabilities
+            for when, p in probabilities.items():
                 confidence, decided = likeliest(p, predictions.classes)
                 points = curve(confidence, decided == part["label"].to_numpy(), part["group"].to_numpy())
-                parts.append(points.assign(set=name, model=model, calibration=calibration))
+                parts.append(points.assign(set=name, model=model, calibration=when))
     return pd.concat(parts, ignore_index=True)[COLUMNS] if parts else pd.DataFrame(columns=COLUMNS)
 
 
@@ -87,9 +82,10 @@ def curve(confidence: np.ndarray, right: np.ndarray, group: np.ndarray | None = 
     return points.assign(bin=range(len(points)), bins=len(points))
 
 
-def uncalibrated(p: np.ndarray, slope: float, thresholds: Sequence[float]) -> np.ndarray:
-    """Return the probabilities (n, n_classes) that a model said before ``Calibration(slope, thresholds)``."""
-    return softmax((np.log(np.maximum(p, SMALLEST)) - np.log(thresholds)) / slope, axis=1)
+def uncalibrated(p: np.ndarray, calibration: Calibration) -> np.ndarray:
+    """Return the probabilities (n, n_classes) that a model predicted before `calibration`."""
+    prior = np.log(calibration.thresholds) if calibration.thresholds else 0.0
+    return softmax((np.log(np.maximum(p, SMALLEST)) - prior) / calibration.slope, axis=1)
 
 
 def likeliest(p: np.ndarray, classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:

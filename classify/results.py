@@ -7,16 +7,20 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from classify import persist
+from classify.calibration import Calibration
 from classify.ensemble import Ensemble
+from classify.evaluation import ModelFacts, evaluate
 from classify.gallery import N_NEAR, Gallery, shown_errors
 from classify.imported import READS
 from classify.kept import keep_pair, read_kept, settled
 from classify.neighbours import neighbours
 from classify.notices import of_making
 from classify.plan import Plan, images_digest
+from classify.positive import positive_of_report
 from classify.predictions import Predictions
 from classify.report import write_report
 from classify.sections import read_section
+from classify.selection import validation_of
 from classify.splits import partition
 from classify.tuning import Tuned
 from classify.unsure import UNSURE, fit
@@ -152,16 +156,29 @@ def report_again(
     gallery = Gallery(artifacts.gallery / f"{data['set']}-{data['digest'][:12]}", Path(data["root"]).expanduser())
     _find_neighbours(gallery, predictions, artifacts.features, data)
     sections = [read_section(folder / data["set"], data["images"]) for folder in artifacts.sections]
+    choice = positive_of_report(predictions.classes, chosen, positive)
+    facts = {passport["name"]: facts_of(passport) for passport in chosen}
     return write_report(
-        predictions,
-        chosen,
+        evaluate(predictions, facts, positive=choice and choice.name),
         artifacts.reports / report,
         title=_title(chosen),
+        passports=chosen,
         notices=of_making(chosen),
         sections=[section for section in sections if section],
         gallery=gallery,
-        positive=positive,
         command="\n".join([*commands, _report_command(report, positive)]),
+    )
+
+
+def facts_of(passport: dict) -> ModelFacts:
+    """Return what an evaluation must know of a model."""
+    slope, thresholds = (passport.get("calibration") or {}).get("slope"), passport.get("thresholds") or {}
+    return ModelFacts(
+        validation_of(passport),
+        passport.get("reads") != "facts",
+        Calibration(slope, tuple(thresholds.values())) if slope else None,
+        passport.get("novelty") or {},
+        tuple(passport.get("training") or ()),
     )
 
 

@@ -1,34 +1,26 @@
 """The tables of scores on a report's page."""
 
-from collections.abc import Collection, Sequence
-
 import pandas as pd
 
+from classify.evaluation import Evaluation
 from classify.predictions import Predictions, set_title
 from classify.scores import SCORES, Confusion, scores_for
 from classify.sections import Section, Table
-from classify.selection import Group
 from classify.sentences import too_few
 from classify.words import listed, percent, spread, with_interval
 
 
-def accuracy_table(
-    scores: pd.DataFrame,
-    folds: pd.DataFrame,
-    predictions: Predictions,
-    blind: Collection[str] = (),
-    alike: Sequence[Group] = (),
-) -> dict:
+def accuracy_table(evaluation: Evaluation) -> dict:
     """Return the page's first table: ``accuracy`` (its ``header`` and ``rows``) and ``guessing`` (its last row).
 
-    Where models were validated in several ways (`alike` holds several groups), a row says in which its own was.
+    Where models were validated in several ways, a row says how its own model was.
     """
+    alike, sets = evaluation.groups, evaluation.sets
     how = {model: str(group.validation) for group in alike for model in group.models} if len(alike) > 1 else {}
-    accuracy = folds[folds["scoring"] == "accuracy"].set_index("model")
-    sets = [name for name in predictions.sets if name in set(scores["set"])]
-    found = scores.set_index(["model", "set"])
+    accuracy = evaluation.folds[evaluation.folds["scoring"] == "accuracy"].set_index("model")
+    found = evaluation.scores.set_index(["model", "set"])
     rows = []
-    for model in predictions.models:
+    for model in evaluation.predictions.models:
         validation = accuracy.loc[model] if model in accuracy.index else None
         cells = [found.loc[(model, name)] if (model, name) in found.index else None for name in sets]
         if validation is not None:
@@ -36,7 +28,7 @@ def accuracy_table(
         rows.append(
             {
                 "model": model,
-                "blind": model in blind,
+                "baseline": model in evaluation.baselines,
                 "validation": validation,
                 "cells": [
                     None if row is None else {"text": with_interval(row), "n": f"{row['n']:,.0f}"} for row in cells
@@ -50,16 +42,18 @@ def accuracy_table(
     }
 
 
-def other_scores(scores: pd.DataFrame, predictions: Predictions, positive: str | None, chosen: str | None) -> Section:
+def other_scores(evaluation: Evaluation) -> Section:
     """Return all scores but accuracy: two tables a set, of what models decide and of how sure they are."""
-    there = [name for name in scores_for(predictions.classes) if name not in ("accuracy", "recall_macro")]
-    kinds = {"decided": [], "sure": []}
-    for name in there:
+    positive, kinds = evaluation.positive, {"decided": [], "sure": []}
+    # macro recall is balanced accuracy by another name
+    for name in (
+        name for name in scores_for(evaluation.predictions.classes) if name not in ("accuracy", "recall_macro")
+    ):
         kinds["decided" if isinstance(SCORES[name].statistic, Confusion) else "sure"].append(name)
     titles = {"decided": "what models decide", "sure": "how they rank, and how sure they are"}
     tables = []
-    for set_name in [name for name in predictions.sets if name in set(scores["set"])]:
-        part = scores[scores["set"] == set_name]
+    for set_name in evaluation.sets:
+        part = evaluation.scores[evaluation.scores["set"] == set_name]
         for kind, names in kinds.items():
             rows = pd.DataFrame({"model": part["model"], "n": part["n"].astype(int)})
             for name in names:
@@ -68,15 +62,14 @@ def other_scores(scores: pd.DataFrame, predictions: Predictions, positive: str |
                 rows[f"{title} low"], rows[f"{title} high"] = part[f"{name}_low"], part[f"{name}_high"]
             plain = tuple(SCORES[name].title for name in names if not SCORES[name].unit)
             title = f"{set_title(set_name)}: {titles[kind]}"
-            tables.append(
-                Table(f"scores-{set_name}-{kind}", title, rows, plain=plain, most=len(rows), mark=chosen or "")
-            )
+            mark = evaluation.chosen or ""
+            tables.append(Table(f"scores-{set_name}-{kind}", title, rows, plain=plain, most=len(rows), mark=mark))
     of = f"Of {positive}, the positive class: precision, recall, F1 and TPR (true positive rate). " if positive else ""
     about = (
         f"With 95 % intervals. {of}Smaller is better in log loss, Brier score and calibration error. Guessing gets "
         "50 % in ROC AUC, and in average precision the share of the class; a dash where a set has one class only."
     )
-    about = " ".join([about, *unknown(scores, positive)])
+    about = " ".join([about, *unknown(evaluation.scores, positive)])
     return Section("scores", "Other scores on unseen sets", tables=tables, about=about)
 
 

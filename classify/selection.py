@@ -1,6 +1,6 @@
 """Which models' validation scores may be ranked together, and by which value: never those from different folds."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,20 +95,19 @@ def fold_facts(scores: Sequence[float], validation: Validation, held_out: Sequen
     }
 
 
-def groups(models: Iterable[str], passports: Sequence[dict], blind: Collection[str] = ()) -> list[Group]:
+def groups(models: Iterable[str], known: Mapping[str, Validation], baselines: Collection[str] = ()) -> list[Group]:
     """Return the models in groups of those that were validated alike, the group to choose from first.
 
-    That is the one with most models, `blind` ones not counted; of equally many the one with the hardest folds: sources
-    held out, then content, then random.
+    That is the one with most models, `baselines` not counted; of equally many the one with the hardest folds: sources
+    held out, then content, then random. `known` has the validation of each model of which one is known.
     """
-    known = {passport.get("name"): validation_of(passport) for passport in passports}
     members: dict[Validation, list[str]] = {}
     for model in models:
         members.setdefault(known.get(model, Validation()), []).append(model)
 
     def place(group: Group) -> tuple[int, int]:
         kind = group.validation.folds
-        return -len(set(group.models) - set(blind)), KINDS.index(kind) if kind in KINDS else len(KINDS)
+        return -len(set(group.models) - set(baselines)), KINDS.index(kind) if kind in KINDS else len(KINDS)
 
     return sorted((Group(validation, tuple(names)) for validation, names in members.items()), key=place)
 

@@ -1,7 +1,7 @@
 """How often a page says something untrue of a model whose true quality is known.
 
 Scores of both classes are normal, one apart from the other by what the model knows; it decides at a threshold. So its
-true ROC AUC and balanced accuracy are known, and each finding of `classify.verdict` is true or false.
+true ROC AUC and balanced accuracy are known, and each finding of `classify.ability` is true or false.
 """
 
 import numpy as np
@@ -9,9 +9,10 @@ import pandas as pd
 from scipy.stats import norm
 
 from benchmarks.simulations.claims import Claim, share
-from classify.metrics import fold_scores, score_table
+from classify.ability import Ability, Change, change
+from classify.evaluation import abilities
+from classify.metrics import score_table
 from classify.predictions import HELD_OUT, Predictions
-from classify.verdict import verdict
 
 N_DRAWS = 200
 CLASSES = ["ai", "real"]
@@ -35,9 +36,9 @@ def simulate(scale: float, seed: int) -> list[Claim]:
     """
     n, rng, claims = max(20, round(scale * N_DRAWS)), np.random.default_rng(seed), []
     for name, (apart, threshold) in MODELS.items():
-        found = [_found(rng, apart, threshold) for _ in range(n)]
-        kinds = [one.kind for page in found for one in page["abilities"].values()]
-        changes = [page["changes"]["custom"].kind for page in found]
+        pages = [_findings(rng, apart, threshold) for _ in range(n)]
+        kinds = [ability.kind for found, _ in pages for ability in found]
+        changes = [moved.kind for _, moved in pages]
         wrong = sum(not _true(kind, apart, threshold) for kind in kinds)
         claims.append(share(f"{name}: false findings on a set", wrong, len(kinds), most=0.08))
         moved = sum(kind != "unclear" for kind in changes)
@@ -59,7 +60,8 @@ def _true(kind: str, apart: float, threshold: float) -> bool:
     }.get(kind, True)
 
 
-def _found(rng: np.random.Generator, apart: float, threshold: float) -> dict:
+def _findings(rng: np.random.Generator, apart: float, threshold: float) -> tuple[list[Ability], Change]:
+    """Return what a page says of the model on each of two sets, and of the change between them."""
     parts = []
     for set_name, mix in zip((HELD_OUT, "custom"), MIXES.values(), strict=True):
         label = np.repeat(CLASSES, mix)
@@ -73,4 +75,5 @@ def _found(rng: np.random.Generator, apart: float, threshold: float) -> dict:
     facts = {"model": "m", "split": "", "source": "", "group": "", "fold": -1}
     predictions = Predictions(pd.concat(parts, ignore_index=True).assign(**facts))
     scores = score_table(predictions, "ai", names=["accuracy", "balanced_accuracy", "roc_auc"])
-    return verdict(scores, fold_scores(predictions), predictions, "accuracy")
+    held_out, custom = (row for _, row in scores.iterrows())
+    return list(abilities(predictions, scores).values()), change(held_out, custom)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from classify.cards import model_card
-from classify.metrics import fold_scores, score_table
+from classify.evaluation import evaluate
 from classify.predictions import Predictions
 from classify.words import with_interval
 
@@ -53,7 +53,7 @@ def card():
     def make(predictions=None, sentences=("It is right on most.",), **changes) -> str:
         predictions = predictions or said()
         passport = {key: value for key, value in (PASSPORT | changes).items() if value is not None}
-        return model_card(passport, score_table(predictions), fold_scores(predictions), sentences)
+        return model_card(passport, evaluate(predictions), sentences)
 
     return make
 
@@ -92,8 +92,7 @@ def test_results_are_those_of_the_scores_with_their_intervals(card):
     table = rows(sections(card(predictions))["Results"])
     assert table["score"] == ["held-out", "wild"]
     assert table["images"] == ["40", "40"]
-    scores = score_table(predictions)
-    assert table["accuracy"] == [with_interval(row) for _, row in scores.iterrows()]
+    assert table["accuracy"] == [with_interval(row) for _, row in evaluate(predictions).scores.iterrows()]
     assert table["accuracy"][0].startswith("90.0 % (")
     assert "macro recall" not in table
     assert re.fullmatch(r"0\.\d{3} \(0\.\d{3}–\d\.\d{3}\)", table["log loss"][0])
@@ -171,9 +170,10 @@ def test_hostile_names_stay_text(card):
 def test_a_card_needs_no_torch():
     code = (
         "import sys, pandas as pd\n"
+        "from types import SimpleNamespace\n"
         "from classify.cards import model_card\n"
         "empty = pd.DataFrame({'model': [], 'set': [], 'scoring': []})\n"
-        "assert 'What it cannot do' in model_card({'name': 'x'}, empty, empty)\n"
+        "assert 'What it cannot do' in model_card({'name': 'x'}, SimpleNamespace(scores=empty, folds=empty))\n"
         "assert 'torch' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

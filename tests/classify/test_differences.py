@@ -10,7 +10,8 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
 from classify import intervals
-from classify.differences import Drawn, auc_difference, corrected_t, folds, holm, paired
+from classify.differences import Drawn, auc_difference, corrected_t, holm, paired
+from classify.differences import folds as paired_folds
 from classify.mcnemar import join, needed, newcombe, sign_flip
 from classify.metrics import fold_scores
 from classify.predictions import Predictions
@@ -317,6 +318,10 @@ def test_the_whole_table_is_corrected_together():
     for _, row in rows.iterrows():
         share = (row["only_a"] + row["only_b"]) / 80
         assert row["needed"] == needed(row["accuracy_a"], row["accuracy_b"], share, level=0.05 / 6)
+
+
+def folds(said, scoring="accuracy"):
+    return paired_folds(said, fold_scores(said, scoring))
 
 
 def validated(rng, n, chances, n_folds=5):

@@ -9,7 +9,7 @@ from classify.methods import METHODS
 from classify.metrics import fold_scores
 from classify.plan import plan
 from classify.predictions import VALIDATION, Predictions
-from classify.selection import groups
+from classify.selection import groups, validation_of
 from classify.tuning import tune
 from featex.errors import FeatexError, InputError
 
@@ -148,7 +148,8 @@ def test_an_ensemble_is_ranked_with_its_members_where_these_were_validated_alike
     five, seeded = tuned(models=["logreg"], n_folds=5, name="five") + tuned(models=["logreg"], seed=1, name="seeded")
     votes = [combined("vote", [svm, other], name=other.model.name + "-vote") for other in (logreg, five, seeded)]
     passports = [one.model.passport for one in (svm, logreg, five, seeded, *votes)]
-    found = groups([passport["name"] for passport in passports], passports)
+    known = {passport["name"]: validation_of(passport) for passport in passports}
+    found = groups(known, known)
     assert found[0].models == ("svm-toy", "logreg-toy", "logreg-toy-vote")
     assert sorted(group.models for group in found[1:]) == [("five",), ("five-vote",), ("seeded",), ("seeded-vote",)]
 

@@ -1,10 +1,12 @@
+from functools import cache
+
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
-from sklearn.metrics import roc_auc_score
 
 from classify.errors import DataError
+from classify.evaluation import ModelFacts, evaluate
 from classify.figures import FIGURES
 from classify.intervals import wilson
 from classify.predictions import VALIDATION, Predictions
@@ -36,18 +38,19 @@ CASES = {
     "many sets and models": said({"test": 24, **{f"set {i}": 8 for i in range(6)}}, models=[f"m{i}" for i in range(9)]),
     "hostile names": said({"$x_{$": 16}, models=["_m^$", "100%\n<b>"], classes=("$a_{$", "b" * 60, "日")),
 }
+evaluated = cache(lambda case: evaluate(CASES[case]))
 
 
 @pytest.mark.filterwarnings("ignore:Glyph")
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_is_drawn_or_says_why_not(name, case, tmp_path):
-    drawing = FIGURES[name]
-    if drawing.rows(CASES[case], None).empty:
+    drawing, evaluation = FIGURES[name], evaluated(case)
+    if drawing.rows(evaluation).empty:
         with pytest.raises(DataError, match="nothing"):
-            drawing(CASES[case])
+            drawing(evaluation)
     else:
-        figure = drawing(CASES[case])
+        figure = drawing(evaluation)
         assert isinstance(figure, Figure)
         figure.savefig(tmp_path / "drawn.png", dpi=30)
 
@@ -57,23 +60,15 @@ def epochs(n, validated=True):
     return [{**row, "valid_loss": 0.9 if validated else None, "valid_acc": 0.5 if validated else None} for row in rows]
 
 
-TRAINED = [
-    {"name": "svm", "training": []},
-    {
-        "name": "logreg",
-        "training": [{"fit": "fold 1", "epochs": epochs(3)}, {"fit": "all", "epochs": epochs(2, False)}],
-    },
-    {"name": "elsewhere", "training": [{"fit": "all", "epochs": epochs(3)}]},
-]
-
-
 def test_training_shows_loss_and_accuracy_of_every_epoch_of_the_models_compared(tmp_path):
-    rows = FIGURES["training"].rows(USUAL, None, TRAINED)
+    fits = ({"fit": "fold 1", "epochs": epochs(3)}, {"fit": "all", "epochs": epochs(2, False)})
+    evaluation = evaluate(USUAL, {"logreg": ModelFacts(training=fits), "elsewhere": ModelFacts(training=fits)})
+    rows = FIGURES["training"].rows(evaluation)
     assert set(rows["model"]) == {"logreg"}
     assert len(rows) == 3 * 4 + 2 * 2  # without a validation part half of it
     loss = rows.query("fit == 'fold 1' and measure == 'loss' and side == 'training'")
     assert loss["value"].tolist() == [1, 1 / 2, 1 / 3]
-    figure = FIGURES["training"](USUAL, None, TRAINED)
+    figure = FIGURES["training"](evaluation)
     assert [axes.get_ylabel() for axes in figure.axes] == ["loss", "accuracy (%)"]
     assert [len(axes.lines) for axes in figure.axes] == [3, 3]
     figure.savefig(tmp_path / "drawn.png", dpi=30)
@@ -81,39 +76,14 @@ def test_training_shows_loss_and_accuracy_of_every_epoch_of_the_models_compared(
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_nothing_labelled_draws_nothing(name):
-    assert FIGURES[name].rows(Predictions(USUAL.table.assign(label="")), None).empty
+    assert FIGURES[name].rows(evaluate(Predictions(USUAL.table.assign(label="")))).empty
 
 
 def test_accuracy_shows_intervals_on_unseen_sets_and_spread_on_validation():
-    rows = FIGURES["accuracy"].rows(USUAL, None).set_index(["model", "set"])
+    rows = FIGURES["accuracy"].rows(evaluated("usual")).set_index(["model", "set"])
     assert rows.index.tolist() == [(m, s) for m in ("svm", "logreg") for s in (VALIDATION, "test", "custom")]
     test = rows.loc[("svm", "test")]
     assert (test["n"], test["value"], test["chance"]) == (24, 0.75, 0.5)
     assert (test["low"], test["high"]) == wilson(18, 24)
     seen = rows.loc[("svm", VALIDATION)]
     assert (seen["value"], seen["low"], seen["high"]) == (0.75, 0.75, 0.75)  # all folds alike, so no spread
-
-
-def test_confusion_counts_unseen_images_and_shares_of_the_true_class():
-    rows = FIGURES["confusion"].rows(USUAL, None)
-    assert set(rows["set"]) == {"test", "custom"}
-    assert rows.groupby(["model", "set"])["count"].sum().to_dict() == {
-        (model, name): n for model in ("svm", "logreg") for name, n in (("test", 24), ("custom", 16))
-    }
-    assert rows.groupby(["model", "set", "truth"])["share"].sum().eq(1).all()
-    part = rows[(rows["model"] == "svm") & (rows["set"] == "test")].set_index(["truth", "predicted"])["count"]
-    assert part[[("ai", "ai"), ("ai", "real"), ("real", "ai"), ("real", "real")]].tolist() == [6, 6, 0, 12]
-
-
-def test_roc_follows_the_positive_class():
-    part = USUAL.table.query("model == 'svm' and set == 'test'")
-    for positive in ("ai", "real"):
-        rows = FIGURES["roc"].rows(USUAL, positive).query("model == 'svm' and set == 'test'")
-        area = np.trapezoid(rows["found"], rows["false_alarms"])
-        assert area == pytest.approx(roc_auc_score(part["label"] == positive, part[f"prob_{positive}"]))
-        assert rows["auc"].iloc[0] == pytest.approx(area)
-
-
-def test_roc_leaves_out_sets_of_one_class_and_more_than_two_classes():
-    assert set(FIGURES["roc"].rows(CASES["custom of one class"], None)["set"]) == {"test"}
-    assert FIGURES["roc"].rows(CASES["four classes"], None).empty

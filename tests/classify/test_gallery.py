@@ -1,3 +1,4 @@
+from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
@@ -5,6 +6,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from classify.evaluation import evaluate
 from classify.gallery import N_RIGHT, N_WRONG, SIDE, Gallery, galleries, picked, shown_errors
 from classify.predictions import VALIDATION, Predictions
 
@@ -60,7 +62,7 @@ def test_pictures_stand_with_their_scores_and_those_of_the_chosen_model_with_the
     predictions = Predictions(pd.concat([said("svm"), said("cnn")]))
     near = pd.DataFrame({"path": "test/39.jpg", "rank": [1, 0], "neighbour": ["train/2.jpg", "train/1.jpg"]})
     gallery.keep_neighbours(near.assign(label=["real", "ai"], distance=1.0))
-    cnn, svm = galleries(predictions, gallery, "cnn")
+    cnn, svm = galleries(replace(evaluate(predictions), chosen="cnn"), gallery)
     assert (cnn["model"], cnn["open"], svm["open"]) == ("cnn", True, False)
     (part,) = cnn["sets"]
     assert (part["title"], part["n_wrong"], part["n"]) == ("held-out", 20, 40)

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pandas as pd
 import pytest
 
@@ -22,6 +24,7 @@ FOLDS = pd.DataFrame(
         "std": [0.01, 0.025],
     }
 )
+EVALUATION = SimpleNamespace(scores=SCORES, folds=FOLDS)
 
 
 def passport(model="svm", **said):
@@ -30,7 +33,7 @@ def passport(model="svm", **said):
 
 
 def only_row(**said):
-    (row,) = beside([passport(**said)], SCORES, FOLDS)["rows"]
+    (row,) = beside([passport(**said)], EVALUATION)["rows"]
     return row
 
 
@@ -62,7 +65,7 @@ def test_validation_stands_beside_the_accuracy_over_folds_and_neither_has_an_int
 
 
 def test_an_own_set_stands_beside_every_custom_set():
-    rows = beside([passport(set="custom")], SCORES, FOLDS)["rows"]
+    rows = beside([passport(set="custom")], EVALUATION)["rows"]
     assert [(row["set"], row["n_here"]) for row in rows] == [("own", "1,100"), ("wild", "50")]
 
 
@@ -73,11 +76,11 @@ def test_a_set_that_is_not_here_leaves_its_place_empty(name):
 
 
 def test_rows_follow_the_order_of_the_passports():
-    rows = beside([passport("cnn"), passport("svm")], SCORES, FOLDS)["rows"]
+    rows = beside([passport("cnn"), passport("svm")], EVALUATION)["rows"]
     assert [row["model"] for row in rows] == ["cnn", "svm"]
 
 
 def test_a_study_is_told_of_once_and_models_of_no_study_not_at_all():
-    told = beside([passport("svm"), {"name": "mine"}, passport("cnn")], SCORES, FOLDS)
+    told = beside([passport("svm"), {"name": "mine"}, passport("cnn")], EVALUATION)
     assert [study["title"] for study in told["studies"]] == ["T"]
-    assert beside([{"name": "mine"}, {"name": "other", "published": None}, {}], SCORES, FOLDS) is None
+    assert beside([{"name": "mine"}, {"name": "other", "published": None}, {}], EVALUATION) is None

@@ -7,7 +7,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from classify.calibration import Calibration
 from classify.predictions import VALIDATION, Predictions
-from classify.reliability import curve, likeliest, rows, share_interval, uncalibrated
+from classify.reliability import curve, likeliest, reliability_table, share_interval, uncalibrated
 
 
 def said(p, label, *, name="test", model="svm", classes=("ai", "real"), group=""):
@@ -67,16 +67,16 @@ def test_before_is_what_the_model_said_before_its_calibration(k):
     scores = np.random.default_rng(0).normal(size=(50, k))
     thresholds = (0.1, 0.9) if k == 2 else (0.1, 0.2, 0.7)
     said = Calibration(6.7, thresholds)(scores)
-    np.testing.assert_allclose(uncalibrated(said, 6.7, thresholds), Calibration(1.0)(scores))
+    np.testing.assert_allclose(uncalibrated(said, Calibration(6.7, thresholds)), Calibration(1.0)(scores))
     with np.errstate(all="raise"):
-        assert uncalibrated(np.array([[1.0, 0.0]]), 2.0, (0.5, 0.5))[0, 0] > 0.99
+        assert uncalibrated(np.array([[1.0, 0.0]]), Calibration(2.0))[0, 0] > 0.99
 
 
 def test_the_likeliest_class_is_judged_whatever_the_number_of_classes():
     top, decided = likeliest(np.array([[0.2, 0.5, 0.3], [0.6, 0.1, 0.3]]), ["a", "b", "c"])
     assert (top.tolist(), decided.tolist()) == ([0.5, 0.6], ["b", "a"])
     p, y = drawn(200, k=3)
-    table = rows(said(p, np.array(["a", "b", "c"])[y], classes=("a", "b", "c")))
+    table = reliability_table(said(p, np.array(["a", "b", "c"])[y], classes=("a", "b", "c")))
     assert table["n"].sum() == 200
     assert (table["right"] * table["n"]).sum() == (p.argmax(axis=1) == y).sum()
     assert table["confidence"].min() > 1 / 3
@@ -86,32 +86,30 @@ def test_rows_tell_before_from_after_for_models_whose_slope_is_known():
     p, y = drawn(100)
     label = np.array(["ai", "real"])[y]
     parts = [said(p, label, name=name, model=model) for model in ("svm", "vote", "bought") for name in ("test", "wild")]
-    slopes = {"svm": 3.0, "vote": 1.0}
-    even = {"ai": 0.5, "real": 0.5}
-    passports = [{"name": name, "calibration": {"slope": n}, "thresholds": even} for name, n in slopes.items()]
-    table = rows(Predictions.concat(parts), None, [*passports, {"name": "bought", "reads": "scores"}])
+    calibrations = {"svm": Calibration(3.0), "vote": Calibration(1.0), "bought": None}
+    table = reliability_table(Predictions.concat(parts), calibrations)
     curves = table.groupby(["model", "set"])["calibration"].unique().map(list).to_dict()
     assert curves["svm", "wild"] == ["before", "after"]
     assert curves["vote", "test"] == curves["bought", "test"] == ["after"]  # a slope of 1 changes nothing
     assert list(dict.fromkeys(table["model"])) == ["svm", "vote", "bought"]
     here = table[(table["model"] == "svm") & (table["set"] == "test")].set_index(["calibration", "bin"])
     assert (here.loc["before", "confidence"] < here.loc["after", "confidence"]).all()
-    expected = curve(uncalibrated(p, 3.0, (0.5, 0.5)).max(axis=1), p.argmax(axis=1) == y)
+    expected = curve(uncalibrated(p, Calibration(3.0)).max(axis=1), p.argmax(axis=1) == y)
     assert here.loc["before", "confidence"].tolist() == expected["confidence"].tolist()
 
 
 def test_images_without_labels_are_left_out():
     p, y = drawn(100)
     label = np.where(np.arange(100) < 60, np.array(["ai", "real"])[y], "")
-    assert rows(said(p, label))["n"].sum() == 60
-    assert rows(said(p, "")).empty
+    assert reliability_table(said(p, label))["n"].sum() == 60
+    assert reliability_table(said(p, "")).empty
 
 
 def test_groups_reach_the_intervals_of_a_curve():
     p, y = drawn(40)
     p, y = np.repeat(p, 10, axis=0), np.repeat(y, 10)
     label, group = np.array(["ai", "real"])[y], np.repeat([f"g{i}" for i in range(40)], 10)
-    lone, grouped = rows(said(p, label)), rows(said(p, label, group=group))
+    lone, grouped = reliability_table(said(p, label)), reliability_table(said(p, label, group=group))
     assert len(grouped) < len(lone)  # a bin holds 25 groups
     point = grouped.iloc[0]
     assert point["right_high"] - point["right_low"] > 2 * np.ptp(share_interval(np.arange(400) < 400 * point["right"]))

@@ -9,10 +9,12 @@ from PIL import Image
 
 from classify import report
 from classify.errors import DataError
+from classify.evaluation import evaluate
 from classify.figures import FIGURES
 from classify.gallery import Gallery
 from classify.predictions import VALIDATION, Predictions
 from classify.report import write_report
+from classify.results import facts_of
 from classify.sections import Section, Table
 
 PASSPORT = {
@@ -30,34 +32,6 @@ PASSPORT = {
     "seed": 0,
     "versions": {"scikit-learn": "1.9.0"},
 }
-
-
-def said(right, classes=("ai", "real"), only=None):
-    """right: {model: {set: (n, share right)}}; `only` names a set whose images are all of the first class."""
-    parts = []
-    for model, sets in right.items():
-        for name, (n, share) in sets.items():
-            order = np.random.default_rng(n).permutation(n)
-            truth = np.zeros(n, int) if name == only else np.arange(n) % len(classes)
-            decided = np.where(order < round(share * n), truth, (truth + 1) % len(classes))
-            part = pd.DataFrame({"label": np.array(classes)[truth], "predicted": np.array(classes)[decided]})
-            part = part.assign(
-                model=model, set=name, path=[f"{i}.jpg" for i in range(n)], split=name, source="", group=""
-            )
-            part["fold"] = order % 5 if name == VALIDATION else -1
-            p = np.full((n, len(classes)), 0.2 / (len(classes) - 1))
-            p[np.arange(n), decided] = 0.8
-            parts.append(part.assign(**{f"prob_{c}": p[:, i] for i, c in enumerate(classes)}))
-    return Predictions(pd.concat(parts, ignore_index=True))
-
-
-USUAL = said(
-    {
-        "logreg": {VALIDATION: (100, 0.88), "test": (200, 0.95), "custom": (100, 0.55)},
-        "svm": {VALIDATION: (100, 0.9), "test": (200, 0.92), "custom": (100, 0.48)},
-        "forest": {VALIDATION: (100, 0.8), "test": (200, 0.9), "custom": (100, 0.3)},
-    }
-)
 
 
 @pytest.fixture(autouse=True)
@@ -92,31 +66,29 @@ class Page(HTMLParser):
         self._style = False
 
 
-def page(predictions, tmp_path, passports=(), **given):
-    path = write_report(predictions, list(passports), tmp_path / "report", **{"title": "A title", **given})
+@pytest.fixture(scope="module")
+def usual(three_models):
+    return evaluate(three_models)
+
+
+def page(evaluation, tmp_path, passports=(), **options):
+    if isinstance(evaluation, Predictions):
+        evaluation = evaluate(evaluation, {passport["name"]: facts_of(passport) for passport in passports})
+    path = write_report(evaluation, tmp_path / "report", passports=passports, **{"title": "A title", **options})
     return Page(path.read_text(encoding="utf-8"))
 
 
-def test_choice_follows_the_score_that_models_were_tuned_for(tmp_path):
-    table = USUAL.table.copy()
-    forest = (table["model"] == "forest") & (table["set"] == VALIDATION)
-    table.loc[forest, "prob_ai"] = np.where(table.loc[forest, "label"] == "ai", 0.9, 0.1)
-    table["prob_real"] = 1 - table["prob_ai"]
-    passports = [{"name": name, "cv": {"scoring": "roc_auc"}} for name in USUAL.models]
-    assert "forest was chosen from 3 models" in page(Predictions(table), tmp_path, passports).text
-
-
-def test_the_threshold_that_decides_stands_on_the_page(tmp_path):
+def test_the_threshold_that_decides_stands_on_the_page(tmp_path, usual):
     thresholds = {"ai": 0.0625, "real": 0.9375}
-    passports = [{"name": name, "positive": "ai", "thresholds": thresholds} for name in USUAL.models]
-    text = page(USUAL, tmp_path, passports).text
+    passports = [{"name": name, "positive": "ai", "thresholds": thresholds} for name in usual.predictions.models]
+    text = page(usual, tmp_path, passports).text
     assert "calls an image ai where the probability of ai is at least 0.0625" in text
     assert "ai 0.0625, real 0.9375" in text
 
 
-def test_models_of_other_folds_are_shown_and_neither_chosen_nor_ranked(tmp_path, every_figure):
+def test_models_of_other_folds_are_shown_and_neither_chosen_nor_ranked(tmp_path, every_figure, usual):
     """The forest has the best validation score, in easier folds than the two others."""
-    table = USUAL.table.copy()
+    table = usual.predictions.table.copy()
     forest = (table["model"] == "forest") & (table["set"] == VALIDATION)
     table.loc[forest, "predicted"] = table.loc[forest, "label"]
     table.loc[forest, "prob_ai"] = np.where(table.loc[forest, "label"] == "ai", 0.9, 0.1)
@@ -133,9 +105,9 @@ def test_models_of_other_folds_are_shown_and_neither_chosen_nor_ranked(tmp_path,
     assert set(pairs["model"]) | set(pairs["against"]) == {"svm", "logreg"}
 
 
-def test_page_says_all_that_an_analyst_asks(tmp_path):
-    passports = [{**PASSPORT, "name": name} for name in USUAL.models]
-    text = page(USUAL, tmp_path, passports, notices=["Beware."], command="pipelines compare x").text
+def test_page_says_all_that_an_analyst_asks(tmp_path, usual):
+    passports = [{**PASSPORT, "name": name} for name in usual.predictions.models]
+    text = page(usual, tmp_path, passports, notices=["Beware."], command="pipelines compare x").text
     assert text.index("A title") < text.index("Beware.") < text.index("svm is right on")
     for words in (
         "92.0 % (87.4–95.0)n = 200",
@@ -152,22 +124,22 @@ def test_page_says_all_that_an_analyst_asks(tmp_path):
         assert words in text
 
 
-def test_validation_is_never_shown_without_its_warning_or_with_an_interval(tmp_path):
-    text = page(said({"m": {VALIDATION: (50, 0.9), "test": (50, 0.6)}}), tmp_path).text
+def test_validation_is_never_shown_without_its_warning_or_with_an_interval(tmp_path, predicted):
+    text = page(predicted({"m": {VALIDATION: (50, 0.9), "test": (50, 0.6)}}), tmp_path).text
     assert "90.0 ±" in text
     assert "90.0 % (" not in text
 
 
-def test_page_fetches_nothing_and_links_only_to_its_own_files(tmp_path, every_figure):
-    found = page(USUAL, tmp_path, [PASSPORT])
+def test_page_fetches_nothing_and_links_only_to_its_own_files(tmp_path, every_figure, usual):
+    found = page(usual, tmp_path, [PASSPORT])
     outside = [link for link in found.links if not link.startswith("data:image/png;base64,")]
     assert outside
     assert all((tmp_path / "report" / link).is_file() for link in outside)
     assert not found.tags & {"script", "link", "iframe", "object"}
 
 
-def test_folder_holds_the_tables_and_figures_and_nothing_else(tmp_path, every_figure):
-    page(USUAL, tmp_path)
+def test_folder_holds_the_tables_and_figures_and_nothing_else(tmp_path, every_figure, usual):
+    page(usual, tmp_path)
     folder = tmp_path / "report"
     names = {path.name for path in folder.iterdir()}
     assert names >= {"index.html", "scores.csv", "folds.csv", "predictions.csv", "scores-test-decided.csv"}
@@ -180,19 +152,19 @@ def test_folder_holds_the_tables_and_figures_and_nothing_else(tmp_path, every_fi
     scores = pd.read_csv(folder / "scores.csv").set_index(["model", "set"])
     assert scores.index.unique("model").tolist() == ["svm", "logreg", "forest"]  # best validation first
     assert scores.loc[("svm", "test"), ["n", "accuracy"]].tolist() == [200, 0.92]
-    assert len(Predictions.read(folder / "predictions.csv").table) == len(USUAL.table)
+    assert len(Predictions.read(folder / "predictions.csv").table) == len(usual.predictions.table)
     assert set(pd.read_csv(folder / "folds.csv")["scoring"]) >= {"accuracy", "roc_auc"}
 
 
-def test_same_input_gives_the_same_bytes(tmp_path):
-    one, other = (write_report(USUAL, [PASSPORT], tmp_path / name, title="t") for name in "ab")
+def test_same_input_gives_the_same_bytes(tmp_path, usual):
+    one, other = (write_report(usual, tmp_path / name, title="t", passports=[PASSPORT]) for name in "ab")
     assert one.read_bytes() == other.read_bytes()
 
 
 @pytest.mark.filterwarnings("ignore:Glyph")
-def test_hostile_names_stay_text(tmp_path, every_figure):
+def test_hostile_names_stay_text(tmp_path, every_figure, predicted):
     classes = ("<b>bold</b>", "100% $x^$, y", "日本")
-    predictions = said({"<i>m</i>": {VALIDATION: (60, 0.9), "<script>1</script>": (30, 0.7)}}, classes)
+    predictions = predicted({"<i>m</i>": {VALIDATION: (60, 0.9), "<script>1</script>": (30, 0.7)}}, classes)
     passport = {"name": "<i>m</i>", "params": {"<u>": "{{ 7 * 7 }}"}}
     found = page(predictions, tmp_path, [passport], title="<h6>", notices=["<s>"], command="<q>")
     assert not found.tags & {"b", "i", "script", "u", "h6", "s", "q"}
@@ -200,78 +172,73 @@ def test_hostile_names_stay_text(tmp_path, every_figure):
         assert words in found.text
 
 
-def test_three_classes_have_no_roc_and_no_positive_class(tmp_path):
-    found = page(said({"m": {"test": (60, 0.7)}}, ("a", "b", "c")), tmp_path)
+def test_three_classes_have_no_roc_and_no_positive_class(tmp_path, predicted):
+    found = page(predicted({"m": {"test": (60, 0.7)}}, ("a", "b", "c")), tmp_path)
     assert "the positive class" not in found.text
     assert not (tmp_path / "report" / "roc.png").exists()
 
 
-def test_a_set_without_labels_is_listed_and_not_scored(tmp_path):
-    table = said({"m": {"test": (40, 0.9), "wild": (10, 0.5)}}).table
+def test_a_set_without_labels_is_listed_and_not_scored(tmp_path, predicted):
+    table = predicted({"m": {"test": (40, 0.9), "wild": (10, 0.5)}}).table
     table.loc[table["set"] == "wild", "label"] = ""
     found = page(Predictions(table), tmp_path)
     assert "not scored: wild." in found.text
     assert pd.read_csv(tmp_path / "report" / "scores.csv")["set"].tolist() == ["test"]
 
 
-def test_models_judged_on_different_images_are_called_out(tmp_path):
-    found = page(said({"a": {"test": (40, 0.9)}, "b": {"test": (30, 0.9)}}), tmp_path)
+def test_models_judged_on_different_images_are_called_out(tmp_path, usual, predicted):
+    found = page(predicted({"a": {"test": (40, 0.9)}, "b": {"test": (30, 0.9)}}), tmp_path)
     assert "On held-out the models judged different images" in found.text
-    assert "different images" not in page(USUAL, tmp_path).text
+    assert "different images" not in page(usual, tmp_path).text
 
 
-def test_models_trained_on_different_data_are_called_out(tmp_path):
+def test_models_trained_on_different_data_are_called_out(tmp_path, usual):
     passports = [{"name": name, "data": {"digest": name}} for name in ("svm", "logreg")]
-    assert "not trained on the same data" in page(USUAL, tmp_path, passports).text
+    assert "not trained on the same data" in page(usual, tmp_path, passports).text
 
 
-def test_a_passport_may_lack_everything(tmp_path):
-    page(USUAL, tmp_path, [{}, {"name": "svm", "extractor": None, "cv": None, "data": None, "versions": None}])
+def test_a_passport_may_lack_everything(tmp_path, usual):
+    page(usual, tmp_path, [{}, {"name": "svm", "extractor": None, "cv": None, "data": None, "versions": None}])
 
 
-def test_a_new_report_takes_the_place_of_the_old(tmp_path):
-    page(USUAL, tmp_path, title="first")
-    found = page(said({"m": {"test": (30, 0.5)}}, ("a", "b", "c")), tmp_path, title="second")
+def test_a_new_report_takes_the_place_of_the_old(tmp_path, usual, predicted):
+    page(usual, tmp_path, title="first")
+    found = page(predicted({"m": {"test": (30, 0.5)}}, ("a", "b", "c")), tmp_path, title="second")
     assert "second" in found.text
     assert not (tmp_path / "report" / "roc.png").exists()
 
 
-def test_what_else_is_known_and_what_images_look_like_join_the_page(tmp_path):
+def test_what_else_is_known_and_what_images_look_like_join_the_page(tmp_path, usual):
     section = Section(
         "audit", "An audit", ["Two files leak."], [Table("leaks", "Leaks", pd.DataFrame({"path": ["a"]}))]
     )
     Image.new("RGB", (300, 200), "red").save(tmp_path / "7.jpg")
     gallery = Gallery(tmp_path / "gallery", tmp_path)
-    found = page(USUAL, tmp_path, [PASSPORT], sections=[section], gallery=gallery)
+    found = page(usual, tmp_path, [PASSPORT], sections=[section], gallery=gallery)
     assert found.text.index("Other scores") < found.text.rindex("An audit") < found.text.rindex("Two files leak.")
     assert "An audit. Two files leak." in found.text[: found.text.index("Other scores")]
     assert (tmp_path / "report" / "leaks.csv").exists()
     assert "held-out: 16 of 200 wrong" in found.text
     (tmp_path / "7.jpg").unlink()
-    again = page(USUAL, tmp_path, [PASSPORT], sections=[section], gallery=gallery)
+    again = page(usual, tmp_path, [PASSPORT], sections=[section], gallery=gallery)
     assert again.links == found.links  # thumbnails are kept
 
 
-def test_a_failure_leaves_the_old_report_as_it_was(tmp_path, monkeypatch):
-    page(USUAL, tmp_path, title="first")
+def test_a_failure_leaves_the_old_report_as_it_was(tmp_path, monkeypatch, usual):
+    page(usual, tmp_path, title="first")
     monkeypatch.setattr(report, "how_made", lambda passports: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        page(USUAL, tmp_path, [PASSPORT], title="second")
+        page(usual, tmp_path, [PASSPORT], title="second")
     assert "first" in (tmp_path / "report" / "index.html").read_text()
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_what_no_report_wrote_is_never_swept_away(tmp_path):
+def test_what_no_report_wrote_is_never_swept_away(tmp_path, usual):
     (tmp_path / "report").mkdir()
     (tmp_path / "report" / "thesis.docx").write_text("years")
     with pytest.raises(DataError, match=r"thesis\.docx"):
-        page(USUAL, tmp_path)
+        page(usual, tmp_path)
     assert (tmp_path / "report" / "thesis.docx").exists()
-
-
-def test_no_predictions_are_refused(tmp_path):
-    with pytest.raises(DataError, match="no predictions"):
-        page(Predictions(USUAL.table.head(0)), tmp_path)
 
 
 STUDY = {
@@ -286,8 +253,8 @@ STUDY = {
 }
 
 
-def test_published_numbers_stand_beside_those_found_here(tmp_path):
-    found = page(USUAL, tmp_path, [PASSPORT | {"published": STUDY}])
+def test_published_numbers_stand_beside_those_found_here(tmp_path, usual):
+    found = page(usual, tmp_path, [PASSPORT | {"published": STUDY}])
     for words in (
         "The first <study>. Source: a journal.",
         "their test 80 % (68.2–88.2)n = 60 held-out92.0 % (87.4–95.0)n = 200",
@@ -296,21 +263,19 @@ def test_published_numbers_stand_beside_those_found_here(tmp_path):
         "Their images have gone.",
     ):
         assert words in found.text
-    assert "As published" not in page(USUAL, tmp_path, [PASSPORT]).text
+    assert "As published" not in page(usual, tmp_path, [PASSPORT]).text
 
 
-def test_a_study_without_numbers_says_so(tmp_path):
-    text = page(USUAL, tmp_path, [PASSPORT | {"published": STUDY | {"scores": []}}]).text
+def test_a_study_without_numbers_says_so(tmp_path, usual):
+    text = page(usual, tmp_path, [PASSPORT | {"published": STUDY | {"scores": []}}]).text
     assert "No published numbers of these models are known." in text
     assert "their test" not in text
 
 
-def test_a_model_that_sees_no_picture_stands_last_and_is_called_so(tmp_path):
-    blind = {**PASSPORT, "name": "svm", "reads": "facts"}
-    page = Page(write_report(USUAL, [blind], tmp_path / "r", title="t").read_text())
-    assert "logreg is right on" in page.text  # svm, which did better in the folds, is not chosen
-    assert "sees no picture, only how files are stored" in page.text
-    table = page.text[page.text.index("selection score, not a result") :]
+def test_a_model_that_sees_no_picture_stands_last_and_is_called_so(tmp_path, usual):
+    shown = page(usual.predictions, tmp_path, [{**PASSPORT, "name": "svm", "reads": "facts"}])
+    assert "logreg is right on" in shown.text  # svm, which did better in the folds, is not chosen
+    assert "sees no picture, only how files are stored" in shown.text
+    table = shown.text[shown.text.index("selection score, not a result") :]
     assert table.index("logreg") < table.index("forest") < table.index("svm")
-    seeing = Page(write_report(USUAL, [PASSPORT], tmp_path / "r", title="t").read_text())
-    assert "sees no picture" not in seeing.text
+    assert "sees no picture" not in page(usual, tmp_path, [PASSPORT]).text

@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 
-from classify.metrics import fold_scores, score_table
+from classify.evaluation import ModelFacts, evaluate
 from classify.predictions import VALIDATION, Predictions
 from classify.score_tables import accuracy_table, other_scores, unknown, unscored
 from classify.scores import SCORES, scores_for
@@ -22,30 +22,28 @@ def said(classes=("ai", "real"), n=60):
 
 
 def test_every_set_has_its_column_and_guessing_its_row():
-    predictions = said()
-    table = accuracy_table(score_table(predictions), fold_scores(predictions), predictions, {"cnn"})
+    table = accuracy_table(evaluate(said(), {"cnn": ModelFacts(sees_images=False)}))
     assert table["accuracy"]["header"] == ["held-out", "wild"]
-    assert [(row["model"], row["blind"], len(row["cells"])) for row in table["accuracy"]["rows"]] == [
+    assert [(row["model"], row["baseline"], len(row["cells"])) for row in table["accuracy"]["rows"]] == [
         ("svm", False, 2), ("cnn", True, 2),
     ]  # fmt: skip
     assert table["guessing"] == ["50.0 %", "50.0 %"]
 
 
 def test_all_scores_stand_in_two_tables_a_set_each_once():
-    predictions = said()
-    section = other_scores(score_table(predictions), predictions, "ai", "svm")
+    evaluation = evaluate(said())
+    section = other_scores(evaluation)
     assert [table.title.split(":")[0] for table in section.tables] == ["held-out", "held-out", "wild", "wild"]
     shown = [column for table in section.tables[:2] for column in table.rows]
     titles = [SCORES[name].title for name in scores_for(("ai", "real")) if name not in ("accuracy", "recall_macro")]
     assert [shown.count(title) for title in titles] == [1] * len(titles)
-    assert {table.mark for table in section.tables} == {"svm"}
+    assert {table.mark for table in section.tables} == {evaluation.chosen}
     assert set(section.tables[1].plain) == {"log loss", "Brier score"}
     assert "Of ai, the positive class" in section.about
 
 
 def test_three_classes_have_no_positive_one():
-    predictions = said(("a", "b", "c"))
-    section = other_scores(score_table(predictions), predictions, None, None)
+    section = other_scores(evaluate(said(("a", "b", "c"))))
     assert "precision" not in section.tables[0].rows
     assert "macro precision" in section.tables[0].rows
     assert "positive class" not in section.about
@@ -59,11 +57,10 @@ def test_sets_without_labels_are_named():
 
 def test_what_has_no_interval_or_no_true_positive_rate_is_said_with_its_reason():
     predictions = said()
-    few, many = unknown(score_table(predictions), "ai")
+    few, many = unknown(evaluate(predictions).scores, "ai")
     assert "30" in few
     assert "TPR at 1 % FPR takes 100" in few
     assert "wild" in many
     table = predictions.table.assign(group=[f"g{i // 20}" for i in range(len(predictions.table))])
-    assert "form 3 groups" in unknown(score_table(Predictions(table)), None)[0]
-    three = said(("a", "b", "c"))
-    assert unknown(score_table(three), None) == []
+    assert "form 3 groups" in unknown(evaluate(Predictions(table)).scores, None)[0]
+    assert unknown(evaluate(said(("a", "b", "c"))).scores, None) == []
