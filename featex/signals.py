@@ -1,8 +1,8 @@
-"""What is in an image beside its colours: the residual of a blur, its spectrum, and the statistics of natural scenes.
+"""Signals beside the colours of an image: the residual of a blur, its spectrum, and natural scene statistics.
 
-Generators and cameras leave traces in how fine structures are distributed, whatever the picture shows. How strong
-these structures are is content, and light, and resolution: so each block but the residual is free of level, and tells
-the shape of a distribution alone.
+Generators and cameras leave traces in the distribution of fine structures, whatever the picture shows. The strength of
+these structures depends on content, light and resolution, so the spectrum and the statistics are normalised and
+describe only the shape of a distribution.
 """
 
 import math
@@ -13,69 +13,69 @@ import torch
 from torch.nn import functional
 
 SIGMA = 1.0
-"""Of the blur, in pixels: what it takes away are structures of up to about three pixels."""
+"""Of the blur, in pixels: it removes structures of up to about three pixels."""
 
 GAIN = 6.0
-"""By which residuals are multiplied, so that they vary about as much as the photographs a network was trained on."""
+"""Factor of residuals, so that they vary about as much as the photographs on which a network was trained."""
 
 WINDOW = 32
 """Side, in pixels, of the overlapping windows whose spectra are averaged."""
 
 N_FREQUENCIES = (WINDOW // 2 + 1) ** 2
-"""Columns of a spectrum: frequencies down by frequencies across, 0 to half a cycle a pixel."""
+"""Columns of a spectrum: vertical by horizontal frequencies, from 0 to half a cycle per pixel."""
 
 BLOCK = 8
 N_BINS = 24
 N_STATISTICS = 2 * (BLOCK**2 - 1) + N_BINS
-"""Columns of the statistics: two for each of 63 DCT coefficients, and a histogram."""
+"""Columns of the statistics: two for each of 63 DCT coefficients, and the histogram."""
 
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
-_STEP = 5  # pixels between DCT blocks: no multiple of 8, so that a JPEG's own grid is met at every phase
+_STEP = 5  # pixels between DCT blocks; 5 and 8 have no common factor, so every phase of a JPEG grid is sampled
 _SIGMA_CONTRAST = 3.0
 _RANGE = 3.0  # of the histogram, in standard deviations
-# In grey levels: what 8-bit rounding leaves, beside which nothing can be told.
+# In grey levels: the noise of 8-bit rounding, below which values mean nothing.
 _SILENT_POWER, _SILENT_COEFFICIENT, _SILENT_CONTRAST, _RARE = 1e-2, 0.05, 0.5, 1e-4
 
 
 def residual(pixels: torch.Tensor) -> torch.Tensor:
-    """Return images less their Gaussian blur.
+    """Return images minus their Gaussian blur.
 
     Parameters
     ----------
     pixels : Tensor of shape (..., height, width), float
-        At least 16 pixels high and wide.
+        At least 16 pixels in height and width.
     """
     return pixels - _blurred(pixels, SIGMA)
 
 
 def read(pixels: torch.Tensor, kinds: Sequence[str]) -> list[torch.Tensor]:
-    """Return `spectrum` and `statistics` of images, as far as `kinds` asks for them and in its order.
+    """Return the requested signals of images, in the order of `kinds`.
 
     Parameters
     ----------
     pixels : Tensor of shape (n, 3, side, side), float
         In 0..255.
-    kinds : sequence of str
+    kinds : sequence of {"spectrum", "statistics"}
     """
     luma = (pixels * torch.tensor(_LUMA, device=pixels.device).view(3, 1, 1)).sum(1)
     fine = residual(luma)
-    made = {"spectrum": lambda: spectrum(fine), "statistics": lambda: statistics(luma, fine)}
-    return [made[kind]() for kind in kinds]
+    signals = {"spectrum": lambda: spectrum(fine), "statistics": lambda: statistics(luma, fine)}
+    return [signals[kind]() for kind in kinds]
 
 
 def spectrum(fine: torch.Tensor) -> torch.Tensor:
-    """Return the mean logarithm of the residual's power at each frequency, less its mean, (n, `N_FREQUENCIES`).
+    """Return the mean log power of the residual at each frequency, minus its mean, (n, `N_FREQUENCIES`).
 
-    Welch's method (1967, doi:10.1109/TAU.1967.1161901) in two dimensions, on luma: Hann windows that overlap by half.
-    Frequencies up and down are averaged, which makes it the same for an image and its mirror image. Generators that
-    enlarge a small map leave peaks in it (Durall et al. 2020, doi:10.1109/CVPR42600.2020.00791).
+    Welch's method (1967, doi:10.1109/TAU.1967.1161901) in two dimensions on luma, with Hann windows that overlap by
+    half. Upward and downward frequencies are averaged, so an image and its mirror image have the same spectrum.
+    Generators that upsample a small map leave peaks in it (Durall et al. 2020, doi:10.1109/CVPR42600.2020.00791).
 
     Parameters
     ----------
     fine : Tensor of shape (n, side, side), float
         The `residual` of luma in 0..255.
     """
-    hann = torch.hann_window(WINDOW, periodic=False, device=fine.device)  # symmetric: mirrors are promised to agree
+    hann = torch.hann_window(WINDOW, periodic=False, device=fine.device)  # symmetric, so that mirror images agree
     windows = fine.unfold(1, WINDOW, WINDOW // 2).unfold(2, WINDOW, WINDOW // 2) * (hann[:, None] * hann)
     waves = torch.fft.rfft2(windows)
     power = torch.log(waves.real.square() + waves.imag.square() + _SILENT_POWER).mean(dim=(1, 2))
@@ -87,18 +87,17 @@ def spectrum(fine: torch.Tensor) -> torch.Tensor:
 
 
 def statistics(luma: torch.Tensor, fine: torch.Tensor) -> torch.Tensor:
-    """Return statistics of natural scenes, (n, `N_STATISTICS`), of an image's luma.
+    """Return natural scene statistics of luma, (n, `N_STATISTICS`).
 
-    Of each coefficient of the 8 x 8 DCT but the mean: the logarithm of its root mean square over its mean magnitude,
-    which is larger the heavier its tails; and the logarithm of that magnitude, less the mean over coefficients. Then
-    the logarithm of the histogram of the residual over its local standard deviation, which is that of a Gaussian in
-    photographs (Ruderman 1994, doi:10.1088/0954-898X/5/4/006; Mittal, Moorthy & Bovik 2012,
-    doi:10.1109/TIP.2012.2214050).
+    For each coefficient of the 8 x 8 DCT except the mean: the log ratio of its root mean square to its mean magnitude,
+    which grows with the weight of its tails; and the log of that magnitude, minus the mean over coefficients. Then the
+    log histogram of the residual divided by its local standard deviation, which is Gaussian in photographs (Ruderman
+    1994, doi:10.1088/0954-898X/5/4/006; Mittal, Moorthy & Bovik 2012, doi:10.1109/TIP.2012.2214050).
 
     Parameters
     ----------
     luma, fine : Tensor of shape (n, side, side), float
-        In 0..255, and its `residual`.
+        Luma in 0..255, and its `residual`.
     """
     blocks = functional.unfold(luma[:, None], BLOCK, stride=_STEP)  # (n, 64, blocks)
     transform = _dct(luma.device)
@@ -122,7 +121,7 @@ def _blurred(pixels: torch.Tensor, sigma: float) -> torch.Tensor:
 
 @lru_cache(maxsize=8)
 def _blur(side: int, sigma: float, device: torch.device) -> torch.Tensor:
-    """Return the blur of a line as a matrix, edges mirrored: a matrix product is faster than a convolution here."""
+    """Return the blur of a line, with mirrored edges, as a matrix; here a matrix product beats a convolution."""
     radius = math.ceil(3 * sigma)
     kernel = torch.exp(-0.5 * (torch.arange(-radius, radius + 1) / sigma) ** 2)
     lines = functional.pad(torch.eye(side)[:, None], (radius, radius), mode="reflect")

@@ -1,4 +1,4 @@
-"""View: which pixels of an image a network is shown, as what, and at which depths it is read."""
+"""View: which pixels of an image are used, in which form, and which layers of the network give features."""
 
 from dataclasses import asdict, dataclass, fields
 
@@ -13,35 +13,35 @@ PENULTIMATE = "penultimate"
 LAYERS = ("stem", "layer1", "layer2", "layer3", "layer4", PENULTIMATE)
 POOLS = ("mean", "each")
 TTA = ("none", "flips")
-# Corners and middle first: they cover a square image that is twice as wide as a tile, and overlap in a smaller one.
+# The middle and the corners come first: they cover a square image that is twice as wide as a tile.
 _PLACES = np.array([(0.5, 0.5), (0, 0), (1, 1), (0, 1), (1, 0), (0, 0.5), (1, 0.5), (0.5, 0), (0.5, 1)])
 
 
 @dataclass(frozen=True)
 class View:
-    """What is taken from an image, beside the backbone; all of it is in the extractor's fingerprint.
+    """How features are taken from an image, apart from the backbone; part of the extractor's fingerprint.
 
     Parameters
     ----------
     view : {"resize", "crop", "tiles"}
-        The whole image made small, as the backbone was trained; its middle at its own resolution; or `tiles` such
-        squares. Resizing removes the fine traces that generators leave, and keeps what the picture shows.
+        The whole image resized, as in the backbone's training; or its middle, or several squares, at full resolution.
+        Resizing removes the fine traces that generators leave, and keeps the content of the picture.
     tiles : int
-        1 to 9 squares: the middle, the corners, the sides. They overlap in an image that is too small for them.
+        Number of squares, 1 to 9: the middle, the corners, the sides. In a small image they overlap.
     pool : {"mean", "each"}
-        Whether tiles are averaged, or each keeps columns of its own, for a model that judges them one by one.
+        Average the vectors of tiles, or keep separate columns for each, for a model that scores them one by one.
     inputs : tuple of {"rgb", "residual", "spectrum", "statistics"}
-        The network sees the colours, or what a Gaussian blur (sigma 1 pixel) takes from them, times 6. The residual's
-        spectrum, and the statistics of natural scenes, need no network; see `featex.signals`.
+        The network sees the colours, or their residual: the colours minus a Gaussian blur (sigma 1 pixel), times 6.
+        The spectrum of the residual and natural scene statistics need no network; see `featex.signals`.
     layers : tuple of str
-        Of `LAYERS`: the penultimate layer's values, and of each other the mean and standard deviation of each channel.
-        Early layers see texture, late ones see what the picture shows.
+        Names in `LAYERS`. The penultimate layer gives its values, each other layer the mean and standard deviation of
+        each channel. Early layers represent texture, late layers content.
     tta : {"none", "flips"}
-        Test-time augmentation: whether vectors of the image and of its mirror image are averaged.
+        Test-time augmentation: "flips" averages the vectors of the image and its mirror image.
     fast : bool
-        Whether the vector may be off by a little, for time: a large JPEG is made smaller while it is decoded (to no
-        less than twice what is needed), and a GPU decodes by itself and computes with half precision. For the whole
-        image in its colours alone: at their own resolution, pixels must be exact.
+        Trade a little accuracy for speed: a large JPEG is decoded at a reduced size (at least twice what is needed),
+        and a GPU decodes JPEGs itself and computes in half precision. Only for view resize and input rgb, because at
+        full resolution the pixels must be exact.
     """
 
     view: str = "resize"
@@ -53,44 +53,45 @@ class View:
     fast: bool = False
 
     def __post_init__(self):
-        for what, value, there in (("view", self.view, VIEWS), ("pool", self.pool, POOLS), ("tta", self.tta, TTA)):
-            if value not in there:
-                raise unknown(what, value, there)
-        for what, values, there in (("input", self.inputs, INPUTS), ("layer", self.layers, LAYERS)):
+        for what, values, choices in (
+            ("view", (self.view,), VIEWS),
+            ("pool", (self.pool,), POOLS),
+            ("tta", (self.tta,), TTA),
+            ("input", self.inputs, INPUTS),
+            ("layer", self.layers, LAYERS),
+        ):
             for value in values:
-                if value not in there:
-                    raise unknown(what, value, there)
+                if value not in choices:
+                    raise unknown(what, value, choices)
             if not values or len(set(values)) < len(values):
-                raise InputError(f"{what}s {', '.join(values) or 'of no name'}: name each once, and one at least")
+                raise InputError(f"{what}s {', '.join(values) or 'without a name'}: name at least one, and each once")
         if not 1 <= self.tiles <= len(_PLACES):
-            raise InputError(f"{self.tiles} tiles: there are places for 1 to {len(_PLACES)}")
+            raise InputError(f"{self.tiles} tiles: choose 1 to {len(_PLACES)}")
         if self.view != "tiles" and self.pool == "each":
-            raise InputError("to pool is for view tiles; leave out pool each, or take tiles")
+            raise InputError("pool each needs view tiles; leave out one of them")
         if self.fast and (self.view, self.inputs) != ("resize", ("rgb",)):
-            raise InputError(
-                "fast is for view resize and input rgb, where pixels may be inexact; leave out fast or the rest"
-            )
+            raise InputError("fast works only with view resize and input rgb; leave out fast, or the other options")
 
     @property
     def n_squares(self) -> int:
-        """How many squares of an image go through the network."""
+        """Number of squares of an image that go through the network."""
         return self.tiles if self.view == "tiles" else 1
 
     @property
     def facts(self) -> dict:
-        """All choices but those that do not matter, as JSON can hold them; {} for the default."""
-        own = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        """The choices that affect the vectors, as JSON values; {} for the default."""
+        choices = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
         if self.view != "tiles":
-            del own["tiles"], own["pool"]
+            del choices["tiles"], choices["pool"]
         if not self.layers_read:
-            del own["layers"]
+            del choices["layers"]
         if not self.fast:
-            del own["fast"]
-        return {} if self == View(tiles=self.tiles) else own
+            del choices["fast"]
+        return {} if self == View(tiles=self.tiles) else choices
 
     @property
     def layers_read(self) -> tuple[str, ...]:
-        """Layers of the network that are read; () where none is, and the weights do not matter."""
+        """Layers of the network that give features; () if no network is used, and weights do not matter."""
         return self.layers if set(self.inputs) & set(OF_NETWORK) else ()
 
     def blocks(self, widths: dict[str, int]) -> list[tuple[str, int]]:
@@ -99,24 +100,24 @@ class View:
         Parameters
         ----------
         widths : dict of str to int
-            Columns that each layer gives, and each input that needs no network.
+            Columns of each layer, and of each input that needs no network.
         """
-        one = []
+        tile_blocks = []
         for kind in self.inputs:
             if kind in OF_NETWORK:
-                one += [(f"{kind} {layer}", widths[layer]) for layer in self.layers]
+                tile_blocks += [(f"{kind} {layer}", widths[layer]) for layer in self.layers]
             else:
-                one.append((kind, widths[kind]))
+                tile_blocks.append((kind, widths[kind]))
         if self.pool == "mean":
-            return one
-        return [(f"{name} of tile {tile}", width) for tile in range(1, self.tiles + 1) for name, width in one]
+            return tile_blocks
+        return [(f"{name} of tile {tile}", width) for tile in range(1, self.tiles + 1) for name, width in tile_blocks]
 
     def sentence(self) -> str:
-        """Return what is taken of an image, for people."""
+        """Return a description of the view in words."""
         what = {
-            "resize": "the whole image, made small",
-            "crop": "its middle at its own resolution",
-            "tiles": f"{self.tiles} squares at its own resolution",
+            "resize": "the whole image, resized",
+            "crop": "its middle at full resolution",
+            "tiles": f"{self.tiles} squares at full resolution",
         }[self.view]
         nets = [kind for kind in self.inputs if kind in OF_NETWORK]
         parts = [f"{' and '.join(self.layers)} of {' and of '.join(nets)}"] if nets else []
@@ -131,23 +132,23 @@ DEFAULT = View()
 
 
 def view_of(facts: dict | None) -> View:
-    """Return the view that a passport keeps as `View.facts`; none stands for the default.
+    """Return the view with these `View.facts`; None gives the default.
 
     Raises
     ------
     InputError
-        If it is of a version that knows more choices.
+        If a newer version with more choices wrote the facts.
     """
     facts = {key: tuple(value) if isinstance(value, list) else value for key, value in (facts or {}).items()}
     if surplus := facts.keys() - {field.name for field in fields(View)}:
-        raise InputError(f"a view with {', '.join(sorted(surplus))} was made by a newer version; install that")
+        raise InputError(f"a view with {', '.join(sorted(surplus))} was made by a newer version; install that version")
     return View(**facts)
 
 
 def squares(image: np.ndarray, side: int, n: int) -> np.ndarray:
-    """Return `n` squares of an image at its own resolution, (n, side, side, 3) uint8: its middle first.
+    """Return `n` squares of an image at full resolution, (n, side, side, 3) uint8, the middle first.
 
-    An image that is too small is continued by its mirror image, which adds no edge and no frequency of its own.
+    A small image is padded with its mirror image, which adds no edges and no new frequencies.
     """
     height, width, _ = image.shape
     if min(height, width) < side:

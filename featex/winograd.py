@@ -1,8 +1,9 @@
-"""3 x 3 convolutions with a quarter of the multiplications, exact but for rounding: Winograd's F(4 x 4, 3 x 3).
+"""3 x 3 convolutions with a quarter of the multiplications, exact up to rounding: Winograd's F(4 x 4, 3 x 3).
 
-On a CPU convolutions run at the speed of matrix products, and only fewer multiplications make a network faster. Windows
-of 6 x 6 pixels, which overlap by two, and kernels are taken to 36 values each, multiplied there as matrices over
-channels, and taken back to 4 x 4 pixels. Source: Lavin & Gray 2016, https://arxiv.org/abs/1509.09308, section 4.3.
+On a CPU, convolutions run at the speed of matrix products, so only fewer multiplications make a network faster.
+Windows of 6 x 6 pixels, which overlap by two, and kernels are each transformed to 36 values; these are multiplied as
+matrices over channels, and the products transformed back to 4 x 4 pixels.
+Source: Lavin & Gray 2016, https://arxiv.org/abs/1509.09308, section 4.3.
 """
 
 import torch
@@ -12,8 +13,8 @@ from torch.nn.functional import pad
 TILE = 4
 WINDOW = TILE + 2  # pixels of input that a tile of output depends on
 POINTS = WINDOW * WINDOW
-LEAST_CHANNELS = 128  # with fewer, going there and back costs what the multiplications save
-_WITH_BIAS = WINDOW + 1  # a constant at the point (1, 1) comes back as the same constant everywhere
+LEAST_CHANNELS = 128  # with fewer channels, the transforms cost what the multiplications save
+_WITH_BIAS = WINDOW + 1  # a constant at the point (1, 1) becomes the same constant in all pixels
 _OF_INPUT = (
     (4, 0, -5, 0, 1, 0),
     (0, -4, -4, 1, 1, 0),
@@ -39,12 +40,12 @@ _OF_OUTPUT = (
 
 
 class WinogradConv2d(nn.Module):
-    """A 3 x 3 convolution of stride 1 and padding 1 that is only evaluated, float32, fastest on channels-last input.
+    """A float32 3 x 3 convolution of stride 1 and padding 1, for evaluation only; fastest on channels-last input.
 
     Parameters
     ----------
     conv : Conv2d
-        What it stands for; see `suits`.
+        The convolution that it replaces; see `suits`.
     """
 
     def __init__(self, conv: nn.Conv2d):
@@ -83,7 +84,7 @@ def _both_ways(matrix: Tensor, values: Tensor) -> Tensor:
 
 
 def suits(module: nn.Module) -> bool:
-    """Return whether a module is a convolution that `WinogradConv2d` gives, and makes faster."""
+    """Return whether a module is a convolution that `WinogradConv2d` can replace and makes faster."""
     return (
         type(module) is nn.Conv2d
         and (module.kernel_size, module.stride, module.padding, module.dilation) == ((3, 3), (1, 1), (1, 1), (1, 1))
@@ -93,7 +94,7 @@ def suits(module: nn.Module) -> bool:
 
 
 def with_winograd(model: nn.Module) -> nn.Module:
-    """Put a `WinogradConv2d` in the place of each convolution that it `suits`, in place, and return the model."""
+    """Replace each convolution that `suits` by a `WinogradConv2d`, in place, and return the model."""
     for name, module in list(model.named_modules()):
         if suits(module):
             model.set_submodule(name, WinogradConv2d(module))

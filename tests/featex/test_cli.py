@@ -101,7 +101,7 @@ def test_extract_takes_views_and_recipes_and_says_what_it_takes(featex, data):
         "extract", data, "--device", "cpu", "--view", "tiles", "--tiles", 2, "--input", "spectrum, rgb"
     )
     assert code == 0
-    assert "2 squares at its own resolution, averaged: penultimate of rgb, spectrum (801 columns)" in out
+    assert "2 squares at full resolution, averaged: penultimate of rgb, spectrum (801 columns)" in out
     code, out, _ = featex("extract", data, "--device", "cpu", "--recipe", "robust", "--name", "robust")
     assert code == 0
     assert "(567 columns)" in out
