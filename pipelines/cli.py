@@ -98,12 +98,15 @@ def compare(directory: str | None, settings: tuple[str, ...], **options) -> None
     DIR is data/ by default; with --study, the study's folder below data/. What was done before is skipped, so a run
     that was stopped goes on where it was.
     """
+    from dataclasses import fields
+
     from classify.recipe import parse_choice
     from featex.progress import TerminalProgress
-    from pipelines.compare import compare
+    from pipelines.compare import Comparison, compare
 
-    settings = dict(map(parse_choice, settings))
-    path = compare(directory, settings=settings, command=command_line(), progress=TerminalProgress(), **options)
+    options["settings"] = dict(map(parse_choice, settings))
+    comparison = Comparison(**{field.name: options.pop(field.name) for field in fields(Comparison)})
+    path = compare(directory, comparison, command=command_line(), progress=TerminalProgress(), **options)
     click.echo(f"Report: {path}")
 
 

@@ -1,9 +1,8 @@
 """compare: extract, audit, tune each, predict, report, of the usual models or of a study; what is done is skipped."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import MappingProxyType
 
 from classify.ensemble import combine, plan_ensemble
 from classify.errors import ModelError
@@ -15,7 +14,7 @@ from classify.sections import read_section
 from classify.selection import in_words
 from classify.tuning import Tuned, tune
 from featex.errors import unknown
-from featex.extraction import extract
+from featex.extraction import Extraction, extract
 from featex.features import Features, StoredSet
 from featex.layout import ARTIFACTS, DATA, Artifacts
 from featex.progress import Progress
@@ -26,16 +25,16 @@ from featex.words import count
 from pipelines.audit import audit
 from pipelines.studies import Study
 from pipelines.study_files import load_study
-from pipelines.travelling import travelling_job
+from pipelines.travelling import robust_job
 
-USUAL = ("svm", "logreg", "forest", "lenet5", "cnn", "resnet18")  # compared unless told otherwise: these need no GPU
-BLIND = "shortcut"  # stands in every comparison: what the scores could be had for without a picture
+USUAL = ("svm", "logreg", "forest", "lenet5", "cnn", "resnet18")  # compared by default; none of them needs a GPU
+BASELINE = "shortcut"  # in every comparison: the score that file metadata reach without the pixels
 QUICK_FOLDS = 3
 QUICK = {  # for a first look in minutes on two cores
     "svm": {"trials": 8},
     "logreg": {"trials": 6},
     "forest": {"trials": 3},
-    BLIND: {},
+    BASELINE: {},
     "lenet5": {"max_epochs": 12},
     "cnn": {"image_size": 32, "max_epochs": 8},
     "cnn3": {"max_epochs": 8},
@@ -44,27 +43,91 @@ QUICK = {  # for a first look in minutes on two cores
 QUICK_NET = {"image_size": 96, "max_epochs": 3}  # any other: 96 pixels are enough for each of them
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """Which models to compare, and how to tune them.
+
+    Parameters
+    ----------
+    study : str, optional
+        A published study to run again, as `pipelines.study_files.load_study` takes it. It gives the models and their
+        settings, the folds, how the data are read, and the name. Every other choice here overrides it.
+    only : sequence of str
+        Names in `classify.models.MODELS`. Empty: `USUAL`, or all models of the study. `BASELINE` is always added.
+    quick : bool
+        Fewer folds, trials and epochs: a first look, with models and a report of its own (``<set>-quick``).
+    recipe : str
+        A name in `featex.recipes.RECIPES`. Any but "default" adds a model on that recipe's features.
+    trials, n_folds, scoring, positive, seed, image_size, max_epochs
+        As `classify.plan.plan` takes them; they override `quick`.
+    settings : mapping
+        Fields of `classify.recipe.Recipe`, for nets.
+    near_duplicates : {"group", "keep"}
+        Whether near-duplicates stay on one side of every split, or count as different images.
+    audited : bool
+        Whether to audit the images first and show the result in the report.
+    name : str, optional
+        The name of the set and of its report; by default the study's or the folder's.
+    """
+
+    study: str | None = None
+    only: Sequence[str] = ()
+    quick: bool = False
+    recipe: str = "default"
+    trials: int | None = None
+    n_folds: int | None = None
+    scoring: str = "accuracy"
+    positive: str | None = None
+    seed: int = 0
+    image_size: int | None = None
+    max_epochs: int | None = None
+    settings: Mapping[str, object] = field(default_factory=dict)
+    near_duplicates: str = "group"
+    audited: bool = True
+    name: str | None = None
+
+    def wishes(self, study: Study | None, weights: str) -> dict[str, dict]:
+        """Return what `plan` takes for each model, by its name.
+
+        Raises
+        ------
+        InputError
+            If a model is unknown, or none of the study's.
+        ModelError
+            If no model takes one of the settings.
+        """
+        models = study.models if study else {model: {} for model in USUAL}
+        for model in self.only if study else ():
+            if model not in models:
+                raise unknown(f"model of the study {study.name}", model, models)
+        specs = [get_model(model) for model in dict.fromkeys([*(self.only or models), BASELINE])]
+        for name in self.settings:
+            if not any(name in spec.wishes for spec in specs):
+                raise ModelError(f"none of {', '.join(spec.name for spec in specs)} takes {name}; leave it out")
+        return {spec.name: self._wishes(spec, models.get(spec.name, {}), weights) for spec in specs}
+
+    def _wishes(self, spec: ModelSpec, published: dict, weights: str) -> dict:
+        """Return the study's settings of a model, cut down for a quick look, with the caller's in their place."""
+        small = QUICK.get(spec.name, QUICK_NET) if self.quick else {}
+        small = {key: min(value, published.get(key, value)) for key, value in small.items()}
+        asked = {"trials": self.trials, "image_size": self.image_size, "max_epochs": self.max_epochs}
+        asked |= {"weights": weights, **self.settings}
+        asked = {key: asked[key] for key in ("trials", *spec.wishes) if asked.get(key) is not None}
+        wishes = published | small | asked
+        searched = spec.first(1)[0] if wishes.get("trials") else {}  # trials vary what the study had settled
+        return {key: value for key, value in wishes.items() if key not in searched}
+
+
+DEFAULT = Comparison()
+
+
 def compare(
     root: str | Path | None = None,
+    comparison: Comparison = DEFAULT,
     *,
-    study: str | None = None,
-    only: Sequence[str] = (),
-    quick: bool = False,
-    weights: str = "auto",
     backbone: str = "resnet18",
+    weights: str = "auto",
     device: str = "auto",
-    trials: int | None = None,
-    n_folds: int | None = None,
-    scoring: str = "accuracy",
-    positive: str | None = None,
-    seed: int = 0,
-    image_size: int | None = None,
-    max_epochs: int | None = None,
-    settings: Mapping[str, object] = MappingProxyType({}),
-    recipe: str = "default",
-    name: str | None = None,
-    near_duplicates: str = "group",
-    audited: bool = True,
     artifacts: Artifacts = ARTIFACTS,
     command: str = "",
     progress: Progress | None = None,
@@ -77,33 +140,17 @@ def compare(
     root : path, optional
         A folder in one of the layouts that `featex.dataset.find_images` knows; by default data/, or the folder of the
         study below it.
-    study : str, optional
-        A published study to run again, as `pipelines.study_files.load_study` takes it. It gives the models and their
-        settings, the folds, how the data are read, and the name; all that is given here goes before it.
-    only : sequence of str
-        Names in `classify.models.MODELS`; none stands for `USUAL`, or for all of the study's. The model that sees no
-        picture, `BLIND`, is always among them.
-    quick : bool
-        Fewer folds, trials and epochs: a first look, with models and a report of its own (``<set>-quick``).
-    weights : str
-        As `featex.weights.find_weights` takes it. "auto" goes on with untrained ones where ImageNet's cannot be had,
-        and the report's first screen says so.
-    backbone, device, name, **dataset_options
+    comparison : Comparison
+        Which models to compare, and how to tune them.
+    backbone, device, **dataset_options
         As `featex.extract` takes them.
-    trials, n_folds, scoring, positive, seed, image_size, max_epochs
-        As `classify.plan.plan` takes them; given, they go before `quick`.
-    settings : mapping
-        Fields of `classify.recipe.Recipe`, for nets.
-    recipe : str
-        A name in `featex.recipes.RECIPES`. The model of another than the default is set beside the others.
-    near_duplicates : {"group", "keep"}
-        Whether near-duplicates stay on one side of every split, or are taken for different images.
-    audited : bool
-        Whether what could inflate the scores is looked for first, and stands on the page.
+    weights : str
+        As `featex.weights.find_weights` takes it. "auto" goes on with untrained weights if ImageNet's cannot be had;
+        the first screen of the report then says so.
     artifacts : Artifacts
         Where results are kept.
     command : str
-        What makes the report again; printed on it.
+        The command that makes the report again; printed on it.
 
     Raises
     ------
@@ -111,91 +158,68 @@ def compare(
         If a name is unknown, or the data are absent or not of the study's layout.
     """
     progress = progress or Progress()
-    told = load_study(study) if study else None
-    own = told.models if told else {model: {} for model in USUAL}
-    asked = {"trials": trials, "image_size": image_size, "max_epochs": max_epochs, "weights": weights, **settings}
-    root = Path(root or DATA / (told.directory if told else ""))
-    travelling = choose(recipe)
-    specs = [get_model(model) for model in dict.fromkeys([*(_chosen(only, told) or own), BLIND])]
-    for choice in settings:
-        if not any(choice in spec.wishes for spec in specs):
-            raise ModelError(f"none of {', '.join(spec.name for spec in specs)} takes {choice}; leave it out")
-    wishes = {spec.name: _wishes(spec, own.get(spec.name, {}), quick, asked) for spec in specs}
-    if told:
-        name = name or told.name
-        dataset_options = told.dataset_options(root, dataset_options)
-        told.check(root, **dataset_options)
-    for spec in specs:  # before any work: a wish that cannot be had, weights that cannot be found
-        all_settings = settled(spec, seed, device=device, progress=progress, **wishes[spec.name])
-        wishes[spec.name] |= {"weights": all_settings["weights"]} if "weights" in all_settings else {}
-    extraction = extract(
-        root,
-        artifacts.features,
-        backbone=backbone,
-        weights=wishes.get(backbone, {}).get("weights", weights),  # not looked for twice
-        device=device,
-        name=name,
-        progress=progress,
-        **dataset_options,
-    )
+    study = load_study(comparison.study) if comparison.study else None
+    recipe, wishes = choose(comparison.recipe), comparison.wishes(study, weights)
+    root = Path(root or DATA / (study.directory if study else ""))
+    name = comparison.name or (study and study.name)
+    if study:
+        dataset_options = study.dataset_options(root, dataset_options)
+        study.check(root, **dataset_options)
+    _find_weights(wishes, comparison.seed, device, progress)
+    dataset = {"name": name, "backbone": backbone, "device": device, "progress": progress, **dataset_options}
+    known_weights = wishes.get(backbone, {}).get("weights", weights)  # not looked for twice
+    extraction = extract(root, artifacts.features, weights=known_weights, **dataset)
     progress.say(
         f"features: {extraction.computed:,} computed, {extraction.cached:,} cached, {extraction.failed:,} failed"
     )
-    features, notes = extraction.load(), []
-    features = replace(features, rows=rows_as_in(features.rows, near_duplicates))
-    if quick:
-        notes.append("This is a quick look: fewer folds, trials and epochs than a full run (leave out --quick).")
-    if extraction.failed:
-        files, reasons = count(extraction.failed, "file"), shown_path(extraction.stored.failed_path)
-        notes.append(f"{files} cannot be used; which and why is in {reasons}.")
-    folds = n_folds or (QUICK_FOLDS if quick else told and told.folds) or N_FOLDS
+    features = extraction.load()
+    features = replace(features, rows=rows_as_in(features.rows, comparison.near_duplicates))
+    quick_folds = QUICK_FOLDS if comparison.quick else None
+    options = {
+        "n_folds": comparison.n_folds or quick_folds or (study and study.folds) or N_FOLDS,
+        **{key: getattr(comparison, key) for key in ("scoring", "seed", "positive")},
+        "report": f"{features.name}-quick" if comparison.quick else features.name,
+        "notes": _notes(comparison, extraction),
+        "command": command,
+        "device": device,
+    }
     jobs = [
-        plan(
-            spec.name,
-            features,
-            n_folds=folds,
-            scoring=scoring,
-            seed=seed,
-            report=f"{features.name}-quick" if quick else features.name,
-            notes=notes,
-            positive=positive,
-            command=command,
-            published=told and told.published_of(spec.name),
-            device=device,
-            **wishes[spec.name],
-        )
-        for spec in specs
+        plan(model, features, published=study and study.published_of(model), **options, **chosen)
+        for model, chosen in wishes.items()
     ]
     if jobs[0].positive:
         progress.say(jobs[0].positive.sentence())
     jobs[0].pairs()  # data that cannot be cut into folds are refused before the audit, which takes minutes
-    if audited:
-        _audit(extraction.stored, features, artifacts, seed, progress)
-    travellers = []
-    if travelling != choose():
-        travellers = [
-            travelling_job(
-                travelling,
-                jobs[0],
-                extraction.stored,
-                artifacts.features,
-                root=root,
-                backbone=backbone,
-                weights=weights,
-                device=device,
-                name=name,
-                progress=progress,
-                **dataset_options,
-            )
-        ]
-    for job in (*jobs, *travellers):
+    if comparison.audited:
+        _audit(extraction.stored, features, artifacts, comparison.seed, progress)
+    robust = []
+    if recipe != choose():
+        robust = [robust_job(recipe, jobs[0], extraction.stored, artifacts.features, root, weights=weights, **dataset)]
+    for job in (*jobs, *robust):
         _run(job, artifacts, progress)
-    names = [job.name for job in (*jobs, *travellers)]
-    # Ensembles are of models on the default's features: one that travels would be outvoted by those that do not
-    seeing = [job.name for job in jobs if job.spec.name != BLIND]
-    if len(seeing) > 1 and not told:  # a study is run as it was
-        names += [_combine(method, seeing, artifacts, command, progress) for method in METHODS]
-    return report_again(artifacts, jobs[0].report, names=names, positive=positive)
+    names = [job.name for job in (*jobs, *robust)]
+    # Ensembles combine models on the default features only: a robust one would be outvoted by the others
+    members = [job.name for job in jobs if job.spec.name != BASELINE]
+    if len(members) > 1 and not study:  # a study is run as it was
+        names += [_combine(method, members, artifacts, command, progress) for method in METHODS]
+    return report_again(artifacts, jobs[0].report, names=names, positive=comparison.positive)
+
+
+def _find_weights(wishes: dict[str, dict], seed: int, device: str, progress: Progress) -> None:
+    """Put the weights that are found into the wishes; raise, before any work, where a wish cannot be had."""
+    for model, chosen in wishes.items():
+        settings = settled(get_model(model), seed, device=device, progress=progress, **chosen)
+        chosen |= {"weights": settings["weights"]} if "weights" in settings else {}
+
+
+def _notes(comparison: Comparison, extraction: Extraction) -> list[str]:
+    notes = []
+    if comparison.quick:
+        notes.append("This is a quick look: fewer folds, trials and epochs than a full run (leave out --quick).")
+    if extraction.failed:
+        files, reasons = count(extraction.failed, "file"), shown_path(extraction.stored.failed_path)
+        notes.append(f"{files} cannot be used; {reasons} lists them with the reason.")
+    return notes
 
 
 def _audit(stored: StoredSet, features: Features, artifacts: Artifacts, seed: int, progress: Progress) -> None:
@@ -204,23 +228,6 @@ def _audit(stored: StoredSet, features: Features, artifacts: Artifacts, seed: in
         return
     for line in audit(stored, seed=seed, artifacts=artifacts, progress=progress).lines():
         progress.say(f"audit: {line}")
-
-
-def _chosen(only: Sequence[str], told: Study | None) -> Sequence[str]:
-    for model in only if told else ():
-        if model not in told.models:
-            raise unknown(f"model of the study {told.name}", model, told.models)
-    return only
-
-
-def _wishes(spec: ModelSpec, own: dict, quick: bool, asked: dict) -> dict:
-    """What `plan` is told of a model: the study's settings, cut down for a quick look, and what was asked for."""
-    small = QUICK.get(spec.name, QUICK_NET) if quick else {}
-    small = {key: min(value, own.get(key, value)) for key, value in small.items()}
-    asked = {key: asked[key] for key in ("trials", *spec.wishes) if asked.get(key) is not None}
-    wishes = own | small | asked
-    searched = spec.first(1)[0] if wishes.get("trials") else {}  # trials vary what the study had settled
-    return {key: value for key, value in wishes.items() if key not in searched}
 
 
 def _run(job: Plan, artifacts: Artifacts, progress: Progress) -> None:

@@ -1,5 +1,4 @@
-"""The model of a recipe that is made to travel: its features, the folds that choose its settings, and what a report
-says of it."""
+"""The model of a robust recipe: its features, the folds that choose its settings, and what a report says of it."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -22,27 +21,34 @@ FOLDS_SAID = {
 }
 
 
-def travelling_job(
-    recipe: Recipe, like: Plan, usual: StoredSet, out: Path, *, progress: Progress | None = None, **extraction
+def robust_job(
+    recipe: Recipe,
+    like: Plan,
+    default: StoredSet,
+    out: Path,
+    root: Path,
+    *,
+    progress: Progress | None = None,
+    **extraction,
 ) -> Plan:
-    """Return the job of a recipe's model, on the same images as `like`, chosen by folds that hold out what changes.
+    """Return the job of a recipe's model on the same images as `like`, with folds that hold out sources or content.
 
     Parameters
     ----------
     recipe : Recipe
     like : Plan
-        A job on the default's features: folds, seed, report and the rest are its own.
-    usual : StoredSet
-        The default's features, which tell the content of pictures.
+        A job on the default features, whose number of folds, seed, report and other choices are taken over.
+    default : StoredSet
+        The default features, by which images are grouped by content.
     out : Path
         Where features are kept.
+    root : Path
+        The folder of images.
     **extraction
-        As `featex.extract` takes them: root, backbone, weights, ...
+        As `featex.extract` takes them: backbone, weights, ...
     """
     progress = progress or Progress()
-    done = extract(
-        extraction.pop("root"), out, views=recipe.views, copies=recipe.copies, progress=progress, **extraction
-    )
+    done = extract(root, out, views=recipe.views, copies=recipe.copies, progress=progress, **extraction)
     progress.say(
         f"{recipe.name}: {recipe.sentence()}: {done.computed:,} computed, {done.cached:,} cached, and "
         f"{done.computed_copies:,} varied copies"
@@ -50,7 +56,7 @@ def travelling_job(
     features = _same_rows(done.load(), like.features)
     train = like.parts.train
     labels, sources = (features.rows[column].to_numpy(dtype=str)[train] for column in ("label", "source"))
-    regime = travelling(labels, sources, content_of(features, [usual]))
+    regime = travelling(labels, sources, content_of(features, [default]))
     options = {
         "trials": like.trials if like.spec.name == recipe.model else None,
         "n_folds": like.n_folds,

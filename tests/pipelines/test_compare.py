@@ -11,7 +11,7 @@ from featex.errors import InputError, WeightsError
 from featex.features import find_set
 from featex.progress import Progress
 from pipelines import compare as module
-from pipelines.compare import QUICK, QUICK_NET, USUAL, compare
+from pipelines.compare import QUICK, QUICK_NET, USUAL, Comparison, compare
 
 
 class Listener(Progress):
@@ -28,8 +28,10 @@ def run(data, tmp_path, weights_file, with_vectors, artifacts):
 
     def run(directory=data, only=("svm", "logreg"), **options):
         listener = Listener()
-        options = {"n_folds": 3, "trials": 1, "audited": False, "weights": weights_file, "device": "cpu", **options}
-        return compare(directory, only=only, artifacts=artifacts, progress=listener, **options), listener.lines
+        weights, command = options.pop("weights", weights_file), options.pop("command", "")
+        comparison = Comparison(only=only, **{"n_folds": 3, "trials": 1, "audited": False, **options})
+        where = {"weights": weights, "device": "cpu", "artifacts": artifacts, "command": command}
+        return compare(directory, comparison, progress=listener, **where), listener.lines
 
     return run
 

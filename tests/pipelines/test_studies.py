@@ -10,7 +10,7 @@ from classify.plan import settled
 from classify.results import report_again
 from featex.backbones import BACKBONES
 from featex.errors import InputError
-from pipelines.compare import BLIND, compare
+from pipelines.compare import BASELINE, Comparison, compare
 from pipelines.study_files import load_study, study_names
 
 SETS = {"train": 12, "test": 6, "own": 5}
@@ -80,12 +80,13 @@ def test_a_study_runs_from_its_folder_to_a_page_with_its_numbers_beside_ours(
 ):
     root = laid_out(name)
     models, image_size = CHEAP[name]
-    few = {"n_folds": 2, "max_epochs": 1, "image_size": image_size, "weights": weights_folder, "device": "cpu"}
-    path = compare(study=name, only=models, quick=True, audited=False, artifacts=artifacts, **few)
+    few = {"n_folds": 2, "max_epochs": 1, "image_size": image_size, "quick": True, "audited": False}
+    comparison = Comparison(name, models, **few)
+    path = compare(comparison=comparison, artifacts=artifacts, weights=weights_folder, device="cpu")
     assert path == tmp_path / f"artifacts/reports/{name}-quick/index.html"
     study, page = load_study(name), path.read_text(encoding="utf-8")
     kept = {p["model"]: p for p in persist.passports(tmp_path / "artifacts/models")}
-    assert set(kept) == {*models, BLIND}
+    assert set(kept) == {*models, BASELINE}
     for model, passport in kept.items():
         assert passport["data"]["root"] == str(root.resolve())
         assert set(passport["classes"]) == CLASSES[name]
@@ -111,7 +112,7 @@ def test_absent_data_are_named_with_their_layout_and_place_before_any_work(name,
     monkeypatch.chdir(tmp_path)
     study = load_study(name)
     with pytest.raises(InputError) as error:
-        compare(study=name, weights="random")
+        compare(comparison=Comparison(name), weights="random")
     for words in (f"data/{study.directory}", "does not exist", study.data_name, study.layout):
         assert words in str(error.value)
     assert study.where in str(error.value)
@@ -121,7 +122,7 @@ def test_absent_data_are_named_with_their_layout_and_place_before_any_work(name,
 def test_data_of_another_layout_are_refused_before_any_work(study_file, data, tmp_path, artifacts):
     def complaint(*change):
         with pytest.raises(InputError) as error:
-            compare(data, study=study_file(*change), artifacts=artifacts, weights="random")
+            compare(data, Comparison(study_file(*change)), artifacts=artifacts, weights="random")
         assert "laid out as train/ai, train/real (where to get it: https://example.org)" in str(error.value)
         return str(error.value)
 
@@ -138,14 +139,9 @@ def run(data, tmp_path, weights_file, with_vectors, artifacts):
     with_vectors(tmp_path / "artifacts/features")
 
     def run(study, **options):
-        options = {
-            "weights": weights_file,
-            "device": "cpu",
-            "audited": False,
-            "artifacts": artifacts,
-            **options,
-        }
-        page = compare(data, study=study, **options).read_text(encoding="utf-8")
+        comparison = Comparison(study, audited=False, **options)
+        page = compare(data, comparison, weights=weights_file, device="cpu", artifacts=artifacts)
+        page = page.read_text(encoding="utf-8")
         return page, {p["model"]: p for p in persist.passports(tmp_path / "artifacts/models")}
 
     return run
@@ -161,7 +157,7 @@ def test_a_setting_that_cannot_be_is_refused_before_any_work(study_file, run, tm
 
 def test_a_study_of_ones_own_gives_models_settings_folds_and_name(study_file, run, artifacts):
     page, kept = run(study_file())
-    assert set(kept) == {"svm", "lenet5", BLIND}
+    assert set(kept) == {"svm", "lenet5", BASELINE}
     assert {p["report"] for p in kept.values()} == {"small"}
     assert {p["cv"]["n_folds"] for p in kept.values()} == {2}
     assert (kept["lenet5"]["settings"]["lr"], kept["lenet5"]["settings"]["max_epochs"]) == (0.002, 1)
@@ -180,7 +176,7 @@ def test_a_study_of_ones_own_gives_models_settings_folds_and_name(study_file, ru
 
 def test_what_is_asked_for_goes_before_what_the_study_says(study_file, run):
     page, kept = run(study_file(), only=["lenet5"], n_folds=3, max_epochs=2, image_size=16, name="mine")
-    assert set(kept) == {"lenet5", BLIND}
+    assert set(kept) == {"lenet5", BASELINE}
     assert kept["lenet5"]["name"] == "lenet5-mine"
     assert kept["lenet5"]["cv"]["n_folds"] == 3
     settings = kept["lenet5"]["settings"]
@@ -213,6 +209,6 @@ def test_own_options_of_the_table_go_before_the_studys(study_file):
 
 def test_a_model_that_is_not_the_studys_is_refused_with_the_nearest_name(study_file, data):
     with pytest.raises(InputError, match=r"unknown model of the study small 'smv'; did you mean 'svm'\?"):
-        compare(data, study=study_file(), only=["smv"])
+        compare(data, Comparison(study_file(), only=["smv"]))
     with pytest.raises(InputError, match=r"unknown model of the study small 'forest'"):
-        compare(data, study=study_file(), only=["forest"])
+        compare(data, Comparison(study_file(), only=["forest"]))

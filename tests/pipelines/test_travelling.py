@@ -4,7 +4,7 @@ from classify import persist
 from classify.predict import predict_images
 from featex.errors import InputError
 from featex.progress import Progress
-from pipelines.compare import compare
+from pipelines.compare import Comparison, compare
 
 
 class Listener(Progress):
@@ -22,15 +22,9 @@ def run(data, tmp_path, weights_file, write_images, artifacts):
 
     def run(**options):
         listener = Listener()
-        options = {"n_folds": 3, "trials": 1, "audited": False, "weights": weights_file, "device": "cpu", **options}
-        page = compare(
-            data,
-            only=["svm"],
-            artifacts=artifacts,
-            progress=listener,
-            recipe="robust",
-            **options,
-        )
+        chosen = {"n_folds": 3, "trials": 1, "audited": False, **options}
+        comparison = Comparison(only=["svm"], recipe="robust", **chosen)
+        page = compare(data, comparison, weights=weights_file, device="cpu", artifacts=artifacts, progress=listener)
         return (
             page.read_text(),
             listener.lines,
@@ -77,5 +71,5 @@ def test_sources_are_held_out_where_there_are_several(run, data, write_images):
 
 def test_an_unknown_recipe_is_refused_before_any_work(data, tmp_path, artifacts):
     with pytest.raises(InputError, match="robust"):
-        compare(data, artifacts=artifacts, recipe="sturdy")
+        compare(data, Comparison(recipe="sturdy"), artifacts=artifacts)
     assert not (tmp_path / "artifacts").exists()
