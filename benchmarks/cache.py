@@ -27,12 +27,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from featex.cache import FeatureCache
-from featex.embedding import open_cache
-from featex.extraction import extract
-from featex.extractor import Extractor
-from featex.facts import FACTS
-from featex.features import StoredSet
+from featex.extraction.embed import open_cache
+from featex.extraction.extract import extract
+from featex.extraction.extractor import Extractor
+from featex.images.facts import FACTS
+from featex.store.cache import FeatureCache
+from featex.store.features import StoredSet
 
 WIDTH = 512
 

@@ -8,7 +8,7 @@ All do everything from reading files to features of ResNet-18, on the CPU with a
 - loader: the same transforms in torch's DataLoader with a process a core
 - timm: timm's `create_dataset` and `create_loader` with a process a core, and its resnet18 (where timm is installed)
 - img2vec: `img2vec_pytorch` (where it is installed; with untrained weights)
-- featex: `featex.embedding.embed` with an empty cache; exact, and with --fast
+- featex: `featex.extraction.embed.embed` with an empty cache; exact, and with --fast
 
 The limit is the time of decoding on all cores, and after it of the network's published operations at the speed of a
 float32 matrix product on all cores (about 3.63 GFLOP an image).
@@ -36,12 +36,12 @@ import torchvision
 from PIL import Image
 from torchvision import transforms
 
-from featex.bench import DECODING, bench
-from featex.dataset import find_images
-from featex.embedding import embed, open_cache
-from featex.extractor import Extractor
-from featex.views import View
-from featex.weights import load_weights
+from featex.datasets.dataset import find_images
+from featex.extraction.bench import DECODING, bench
+from featex.extraction.embed import embed, open_cache
+from featex.extraction.extractor import Extractor
+from featex.network.views import View
+from featex.network.weights import load_weights
 
 TRANSFORM = transforms.Compose(
     [
@@ -173,7 +173,7 @@ def memory(paths: list[Path], weights: str) -> None:
 
 
 def one(root: str, weights: str, out: str) -> None:
-    from featex.extraction import extract
+    from featex.extraction.extract import extract
 
     done = extract(root, out, weights=weights, device="cpu")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

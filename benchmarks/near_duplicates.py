@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from featex.dataset import image_files
-from featex.duplicates import find_duplicates, thumbnail
+from featex.datasets.dataset import image_files
 from featex.errors import ImageError
-from featex.images import decode
+from featex.images.decode import decode
+from featex.images.duplicates import find_duplicates, thumbnail
 
 
 def saved(quality: int):

@@ -22,8 +22,8 @@ from sklearn.model_selection import GroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from featex.dataset import find_images
-from featex.images import decode
+from featex.datasets.dataset import find_images
+from featex.images.decode import decode
 from pipelines.looks import spectrum, traces
 
 LANCZOS, BILINEAR = Image.Resampling.LANCZOS, Image.Resampling.BILINEAR

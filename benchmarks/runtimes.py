@@ -21,13 +21,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from featex.bench import bench
-from featex.cores import n_cores, one_core_each
-from featex.dataset import find_images
-from featex.extractor import Extractor
-from featex.images import decode
-from featex.layers import fold_batchnorm
-from featex.weights import load_weights
+from featex.datasets.dataset import find_images
+from featex.extraction.bench import bench
+from featex.extraction.extractor import Extractor
+from featex.images.decode import decode
+from featex.network.layers import fold_batchnorm
+from featex.network.weights import load_weights
+from featex.system.cores import n_cores, one_core_each
 
 BATCH = 8
 N_CALIBRATION = 64

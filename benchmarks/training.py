@@ -19,7 +19,7 @@ from classify.checkpoint import Checkpoint
 from classify.nets import NETS
 from classify.pixels import Pixels
 from classify.training import PixelFeed, Training
-from featex.extractor import choose_device
+from featex.extraction.extractor import choose_device
 
 
 def plain(module: torch.nn.Module, X: np.ndarray, y: np.ndarray, batch_size: int, epochs: int, device) -> list[float]:

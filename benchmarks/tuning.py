@@ -28,9 +28,9 @@ from sklearn.svm import SVC
 from classify.plan import Plan, plan
 from classify.tuning import tune
 from classify.validation import CrossValidation
-from featex.facts import FACTS
-from featex.features import Features
-from featex.progress import Progress
+from featex.images.facts import FACTS
+from featex.store.features import Features
+from featex.system.progress import Progress
 
 WIDTH = 512
 N_FOLDS = 5

@@ -15,8 +15,8 @@ from classify.positive import choose_positive
 from classify.splits import partition
 from classify.trained import TrainedModel
 from featex.errors import FeatexError, InputError, unknown
-from featex.features import load_features
-from featex.units import rows_as_in
+from featex.store.features import load_features
+from featex.store.units import rows_as_in
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
-from featex.cores import threads_for
+from featex.system.cores import threads_for
 
 SMALLEST = 1e-15
 SLOPES = (1e-3, 1e3)  # of scores whose standard deviation is 1

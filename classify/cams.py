@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from classify.cnn import NetClassifier
 from classify.errors import ModelError
 from featex.errors import InputError
-from featex.extractor import Extractor
+from featex.extraction.extractor import Extractor
 
 # Of float32 sums over positions; batches of another layer's maps miss by far more.
 TOLERANCE = 1e-4

@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from featex.disk import born_whole
 from featex.errors import StoreError
+from featex.system.disk import born_whole
 
 SHARE = 0.1  # of the time that training takes, for writing
 

@@ -18,7 +18,7 @@ from featex.options import (
     command_line,
     program,
 )
-from featex.terminal import run
+from featex.system.terminal import run
 
 
 @program
@@ -118,11 +118,11 @@ def tune(
     from classify.regime import Regime, parse_folds
     from classify.results import keep, replaced
     from classify.tuning import tune
-    from featex.features import load_features, stored_sets
-    from featex.joined import join
-    from featex.progress import TerminalProgress
-    from featex.units import rows_as_in
-    from featex.words import count
+    from featex.store.features import load_features, stored_sets
+    from featex.store.joined import join
+    from featex.store.units import rows_as_in
+    from featex.system.progress import TerminalProgress
+    from featex.system.words import count
 
     progress = TerminalProgress()
     told = {name: value for name, value in choices.items() if value is not None}
@@ -161,7 +161,7 @@ def _summary(tuned) -> str:
     from classify.metrics import score_table
     from classify.selection import in_words
     from classify.sentences import too_few
-    from featex.words import count
+    from featex.system.words import count
 
     passport = tuned.model.passport
     params = ", ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in passport["params"].items())
@@ -247,9 +247,9 @@ def predict(
     from classify import persist
     from classify.adapted import adaptation, decision_sentence
     from classify.predict import predict_images, predict_set
-    from featex.disk import born_whole
-    from featex.features import load_features, stored_sets
-    from featex.progress import TerminalProgress
+    from featex.store.features import load_features, stored_sets
+    from featex.system.disk import born_whole
+    from featex.system.progress import TerminalProgress
 
     progress = TerminalProgress()
     trained = persist.load(persist.find_model(artifacts.models, model), device)
@@ -285,7 +285,7 @@ def models(model: str | None, artifacts: Artifacts) -> None:
     from classify.models import MODELS, get_model
     from classify.persist import passports
     from classify.selection import in_words
-    from featex.progress import Progress
+    from featex.system.progress import Progress
 
     if model:
         spec = get_model(model)
@@ -323,7 +323,7 @@ def explain(model: str, paths: tuple[str, ...], out: str, artifacts: Artifacts, 
     from classify import persist
     from classify.explain import explain
     from classify.explain_page import line, summary, write_explanation
-    from featex.progress import TerminalProgress
+    from featex.system.progress import TerminalProgress
 
     progress = TerminalProgress()
     trained = persist.load(persist.find_model(artifacts.models, model), device)

@@ -23,8 +23,8 @@ from classify.pixels import Pixels
 from classify.recipe import Recipe
 from classify.training import ActivationFeed, Feed, PixelFeed, Training
 from featex.errors import unknown
-from featex.extractor import choose_device
-from featex.weights import Weights, find_weights
+from featex.extraction.extractor import choose_device
+from featex.network.weights import Weights, find_weights
 
 PREDICT_BATCH = 32
 VALIDATION_SHARE = 0.15  # of the training images, rounded to one part in k
@@ -48,7 +48,7 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
     recipe : Recipe, optional
         How it is trained; the net's own recipe by default.
     weights : str or None
-        What a pretrained net starts from, as `featex.weights.find_weights` takes it; "random" trains from scratch, and
+        What a pretrained net starts from, as `weights.find_weights` takes it; "random" trains from scratch, and
         None stands for "imagenet". For no other net.
     device : str
         "auto" takes CUDA, then MPS, then the CPU, whichever there is; `device_` records which.

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from classify.plan import images_digest
-from featex.features import Features, StoredSet
+from featex.store.features import Features, StoredSet
 
 CONTENT_BLOCKS = ("rgb penultimate", "rgb layer4", "rgb layer3")
 

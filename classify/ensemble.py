@@ -20,8 +20,8 @@ from classify.provenance import code_sha256, environment
 from classify.selection import MIXED, fold_facts, validation_of
 from classify.trained import TrainedModel, made, predictions_table
 from classify.tuning import Tuned
-from featex.disk import checked_name
 from featex.errors import InputError
+from featex.system.disk import checked_name
 
 
 @dataclass(frozen=True)

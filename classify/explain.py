@@ -15,11 +15,11 @@ from classify.predict import predict_images
 from classify.sight import OnFeatures, OnPixels, sight
 from classify.splits import partition
 from classify.trained import TrainedModel
-from featex.cache import content_key
 from featex.errors import FeatexError
-from featex.features import Features, load_features
-from featex.progress import Progress
-from featex.units import rows_as_in
+from featex.store.cache import content_key
+from featex.store.features import Features, load_features
+from featex.store.units import rows_as_in
+from featex.system.progress import Progress
 
 N_NEAR = 4
 NEAR = ("path", "label", "distance")

@@ -12,8 +12,8 @@ from classify.pages import figure, own_files, page_folder, render, uri
 from classify.sections import FileNames
 from classify.words import percent
 from featex.errors import ImageError
-from featex.images import decode
-from featex.shown import shown_table
+from featex.images.decode import decode
+from featex.system.shown import shown_table
 
 MARK = '<meta name="generator" content="classify explain">'  # in explain.html: the files this page links to are its own
 TABLE = "explained.csv"

@@ -6,8 +6,8 @@ from torch import Tensor, nn
 from torchvision.transforms.v2 import Normalize
 
 from classify.errors import ModelError
-from featex.backbones import Backbone
-from featex.weights import Weights, load_weights
+from featex.network.backbones import Backbone
+from featex.network.weights import Weights, load_weights
 
 HIDDEN = 256
 LAYERS = (nn.Conv2d, nn.Linear, nn.MultiheadAttention)

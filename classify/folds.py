@@ -10,7 +10,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 
 from classify.errors import DataError
-from featex.words import count
+from featex.system.words import count
 
 ATTEMPTS = 10  # to cut folds of large groups so that each has all classes
 CONTENT_CLUSTERS = 4  # a fold

@@ -14,9 +14,9 @@ from classify.pages import uri
 from classify.predictions import VALIDATION, Predictions, set_title
 from classify.reliability import sureness
 from classify.words import percent
-from featex.disk import born_whole
 from featex.errors import FeatexError
-from featex.images import decode
+from featex.images.decode import decode
+from featex.system.disk import born_whole
 
 SIDE = 144  # pixels of a thumbnail's longer side
 N_WRONG, N_RIGHT, N_NEAR = 12, 6, 3

@@ -17,9 +17,9 @@ from classify.predictions import PROB, VALIDATION, Predictions, set_title
 from classify.scores import SCORES
 from classify.trained import TrainedModel
 from classify.words import listed, with_interval
-from featex.disk import checked_name
-from featex.shown import shown_path
-from featex.words import count
+from featex.system.disk import checked_name
+from featex.system.shown import shown_path
+from featex.system.words import count
 
 READS = "scores"
 """What the passport of an imported detector says that it reads: it has no estimator, only what it said."""

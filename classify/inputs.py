@@ -9,8 +9,8 @@ import numpy as np
 from classify.models import get_model
 from classify.shortcuts import fact_matrix
 from featex.errors import InputError
-from featex.features import Features
-from featex.progress import Progress
+from featex.store.features import Features
+from featex.system.progress import Progress
 
 if TYPE_CHECKING:
     from classify.pixels import Pixels, View

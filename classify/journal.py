@@ -9,8 +9,8 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
 from classify.errors import ModelError
-from featex.disk import cannot_write
-from featex.progress import Progress
+from featex.system.disk import cannot_write
+from featex.system.progress import Progress
 
 try:
     import fcntl

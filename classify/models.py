@@ -8,7 +8,7 @@ from classify import svm
 from classify.blocks import BlockScaler
 from classify.recipe import Recipe
 from featex.errors import unknown
-from featex.progress import Progress
+from featex.system.progress import Progress
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -137,8 +137,8 @@ def _net(name: str, about: str, pretrained: bool = False, on_cpu: dict | None = 
 
     def settle(seed: int, progress: Progress, device: str = "auto", weights: str = "imagenet", **wishes) -> dict:
         from classify.nets import NETS
-        from featex.extractor import choose_device
-        from featex.weights import find_weights
+        from featex.extraction.extractor import choose_device
+        from featex.network.weights import find_weights
 
         device = choose_device(device).type
         recipe = NETS[name].recipe.changed(**((on_cpu or {}) if device == "cpu" else {})).changed(**wishes)

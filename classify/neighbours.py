@@ -7,7 +7,7 @@ import pandas as pd
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 
-from featex.features import Features
+from featex.store.features import Features
 
 COLUMNS = ("path", "rank", "neighbour", "label", "distance")
 

@@ -16,8 +16,8 @@ from classify.errors import ModelError
 from classify.finetuned import FineTuned
 from classify.pixels import View
 from classify.recipe import Recipe
-from featex.backbones import IMAGENET_MEAN, IMAGENET_STD, Backbone, get_backbone
-from featex.weights import Weights
+from featex.network.backbones import IMAGENET_MEAN, IMAGENET_STD, Backbone, get_backbone
+from featex.network.weights import Weights
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Net:
         ``module(n_classes, image_size)`` returns the untrained module, or raises ModelError for a size that does
         not fit it.
     backbone : str
-        Instead of `module`: what is fine-tuned, as `featex.backbones.get_backbone` takes it.
+        Instead of `module`: what is fine-tuned, as `featex.network.backbones.get_backbone` takes it.
     """
 
     name: str

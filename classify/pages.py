@@ -13,8 +13,8 @@ from markupsafe import Markup, escape
 from PIL import Image
 
 from classify.errors import DataError
-from featex.disk import cannot_write, folder_beside, restored, swap_in
-from featex.shown import shown_text
+from featex.system.disk import cannot_write, folder_beside, restored, swap_in
+from featex.system.shown import shown_text
 
 
 def render(template: Path, page: dict) -> str:
@@ -43,7 +43,7 @@ def render(template: Path, page: dict) -> str:
 
 
 def _sent_on(value):
-    """Return what a template shows: texts as `featex.shown.shown_text` has them, but for pictures."""
+    """Return what a template shows: texts as `featex.system.shown.shown_text` has them, but for pictures."""
     return type(value)(shown_text(value)) if isinstance(value, str) and not value.startswith("data:") else value
 
 

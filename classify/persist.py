@@ -13,9 +13,9 @@ from classify.calibration import Calibration
 from classify.errors import DataError, ModelError
 from classify.novelty import Novelty
 from classify.trained import TrainedModel, made
-from featex.disk import folder_beside, read_json, restored, set_aside, swap_in, write_json
 from featex.errors import InputError, StoreError
-from featex.shown import shown_value
+from featex.system.disk import folder_beside, read_json, restored, set_aside, swap_in, write_json
+from featex.system.shown import shown_value
 
 FORMAT = 2
 PASSPORT = "passport.json"

@@ -14,10 +14,10 @@ from PIL import Image
 from torch import Tensor
 
 from classify.errors import DataError
-from featex.cores import n_cores, ram_bytes
 from featex.errors import ImageError, InputError
-from featex.images import decode, preprocess
-from featex.progress import Progress
+from featex.images.decode import decode, preprocess
+from featex.system.cores import n_cores, ram_bytes
+from featex.system.progress import Progress
 
 MEMORY_SHARE = 1 / 3  # of the machine's, or of what the device has free, that images may fill
 UNKNOWN_MEMORY = 8 << 30  # taken where the system does not say

@@ -16,9 +16,9 @@ from classify.regime import N_FOLDS, USUAL, Regime
 from classify.scores import checked_scoring
 from classify.selection import folds_in_words
 from classify.splits import Partition, partition
-from featex.disk import checked_name
-from featex.features import Features
-from featex.progress import Progress
+from featex.store.features import Features
+from featex.system.disk import checked_name
+from featex.system.progress import Progress
 
 
 @dataclass(frozen=True)

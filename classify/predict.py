@@ -12,12 +12,12 @@ from classify.inputs import read_inputs, view_of
 from classify.shortcuts import fact_matrix
 from classify.trained import TrainedModel
 from classify.unsure import UNSURE, Rule
-from featex.dataset import image_files
+from featex.datasets.dataset import image_files
 from featex.errors import ImageError, InputError, WeightsError
-from featex.facts import file_facts
-from featex.features import Features
-from featex.progress import Progress
-from featex.words import count
+from featex.images.facts import file_facts
+from featex.store.features import Features
+from featex.system.progress import Progress
+from featex.system.words import count
 
 
 def predict_set(
@@ -153,8 +153,8 @@ def _say(model: TrainedModel, inputs: list[np.ndarray]) -> np.ndarray:
 
 
 def _features_of(model: TrainedModel, files: list[Path], *, cache, weights, device, progress):
-    from featex.embedding import embed, open_cache
-    from featex.extractors import extractor_of
+    from featex.extraction.embed import embed, open_cache
+    from featex.extraction.joined import extractor_of
 
     passport = model.passport["extractor"]
     try:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from classify.errors import DataError
-from featex.disk import born_whole
+from featex.system.disk import born_whole
 
 VALIDATION, HELD_OUT = "validation", "test"
 SET_TITLES = {HELD_OUT: "held-out"}  # a custom set goes by its own name

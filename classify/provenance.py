@@ -12,7 +12,7 @@ import pandas as pd
 from classify.predictions import Predictions, set_title
 from classify.selection import folds_in_words
 from classify.words import listed
-from featex.shown import shown_path
+from featex.system.shown import shown_path
 
 MOST_SOURCES = 10  # of a class and fold, by name
 

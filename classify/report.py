@@ -18,7 +18,7 @@ from classify.score_tables import accuracy_table, other_scores, unscored
 from classify.sections import FileNames, Picture, Section, shown
 from classify.sentences import novelty_sentences
 from classify.verdict import SELECTION, verdict
-from featex.shown import shown_text
+from featex.system.shown import shown_text
 
 TABLES = ("scores.csv", "folds.csv", "predictions.csv")
 MARK = '<meta name="generator" content="classify report">'  # in report.html: the files this page links to are its own

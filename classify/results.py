@@ -25,10 +25,10 @@ from classify.splits import partition
 from classify.tuning import Tuned
 from classify.unsure import UNSURE, fit
 from featex.errors import InputError, unknown
-from featex.features import stored_sets
 from featex.layout import Artifacts
-from featex.units import rows_as_in
-from featex.words import count
+from featex.store.features import stored_sets
+from featex.store.units import rows_as_in
+from featex.system.words import count
 
 
 def keep(tuned: Tuned, models: Path, predictions: Path, *, done_with: Path | None = None) -> Path:

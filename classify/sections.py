@@ -14,8 +14,8 @@ import pandas as pd
 
 from classify.pages import figure
 from classify.words import percent, within
-from featex.disk import read_json, write_json
-from featex.shown import shown_table, shown_value
+from featex.system.disk import read_json, write_json
+from featex.system.shown import shown_table, shown_value
 
 MOST_ROWS = 20  # of a table on the page; its CSV holds all
 FOLDER, SECTION = "section", "section.json"

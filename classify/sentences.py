@@ -10,7 +10,7 @@ from classify.effective import LEAST
 from classify.predictions import HELD_OUT, VALIDATION, set_title
 from classify.unsure import KEPT, UNCLEAR
 from classify.words import p_value, percent, with_interval
-from featex.words import count
+from featex.system.words import count
 
 SAME = 0.005  # means that differ by less read alike
 

@@ -7,7 +7,7 @@ import pandas as pd
 from sklearn.feature_extraction import FeatureHasher
 
 from featex.errors import InputError, unknown
-from featex.facts import FACTS
+from featex.images.facts import FACTS
 
 FAMILIES = {
     "format": ("format", "mode", "progressive"),

@@ -9,11 +9,11 @@ from classify.errors import ModelError
 from classify.gradients import Votes, class_maps, decision
 from classify.inputs import view_of
 from classify.trained import TrainedModel
-from featex.extractor import Extractor
-from featex.extractors import extractor_of
-from featex.images import decode
-from featex.progress import Progress
-from featex.views import DEFAULT
+from featex.extraction.extractor import Extractor
+from featex.extraction.joined import extractor_of
+from featex.images.decode import decode
+from featex.network.views import DEFAULT
+from featex.system.progress import Progress
 
 PATH_MAP = (
     "What each position of the backbone's last maps gave to the score: integrated gradients on the way from the mean "

@@ -9,8 +9,8 @@ import pandas as pd
 
 from classify.errors import DataError
 from classify.predictions import HELD_OUT
-from featex.units import independent_units, near_sentence, without_near_duplicates
-from featex.words import count
+from featex.store.units import independent_units, near_sentence, without_near_duplicates
+from featex.system.words import count
 
 HELD_OUT_FRACTION = 0.2
 TRAINING = ("train", "val")
@@ -53,7 +53,7 @@ def partition(rows: pd.DataFrame) -> Partition:
 
     val joins train, since validation is by folds. Where no set is called test, a fifth of the units is held out by a
     hash of what they are (their group's name, else their content): images that are added later move none, and join the
-    side of those they belong to (see `featex.units.with_units`). A class of which the hash would leave less than half,
+    side of those they belong to (see `units.with_units`). A class of which the hash would leave less than half,
     or one unit, as it can where there are few, keeps all of them.
 
     A training row that is also in a test set (an equal file, a near-duplicate, or the same group) is left out of

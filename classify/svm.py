@@ -14,7 +14,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import check_is_fitted
 
 from classify.blocks import BlockScaler
-from featex.cores import ram_bytes
+from featex.system.cores import ram_bytes
 
 BLOCK_ROWS = 1000
 LANDMARKS = 2000

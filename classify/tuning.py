@@ -25,8 +25,8 @@ from classify.selection import Validation, fold_facts
 from classify.trained import TrainedModel, predictions_table
 from classify.validation import CrossValidation, Folded
 from featex.errors import FeatexError
-from featex.progress import Progress
-from featex.shown import shown_text, shown_url
+from featex.system.progress import Progress
+from featex.system.shown import shown_text, shown_url
 
 FAILED = "failed"  # of a trial whose setting failed: why
 SCORES = "scores"  # of a trial's folds, kept with it: a later one is compared with the best fold by fold

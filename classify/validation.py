@@ -20,8 +20,8 @@ from classify.regime import weighted, with_copies
 from classify.scores import SCORES
 from classify.selection import selection_score
 from classify.tilewise import Tilewise
-from featex.cores import n_cores, ram_bytes, threads_for
-from featex.progress import Progress
+from featex.system.cores import n_cores, ram_bytes, threads_for
+from featex.system.progress import Progress
 
 KEEP_BYTES = min(4e9, ram_bytes() / 4)  # prepared folds above this are made anew for each trial instead of kept
 

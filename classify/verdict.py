@@ -26,7 +26,7 @@ from classify.scores import SCORES
 from classify.selection import not_ranked
 from classify.sentences import too_few
 from classify.words import listed, percent, spread, with_interval
-from featex.words import count
+from featex.system.words import count
 
 SELECTION = "a selection score, not a result"
 SKEWED = 0.6  # share of the largest class from which accuracy alone would mislead, so that guessing stands beside it

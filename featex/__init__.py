@@ -9,17 +9,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from featex.extraction import extract
-    from featex.features import Features, load_features
-    from featex.transformer import FeatureExtractor
+    from featex.extraction.extract import extract
+    from featex.extraction.transformer import FeatureExtractor
+    from featex.store.features import Features, load_features
 
 __all__ = ["FeatureExtractor", "Features", "extract", "load_features"]
 
 _HOMES = {
-    "extract": "featex.extraction",
-    "load_features": "featex.features",
-    "Features": "featex.features",
-    "FeatureExtractor": "featex.transformer",
+    "extract": "featex.extraction.extract",
+    "load_features": "featex.store.features",
+    "Features": "featex.store.features",
+    "FeatureExtractor": "featex.extraction.transformer",
 }
 
 

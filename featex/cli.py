@@ -19,7 +19,7 @@ from featex.options import (
     program,
     weights_option,
 )
-from featex.terminal import run
+from featex.system.terminal import run
 
 
 @program
@@ -77,10 +77,10 @@ def extract(directory: str, artifacts: Artifacts, recipe: str, copies: int | Non
     only images, or a metadata.csv that lists them. If the folders can be read in two ways, the command stops and shows
     both; --layout chooses.
     """
-    from featex.extraction import extract
-    from featex.progress import TerminalProgress
-    from featex.recipes import choose
-    from featex.units import near_sentence
+    from featex.extraction.extract import extract
+    from featex.extraction.recipes import choose
+    from featex.store.units import near_sentence
+    from featex.system.progress import TerminalProgress
 
     choices = {name: options.pop(name) for name in ("view", "tiles", "pool", "inputs", "layers", "tta", "fast")}
     choices = {name: value for name, value in choices.items() if value not in (None, ())}
@@ -123,9 +123,9 @@ def extract(directory: str, artifacts: Artifacts, recipe: str, copies: int | Non
 @click.option("--runs", default=3, type=click.IntRange(1), help="Measurements of each stage.")
 def bench(directory: str, fast: bool, **options) -> None:
     """Measure how fast this machine extracts the images in DIR, and which stage limits it."""
-    from featex.bench import bench
-    from featex.progress import TerminalProgress
-    from featex.views import View
+    from featex.extraction.bench import bench
+    from featex.network.views import View
+    from featex.system.progress import TerminalProgress
 
     measurements = bench(directory, view=View(fast=fast), progress=TerminalProgress(), **options)
     click.echo("\n".join(measurements.lines()))
@@ -139,9 +139,9 @@ def unpack(source: str, target: str) -> None:
 
     A metadata.csv beside the images holds their labels and sets, so that every other command reads the new folder.
     """
-    from featex.progress import TerminalProgress
-    from featex.unpack import unpack
-    from featex.words import count
+    from featex.datasets.unpack import unpack
+    from featex.system.progress import TerminalProgress
+    from featex.system.words import count
 
     done = unpack(source, target, TerminalProgress())
     empty = f"; {count(done.empty, 'row')} without an image left out" if done.empty else ""
@@ -151,7 +151,7 @@ def unpack(source: str, target: str) -> None:
 @cli.command()
 def backbones() -> None:
     """List the backbones."""
-    from featex.backbones import BACKBONES
+    from featex.network.backbones import BACKBONES
 
     click.echo(f"{'name':<16} {'n_features':>10}  {'pixels':>6}  weights")
     for backbone in BACKBONES.values():
@@ -163,8 +163,8 @@ def backbones() -> None:
 @ARTIFACTS
 def show(artifacts: Artifacts) -> None:
     """List the extractors and sets on disk."""
-    from featex.cache import parts_size
-    from featex.features import stored_sets
+    from featex.store.cache import parts_size
+    from featex.store.features import stored_sets
 
     sets = stored_sets(artifacts.features)
     if not sets:
@@ -189,8 +189,8 @@ def show(artifacts: Artifacts) -> None:
 @ARTIFACTS
 def verify(artifacts: Artifacts) -> None:
     """Check every part and every row on disk; exit 1 and list what is wrong."""
-    from featex.features import stored_sets, verify
-    from featex.words import count
+    from featex.store.features import stored_sets, verify
+    from featex.system.words import count
 
     problems = list(verify(artifacts.features))
     for problem in problems:
@@ -207,7 +207,7 @@ def verify(artifacts: Artifacts) -> None:
 @ARTIFACTS
 def export(name: str | None, path: str | None, artifacts: Artifacts) -> None:
     """Write a set (the newest by default) with its vectors as one file."""
-    from featex.features import export, load_features
+    from featex.store.features import export, load_features
 
     features = load_features(artifacts.features, name)
     target = Path(path or f"{features.name}.npz")

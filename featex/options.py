@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from featex.layout import Artifacts
-from featex.shown import shown_command
+from featex.system.shown import shown_command
 
 SEEDS = click.IntRange(0, 2**31 - 1)
 
@@ -33,14 +33,14 @@ def names(*flags: str, **attributes) -> Callable:
 
 
 def _class_patterns(_context, _option, texts: tuple[str, ...]) -> list:
-    from featex.dataset import parse_class
+    from featex.datasets.dataset import parse_class
 
     return [parse_class(text) for text in texts] if texts else []
 
 
 def _spare(context, option, value: str | None) -> str | None:
     """Return the file of weights; one that only the environment names serves where it is the right one."""
-    from featex.backbones import Spare
+    from featex.network.backbones import Spare
 
     source = context.get_parameter_source(option.name)
     return Spare(value) if value and source is click.core.ParameterSource.ENVIRONMENT else value
@@ -162,7 +162,7 @@ DATASET = ("layout", "labels", "path_column", "label_column", "set_column", "gro
 
 
 def dataset_options(command: Callable) -> Callable:
-    """Add the options that say what is known of each image; `featex.dataset.find_images` takes them."""
+    """Add the options that say what is known of each image; `featex.datasets.dataset.find_images` takes them."""
     for option in reversed(_DATASET):
         command = option(command)
     return command

@@ -10,12 +10,12 @@ import pandas as pd
 from classify.content import sees_content
 from classify.plan import images_digest
 from featex.errors import InputError, unknown
-from featex.extraction import extract
-from featex.features import StoredSet, find_set, stored_sets
+from featex.extraction.extract import extract
 from featex.layout import ARTIFACTS, Artifacts
-from featex.progress import Progress
-from featex.shown import shown_path
-from featex.words import count
+from featex.store.features import StoredSet, find_set, stored_sets
+from featex.system.progress import Progress
+from featex.system.shown import shown_path
+from featex.system.words import count
 from pipelines.audit_page import verdict_lines, write_page
 from pipelines.coverage import appearance, balance, coverage
 from pipelines.doubts import doubts
@@ -105,7 +105,7 @@ def audit(
     Parameters
     ----------
     target : path, str or StoredSet, optional
-        A folder in one of the layouts that `featex.dataset.find_images` knows, whose features are extracted where they
+        A folder in one of the layouts that `dataset.find_images` knows, whose features are extracted where they
         are not there yet; or the name of a set of features. By default the newest set. Of several extractors' sets of
         that name, the newest whose features see content is taken.
     only : sequence of str

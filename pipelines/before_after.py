@@ -9,12 +9,12 @@ import pandas as pd
 
 from classify.errors import DataError
 from classify.words import listed, percent, with_interval
-from featex.cache import content_key
-from featex.dataset import Dataset, find_images
+from featex.datasets.dataset import Dataset, find_images
 from featex.errors import ImageError
-from featex.facts import file_facts
-from featex.images import decode
-from featex.progress import Progress
+from featex.images.decode import decode
+from featex.images.facts import file_facts
+from featex.store.cache import content_key
+from featex.system.progress import Progress
 from pipelines.copies import each, image_bytes
 from pipelines.leaks import sides_of
 from pipelines.looks import look
@@ -90,7 +90,7 @@ def before_and_after(
     source, target : path
         The images before, and after. Options are for `source`; `target` says itself what is in it.
     **dataset_options
-        As `featex.dataset.find_images` takes them.
+        As `featex.datasets.dataset.find_images` takes them.
 
     Raises
     ------

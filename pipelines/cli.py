@@ -24,7 +24,7 @@ from featex.options import (
     program,
     weights_option,
 )
-from featex.terminal import run
+from featex.system.terminal import run
 
 WEIGHTS = weights_option("auto")
 SET_NAME = click.option("--name", show_default="the folder's name", help="Name of the set and of its page.")
@@ -101,7 +101,7 @@ def compare(directory: str | None, settings: tuple[str, ...], **options) -> None
     from dataclasses import fields
 
     from classify.recipe import parse_choice
-    from featex.progress import TerminalProgress
+    from featex.system.progress import TerminalProgress
     from pipelines.compare import Comparison, compare
 
     options["settings"] = dict(map(parse_choice, settings))
@@ -127,7 +127,7 @@ def travel(directory: str, **options) -> None:
     Each choice is scored on held-out content or sources, and on altered copies of the images. Test and custom sets
     play no part in the ranking; the best choice is compared with the default on them.
     """
-    from featex.progress import TerminalProgress
+    from featex.system.progress import TerminalProgress
     from pipelines.travel_page import travel_set
 
     done, page = travel_set(directory, command=command_line(), progress=TerminalProgress(), **options)
@@ -162,7 +162,7 @@ def stress(report: str | None, **options) -> None:
 
     REPORT is the report of the newest model by default. What was computed before is kept.
     """
-    from featex.progress import TerminalProgress
+    from featex.system.progress import TerminalProgress
     from pipelines.stress_run import stress_set
 
     stressed = stress_set(report, command=command_line(), progress=TerminalProgress(), **options)
@@ -188,7 +188,7 @@ def stress(report: str | None, **options) -> None:
 @ARTIFACTS
 def transfer(name: str | None, **options) -> None:
     """Train on each source of SET and test on every other one: does what a model learnt hold for other sources?"""
-    from featex.progress import TerminalProgress
+    from featex.system.progress import TerminalProgress
     from pipelines.transfer_page import transfer_set
 
     done, page = transfer_set(name, command=command_line(), progress=TerminalProgress(), **options)
@@ -222,7 +222,7 @@ def audit(target: str | None, fail_above: float | None, **options) -> None:
 
     DIR is a folder of images, SET a set of features (`featex show` lists them). The default is the newest set.
     """
-    from featex.progress import TerminalProgress
+    from featex.system.progress import TerminalProgress
     from pipelines.audit import audit
 
     done = audit(target, command=command_line(), progress=TerminalProgress(), **options)
@@ -252,7 +252,7 @@ def prepare(source: str, target: str, **options) -> None:
 
     What was done to each file and why, and what is left for you to decide, is in DST-prepared/.
     """
-    from featex.progress import TerminalProgress
+    from featex.system.progress import TerminalProgress
     from pipelines.prepare import prepare
 
     done = prepare(source, target, progress=TerminalProgress(), **options)
@@ -282,7 +282,7 @@ def normalise(source: str, target: str, workers: int | None, **options) -> None:
     traces stay.
     """
     from classify.errors import DataError
-    from featex.progress import TerminalProgress
+    from featex.system.progress import TerminalProgress
     from pipelines.before_after import before_and_after
     from pipelines.normalise import Form, normalise
 
@@ -319,7 +319,7 @@ def studies() -> None:
 @SEED
 def sample(directory: str, seed: int) -> None:
     """Make a small set of real and generated images in DIR, to try everything on, with no download."""
-    from featex.progress import TerminalProgress
+    from featex.system.progress import TerminalProgress
     from pipelines.sample import make_sample
 
     table = make_sample(Path(directory), seed=seed, progress=TerminalProgress().say)

@@ -14,14 +14,14 @@ from classify.sections import read_section
 from classify.selection import in_words
 from classify.tuning import Tuned, tune
 from featex.errors import unknown
-from featex.extraction import Extraction, extract
-from featex.features import Features, StoredSet
+from featex.extraction.extract import Extraction, extract
+from featex.extraction.recipes import choose
 from featex.layout import ARTIFACTS, DATA, Artifacts
-from featex.progress import Progress
-from featex.recipes import choose
-from featex.shown import shown_path
-from featex.units import rows_as_in
-from featex.words import count
+from featex.store.features import Features, StoredSet
+from featex.store.units import rows_as_in
+from featex.system.progress import Progress
+from featex.system.shown import shown_path
+from featex.system.words import count
 from pipelines.audit import audit
 from pipelines.studies import Study
 from pipelines.study_files import load_study
@@ -57,7 +57,7 @@ class Comparison:
     quick : bool
         Fewer folds, trials and epochs: a first look, with models and a report of its own (``<set>-quick``).
     recipe : str
-        A name in `featex.recipes.RECIPES`. Any but "default" adds a model on that recipe's features.
+        A name in `featex.extraction.recipes.RECIPES`. Any but "default" adds a model on that recipe's features.
     trials, n_folds, scoring, positive, seed, image_size, max_epochs
         As `classify.plan.plan` takes them; they override `quick`.
     settings : mapping
@@ -138,14 +138,14 @@ def compare(
     Parameters
     ----------
     root : path, optional
-        A folder in one of the layouts that `featex.dataset.find_images` knows; by default data/, or the folder of the
+        A folder in one of the layouts that `dataset.find_images` knows; by default data/, or the folder of the
         study below it.
     comparison : Comparison
         Which models to compare, and how to tune them.
     backbone, device, **dataset_options
         As `featex.extract` takes them.
     weights : str
-        As `featex.weights.find_weights` takes it. "auto" goes on with untrained weights if ImageNet's cannot be had;
+        As `weights.find_weights` takes it. "auto" goes on with untrained weights if ImageNet's cannot be had;
         the first screen of the report then says so.
     artifacts : Artifacts
         Where results are kept.

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from classify.trained import TrainedModel
-from featex.cache import content_key
 from featex.errors import ImageError
-from featex.images import decode
-from featex.progress import Progress
+from featex.images.decode import decode
+from featex.store.cache import content_key
+from featex.system.progress import Progress
 from pipelines.conditions import Condition
 from pipelines.eyes import Eye, eye_name
 
@@ -50,7 +50,7 @@ def bring(
     if not todo:
         return {}
     # These take torch with them, and a second run needs none.
-    from featex.cores import Batches, in_order, n_readers, one_core_each
+    from featex.system.cores import Batches, in_order, n_readers, one_core_each
 
     workers = workers or n_readers()
     lacking = {id(eye): eye for key in todo for _, _, eye in _missing(key, conditions, eyes)}

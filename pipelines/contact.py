@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from featex.errors import ImageError
-from featex.images import decode
+from featex.images.decode import decode
 
 COLUMNS = 8
 SIDE = 128  # pixels of a thumbnail's square

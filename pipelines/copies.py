@@ -9,12 +9,12 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from featex.cores import n_readers
-from featex.dataset import find_images
-from featex.disk import born_whole, cannot_write
+from featex.datasets.dataset import find_images
+from featex.datasets.folders import NO_FILE
 from featex.errors import FeatexError, ImageError, InputError
-from featex.folders import NO_FILE
-from featex.progress import Progress
+from featex.system.cores import n_readers
+from featex.system.disk import born_whole, cannot_write
+from featex.system.progress import Progress
 
 METADATA = "metadata.csv"
 COLUMNS = ["file_name", "label", "split", "source", "group"]
@@ -31,7 +31,7 @@ def write_metadata(folder: Path, table: pd.DataFrame) -> None:
     folder : Path
         Holds the images of `table` and no others.
     table : DataFrame
-        ``path`` relative to `folder`, ``label``, ``split``, ``source``, ``group``, as `featex.dataset.find_images`
+        ``path`` relative to `folder`, ``label``, ``split``, ``source``, ``group``, as `dataset.find_images`
         gives them.
     """
     columns = ["path", *COLUMNS[1:]]
@@ -133,7 +133,7 @@ def save(path: Path, data: bytes) -> None:
 
 
 def image_bytes(file: Path, size: int) -> bytes:
-    """Return the bytes of a file that `featex.dataset.find_images` has listed with `size`.
+    """Return the bytes of a file that `featex.datasets.dataset.find_images` has listed with `size`.
 
     Raises
     ------

@@ -13,8 +13,8 @@ from classify.intervals import wilson
 from classify.reliability import share_interval
 from classify.sections import Picture, Table
 from classify.words import percent, within
-from featex.units import independent_units
-from featex.words import count
+from featex.store.units import independent_units
+from featex.system.words import count
 from pipelines.contact import contact_sheet
 from pipelines.figures import (
     LEAST_MAPPED,

@@ -16,7 +16,7 @@ from classify.folds import folds
 from classify.reliability import share_interval
 from classify.sections import Picture, Table
 from classify.words import percent, within
-from featex.units import independent_units
+from featex.store.units import independent_units
 from pipelines.contact import contact_sheet
 from pipelines.findings import Finding, Subject
 

@@ -10,10 +10,10 @@ from classify.calibration import class_scores
 from classify.errors import ModelError
 from classify.inputs import view_of
 from classify.trained import TrainedModel, made
-from featex.cache import FeatureCache
 from featex.errors import WeightsError
 from featex.layout import Artifacts
-from featex.progress import Progress
+from featex.store.cache import FeatureCache
+from featex.system.progress import Progress
 
 NET_BATCH = 32
 
@@ -49,8 +49,8 @@ class FeatureEye:
     @cached_property
     def extractor(self):
         """The extractor, which is built only where a vector is missing; raises ModelError where it is another one."""
-        from featex.embedding import open_cache
-        from featex.extractors import extractor_of
+        from featex.extraction.embed import open_cache
+        from featex.extraction.joined import extractor_of
 
         passport = self.passport
         try:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from classify.sections import Picture, Table
-from featex.features import Features
+from featex.store.features import Features
 
 LEVELS = ("fine", "mind", "bad")
 """How a finding weighs: nothing to mend; to be known when a score is read; it makes a score worthless if left."""
@@ -19,7 +19,7 @@ class Subject:
     Parameters
     ----------
     features : Features
-        Features, labels, sets and sources, and the facts of each file (`featex.facts.FACTS`) in its rows.
+        Features, labels, sets and sources, and the facts of each file (`featex.images.facts.FACTS`) in its rows.
     looks : ndarray of shape (n,), `pipelines.looks.LOOK`
         Small pictures, colours, spectra and hashes of the same images.
     failed : DataFrame

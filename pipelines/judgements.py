@@ -19,7 +19,7 @@ class Judgement:
     confidence : float
         0 to 1; see `SURE`. What is not worth a look is not judged at all: the rule returns None.
     boxes : tuple of (left, top, right, bottom)
-        The parts to keep, in pixels of the upright image as `featex.images.decode` gives it: one for "crop", one a
+        The parts to keep, in pixels of the upright image as `decode.decode` gives it: one for "crop", one a
         part for "split", none else.
     """
 

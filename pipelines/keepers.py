@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from featex.duplicates import Duplicates
+from featex.images.duplicates import Duplicates
 
 
 @dataclass(frozen=True, eq=False)

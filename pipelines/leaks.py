@@ -12,9 +12,9 @@ from classify.predictions import HELD_OUT
 from classify.sections import Picture, Table
 from classify.splits import TRAINING, partition
 from classify.words import within
-from featex.duplicates import Duplicates, find_duplicates
 from featex.errors import InputError
-from featex.units import independent_units
+from featex.images.duplicates import Duplicates, find_duplicates
+from featex.store.units import independent_units
 from pipelines.contact import contact_sheet
 from pipelines.findings import Finding, Subject
 

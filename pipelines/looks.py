@@ -14,11 +14,11 @@ from PIL import Image
 from scipy.fft import rfft, rfft2
 from scipy.ndimage import median_filter
 
-from featex.cache import FeatureCache, content_key
-from featex.cores import n_readers
 from featex.errors import ImageError, InputError
-from featex.images import DECODER, decode
-from featex.progress import Progress
+from featex.images.decode import DECODER, decode
+from featex.store.cache import FeatureCache, content_key
+from featex.system.cores import n_readers
+from featex.system.progress import Progress
 from pipelines.measures import COLUMNS, measure
 
 RECIPE = 3  # raised whenever the same image would look otherwise
@@ -57,7 +57,7 @@ def read_looks(
     Parameters
     ----------
     rows : DataFrame
-        Of `featex.features.Features`: ``path`` and content ``key``, a row an image.
+        Of `featex.store.features.Features`: ``path`` and content ``key``, a row an image.
     root : Path
         The folder that paths are relative to.
     directory : Path
@@ -96,7 +96,7 @@ def look(image: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     image : ndarray of shape (height, width, 3), uint8
-        As `featex.images.decode` gives it.
+        As `featex.images.decode.decode` gives it.
     """
     seen = np.zeros((), dtype=LOOK)
     picture = Image.fromarray(image)

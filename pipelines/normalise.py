@@ -36,13 +36,13 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from featex.dataset import find_images
-from featex.disk import born_whole, new_folder
+from featex.datasets.dataset import find_images
 from featex.errors import ImageError, InputError, unknown
-from featex.images import decode, opened
-from featex.progress import Progress
-from featex.shown import shown_table
-from featex.words import count
+from featex.images.decode import decode, opened
+from featex.system.disk import born_whole, new_folder
+from featex.system.progress import Progress
+from featex.system.shown import shown_table
+from featex.system.words import count
 from pipelines.copies import beside, by_class, each, image_bytes, new_paths, none_is_left, save, write_metadata
 
 FORMATS = {"jpeg": ".jpg", "png": ".png"}
@@ -162,13 +162,13 @@ def normalise(
     """Write every image below `source` alike into the new folder `target`, and return what was done.
 
     `source` is only read. `target` appears whole or not at all, keeps folders and stems, and is read by
-    `featex.dataset.find_images` with the labels, sets, sources and groups of `source`; where folders do not say them,
+    `dataset.find_images` with the labels, sets, sources and groups of `source`; where folders do not say them,
     it holds a ``metadata.csv``. Beside it ``<target>-normalised/normalised.csv`` tells what became of each file.
 
     Parameters
     ----------
     source : path
-        A folder in one of the layouts that `featex.dataset.find_images` knows.
+        A folder in one of the layouts that `featex.datasets.dataset.find_images` knows.
     target : path
         Absent or empty, and not in `source`.
     form : Form, optional
@@ -177,7 +177,7 @@ def normalise(
         Threads, each with an image at a time; by default one a core, 16 at most.
     progress : Progress, optional
     **dataset_options
-        As `featex.dataset.find_images` takes them: labels, path_column, ..., classes.
+        As `featex.datasets.dataset.find_images` takes them: labels, path_column, ..., classes.
 
     Raises
     ------

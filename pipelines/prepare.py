@@ -15,15 +15,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from featex.cache import content_key
-from featex.dataset import find_images
-from featex.disk import new_folder
-from featex.duplicates import MIN_CORRELATION, SIDE, find_duplicates, thumbnail
+from featex.datasets.dataset import find_images
 from featex.errors import ImageError, InputError, unknown
-from featex.images import decode
-from featex.progress import Progress
-from featex.units import independent_units
-from featex.words import count
+from featex.images.decode import decode
+from featex.images.duplicates import MIN_CORRELATION, SIDE, find_duplicates, thumbnail
+from featex.store.cache import content_key
+from featex.store.units import independent_units
+from featex.system.disk import new_folder
+from featex.system.progress import Progress
+from featex.system.words import count
 from pipelines.copies import beside, each, image_bytes, new_paths, none_is_left, save, write_metadata
 from pipelines.crops import cut
 from pipelines.judgements import SURE
@@ -58,7 +58,7 @@ def prepare(
     """Write the images below `source` cleaned into the new folder `target`, and return what was done to each.
 
     `source` is only read. `target` appears whole or not at all; files keep their paths, and the parts of ``a.png`` are
-    ``a_1.png`` to ``a_4.png``. `featex.dataset.find_images` reads there the labels and sets of `source`; the parts of a
+    ``a_1.png`` to ``a_4.png``. `dataset.find_images` reads there the labels and sets of `source`; the parts of a
     sheet, and copies that are kept, share a group, which folders cannot say: then there is a ``metadata.csv``. Beside
     it the folder ``<target>-prepared`` holds the tables and contact sheets of `pipelines.prepared`.
 
@@ -68,7 +68,7 @@ def prepare(
     Parameters
     ----------
     source : path
-        A folder in one of the layouts that `featex.dataset.find_images` knows.
+        A folder in one of the layouts that `featex.datasets.dataset.find_images` knows.
     target : path
         Absent or empty, and not in `source`.
     skip : sequence of str
@@ -79,7 +79,7 @@ def prepare(
         Threads, each with an image at a time; by default one a core, 16 at most.
     progress : Progress, optional
     **dataset_options
-        As `featex.dataset.find_images` takes them: labels, path_column, ..., classes.
+        As `featex.datasets.dataset.find_images` takes them: labels, path_column, ..., classes.
 
     Raises
     ------

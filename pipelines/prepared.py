@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from featex.disk import born_whole
-from featex.shown import shown_table
-from featex.words import count
+from featex.system.disk import born_whole
+from featex.system.shown import shown_table
+from featex.system.words import count
 from pipelines.contact import contact_sheet
 from pipelines.copies import by_class
 
@@ -79,7 +79,7 @@ def tabulate(
     Parameters
     ----------
     table : DataFrame
-        Of the source, as `featex.dataset.find_images` gives it.
+        Of the source, as `featex.datasets.dataset.find_images` gives it.
     parts : DataFrame
         A row for everything written: ``image`` (its row in `table`), ``path``, ``group``.
     events : sequence of dict

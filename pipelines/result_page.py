@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from classify.pages import own_files, page_folder, render
 from classify.sections import FileNames, Section, shown, write_section
-from featex.shown import shown_table
+from featex.system.shown import shown_table
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,8 +18,8 @@ from PIL import Image, ImageOps
 from skimage import data
 from sklearn.datasets import load_sample_image
 
-from featex.disk import folder_beside
 from featex.errors import InputError
+from featex.system.disk import folder_beside
 from pipelines.generators import GENERATORS, generate, to_tensor, train
 
 RECIPE = 1  # raised whenever the same settings would give other images

@@ -20,8 +20,8 @@ from classify.scores import SCORES
 from classify.sections import Table
 from classify.shortcuts import FAMILIES, fact_matrix, properties
 from classify.words import listed, percent
-from featex.cores import threads_for
-from featex.units import independent_units
+from featex.store.units import independent_units
+from featex.system.cores import threads_for
 from pipelines.findings import Finding, Subject
 from pipelines.leaks import sides_of
 from pipelines.measures import COLUMNS
@@ -61,7 +61,7 @@ def family_scores(
     Parameters
     ----------
     rows : DataFrame of n rows
-        With ``group``, ``key``, ``size`` and `featex.facts.FACTS`.
+        With ``group``, ``key``, ``size`` and `featex.images.facts.FACTS`.
     labels : ndarray of shape (n,), str
     looks : ndarray of shape (n,), `pipelines.looks.LOOK`, optional
 

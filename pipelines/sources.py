@@ -11,9 +11,9 @@ from classify.folds import folds
 from classify.positive import choose_positive
 from classify.splits import TRAINING
 from classify.words import listed, percent
+from featex.datasets.meanings import split_name
 from featex.errors import unknown
-from featex.meanings import split_name
-from featex.units import independent_units
+from featex.store.units import independent_units
 
 LEAST = 20
 """Images of a class that a source needs: where half of two times as many are right, the interval is 30 points wide."""
@@ -86,7 +86,7 @@ def crossing(
     Parameters
     ----------
     rows : DataFrame
-        As `featex.features.Features` has them.
+        As `featex.store.features.Features` has them.
     name : str
         The set's.
     vary : str, optional

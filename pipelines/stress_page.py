@@ -7,7 +7,7 @@ import pandas as pd
 from classify.predictions import set_title
 from classify.sections import Section, Table
 from classify.words import percent
-from featex.words import count
+from featex.system.words import count
 from pipelines.conditions import Condition
 from pipelines.figures_stress import pictures
 from pipelines.stress_words import sentences

@@ -16,10 +16,10 @@ from classify.predictions import PROB, VALIDATION, Predictions
 from classify.results import read_predictions, report_models
 from classify.trained import TrainedModel
 from featex.errors import InputError, unknown
-from featex.features import find_set, stored_sets
 from featex.layout import ARTIFACTS, Artifacts
-from featex.progress import Progress
-from featex.words import count
+from featex.store.features import find_set, stored_sets
+from featex.system.progress import Progress
+from featex.system.words import count
 from pipelines.conditioned import bring, judge
 from pipelines.conditions import FULL, Condition, conditions
 from pipelines.eyes import blind, eyes_of

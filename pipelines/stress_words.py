@@ -5,7 +5,7 @@ import pandas as pd
 
 from classify.predictions import set_title
 from classify.words import listed, percent, within
-from featex.words import count
+from featex.system.words import count
 from pipelines.conditions import CONDITIONS, Condition
 
 MOST_BIASES = 3  # sentences on bias for a model and set; the table has all

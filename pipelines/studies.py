@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from featex.dataset import find_images
+from featex.datasets.dataset import find_images
 from featex.errors import InputError
 
 
@@ -27,7 +27,7 @@ class Study:
     classes : tuple of str
         The classes of the images; () where not known.
     options : dict
-        As `featex.dataset.find_images` takes them; `labels` is relative to the folder of the data.
+        As `featex.datasets.dataset.find_images` takes them; `labels` is relative to the folder of the data.
     models : dict of str to dict
         For each model, a name in `classify.models.MODELS`, its settings as `classify.plan.plan` takes them.
     published : tuple of dict

@@ -17,8 +17,8 @@ from classify.mcnemar import join
 from classify.models import MODELS, get_model
 from classify.scores import SCORES
 from classify.words import listed, percent, with_interval, within
-from featex.features import Features
-from featex.progress import Progress
+from featex.store.features import Features
+from featex.system.progress import Progress
 from pipelines.sources import Crossing, crossing
 
 DEFAULT = ("svm", "logreg", "forest", "shortcut")

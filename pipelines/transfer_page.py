@@ -9,11 +9,11 @@ from classify.persist import passports
 from classify.plan import images_digest
 from classify.sections import Section, Table
 from classify.words import percent
-from featex.features import load_features
 from featex.layout import ARTIFACTS, Artifacts
-from featex.progress import Progress
-from featex.shown import shown_path
-from featex.words import count
+from featex.store.features import load_features
+from featex.system.progress import Progress
+from featex.system.shown import shown_path
+from featex.system.words import count
 from pipelines.figures_transfer import matrix_picture
 from pipelines.result_page import ResultPage
 from pipelines.transfer import DEFAULT, Transfer, kept_params, transfer

@@ -15,8 +15,8 @@ from classify.errors import DataError
 from classify.regime import Regime, misleading, weighted, with_copies
 from classify.scores import SCORES, Sample
 from classify.svm import RBFSVC
-from featex.features import Features
-from featex.progress import Progress
+from featex.store.features import Features
+from featex.system.progress import Progress
 
 USUAL = "resize: rgb penultimate"
 TRAININGS = ("plain", "copies", "content weights")

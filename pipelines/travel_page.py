@@ -11,15 +11,15 @@ from classify.plan import images_digest
 from classify.regime import travelling
 from classify.sections import Section, Table
 from classify.splits import partition
-from featex.extraction import extract
-from featex.extractor import Extractor
-from featex.features import Features
-from featex.images import decode
+from featex.extraction.extract import extract
+from featex.extraction.extractor import Extractor
+from featex.images.decode import decode
 from featex.layout import ARTIFACTS, DATA, Artifacts
-from featex.progress import Progress
-from featex.shown import shown_path
-from featex.views import DEFAULT, LAYERS, View
-from featex.words import count
+from featex.network.views import DEFAULT, LAYERS, View
+from featex.store.features import Features
+from featex.system.progress import Progress
+from featex.system.shown import shown_path
+from featex.system.words import count
 from pipelines.result_page import ResultPage
 from pipelines.transfer_page import CAPTION
 from pipelines.travel import Travel, choices, columns, travel

@@ -9,10 +9,10 @@ from classify.content import content_of
 from classify.errors import DataError
 from classify.plan import Plan, plan
 from classify.regime import travelling
-from featex.extraction import extract
-from featex.features import Features, StoredSet
-from featex.progress import Progress
-from featex.recipes import Recipe
+from featex.extraction.extract import extract
+from featex.extraction.recipes import Recipe
+from featex.store.features import Features, StoredSet
+from featex.system.progress import Progress
 
 FOLDS_SAID = {
     "source": "each fold holds out whole sources of every class, and the worst fold chose its settings",

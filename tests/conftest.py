@@ -15,11 +15,11 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from featex.backbones import BACKBONES
-from featex.extraction import extract
-from featex.facts import file_facts
+from featex.extraction.extract import extract
+from featex.images.facts import file_facts
 from featex.layout import Artifacts
-from featex.weights import find_weights, load_weights
+from featex.network.backbones import BACKBONES
+from featex.network.weights import find_weights, load_weights
 
 torch.set_num_threads(1)
 

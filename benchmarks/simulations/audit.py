@@ -8,8 +8,8 @@ from PIL import Image
 
 from benchmarks.simulations.claims import Claim, share
 from classify.shortcuts import properties
-from featex.facts import file_facts
-from featex.units import independent_units
+from featex.images.facts import file_facts
+from featex.store.units import independent_units
 from pipelines import shortcuts
 from pipelines.properties import differing
 

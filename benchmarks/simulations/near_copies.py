@@ -20,10 +20,10 @@ from sklearn.svm import SVC
 from benchmarks.simulations.claims import Claim
 from classify.folds import folds
 from classify.splits import partition
-from featex.extraction import extract
-from featex.features import Features
-from featex.units import without_near_duplicates
-from featex.views import View
+from featex.extraction.extract import extract
+from featex.network.views import View
+from featex.store.features import Features
+from featex.store.units import without_near_duplicates
 
 N_PHOTOGRAPHS = 120
 N_DRAWS = 400

@@ -11,7 +11,7 @@ from classify.metrics import fold_scores
 from classify.plan import plan
 from classify.regime import Regime
 from classify.tuning import tune
-from featex.features import Features
+from featex.store.features import Features
 
 DRAWS = 200  # of data sets
 IMAGES = 40  # a source on average

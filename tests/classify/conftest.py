@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from classify.predictions import Predictions
-from featex.features import Features
+from featex.store.features import Features
 
 
 @pytest.fixture

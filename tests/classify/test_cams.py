@@ -10,7 +10,7 @@ from classify.cnn import NetClassifier
 from classify.errors import ModelError
 from classify.nets import NETS
 from featex.errors import InputError
-from featex.extractor import Extractor
+from featex.extraction.extractor import Extractor
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,10 @@ import pytest
 
 from classify import cli, persist
 from featex import extract
-from featex.cache import FeatureCache
-from featex.disk import write_json
-from featex.features import StoredSet
-from featex.views import View
+from featex.network.views import View
+from featex.store.cache import FeatureCache
+from featex.store.features import StoredSet
+from featex.system.disk import write_json
 
 
 @pytest.fixture

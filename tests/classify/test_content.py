@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 
 from classify.content import content_of
-from featex.features import Features
+from featex.store.features import Features
 
 
 class Stored:

@@ -7,8 +7,8 @@ from classify.explain import explain
 from classify.plan import plan
 from classify.tuning import tune
 from featex.errors import InputError
-from featex.extraction import extract
-from featex.features import load_features
+from featex.extraction.extract import extract
+from featex.store.features import load_features
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def quick(monkeypatch):
         return room_occlusion(image, score, grid=2)
 
     room_occlusion = room.occlusion
-    monkeypatch.setattr("featex.extractor.CPU_BATCH", 1)  # short batches are padded to whole ones
+    monkeypatch.setattr("featex.extraction.extractor.CPU_BATCH", 1)  # short batches are padded to whole ones
     monkeypatch.setattr(room, "occlusion", fake)
     return calls
 

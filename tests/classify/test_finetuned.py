@@ -5,8 +5,8 @@ from torch import nn
 from classify.errors import ModelError
 from classify.finetuned import LAYERS, FineTuned
 from classify.recipe import HEADS
-from featex.backbones import BACKBONES
-from featex.weights import find_weights
+from featex.network.backbones import BACKBONES
+from featex.network.weights import find_weights
 
 RESNET = BACKBONES["resnet18"]
 

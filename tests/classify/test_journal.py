@@ -10,7 +10,7 @@ from classify.errors import ModelError
 from classify.journal import FileLock, open_journal
 from classify.plan import plan
 from classify.tuning import tune
-from featex.progress import Progress
+from featex.system.progress import Progress
 
 
 class Heard(Progress):

@@ -13,7 +13,7 @@ from classify.models import MODELS, get_model
 from classify.nets import NETS
 from classify.recipe import Recipe
 from featex.errors import InputError
-from featex.progress import Progress
+from featex.system.progress import Progress
 
 CHEAP = [name for name, spec in MODELS.items() if "weights" not in spec.wishes or name == "resnet18"]
 SMALL = {"image_size": 16, "max_epochs": 8, "device": "cpu", "augment": "none"}

@@ -38,8 +38,8 @@ def test_a_net_read_back_says_the_same(make_features, data, tmp_path, name, choi
     from dataclasses import replace
 
     from classify.inputs import read_inputs
-    from featex.dataset import find_images
-    from featex.progress import Progress
+    from featex.datasets.dataset import find_images
+    from featex.system.progress import Progress
 
     table = find_images(data).table.assign(key=lambda table: table["path"])
     features = replace(make_features(), rows=table, root=data, X=np.zeros((len(table), 1), np.float32))

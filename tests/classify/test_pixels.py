@@ -9,8 +9,8 @@ from classify import pixels as module
 from classify.errors import DataError
 from classify.pixels import ImageFiles, Pixels, View, load_pixels
 from featex.errors import InputError
-from featex.images import preprocess
-from featex.progress import Progress
+from featex.images.decode import preprocess
+from featex.system.progress import Progress
 
 CPU = torch.device("cpu")
 

@@ -10,8 +10,8 @@ from classify.plan import plan
 from classify.predict import predict_images, predict_set
 from classify.tuning import tune
 from featex import extract
-from featex.backbones import Spare
 from featex.errors import InputError
+from featex.network.backbones import Spare
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ def tuned(name, features, **choices):
 
 
 def test_an_ensemble_says_of_images_and_sets_what_it_was_judged_on(ensemble, features, data, tmp_path, monkeypatch):
-    from featex import embedding
+    from featex.extraction import embed as embedding
 
     members = [tuned("svm", features, trials=1), tuned("logreg", features, trials=1)]
     vote, combined = ensemble(*members, tuned("lenet5", features, max_epochs=1, device="cpu"))

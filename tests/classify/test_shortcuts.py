@@ -7,7 +7,7 @@ from classify.predict import predict_images
 from classify.shortcuts import FAMILIES, fact_matrix, properties
 from classify.tuning import tune
 from featex.errors import InputError
-from featex.facts import FACTS
+from featex.images.facts import FACTS
 
 
 @pytest.fixture

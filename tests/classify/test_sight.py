@@ -10,7 +10,7 @@ from classify.models import get_model
 from classify.nets import NETS
 from classify.sight import OnFeatures, OnPixels, sight
 from classify.trained import TrainedModel
-from featex.extractor import Extractor
+from featex.extraction.extractor import Extractor
 
 PASSPORT = {"name": "m", "classes": ["ai", "real"], "positive": "ai", "settings": {}, "reads": "features"}
 

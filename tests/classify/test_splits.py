@@ -4,7 +4,7 @@ import pytest
 from classify.errors import DataError
 from classify.folds import folds
 from classify.splits import partition
-from featex.units import independent_units
+from featex.store.units import independent_units
 
 
 def rows_of(**columns):

@@ -17,7 +17,7 @@ from classify.results import keep
 from classify.tuning import _complete, _study, tune
 from classify.validation import CrossValidation
 from featex.errors import InputError
-from featex.progress import Progress
+from featex.system.progress import Progress
 
 
 def tuned(features, model="svm", trials=4, storage=None, **choices):

@@ -9,7 +9,7 @@ from classify.plan import plan
 from classify.regime import Regime
 from classify.tuning import tune
 from classify.validation import CrossValidation
-from featex.progress import Progress
+from featex.system.progress import Progress
 
 
 def cross_validation(features, model="svm", part=None, **choices) -> CrossValidation:

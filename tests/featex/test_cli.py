@@ -53,7 +53,7 @@ def test_show_verify_and_export_speak_of_what_is_there(featex, data, tmp_path):
 
 
 def test_backbones_lists_every_line_of_the_table(featex):
-    from featex.backbones import BACKBONES
+    from featex.network.backbones import BACKBONES
 
     _, out, _ = featex("backbones")
     assert all(name in out for name in BACKBONES)

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from classify import models, report
-from featex.facts import FACTS
-from featex.features import Features
+from featex.images.facts import FACTS
 from featex.layout import Artifacts
+from featex.store.features import Features
 from pipelines import shortcuts
 from pipelines.findings import Subject
 from pipelines.looks import LOOK

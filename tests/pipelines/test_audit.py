@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 
 from featex.errors import InputError
-from featex.extraction import extract
-from featex.progress import Progress
-from featex.views import View
+from featex.extraction.extract import extract
+from featex.network.views import View
+from featex.system.progress import Progress
 from pipelines import cli
 from pipelines.audit import CHECKS, audit
 from pipelines.findings import LEVELS

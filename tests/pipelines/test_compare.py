@@ -8,8 +8,8 @@ from classify.plan import settled
 from classify.predictions import Predictions
 from classify.results import report_again
 from featex.errors import InputError, WeightsError
-from featex.features import find_set
-from featex.progress import Progress
+from featex.store.features import find_set
+from featex.system.progress import Progress
 from pipelines import compare as module
 from pipelines.compare import QUICK, QUICK_NET, USUAL, Comparison, compare
 

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from classify.calibration import Calibration
-from featex import cores
-from featex.cache import FeatureCache, content_key
+from featex.store.cache import FeatureCache, content_key
+from featex.system import cores
 from pipelines import conditioned as room
 from pipelines.conditioned import bring, judge
 from pipelines.conditions import Condition

@@ -3,7 +3,7 @@ import os
 import pandas as pd
 import pytest
 
-from featex.dataset import find_images
+from featex.datasets.dataset import find_images
 from featex.errors import ImageError, InputError
 from pipelines.copies import METADATA, image_bytes, new_paths, write_metadata
 

@@ -9,7 +9,7 @@ from PIL.JpegImagePlugin import get_sampling
 from PIL.PngImagePlugin import PngInfo
 
 from featex.errors import ImageError
-from featex.images import decode
+from featex.images.decode import decode
 from pipelines.crops import LOSSLESS, LOSSY, cut
 
 HALVES = [(0, 0, 32, 48), (32, 0, 64, 48)]

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from featex.duplicates import Duplicates
+from featex.images.duplicates import Duplicates
 from pipelines.keepers import choose
 
 

@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from featex.cache import content_key
-from featex.dataset import find_images
-from featex.duplicates import find_duplicates, thumbnail
+from featex.datasets.dataset import find_images
 from featex.errors import InputError
-from featex.images import decode
+from featex.images.decode import decode
+from featex.images.duplicates import find_duplicates, thumbnail
+from featex.store.cache import content_key
 from pipelines import leaks as room
 from pipelines.findings import LEVELS
 from pipelines.leaks import leaks, nearest_copies, sides_of

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 from skimage import data as photographs
 
-from featex.cache import content_key
 from featex.errors import InputError
-from featex.images import decode
+from featex.images.decode import decode
+from featex.store.cache import content_key
 from pipelines import looks as room
 from pipelines.looks import BANDS, FREQUENCIES, LOOK, TILE, colours, look, read_looks, spectrum, traces
 

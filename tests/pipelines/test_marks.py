@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageDraw
 from skimage.data import astronaut, chelsea, coffee
 
-from featex.images import decode
+from featex.images.decode import decode
 from pipelines.marks import COLOURS, find_bar, find_mark
 
 PHOTOGRAPHS = {"astronaut": astronaut(), "chelsea": chelsea(), "coffee": coffee()}

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image, ImageFilter
 from skimage import data as photographs
 
-from featex.images import decode
+from featex.images.decode import decode
 from pipelines.measures import BLOCK, COLUMNS, FAMILIES, measure
 
 N = 60

@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 from PIL import Image, PngImagePlugin
 
-from featex.dataset import find_images
+from featex.datasets.dataset import find_images
 from featex.errors import InputError, StoreError
-from featex.facts import file_facts
-from featex.images import decode
-from featex.progress import Progress
+from featex.images.decode import decode
+from featex.images.facts import file_facts
+from featex.system.progress import Progress
 from pipelines import normalise as room
 from pipelines.normalise import SHIFT, Form, common_size, normalise, square
 

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 from skimage import data as photographs
 
-from featex.extraction import extract
+from featex.extraction.extract import extract
 from featex.layout import Artifacts
-from featex.views import View
+from featex.network.views import View
 from pipelines import properties, shortcuts
 from pipelines.audit import audit
 

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from featex.dataset import find_images
-from featex.duplicates import MIN_CORRELATION
+from featex.datasets.dataset import find_images
 from featex.errors import InputError, StoreError
-from featex.images import decode
+from featex.images.decode import decode
+from featex.images.duplicates import MIN_CORRELATION
 from pipelines import prepare as room
 from pipelines.judgements import SURE, Judgement
 from pipelines.prepare import prepare

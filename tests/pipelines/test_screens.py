@@ -8,8 +8,8 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from skimage import data as photographs
 
-from featex.formats import SUFFIXES
-from featex.images import decode
+from featex.images.decode import decode
+from featex.images.formats import SUFFIXES
 from pipelines.sample import PHOTOGRAPHS
 from pipelines.screens import find_blank, find_screenshot
 

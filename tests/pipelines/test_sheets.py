@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from skimage.data import astronaut, chelsea, coffee, rocket
 
-from featex.images import decode
+from featex.images.decode import decode
 from pipelines.sheets import find_sheet
 
 PHOTOGRAPHS = [astronaut(), chelsea(), coffee(), rocket()]

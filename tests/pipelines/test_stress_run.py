@@ -18,9 +18,9 @@ from classify.results import keep, read_predictions
 from classify.sections import read_section
 from classify.tuning import tune
 from featex.errors import InputError
-from featex.extraction import extract
-from featex.features import StoredSet, load_features
+from featex.extraction.extract import extract
 from featex.layout import Artifacts
+from featex.store.features import StoredSet, load_features
 from pipelines import conditioned, eyes
 from pipelines.conditions import CONDITIONS, Condition
 from pipelines.stress_run import stress_set

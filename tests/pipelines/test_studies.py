@@ -8,8 +8,8 @@ from classify import persist
 from classify.models import get_model
 from classify.plan import settled
 from classify.results import report_again
-from featex.backbones import BACKBONES
 from featex.errors import InputError
+from featex.network.backbones import BACKBONES
 from pipelines.compare import BASELINE, Comparison, compare
 from pipelines.study_files import load_study, study_names
 

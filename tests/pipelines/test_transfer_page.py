@@ -6,9 +6,9 @@ import pytest
 from classify.persist import FORMAT
 from classify.plan import images_digest
 from classify.sections import read_section
-from featex.cache import FeatureCache
-from featex.disk import write_json
-from featex.features import StoredSet
+from featex.store.cache import FeatureCache
+from featex.store.features import StoredSet
+from featex.system.disk import write_json
 from pipelines.transfer import transfer
 from pipelines.transfer_page import headline, transfer_section, transfer_set
 

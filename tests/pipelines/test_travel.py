@@ -8,7 +8,7 @@ from sklearn.metrics import roc_auc_score
 from classify.errors import DataError
 from classify.regime import Regime
 from classify.splits import partition
-from featex.features import Features
+from featex.store.features import Features
 from pipelines.travel import REFERENCE, USUAL, Choice, choices, columns, travel
 
 

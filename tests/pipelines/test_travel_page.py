@@ -4,7 +4,7 @@ import pytest
 from classify.errors import DataError
 from classify.plan import images_digest
 from classify.sections import read_section
-from featex.features import load_features
+from featex.store.features import load_features
 from pipelines.travel_page import travel_set
 
 

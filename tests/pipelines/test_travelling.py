@@ -3,7 +3,7 @@ import pytest
 from classify import persist
 from classify.predict import predict_images
 from featex.errors import InputError
-from featex.progress import Progress
+from featex.system.progress import Progress
 from pipelines.compare import Comparison, compare
 
 

@@ -1,0 +1,227 @@
+"""Folders of images: what is in them, and which level of folders names the sets, the classes and the sources."""
+
+import os
+import stat
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from featex.datasets.class_levels import classes
+from featex.datasets.meanings import class_in, is_augmented, left_out, plain, set_and_rest, sets_of, split_name
+from featex.datasets.set_levels import (
+    Item,
+    inside_lone_folders,
+    refuse_copies,
+    sets_at_the_top,
+    sets_below,
+    sets_with_classes,
+)
+from featex.errors import InputError
+from featex.images.formats import is_image, suffix_of
+from featex.system.words import count
+
+Place = tuple[str, str, str]
+"""Label, split and source of the images in one folder."""
+
+WORDS = ("set", "class", "source", "set_class", "*", "**")
+_PACKED = frozenset({".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz", ".zst"})
+_FILMS = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".wmv", ".m4v", ".mpg"})
+NO_FILE = {
+    -1: "no such file",
+    -2: "its name is not UTF-8, and no table can hold it; rename it",
+    -3: "not a file but a folder, a pipe or a device",
+    -4: "cannot be reached; allow its folder to be entered, or shorten its name",
+}
+"""Why a file that is listed has no size, by the number that stands for its size and for its time."""
+
+
+def from_folders(folder: Path, layout: str | None) -> tuple[pd.DataFrame, list[str]]:
+    empty: list[str] = []
+    files, others = walk(folder, empty)
+    table = pd.DataFrame(files, columns=["path", "size", "mtime_ns", "folder"])
+    numbers, folders = pd.factorize(table.pop("folder"))  # a hundred thousand images lie in few folders
+    parts = [tuple(name.split("/")) if name else () for name in folders]
+    places = np.array(read(parts, np.bincount(numbers).tolist(), str(folder), layout), dtype=object)
+    table[["label", "split", "source"]] = places[numbers]
+    table["group"] = ""
+    notes = _joined(parts, places.tolist()) + ([f"{_counted(others)} ignored"] if others else [])
+    return table, notes + ([f"{count(len(empty), 'empty folder')} ({', '.join(sorted(empty)[:4])})"] if empty else [])
+
+
+def read(folders: Sequence[tuple[str, ...]], images: Sequence[int], where: str, layout: str | None) -> list[Place]:
+    """Return label, split and source of every folder that holds images.
+
+    Sets are known by their usual names. Classes are the folder names that stand for real and generated images where
+    there are such, and else those of the first level below a set; a level whose folders all share the same names may
+    be the classes too, so both readings are shown to the user, who chooses with `layout`.
+
+    Parameters
+    ----------
+    folders : sequence of tuple of str
+        The names from the top down to a folder that holds images, each once; () for the top.
+    images : sequence of int
+        How many images each holds.
+    where : str
+        The top folder, for messages.
+    layout : str, optional
+        What each level says, such as "set/class"; see `by_layout`.
+
+    Raises
+    ------
+    InputError
+        If there are several readings, or none.
+    """
+    items = [Item(tuple(plain(part) for part in parts), n) for parts, n in zip(folders, images, strict=True)]
+    if layout is not None:
+        return by_layout(items, layout, where)
+    top = inside_lone_folders(items)
+    where = "/".join([where.rstrip("/"), *top])
+    refuse_copies(items, where)
+    if not (sets_with_classes(items) or sets_at_the_top(items, where)):
+        sets_below(items, where)
+    classes(items, where)
+    return [(item.label, item.split, item.source) for item in items]
+
+
+def sets_of_folders(folders: Sequence[tuple[str, ...]]) -> list[str]:
+    """Return the set that the names of folders say, for each; "" for all where they name fewer than two.
+
+    For images whose labels are known from a table.
+    """
+    items = [Item(tuple(plain(part) for part in parts), 1) for parts in folders]
+    inside_lone_folders(items)
+    if not sets_with_classes(items):
+        tops = sets_of({item.parts[0] for item in items if item.parts})
+        for item in items:
+            deeper = next((split_name(part) for part in item.parts if split_name(part)), "")
+            item.split = tops.get(item.parts[0], item.parts[0]) if tops and item.parts else deeper
+    sets = [item.split for item in items]
+    return sets if len({*sets} - {""}) > 1 else [""] * len(items)
+
+
+def by_layout(items: list[Item], layout: str, where: str) -> list[Place]:
+    """Return the places that a layout says, a word for each level from the top.
+
+    ``set``, ``class`` and ``source`` say what a folder's name is; ``set_class`` is a name with both (`train_real`);
+    ``*`` is a folder that says nothing, ``**`` any number of folders, which are kept as the source. Folders below the
+    last word are kept as the source too. Lone folders around all the others are passed over first.
+    """
+    wanted = layout.strip("/").split("/")
+    repeated = [word for word, n in Counter(wanted).items() if n > 1 and word in ("set", "class", "set_class", "**")]
+    if unknown := [word for word in wanted if word not in WORDS]:
+        raise InputError(
+            f"the layout {layout!r} has {unknown[0]!r}; its words are {', '.join(WORDS)}, with / between them"
+        )
+    if repeated or ("set_class" in wanted and {"set", "class"} & {*wanted}):
+        raise InputError(f"the layout {layout!r} names a level twice; write one set and one class at most")
+    levels = [word for word in wanted if word != "**"]
+    while all(len(item.parts) > len(levels) for item in items) and len(tops := {item.parts[0] for item in items}) == 1:
+        if wanted[0] == "set" and set_and_rest(tops.pop())[0]:
+            break
+        for item in items:
+            item.parts = item.parts[1:]
+    sets = sets_of({name for item in items for word, name in _matched(item, wanted) if word in ("set", "set_class")})
+    for item in items:
+        matched = _matched(item, wanted)
+        source = []
+        for word, name in matched:
+            if word in ("set", "set_class"):
+                item.split = sets.get(name, name)
+            if word == "set_class":
+                item.split = set_and_rest(name)[0] or item.split
+                item.label = class_in(name) if set_and_rest(name)[0] else ""
+            elif word == "class":
+                item.label = name
+            elif word in ("source", "**"):
+                source.append(name)
+        first = [item.label] if item.label and wanted.index("class" if "class" in wanted else "set_class") <= 1 else []
+        item.source = "/".join(source if {"source", "**"} & {*wanted} else [*first, *source])
+    if "class" in layout and not any(item.label for item in items):
+        raise InputError(f"no folder of {where!r} is deep enough for the layout {layout!r}; leave levels out")
+    return [(item.label, item.split, item.source) for item in items]
+
+
+def _matched(item: Item, wanted: Sequence[str]) -> list[tuple[str, str]]:
+    """Return pairs of a layout's word and the folder that it stands for; "**" for folders below the last."""
+    parts, words = list(item.parts), list(wanted)
+    if "**" in words:
+        at = words.index("**")
+        between = max(0, len(parts) - len(words) + 1)
+        words[at : at + 1] = ["**"] * between
+    words += ["**"] * (len(parts) - len(words))
+    return list(zip(words, parts, strict=False))
+
+
+def _joined(folders: Sequence[tuple[str, ...]], places: Sequence[Sequence[str]]) -> list[str]:
+    """Return which sets were put together from several folders: "train and train_augmented read as train"."""
+    names: dict[str, set] = {}
+    for parts, (label, split, _) in zip(folders, places, strict=True):
+        top = next((part for part in parts if set_and_rest(part)[0] == split or is_augmented(part)), "")
+        if split and top and class_in(top) != label:
+            names.setdefault(split, set()).add(plain(top))
+    return [f"{' and '.join(sorted(several))} read as {split}" for split, several in names.items() if len(several) > 1]
+
+
+def _counted(others: Counter) -> str:
+    """Return "3 other files (2 .txt, 1 without a suffix)"."""
+    kinds = [f"{number:,} {suffix or 'without a suffix'}" for suffix, number in others.most_common(4)]
+    rest = others.total() - sum(number for _, number in others.most_common(4))
+    return f"{count(others.total(), 'other file')} ({', '.join(kinds)}{f', {rest:,} more' if rest else ''})"
+
+
+def walk(top: Path, empty: list[str] | None = None) -> tuple[list[tuple[str, int, int, str]], Counter]:
+    """Return path, size, time and folder of every image below `top`, and the number of other files by suffix.
+
+    Folders with nothing in them are added to `empty`.
+    """
+    root = str(top.resolve())
+    found, others, waiting = [], Counter(), [("", frozenset())]
+    while waiting:
+        folder, above = waiting.pop()
+        here = os.path.join(root, folder)
+        try:
+            facts = os.stat(here)
+            if (facts.st_dev, facts.st_ino) in above:  # a link back to a folder that this one lies in
+                continue
+            with os.scandir(here) as entries:
+                visible = [entry for entry in entries if not left_out(entry.name)]
+        except OSError as error:
+            raise InputError(f"cannot read the folder {here!r}: {error.strerror}; mend it or move it away") from error
+        if not visible and folder and empty is not None:
+            empty.append(folder)
+        for entry in visible:
+            name = entry.name
+            path = f"{folder}/{name}" if folder else name
+            if os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir():
+                waiting.append((path, above | {(facts.st_dev, facts.st_ino)}))
+            elif (entry.is_symlink() or entry.is_file()) and is_image(name, entry.path):
+                found.append((*image_row(path, entry.path), folder))
+            else:
+                others[suffix_of(name)] += 1
+    if not found:
+        instead = f"; it holds {_counted(others)}" if others else ""
+        if ".parquet" in others:
+            instead += f". Images inside Parquet files are written to a folder by: featex unpack {top} NEW_FOLDER"
+        elif packed := [suffix for suffix in others if suffix in _PACKED]:
+            instead += f"; unpack {packed[0]} files first"
+        elif films := [suffix for suffix in others if suffix in _FILMS]:
+            instead += f"; write frames of the {films[0]} files to images first"
+        raise InputError(f"{str(top)!r} holds no images (looked for .jpg, .png and all other usual kinds){instead}")
+    return found, others
+
+
+def image_row(path: str, file: str) -> tuple[str, int, int]:
+    """Return path, size in bytes and modification time; for what cannot be read as a file, a key of `NO_FILE` twice."""
+    try:
+        path.encode()
+        facts = os.stat(file)
+    except UnicodeEncodeError:  # keep the row, so that the file is listed as failed
+        return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"), -2, -2
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a NUL in a name from a table
+        return path, -1, -1
+    except OSError:
+        return path, -4, -4
+    return (path, facts.st_size, facts.st_mtime_ns) if stat.S_ISREG(facts.st_mode) else (path, -3, -3)

@@ -1,0 +1,214 @@
+"""What a table says of the images it names: path, label, set, source, group."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from featex.datasets.folders import read, sets_of_folders, walk
+from featex.datasets.meanings import left_out, plain, sets_of, split_name
+from featex.datasets.table_columns import (
+    GROUP_COLUMNS,
+    LABEL_COLUMNS,
+    PATH_COLUMNS,
+    SOURCE_COLUMNS,
+    first_of,
+    labels_of,
+    named,
+    path_columns,
+    refuse_without_labels,
+    sets_in_labels,
+    sets_of_rows,
+)
+from featex.datasets.table_files import SUFFIXES as TABLES
+from featex.datasets.table_files import columns_of, read_rows
+from featex.datasets.table_paths import ImageFinder
+from featex.errors import InputError
+from featex.system.words import count
+
+METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet", "metadata.tsv")
+
+
+def own_tables(folder: Path, label_column: str | None) -> list[Path]:
+    """Return the metadata tables with labels of a folder, or those of the folders inside it that hold them.
+
+    That is Hugging Face's imagefolder (huggingface.co/docs/datasets/image_dataset): one table for all, or one a set.
+    """
+    waiting, tables = [folder], []
+    while waiting:
+        here = waiting.pop()
+        try:
+            with os.scandir(here) as entries:
+                names = {entry.name: entry for entry in entries if not left_out(entry.name)}
+        except OSError:
+            continue  # the walk for images says what is wrong
+        table = next(
+            (here / name for name in METADATA if name in names and _describes_images(here / name, label_column)), None
+        )
+        if table:
+            tables.append(table)
+        else:
+            waiting += [here / name for name, entry in names.items() if entry.is_dir(follow_symlinks=False)]
+    return sorted(tables)
+
+
+def _describes_images(file: Path, label_column: str | None) -> bool:
+    columns = columns_of(file)
+    labelled = label_column is not None or first_of(columns, LABEL_COLUMNS)
+    return bool(labelled and first_of(columns, PATH_COLUMNS))
+
+
+def unread_tables(folder: Path) -> list[str]:
+    """Return what to tell a user whose folders say no classes: which tables lie there and how they are taken.
+
+    Raises
+    ------
+    InputError
+        If one is called as metadata of images are, and a column of it may hold labels under a name that is not usual.
+    """
+    notes, inner = [], False
+    for here in (folder, *sorted(path for path in folder.iterdir() if path.is_dir() and not left_out(path.name))):
+        for file in sorted(path for path in here.iterdir() if path.suffix.lower() in TABLES and path.is_file()):
+            columns = columns_of(file)
+            if file.name in METADATA and (paths := first_of(columns, PATH_COLUMNS)):
+                refuse_without_labels(file, columns, [paths])
+            elif len(columns) > 1 and file.suffix.lower() != ".txt":
+                inner = inner or here != folder
+                name = file.relative_to(folder).as_posix()
+                notes.append(f"{name} is not read (--labels takes it; its columns: {', '.join(columns[:8])})")
+    metadata = ["a table in each set is read where it is called metadata.csv"] if inner else []
+    return notes[:3] + metadata
+
+
+def from_tables(
+    home: Path,
+    files: Sequence[Path],
+    options: dict[str, str | None],
+    group_rows: int | None,
+    layout: str | None,
+    complete: bool,
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return the rows of all tables, and notes for the user; with `complete`, also images in sets without a table.
+
+    Raises
+    ------
+    InputError
+        If a table or column cannot be used, or, with `complete`, folders that are no sets have no table.
+    """
+    if group_rows is not None and (group_rows < 1 or options["group"]):
+        raise InputError(f"group_rows must be 1 or more, and without a group column; it is {group_rows}")
+    tables, notes = zip(*(_from_table(home, file, options, group_rows) for file in files), strict=True)
+    table, notes = pd.concat(tables, ignore_index=True), [note for some in notes for note in some]
+    if complete:
+        table, left = _completed(home, files, table)
+        notes += left
+    else:
+        notes += _unlisted(home, table, files[0].name)
+    if table["split"].isna().any():
+        _set_by_folders(table, str(home), layout)
+    return table.fillna(""), list(dict.fromkeys(notes))
+
+
+def _from_table(
+    home: Path, file: Path, options: dict[str, str | None], group_rows: int | None
+) -> tuple[pd.DataFrame, list[str]]:
+    rows = read_rows(file)
+    notes = [rows.attrs["note"]] if "note" in rows.attrs else []
+    if not len(rows):
+        raise InputError(f"{str(file)!r} lists no images")
+    paths = path_columns(file, rows, options["path"])
+    source = named(file, rows, None, SOURCE_COLUMNS)
+    group = named(file, rows, options["group"], GROUP_COLUMNS)
+    label = named(file, rows, options["label"], LABEL_COLUMNS)
+    sets, said = sets_of_rows(file, rows, options["set"], [*paths, label])
+    column, found = _found(home, file, rows, paths, sets)
+    labels, more = labels_of(file, rows, options["label"], [column, source, group, options["set"]])
+    table = pd.DataFrame(found[0], columns=["path", "size", "mtime_ns"])
+    table["label"] = labels
+    table["split"] = sets
+    if table["split"].isna().all() and (both := sets_in_labels(labels)):
+        table["split"], table["label"] = labels.map(lambda label: both[label][0]), labels.map(lambda x: both[x][1])
+        more.append(f"labels such as {next(iter(both))} read as a set and a class")
+    table["source"] = rows[source].map(plain) if source else table["path"].map(os.path.dirname)
+    table["group"] = rows[group] if group else ""
+    if group_rows is not None:
+        table["group"] = [str(number // group_rows) for number in range(len(table))]
+    by_end = [f"{count(found[1], 'image')} found by the end of the path in column {column}"] if found[1] else []
+    return table, [*notes, *said, *more, *by_end]
+
+
+def _found(
+    home: Path, file: Path, rows: pd.DataFrame, columns: Sequence[str], sets: list
+) -> tuple[str, tuple[list, int]]:
+    """Return the column of paths, of several the one whose files are there, with what its paths name."""
+    beside = file.parent.resolve()
+    bases = [home, beside] if not beside.is_relative_to(home) or beside == home else [beside, home]
+    finder = ImageFinder(home, bases)
+    best = None
+    for name in columns:
+        found = finder.rows(rows[name].tolist(), [split or split_name(file.stem) for split in sets])
+        there = sum(size >= 0 for _, size, _ in found[0])
+        rank = there, rows[name].nunique(), -found[1]
+        if best is None or rank > best[0]:
+            best = rank, name, found
+        if rank == (len(rows), len(rows), 0):
+            break
+    if not best[0][0]:
+        hint = finder.hint(rows[best[1]].iloc[0])
+        raise InputError(
+            f"{str(file)!r} lists {count(len(rows), 'image')} in column {best[1]}, and none of them is there; "
+            f"the first was looked for as {str(home / best[2][0][0][0])!r}"
+            + (f" ({hint})" if hint else "")
+            + "; write paths from there, or name the column of paths with --path-column"
+        )
+    return best[1], best[2]
+
+
+def _set_by_folders(table: pd.DataFrame, where: str, layout: str | None) -> None:
+    """Take sets from the folders of images whose table has no column for them; by a layout, their sources too."""
+    open_rows = table["split"].isna()
+    folders = table.loc[open_rows, "path"].map(os.path.dirname)
+    unique = sorted(set(folders))
+    parts = [tuple(part for part in name.split("/") if part) for name in unique]
+    if layout is None:
+        sets = dict(zip(unique, sets_of_folders(parts), strict=True))
+    else:
+        places = dict(zip(unique, read(parts, [1] * len(parts), where, layout), strict=True))
+        sets = {name: split for name, (_, split, _) in places.items()}
+        table.loc[open_rows, "source"] = folders.map({name: source for name, (_, _, source) in places.items()})
+    table.loc[open_rows, "split"] = folders.map(sets)
+
+
+def _unlisted(home: Path, table: pd.DataFrame, name: str) -> list[str]:
+    """Return how many images below the folder the table does not list."""
+    try:
+        files, _ = walk(home)
+    except InputError:  # all images of the table lie elsewhere
+        return []
+    left = len({path for path, *_ in files} - set(table["path"]))
+    return [f"{count(left, 'image')} in no row of {name} left out"] if left else []
+
+
+def _completed(home: Path, tables: Sequence[Path], table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Add the images of sets that have no table, without labels; and say how many others no table lists."""
+    files, _ = walk(home)
+    rest = pd.DataFrame(files, columns=["path", "size", "mtime_ns", "folder"])
+    rest = rest[~rest["path"].isin(set(table["path"]))]
+    inside = tuple(f"{file.parent.relative_to(home).as_posix()}/".removeprefix("./") for file in tables)
+    covered = rest["path"].str.startswith(inside)
+    notes = (
+        [f"{count(int(covered.sum()), 'image')} in no row of a table left out"] if len(rest) and covered.any() else []
+    )
+    rest = rest[~covered.astype(bool)]
+    if rest.empty:
+        return table, notes
+    tops = sorted(rest["path"].str.partition("/")[0].unique())
+    if sets_of(tops).keys() != set(tops) or rest["folder"].str.contains("/").any():
+        names = ", ".join(sorted(file.relative_to(home).as_posix() for file in tables)[:3])
+        raise InputError(
+            f"{str(home)!r} has tables of labels ({names}) for some of its folders and none for others "
+            f"({', '.join(tops[:6])}); name one of the folders, or one table for all with --labels"
+        )
+    rest = rest.assign(label="", split=None, source="", group="")
+    return pd.concat([table, rest[table.columns]], ignore_index=True), notes

@@ -1,0 +1,191 @@
+"""embed(): ask the cache, read and run the rest in batches, keep the order."""
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+import torch
+
+from featex.errors import ImageError
+from featex.extraction.extractor import Extractor
+from featex.images.decode import LARGE, decode
+from featex.images.duplicates import thumbnail
+from featex.images.facts import file_facts
+from featex.images.formats import suffix_of, unread
+from featex.images.variants import copy_keys, varied
+from featex.store.cache import FeatureCache, content_key
+from featex.store.thumbnails import ThumbnailCache
+from featex.system.cores import Batches, in_order, n_readers, one_core_each
+from featex.system.disk import write_json
+from featex.system.progress import Progress
+
+SAMPLED = 64  # pixels a side, at least, of what a thumbnail is made from where a GPU decodes the image
+NOT_FINITE = "its features are not finite"  # also of a damaged file that a GPU was given undecoded
+
+
+@dataclass
+class Embedding:
+    """Content keys of files, in their order, and why some have none. Vectors are in the cache.
+
+    `facts` are those of each file that was read, by its number; `computed` counts vectors of images, and
+    `computed_copies` those of their varied copies.
+    """
+
+    keys: list[str]
+    reasons: dict[int, str] = field(default_factory=dict)
+    facts: dict[int, dict] = field(default_factory=dict)
+    computed: int = 0
+    computed_copies: int = 0
+
+
+def open_cache(extractor: Extractor, out: str | Path) -> FeatureCache:
+    """Return the cache of `extractor` below `out`, with its passport beside it."""
+    directory = Path(out) / extractor.name
+    if not (directory / "extractor.json").exists():
+        extractor.build()  # weights that do not fit must leave nothing behind
+        write_json(directory / "extractor.json", extractor.passport)
+    return FeatureCache(directory / "vectors", extractor.n_features)
+
+
+def embed(
+    paths: Sequence[str | Path],
+    extractor: Extractor,
+    cache: FeatureCache,
+    *,
+    known: Sequence[tuple[str, str]] = (),
+    copies: Sequence[int] = (),
+    thumbnails: ThumbnailCache | None = None,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Embedding:
+    """Bring the vectors of all files into `cache`, and return their content keys.
+
+    Parameters
+    ----------
+    known : sequence of (key, reason), one a path, optional
+        What is known of the file: its content key, and why it cannot be used; "" for what is not known. A file whose
+        key is in the cache, or that cannot be used, is not read.
+    copies : sequence of int, one a path, optional
+        How many varied copies of each image are wanted beside it, under their `featex.images.variants.copy_keys`.
+    thumbnails : ThumbnailCache, optional
+        Is given the thumbnail of each image too.
+    """
+    copies = copies if len(copies) else [0] * len(paths)
+    known = known or [("", "")] * len(paths)
+    embedding = Embedding([key for key, _ in known], {i: reason for i, (_, reason) in enumerate(known) if reason})
+    refused = {key: reason for key, reason in known if key and reason}
+    there = cache.holds([key for key, _ in known])
+    if thumbnails is not None:
+        there = np.logical_and(there, thumbnails.holds([key for key, _ in known]))
+    todo = [
+        i
+        for i, (key, reason) in enumerate(known)
+        if not reason and (not there[i] or (copies[i] and _missing(key, copies[i], cache)))
+    ]
+    reader = _Reader(extractor, cache, refused, thumbnails)
+    workers = workers or n_readers()
+    computed: list[str] = []
+
+    def keep(keys: list[str], vectors: np.ndarray) -> None:
+        finite = np.isfinite(vectors).all(axis=1)
+        refused.update({key: NOT_FINITE for key, good in zip(keys, finite, strict=True) if not good})
+        kept = [key for key, good in zip(keys, finite, strict=True) if good]
+        cache.add(kept, vectors[finite])
+        computed.extend(kept)
+
+    with (progress or Progress()).task("extract", len(todo), "image") as tick, one_core_each(workers) as pool:
+        most = workers + 1 if extractor.device.type == "cpu" else 2  # a GPU computes one while one is made ready
+        batches = Batches(pool, extractor, keep, extractor.batch_size, most)
+        try:
+            ahead = workers + 3 * extractor.batch_size
+            results = in_order(pool, reader.read, [(Path(paths[i]), copies[i]) for i in todo], ahead=ahead)
+            for i, image in zip(todo, results, strict=True):
+                embedding.keys[i] = image.key
+                embedding.facts[i] = image.facts
+                if image.reason:
+                    embedding.reasons[i] = image.reason
+                if image.thumbnail is not None:
+                    thumbnails.add(image.key, image.thumbnail)
+                for key, pixels in image.inputs:
+                    batches.add(key, pixels)
+                tick(1)
+            batches.finish()
+        finally:
+            cache.flush()  # what is computed is kept, also when the run is stopped
+            if thumbnails is not None:
+                thumbnails.flush()
+    for i, key in enumerate(embedding.keys if refused else ()):
+        for one in _keys(key, copies[i]):
+            if one in refused:  # found out after a copy of the file had been passed over
+                embedding.reasons[i] = refused[one]
+    embedding.computed = len(set(computed).intersection(embedding.keys))
+    embedding.computed_copies = len(computed) - embedding.computed
+    return embedding
+
+
+def _keys(key: str, n_copies: int) -> list[str]:
+    """Return the keys of an image and its copies."""
+    return [key, *copy_keys(key, n_copies)] if n_copies else [key]
+
+
+def _missing(key: str, n_copies: int, cache: FeatureCache) -> list[str]:
+    """Return those of an image and its copies that have no vector yet."""
+    return [one for one in _keys(key, n_copies) if one not in cache]
+
+
+@dataclass
+class _Image:
+    """One file that was read: what the extractor takes of it and its copies, by key; `reason` if it cannot be used."""
+
+    key: str = ""
+    facts: dict = field(default_factory=dict)
+    inputs: list[tuple[str, torch.Tensor]] = field(default_factory=list)
+    thumbnail: np.ndarray | None = None
+    reason: str = ""
+
+
+class _Reader:
+    """Reads one file in a worker thread; of equal files only the first is decoded, and once for all its copies."""
+
+    def __init__(
+        self, extractor: Extractor, cache: FeatureCache, refused: dict[str, str], thumbnails: ThumbnailCache | None
+    ):
+        self.extractor, self.cache, self.refused, self.thumbnails = extractor, cache, refused, thumbnails
+        self._claimed: set[str] = set()
+        self._lock = Lock()
+        self._alone = Lock()  # two images of 169 megapixels would fill a small machine
+
+    def read(self, item: tuple[Path, int]) -> _Image:
+        """Return what is to be kept and computed of a file that is wanted with so many copies."""
+        path, n_copies = item
+        if reason := unread(suffix_of(path.name)):
+            return _Image(reason=reason)
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            return _Image(reason="no such file")
+        except OSError as error:
+            return _Image(reason=f"cannot be read: {error.strerror or error}")
+        key = content_key(data)
+        try:
+            facts = file_facts(data)
+            with self._lock:
+                if key in self.refused:
+                    return _Image(key, facts)
+                wanted = [k for k in _missing(key, n_copies, self.cache) if k not in self._claimed]
+                small = f"thumbnail {key}"
+                wants_small = self.thumbnails is not None and key not in self.thumbnails and small not in self._claimed
+                self._claimed.update([*wanted, small])
+            if wanted == [key] and (undecoded := self.extractor.undecoded(data)) is not None:
+                # The pixels will be on the GPU only; an eighth of them costs little here.
+                return _Image(key, facts, [(key, undecoded)], thumbnail(decode(data, SAMPLED)) if wants_small else None)
+            with self._alone if facts.get("width", 0) * facts.get("height", 0) > LARGE else nullcontext():
+                image = decode(data, self.extractor.least_side) if wanted or wants_small else None
+                inputs = [(k, self.extractor.preprocess(image if k == key else varied(image, k))) for k in wanted]
+            return _Image(key, facts, inputs, thumbnail(image) if wants_small else None)
+        except ImageError as error:
+            self.refused[key] = str(error)
+            return _Image(key, reason=str(error))

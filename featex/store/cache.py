@@ -1,0 +1,208 @@
+"""FeatureCache: vectors by content key, whole or absent.
+
+A cache is a folder of parts. A part is one safetensors file with `keys` (n, 32) uint8, the sha256 of each image file,
+and `vectors` (n, n_features) float32; it is named by the sha256 of its own bytes, written beside and renamed, and
+never changed. So a part is whole or absent, damage can be found, and processes that write at once cannot collide.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+
+from featex.errors import StoreError
+from featex.system.disk import born_whole
+
+FLUSH_ROWS = 4096
+FLUSH_SECONDS = 30.0
+
+
+def content_key(data: bytes) -> str:
+    """Return the sha256 of a file's bytes, 64 hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+class FeatureCache:
+    """Vectors of one extractor, by content key.
+
+    Parameters
+    ----------
+    directory : Path
+        Where the parts are; made when the first part is written.
+    n_features : int
+        Length of every vector.
+    skip_damaged : bool
+        Whether parts that cannot be opened are left out, and named by `verify`, where else they raise a StoreError.
+
+    Notes
+    -----
+    `add` keeps rows in memory and writes a part every `FLUSH_ROWS` rows or `FLUSH_SECONDS` seconds, which is what a
+    killed run can lose. Only keys are kept in memory (about 150 bytes each); vectors are read when asked for, and a
+    part's bytes are hashed before its first vector is used (215 MB take 0.12 s where the processor hashes).
+    """
+
+    def __init__(self, directory: Path, n_features: int, *, skip_damaged: bool = False):
+        self.directory = Path(directory)
+        self.n_features = n_features
+        self._parts: list[Path] = []
+        self._whole: set[Path] = set()  # parts whose bytes were found to be those that were written
+        self._unread: list[str] = []  # why parts were skipped
+        self._ends = [0]  # of each part, counted in vectors through all of them, after that of none
+        self._where: dict[bytes, int] = {}  # number of each key's vector, counted so
+        self._pending: dict[bytes, int] = {}  # row of each key's vector in the buffer
+        self._buffer = np.empty((FLUSH_ROWS, n_features), dtype=np.float32)
+        self._flushed = time.monotonic()
+        for path in sorted(self.directory.glob("*.safetensors")):
+            try:
+                self._index(self._read(path, "keys").view("V32").ravel().tolist())
+            except StoreError as error:
+                if not skip_damaged:
+                    raise
+                self._unread.append(str(error))
+            else:
+                self._parts.append(path)
+
+    def __len__(self) -> int:
+        return len(self._where) + len(self._pending)
+
+    def __contains__(self, key: str) -> bool:
+        raw = bytes.fromhex(key)
+        return raw in self._where or raw in self._pending
+
+    def holds(self, keys: Sequence[str]) -> list[bool]:
+        """Return which of many keys have a vector; "" has none."""
+        return [raw in self._where or raw in self._pending for raw in map(bytes.fromhex, keys)]
+
+    def add(self, keys: Sequence[str], vectors: np.ndarray) -> None:
+        """Keep `vectors` (n, n_features) float32 under `keys`; on disk after the next flush."""
+        if vectors.shape != (len(keys), self.n_features):
+            raise ValueError(f"expected {(len(keys), self.n_features)} vectors, got {vectors.shape}")
+        for start in range(0, len(keys), FLUSH_ROWS):
+            some = slice(start, start + FLUSH_ROWS)
+            new = list(map(bytes.fromhex, keys[some]))
+            if len(self._pending) + len(new) > FLUSH_ROWS:
+                self.flush()
+            first = len(self._pending)
+            rows = [self._pending.setdefault(raw, len(self._pending)) for raw in new]
+            in_a_row = rows[-1] == first + len(rows) - 1  # all new, as nearly always: a plain copy
+            self._buffer[slice(first, first + len(rows)) if in_a_row else rows] = vectors[some]
+        if len(self._pending) == FLUSH_ROWS or time.monotonic() - self._flushed > FLUSH_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is pending as one more part."""
+        self._flushed = time.monotonic()
+        if not self._pending:
+            return
+        keys = np.frombuffer(b"".join(self._pending), dtype=np.uint8).reshape(-1, 32)
+        vectors = self._buffer[: len(keys)]
+        pieces = [_header(vectors.shape), vectors.data, keys.data]
+        digest = hashlib.sha256()
+        for piece in pieces:
+            digest.update(piece)
+        path = self.directory / f"{digest.hexdigest()[:32]}.safetensors"
+        with born_whole(path) as temporary, temporary.open("wb") as file:
+            file.writelines(pieces)
+        self._parts.append(path)
+        self._index(list(self._pending))
+        self._pending.clear()
+
+    def get(self, keys: Sequence[str]) -> np.ndarray:
+        """Return the vectors of `keys`, (len(keys), n_features) float32, in their order.
+
+        Raises
+        ------
+        StoreError
+            If a key has no vector, or a part is damaged.
+        """
+        self.flush()
+        X = np.empty((len(keys), self.n_features), dtype=np.float32)
+        try:
+            places = np.fromiter(map(self._where.__getitem__, map(bytes.fromhex, keys)), np.int64, len(keys))
+        except KeyError as missing:
+            raise StoreError(
+                f"no vector for content {missing.args[0].hex()} in {self.directory}; run featex extract again"
+            ) from None
+        parts = np.searchsorted(self._ends, places, side="right") - 1
+        for part in np.unique(parts):
+            rows = np.flatnonzero(parts == part)
+            if self._parts[part] not in self._whole and not self._is_whole(self._parts[part]):
+                raise StoreError(
+                    f"{self._parts[part]} is damaged (its bytes are not those that were written); "
+                    "delete it and run featex extract again"
+                )
+            vectors, own = self._read(self._parts[part], "vectors"), places[rows] - self._ends[part]
+            if _runs(rows) and _runs(own):  # as a set is read that was written in one go: nearly half the time
+                X[rows[0] : rows[-1] + 1] = vectors[own[0] : own[-1] + 1]
+            else:
+                X[rows] = vectors[own]
+        return X
+
+    def verify(self, *, finite: bool = True) -> list[str]:
+        """Return what is wrong with the parts on disk, a sentence each; an empty list when all is well.
+
+        Parameters
+        ----------
+        finite : bool
+            Whether the vectors are numbers, all of which must be finite, rather than bytes.
+        """
+        problems = list(self._unread)
+        for path in self._parts:
+            if not self._is_whole(path):
+                problems.append(f"{path}: its bytes are not those that were written")
+            elif finite and not np.isfinite(self._read(path, "vectors")).all():
+                problems.append(f"{path}: holds values that are not finite")
+        return problems
+
+    def _is_whole(self, path: Path) -> bool:
+        """Return whether a part's bytes are those that were written, after which it is named."""
+        try:
+            with path.open("rb") as file:
+                whole = hashlib.file_digest(file, "sha256").hexdigest()[:32] == path.stem
+        except OSError as error:
+            raise StoreError(f"{path} cannot be read ({error}); run featex extract again") from error
+        if whole:
+            self._whole.add(path)
+        return whole
+
+    def _index(self, keys: list[bytes]) -> None:
+        end = self._ends[-1] + len(keys)
+        self._where.update(zip(keys, range(self._ends[-1], end), strict=True))
+        self._ends.append(end)
+
+    def _read(self, path: Path, name: str) -> np.ndarray:
+        try:
+            with safe_open(path, framework="numpy") as part:
+                array = part.get_tensor(name)
+                n_rows, n_columns = part.get_slice("vectors").get_shape()
+        except (SafetensorError, OSError) as error:
+            raise StoreError(f"{path} is damaged ({error}); delete it and run featex extract again") from error
+        if n_columns != self.n_features or len(array) != n_rows:
+            raise StoreError(f"{path} holds {n_columns} features a row, expected {self.n_features}; delete it")
+        return array
+
+
+def _runs(numbers: np.ndarray) -> bool:
+    return bool((np.diff(numbers) == 1).all())
+
+
+def _header(shape: tuple[int, int]) -> bytes:
+    """Return what stands before vectors and keys in a safetensors file; the library's writer would copy them twice."""
+    n, n_columns = shape
+    end = 4 * n_columns * n
+    tensors = {
+        "vectors": {"dtype": "F32", "shape": [n, n_columns], "data_offsets": [0, end]},
+        "keys": {"dtype": "U8", "shape": [n, 32], "data_offsets": [end, end + 32 * n]},
+    }
+    text = json.dumps(tensors, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text
+
+
+def parts_size(directories: Iterable[Path]) -> int:
+    """Return the bytes that the parts in `directories` take on disk."""
+    return sum(path.stat().st_size for directory in directories for path in directory.glob("*.safetensors"))

@@ -1,0 +1,123 @@
+import threading
+import time
+
+import joblib
+import pytest
+import torch
+
+from featex.system import cores
+from featex.system.cores import FEW_ROWS, Batches, in_order, one_core_each, threads_for
+
+
+@pytest.mark.parametrize(("n_rows", "alone"), [(FEW_ROWS - 1, True), (FEW_ROWS, False)])
+def test_few_rows_start_no_threads(n_rows, alone):
+    with threads_for(n_rows):
+        began = joblib.Parallel(n_jobs=2, prefer="threads")(joblib.delayed(threading.get_ident)() for _ in range(4))
+    assert (set(began) == {threading.get_ident()}) is alone
+
+
+def test_torch_computes_on_one_thread_in_the_pool_and_as_before_outside():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with one_core_each(3) as pool:
+            assert {pool.submit(torch.get_num_threads).result() for _ in range(9)} == {1}
+        assert torch.get_num_threads() == 2
+        with pytest.raises(ZeroDivisionError), one_core_each(1):
+            raise ZeroDivisionError
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_work_that_has_not_begun_is_never_begun_after_an_error():
+    begun = []
+
+    def fail():
+        with one_core_each(1) as pool:
+            for number in range(50):
+                pool.submit(lambda number=number: (begun.append(number), time.sleep(0.02)))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert len(begun) < 10
+
+
+def test_results_come_in_order_and_are_not_computed_far_ahead():
+    begun = []
+
+    def square(x):
+        begun.append(x)
+        time.sleep(0.002 * (x % 3))
+        return x * x
+
+    with one_core_each(3) as pool:
+        results = in_order(pool, square, range(40), ahead=5)
+        for number, result in enumerate(results):
+            assert result == number**2
+            assert len(begun) <= number + 1 + 5
+
+
+def run(n, size, most, pool, function=lambda values: [2 * value for value in values]):
+    came = []
+    batches = Batches(pool, function, lambda keys, results: came.append((keys, results)), size, most)
+    for number in range(n):
+        batches.add(f"k{number}", number)
+    batches.finish()
+    return came
+
+
+@pytest.mark.parametrize(("n", "sizes"), [(0, []), (1, [1]), (4, [4]), (10, [4, 4, 2])])
+def test_each_item_is_computed_once_and_delivered_in_order(n, sizes):
+    with one_core_each(3) as pool:
+        came = run(n, 4, 2, pool)
+    assert [len(keys) for keys, _ in came] == sizes
+    assert [key for keys, _ in came for key in keys] == [f"k{number}" for number in range(n)]
+    assert [result for _, results in came for result in results] == [2 * number for number in range(n)]
+
+
+def test_no_more_batches_wait_than_may():
+    waiting, most_seen, lock = set(), [0], threading.Lock()
+
+    def slow(values):
+        time.sleep(0.005)
+        with lock:
+            waiting.difference_update(values)
+        return values
+
+    with one_core_each(2) as pool:
+        batches = Batches(pool, slow, lambda keys, results: None, size=1, most=3)
+        for number in range(30):
+            with lock:
+                waiting.add(number)
+            batches.add(number, number)
+            with lock:
+                most_seen[0] = max(most_seen[0], len(waiting))
+        batches.finish()
+    assert 1 < most_seen[0] <= 3 + 1
+    assert not waiting
+
+
+def test_what_a_batch_raises_is_raised_where_it_was_asked_for():
+    def broken(values):
+        raise RuntimeError("no such layer")
+
+    with pytest.raises(RuntimeError, match="no such layer"), one_core_each(2) as pool:
+        run(3, 2, 2, pool, broken)
+
+
+def test_the_memory_of_a_group_and_of_all_above_it_is_looked_for():
+    assert list(cores._memory_files("0::/pod/app\n"))[:3] == [
+        "/sys/fs/cgroup/pod/app/memory.max", "/sys/fs/cgroup/pod/memory.max", "/sys/fs/cgroup/memory.max",
+    ]  # fmt: skip
+    old = list(cores._memory_files("5:cpu,cpuacct:/a\n4:memory:/docker/x\n"))
+    assert "/sys/fs/cgroup/memory/docker/x/memory.limit_in_bytes" in old
+    assert not any("/a/" in path for path in old)
+
+
+def test_the_least_limit_is_the_memory(monkeypatch):
+    files = {"/proc/self/cgroup": "0::/pod/app", "/sys/fs/cgroup/pod/app/memory.max": "max"}
+    files |= {"/sys/fs/cgroup/pod/memory.max": "1000\n"}
+    monkeypatch.setattr(cores, "_read", lambda path: files.get(path, ""))
+    assert cores.ram_bytes() == 1000

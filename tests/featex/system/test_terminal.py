@@ -1,0 +1,51 @@
+import io
+from functools import partial
+
+import click
+import pytest
+
+from featex.errors import InputError
+from featex.system.terminal import run, write_utf8
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-16"])
+def test_output_is_utf_8_whatever_the_stream_was_opened_for(encoding):
+    data = io.BytesIO()
+    stream = io.TextIOWrapper(data, encoding=encoding)
+    write_utf8(stream)
+    stream.write("cat_\U0001f600 caf\udce9")
+    stream.flush()
+    assert data.getvalue() == "cat_\U0001f600 caf\\udce9".encode()
+
+
+def test_an_error_is_one_line_and_exit_code_one():
+    def fail(standalone_mode):
+        raise InputError("'x' is no folder; name one")
+
+    with pytest.raises(SystemExit) as ended:
+        run(fail)
+    assert ended.value.code == "Error: 'x' is no folder; name one"
+
+
+def test_ctrl_c_ends_with_the_exit_code_of_an_interrupt(capsys):
+    @click.command()
+    def stopped():
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as ended:
+        run(partial(stopped, []))
+    assert ended.value.code == 130
+    assert "Stopped" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("arguments", "code"), [(["--help"], 0), (["--unknown"], 2), ([], 0)])
+def test_what_click_says_of_options_is_said(capsys, arguments, code):
+    @click.command()
+    def quiet():
+        return "ignored"
+
+    with pytest.raises(SystemExit) as ended:
+        run(partial(quiet, arguments))
+    assert ended.value.code == code
+    printed = capsys.readouterr()
+    assert ("Usage" in printed.out + printed.err) == bool(arguments)
