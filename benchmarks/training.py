@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from classify.checkpoint import Checkpoint
-from classify.nets import NETS
-from classify.pixels import Pixels
-from classify.training import PixelFeed, Training
+from classify.nets.checkpoint import Checkpoint
+from classify.nets.pixels import Pixels
+from classify.nets.training import PixelFeed, Training
+from classify.nets.zoo import NETS
 from featex.extraction.extractor import choose_device
 
 

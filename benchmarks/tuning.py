@@ -25,9 +25,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from classify.plan import Plan, plan
-from classify.tuning import tune
-from classify.validation import CrossValidation
+from classify.tuning.cross_validation import CrossValidation
+from classify.tuning.plan import Plan, plan
+from classify.tuning.tune import tune
 from featex.images.facts import FACTS
 from featex.store.features import Features
 from featex.system.progress import Progress

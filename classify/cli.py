@@ -111,13 +111,13 @@ def tune(
     """Tune a model by cross-validation, keep it, and judge it on every set it was not trained on."""
     from dataclasses import replace
 
-    from classify.content import content_of
-    from classify.models import get_model
-    from classify.plan import plan
-    from classify.recipe import parse_choice
-    from classify.regime import Regime, parse_folds
-    from classify.results import keep, replaced
-    from classify.tuning import tune
+    from classify.models.registry import get_model
+    from classify.nets.recipe import parse_choice
+    from classify.splits.content import content_of
+    from classify.splits.scheme import Regime, parse_folds
+    from classify.tuning.plan import plan
+    from classify.tuning.tune import tune
+    from classify.workspace import keep, replaced
     from featex.store.features import load_features, stored_sets
     from featex.store.joined import join
     from featex.store.units import rows_as_in
@@ -158,9 +158,9 @@ def tune(
 
 
 def _summary(tuned) -> str:
-    from classify.metrics import score_table
-    from classify.selection import in_words
-    from classify.sentences import too_few
+    from classify.report.sentences import too_few
+    from classify.stats.selection import in_words
+    from classify.stats.tables import score_table
     from featex.system.words import count
 
     passport = tuned.model.passport
@@ -197,8 +197,8 @@ def _summary(tuned) -> str:
 @ARTIFACTS
 def ensemble(members: tuple[str, ...], method: str, name: str | None, artifacts: Artifacts) -> None:
     """Combine trained models on what they said, keep that as a model, and judge it on every unseen set."""
-    from classify.ensemble import combine, plan_ensemble
-    from classify.results import find_members, keep, read_predictions, replaced
+    from classify.trained.ensemble import combine, plan_ensemble
+    from classify.workspace import find_members, keep, read_predictions, replaced
 
     passports = find_members(members, artifacts.models)
     job = plan_ensemble(method, passports, name=name, command=command_line())
@@ -244,9 +244,9 @@ def predict(
     artifacts: Artifacts,
 ) -> None:
     """Write what MODEL says of images, folders of images, or a feature set."""
-    from classify import persist
-    from classify.adapted import adaptation, decision_sentence
-    from classify.predict import predict_images, predict_set
+    from classify.trained import persist
+    from classify.trained.adaptation import adaptation, decision_sentence
+    from classify.trained.predict import predict_images, predict_set
     from featex.store.features import load_features, stored_sets
     from featex.system.disk import born_whole
     from featex.system.progress import TerminalProgress
@@ -282,9 +282,9 @@ def predict(
 @ARTIFACTS
 def models(model: str | None, artifacts: Artifacts) -> None:
     """List what can be trained, and what has been."""
-    from classify.models import MODELS, get_model
-    from classify.persist import passports
-    from classify.selection import in_words
+    from classify.models.registry import MODELS, get_model
+    from classify.stats.selection import in_words
+    from classify.trained.persist import passports
     from featex.system.progress import Progress
 
     if model:
@@ -320,9 +320,9 @@ def models(model: str | None, artifacts: Artifacts) -> None:
 @ARTIFACTS
 def explain(model: str, paths: tuple[str, ...], out: str, artifacts: Artifacts, device: str, **options) -> None:
     """Show which pixels of images moved the score of MODEL, and the training images most like them."""
-    from classify import persist
-    from classify.explain import explain
-    from classify.explain_page import line, summary, write_explanation
+    from classify.explain.explain import explain
+    from classify.explain.page import line, summary, write_explanation
+    from classify.trained import persist
     from featex.system.progress import TerminalProgress
 
     progress = TerminalProgress()
@@ -370,10 +370,10 @@ def import_(
     `path` names images as the report does (a longer path or the file name alone will do); `score` is the probability
     of the positive class, or there is a column `prob_CLASS` for each class. Only unseen images are scored.
     """
-    from classify.imported import import_scores, keep_imported, read_scores
     from classify.positive import positive_of_report
     from classify.predictions import Predictions
-    from classify.results import read_predictions, report_models
+    from classify.trained.imported import import_scores, keep_imported, read_scores
+    from classify.workspace import read_predictions, report_models
 
     passports = report_models(report, artifacts.models)
     model, said, notes = import_scores(
@@ -400,7 +400,7 @@ def import_(
 @ARTIFACTS
 def report(name: str | None, positive: str | None, artifacts: Artifacts) -> None:
     """Write the report of the newest model again, or REPORT (a set, or SET-quick) with all its models."""
-    from classify.results import report_again
+    from classify.workspace import report_again
 
     path = report_again(artifacts, name, positive=positive)
     click.echo(f"Report: {path}")

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from classify.pages import own_files, page_folder, render
-from classify.sections import FileNames, Section, shown, write_section
+from classify.pages.html import own_files, page_folder, render
+from classify.pages.sections import FileNames, Section, shown, write_section
 from pipelines.findings import LEVELS, Finding
 
 MARK = '<meta name="generator" content="pipelines audit">'  # in audit.html: the files this page links to are its own

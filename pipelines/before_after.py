@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from classify.errors import DataError
-from classify.words import listed, percent, with_interval
+from classify.pages.words import listed, percent, with_interval
 from featex.datasets.dataset import Dataset, find_images
 from featex.errors import ImageError
 from featex.images.decode import decode

@@ -100,7 +100,7 @@ def compare(directory: str | None, settings: tuple[str, ...], **options) -> None
     """
     from dataclasses import fields
 
-    from classify.recipe import parse_choice
+    from classify.nets.recipe import parse_choice
     from featex.system.progress import TerminalProgress
     from pipelines.compare import Comparison, compare
 

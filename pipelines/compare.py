@@ -4,15 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from classify.ensemble import combine, plan_ensemble
 from classify.errors import ModelError
-from classify.methods import METHODS
-from classify.models import ModelSpec, get_model
-from classify.plan import N_FOLDS, Plan, images_digest, plan, settled
-from classify.results import find_members, is_kept, keep, read_predictions, replaced, report_again
-from classify.sections import read_section
-from classify.selection import in_words
-from classify.tuning import Tuned, tune
+from classify.models.combine import METHODS
+from classify.models.registry import ModelSpec, get_model
+from classify.pages.sections import read_section
+from classify.stats.selection import in_words
+from classify.trained.ensemble import combine, plan_ensemble
+from classify.tuning.plan import N_FOLDS, Plan, images_digest, plan, settled
+from classify.tuning.tune import Tuned, tune
+from classify.workspace import find_members, is_kept, keep, read_predictions, replaced, report_again
 from featex.errors import unknown
 from featex.extraction.extract import Extraction, extract
 from featex.extraction.recipes import choose
@@ -53,15 +53,15 @@ class Comparison:
         A published study to run again, as `pipelines.study_files.load_study` takes it. It gives the models and their
         settings, the folds, how the data are read, and the name. Every other choice here overrides it.
     only : sequence of str
-        Names in `classify.models.MODELS`. Empty: `USUAL`, or all models of the study. `BASELINE` is always added.
+        Names in `registry.MODELS`. Empty: `USUAL`, or all models of the study. `BASELINE` is always added.
     quick : bool
         Fewer folds, trials and epochs: a first look, with models and a report of its own (``<set>-quick``).
     recipe : str
         A name in `featex.extraction.recipes.RECIPES`. Any but "default" adds a model on that recipe's features.
     trials, n_folds, scoring, positive, seed, image_size, max_epochs
-        As `classify.plan.plan` takes them; they override `quick`.
+        As `classify.tuning.plan.plan` takes them; they override `quick`.
     settings : mapping
-        Fields of `classify.recipe.Recipe`, for nets.
+        Fields of `classify.nets.recipe.Recipe`, for nets.
     near_duplicates : {"group", "keep"}
         Whether near-duplicates stay on one side of every split, or count as different images.
     audited : bool

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from classify.trained import TrainedModel
+from classify.trained.model import TrainedModel
 from featex.errors import ImageError
 from featex.images.decode import decode
 from featex.store.cache import content_key

@@ -7,12 +7,12 @@ import pandas as pd
 from scipy.stats import binomtest
 from sklearn.cluster import KMeans
 
-from classify.differences import holm
 from classify.errors import DataError
-from classify.intervals import wilson
-from classify.reliability import share_interval
-from classify.sections import Picture, Table
-from classify.words import percent, within
+from classify.pages.sections import Picture, Table
+from classify.pages.words import percent, within
+from classify.stats.differences import holm
+from classify.stats.intervals import wilson
+from classify.stats.reliability import share_interval
 from featex.store.units import independent_units
 from featex.system.words import count
 from pipelines.contact import contact_sheet

@@ -12,10 +12,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from classify.errors import DataError
-from classify.folds import folds
-from classify.reliability import share_interval
-from classify.sections import Picture, Table
-from classify.words import percent, within
+from classify.pages.sections import Picture, Table
+from classify.pages.words import percent, within
+from classify.splits.folds import folds
+from classify.stats.reliability import share_interval
 from featex.store.units import independent_units
 from pipelines.contact import contact_sheet
 from pipelines.findings import Finding, Subject

@@ -6,10 +6,10 @@ from functools import cached_property
 
 import numpy as np
 
-from classify.calibration import class_scores
 from classify.errors import ModelError
-from classify.inputs import view_of
-from classify.trained import TrainedModel, made
+from classify.models.inputs import view_of
+from classify.stats.calibration import class_scores
+from classify.trained.model import TrainedModel, made
 from featex.errors import WeightsError
 from featex.layout import Artifacts
 from featex.store.cache import FeatureCache

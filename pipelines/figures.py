@@ -1,6 +1,6 @@
 """Figures of an audit: rows are computed first, then drawn; each is a file's bytes, as a page shows it.
 
-Colours and fonts are those of `classify.figures`, which most colour-blind readers tell apart.
+Colours and fonts are those of `classify.report.figures`, which most colour-blind readers tell apart.
 """
 
 from collections.abc import Callable
@@ -20,9 +20,9 @@ from sklearn.manifold import TSNE
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from classify.drawing import COLOURS, DASHES, GREY, WIDTH, styled
+from classify.pages.drawing import COLOURS, DASHES, GREY, WIDTH, styled
 from classify.predictions import HELD_OUT
-from classify.splits import TRAINING
+from classify.splits.partition import TRAINING
 from pipelines.looks import FREQUENCIES
 
 DPI = 130

@@ -7,9 +7,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from classify.drawing import COLOURS, DASHES, GREY, WIDTH, pictured, styled
+from classify.pages.drawing import COLOURS, DASHES, GREY, WIDTH, pictured, styled
+from classify.pages.sections import Picture
 from classify.predictions import set_title
-from classify.sections import Picture
 from pipelines.conditions import CONDITIONS
 
 AS_IS = "as is"

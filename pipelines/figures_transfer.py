@@ -9,9 +9,9 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from classify.ability import against_chance
-from classify.drawing import BLUE, ORANGE, WIDTH, pictured, styled
-from classify.sections import Picture
+from classify.pages.drawing import BLUE, ORANGE, WIDTH, pictured, styled
+from classify.pages.sections import Picture
+from classify.stats.chance import against_chance
 
 CELL, SMALL_CELL = 0.95, 0.6  # inches
 MOST_WITH_INTERVALS = 6  # sources: of more, cells hold the number alone

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from classify.sections import Picture, Table
+from classify.pages.sections import Picture, Table
 from featex.store.features import Features
 
 LEVELS = ("fine", "mind", "bad")
@@ -39,8 +39,8 @@ class Subject:
 
     @property
     def train(self) -> np.ndarray:
-        """Row numbers of labelled training images, as `classify.splits.partition` puts them."""
-        from classify.splits import partition
+        """Row numbers of labelled training images, as `classify.splits.partition.partition` puts them."""
+        from classify.splits.partition import partition
 
         return partition(self.rows).train
 

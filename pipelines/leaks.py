@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 
 from classify.errors import DataError
-from classify.intervals import wilson
+from classify.pages.sections import Picture, Table
+from classify.pages.words import within
 from classify.predictions import HELD_OUT
-from classify.sections import Picture, Table
-from classify.splits import TRAINING, partition
-from classify.words import within
+from classify.splits.partition import TRAINING, partition
+from classify.stats.intervals import wilson
 from featex.errors import InputError
 from featex.images.duplicates import Duplicates, find_duplicates
 from featex.store.units import independent_units
@@ -35,7 +35,7 @@ class Sides:
     offered : ndarray of bool
         Labelled images that are there to train on.
     trained : ndarray of bool
-        Those of them that `classify.splits.partition` leaves for training: copies and groups of a test set go.
+        Those of them that `partition.partition` leaves for training: copies and groups of a test set go.
         All of them where there is `trouble`.
     names : ndarray of str
         "train" for those offered, the set's name for those tested on, "" for others.

@@ -6,8 +6,8 @@ from pathlib import PurePosixPath
 import numpy as np
 import pandas as pd
 
-from classify.sections import Table
-from classify.words import listed
+from classify.pages.sections import Table
+from classify.pages.words import listed
 from pipelines.findings import Finding
 from pipelines.properties import BY_IT_ALONE, differing, in_words, shown
 

@@ -8,7 +8,7 @@ import pandas as pd
 from scipy.special import xlogy
 from scipy.stats import chi2
 
-from classify.shortcuts import LISTS
+from classify.models.file_facts import LISTS
 
 SURE = 0.05  # of a p that is adjusted for all properties, values and classes looked at
 LEAST_FILES = 5  # a value in fewer files can prove nothing
@@ -40,7 +40,7 @@ def differing(
     Parameters
     ----------
     table : DataFrame
-        As `classify.shortcuts.properties` gives it.
+        As `classify.models.file_facts.properties` gives it.
     labels : ndarray of shape (n,), str
     units : ndarray of shape (n,), int, optional
         Rows with the same number are not independent; by default all are.

@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 from markupsafe import Markup
 
-from classify.pages import own_files, page_folder, render
-from classify.sections import FileNames, Section, shown, write_section
+from classify.pages.html import own_files, page_folder, render
+from classify.pages.sections import FileNames, Section, shown, write_section
 from featex.system.shown import shown_table
 
 
@@ -28,7 +28,7 @@ class ResultPage:
     facts : mapping of str to str
         What was measured and how: terms and their text.
     images : str
-        `classify.plan.images_digest` of the images.
+        `classify.tuning.plan.images_digest` of the images.
     notes : sequence of str
         How the measurement was made, a sentence each.
     notices : sequence of str

@@ -10,16 +10,16 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pandas as pd
 
-from classify.ability import Judged, judged
-from classify.calibration import class_scores
 from classify.errors import DataError
-from classify.folds import folds
-from classify.models import MODELS
+from classify.models.file_facts import FAMILIES, fact_matrix, properties
+from classify.models.registry import MODELS
+from classify.pages.sections import Table
+from classify.pages.words import listed, percent
 from classify.positive import positive_class
-from classify.scores import SCORES
-from classify.sections import Table
-from classify.shortcuts import FAMILIES, fact_matrix, properties
-from classify.words import listed, percent
+from classify.splits.folds import folds
+from classify.stats.calibration import class_scores
+from classify.stats.chance import Judged, judged
+from classify.stats.scores import SCORES
 from featex.store.units import independent_units
 from featex.system.cores import threads_for
 from pipelines.findings import Finding, Subject
@@ -68,9 +68,9 @@ def family_scores(
     Returns
     -------
     DataFrame (one of files, one of pictures or None)
-        ``family`` (of files as in `classify.shortcuts.FAMILIES`); ``balanced accuracy`` over `N_FOLDS` folds out of
+        ``family`` (of files as in `file_facts.FAMILIES`); ``balanced accuracy`` over `N_FOLDS` folds out of
         fold, with ``low`` and ``high`` of its interval, which is simultaneous for the rows of a table (see
-        `classify.ability.judged`; NaN where nothing varies); ``ROC AUC``. The last row of the first is of
+        `classify.stats.chance.judged`; NaN where nothing varies); ``ROC AUC``. The last row of the first is of
         all families together.
 
     Raises

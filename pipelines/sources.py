@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from classify.errors import DataError
-from classify.folds import folds
+from classify.pages.words import listed, percent
 from classify.positive import choose_positive
-from classify.splits import TRAINING
-from classify.words import listed, percent
+from classify.splits.folds import folds
+from classify.splits.partition import TRAINING
 from featex.datasets.meanings import split_name
 from featex.errors import unknown
 from featex.store.units import independent_units

@@ -10,13 +10,13 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from classify.differences import holm
-from classify.effective import units
-from classify.intervals import difference, interval
-from classify.mcnemar import LEVEL, paired_interval, sign_flip
 from classify.positive import positive_class
 from classify.predictions import PROB
-from classify.scores import SCORES
+from classify.stats.differences import holm
+from classify.stats.effective import units
+from classify.stats.intervals import difference, interval
+from classify.stats.paired import LEVEL, paired_interval, sign_flip
+from classify.stats.scores import SCORES
 from pipelines.conditions import Condition
 
 KEYS = ["model", "set", "transform", "grade"]
@@ -47,7 +47,7 @@ def stress_table(said: pd.DataFrame, positive: str | None = None, *, seed: int =
         balanced_accuracy, roc_auc, recall_<class>
                      NaN where a set has not the classes for it
         difference   of accuracy to the images as they are, with its paired 95 % interval ``_low, _high``; see
-                     `classify.mcnemar.paired_interval`
+                     `classify.stats.paired.paired_interval`
         p            that such a difference is chance: McNemar's exact test, of groups where there are any
         p_holm, tests
                      p corrected by Holm (1979) for all conditions that a model was tried under on a set, and how many

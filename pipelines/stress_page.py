@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from classify.pages.sections import Section, Table
+from classify.pages.words import percent
 from classify.predictions import set_title
-from classify.sections import Section, Table
-from classify.words import percent
 from featex.system.words import count
 from pipelines.conditions import Condition
 from pipelines.figures_stress import pictures

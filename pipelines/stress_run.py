@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from classify import persist
 from classify.errors import DataError, ModelError
-from classify.imported import READS
-from classify.plan import images_digest
 from classify.positive import positive_of_report
 from classify.predictions import PROB, VALIDATION, Predictions
-from classify.results import read_predictions, report_models
-from classify.trained import TrainedModel
+from classify.trained import persist
+from classify.trained.imported import READS
+from classify.trained.model import TrainedModel
+from classify.tuning.plan import images_digest
+from classify.workspace import read_predictions, report_models
 from featex.errors import InputError, unknown
 from featex.layout import ARTIFACTS, Artifacts
 from featex.store.features import find_set, stored_sets

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from classify.pages.words import listed, percent, within
 from classify.predictions import set_title
-from classify.words import listed, percent, within
 from featex.system.words import count
 from pipelines.conditions import CONDITIONS, Condition
 

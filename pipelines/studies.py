@@ -29,9 +29,9 @@ class Study:
     options : dict
         As `featex.datasets.dataset.find_images` takes them; `labels` is relative to the folder of the data.
     models : dict of str to dict
-        For each model, a name in `classify.models.MODELS`, its settings as `classify.plan.plan` takes them.
+        For each model, a name in `registry.MODELS`, its settings as `classify.tuning.plan.plan` takes them.
     published : tuple of dict
-        A row a number: ``model, set, called, value, n``, as `classify.published.beside` explains them.
+        A row a number: ``model, set, called, value, n``, as `classify.report.published.beside` explains them.
     notes : tuple of str
         What to know when numbers are compared, a sentence each.
     folds : int or None

@@ -4,9 +4,9 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
-from classify.models import ModelSpec, get_model
-from classify.published import SETS
-from classify.recipe import parse_choice
+from classify.models.registry import ModelSpec, get_model
+from classify.nets.recipe import parse_choice
+from classify.report.published import SETS
 from featex.errors import FeatexError, InputError, unknown
 from pipelines.studies import Study
 

@@ -7,16 +7,16 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from classify.ability import against_chance
-from classify.calibration import class_scores
-from classify.effective import LEAST, alikeness, correction, kish
 from classify.errors import ModelError
-from classify.inputs import read_inputs
-from classify.intervals import interval, wilson
-from classify.mcnemar import join
-from classify.models import MODELS, get_model
-from classify.scores import SCORES
-from classify.words import listed, percent, with_interval, within
+from classify.models.inputs import read_inputs
+from classify.models.registry import MODELS, get_model
+from classify.pages.words import listed, percent, with_interval, within
+from classify.stats.calibration import class_scores
+from classify.stats.chance import against_chance
+from classify.stats.effective import LEAST, alikeness, correction, kish
+from classify.stats.intervals import interval, wilson
+from classify.stats.paired import join
+from classify.stats.scores import SCORES
 from featex.store.features import Features
 from featex.system.progress import Progress
 from pipelines.sources import Crossing, crossing
@@ -79,7 +79,7 @@ def transfer(
     ----------
     features : Features
     models : sequence of str
-        Names in `classify.models.MODELS` of what reads features or facts.
+        Names in `classify.models.registry.MODELS` of what reads features or facts.
     params : mapping of str to dict, optional
         Parameters of a model, by its name; else those that it is known to be good at.
     vary : str, optional
@@ -197,7 +197,7 @@ class _Mean:
 
         An image stands in many cells, and images of a group are not independent, so the variance is that of whole
         units. The interval is Wilson's for as many images as would have that variance, less what so many and such
-        unequal units do not tell of it (`classify.effective.correction`). NaN where units are worth too few.
+        unequal units do not tell of it (`classify.stats.effective.correction`). NaN where units are worth too few.
         """
         unit, weight = answers["unit"].to_numpy(), (answers["weight"] / answers["weight"].sum()).to_numpy()
         right = answers["right"].to_numpy(dtype=float)
@@ -265,7 +265,7 @@ def kept_params(features: Features, passports: Sequence[dict], models: Sequence[
     Parameters
     ----------
     passports : sequence of dict
-        As `classify.persist.passports` gives them, oldest first.
+        As `classify.trained.persist.passports` gives them, oldest first.
     """
     found = {}
     for passport in passports:

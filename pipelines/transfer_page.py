@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from classify.persist import passports
-from classify.plan import images_digest
-from classify.sections import Section, Table
-from classify.words import percent
+from classify.pages.sections import Section, Table
+from classify.pages.words import percent
+from classify.trained.persist import passports
+from classify.tuning.plan import images_digest
 from featex.layout import ARTIFACTS, Artifacts
 from featex.store.features import load_features
 from featex.system.progress import Progress

@@ -8,13 +8,13 @@ import joblib
 import numpy as np
 import pandas as pd
 
-from classify.blocks import BlockScaler
-from classify.calibration import class_scores
-from classify.differences import Drawn, auc_difference, corrected_t
 from classify.errors import DataError
-from classify.regime import Regime, misleading, weighted, with_copies
-from classify.scores import SCORES, Sample
-from classify.svm import RBFSVC
+from classify.models.scaling import BlockScaler
+from classify.models.svm import RBFSVC
+from classify.splits.scheme import Regime, misleading, weighted, with_copies
+from classify.stats.calibration import class_scores
+from classify.stats.differences import Drawn, auc_difference, corrected_t
+from classify.stats.scores import SCORES, Sample
 from featex.store.features import Features
 from featex.system.progress import Progress
 
@@ -75,7 +75,7 @@ class Travel:
     n_folds : int
     folds : str
         What folds hold out: "source", or "content", of which the images that mislead are judged; see
-        `classify.regime.misleading`.
+        `classify.splits.scheme.misleading`.
     """
 
     table: pd.DataFrame
@@ -148,7 +148,7 @@ def travel(
     features : Features
         Rows, labels and the default's columns.
     parts : Partition
-        From `classify.splits.partition`.
+        From `classify.splits.partition.partition`.
     found : dict
         From `columns`.
     grid : sequence of Choice

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from classify.content import content_of
 from classify.errors import DataError
-from classify.plan import images_digest
-from classify.regime import travelling
-from classify.sections import Section, Table
-from classify.splits import partition
+from classify.pages.sections import Section, Table
+from classify.splits.content import content_of
+from classify.splits.partition import partition
+from classify.splits.scheme import travelling
+from classify.tuning.plan import images_digest
 from featex.extraction.extract import extract
 from featex.extraction.extractor import Extractor
 from featex.images.decode import decode

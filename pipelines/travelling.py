@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from classify.content import content_of
 from classify.errors import DataError
-from classify.plan import Plan, plan
-from classify.regime import travelling
+from classify.splits.content import content_of
+from classify.splits.scheme import travelling
+from classify.tuning.plan import Plan, plan
 from featex.extraction.extract import extract
 from featex.extraction.recipes import Recipe
 from featex.store.features import Features, StoredSet

@@ -27,29 +27,29 @@ ONLY_IN = {
         ),
         *("featex/network/forward.py", "featex/extraction/bench.py"),
         *(
-            "classify/pixels.py",
-            "classify/augment.py",
-            "classify/jpeg.py",
-            "classify/nets.py",
-            "classify/finetuned.py",
-            "classify/frozen.py",
+            "classify/nets/pixels.py",
+            "classify/nets/augment.py",
+            "classify/nets/jpeg.py",
+            "classify/nets/zoo.py",
+            "classify/nets/finetuned.py",
+            "classify/nets/activations.py",
         ),
         *(
-            "classify/training.py",
-            "classify/rates.py",
-            "classify/checkpoint.py",
-            "classify/cnn.py",
-            "classify/cams.py",
-            "classify/svm.py",
+            "classify/nets/training.py",
+            "classify/nets/rates.py",
+            "classify/nets/checkpoint.py",
+            "classify/nets/classifier.py",
+            "classify/explain/cams.py",
+            "classify/models/svm.py",
         ),
         *("pipelines/sample.py", "pipelines/generators.py"),
     },
     "torchvision": {
         *("featex/network/backbones.py", "featex/network/weights.py", "featex/images/decode.py"),
-        *("classify/nets.py", "classify/finetuned.py"),
+        *("classify/nets/zoo.py", "classify/nets/finetuned.py"),
     },
     "matplotlib": {
-        *("classify/drawing.py", "classify/figures.py", "classify/figures_reliability.py"),
+        *("classify/pages/drawing.py", "classify/report/figures.py", "classify/report/figures_reliability.py"),
         *("pipelines/figures.py", "pipelines/figures_transfer.py", "pipelines/figures_stress.py"),
     },
     "click": {"featex/options.py", *(f"{package}/cli.py" for package in PACKAGES)},
@@ -57,7 +57,7 @@ ONLY_IN = {
 LAYOUT_READERS = {
     "featex/layout.py",
     "featex/options.py",
-    "classify/results.py",
+    "classify/workspace.py",
     *(f"{package}/cli.py" for package in PACKAGES),
 }
 
@@ -120,7 +120,7 @@ def test_help_needs_nothing_but_click(package):
 HELD_BY_THE_TESTS_OF_THEIR_USERS = {
     *("featex/errors.py", "classify/errors.py", "featex/layout.py", "featex/options.py", "featex/system/words.py"),
     *("featex/extraction/embed.py", "featex/datasets/set_levels.py", "featex/datasets/class_levels.py"),
-    *("classify/inputs.py", "classify/plan.py", "classify/trained.py"),
+    *("classify/models/inputs.py", "classify/tuning/plan.py", "classify/trained/model.py"),
     *("pipelines/findings.py", "pipelines/judgements.py"),
 }
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from classify.plan import plan
-from classify.tuning import tune
+from classify.tuning.plan import plan
+from classify.tuning.tune import tune
 from featex import extract
 from featex.layout import Artifacts
 from pipelines.audit import audit

@@ -7,7 +7,7 @@ import pandas as pd
 from PIL import Image
 
 from benchmarks.simulations.claims import Claim, share
-from classify.shortcuts import properties
+from classify.models.file_facts import properties
 from featex.images.facts import file_facts
 from featex.store.units import independent_units
 from pipelines import shortcuts

@@ -8,9 +8,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
 from benchmarks.simulations.claims import Claim
-from classify.calibration import Calibration, class_scores
-from classify.methods import Stack, Vote
-from classify.models import MODELS
+from classify.models.combine import Stack, Vote
+from classify.models.registry import MODELS
+from classify.stats.calibration import Calibration, class_scores
 
 N_TRAIN, N_TEST, N_DRAWS = 600, 3000, 40
 N_FEATURES, STRENGTH = 10, 2.4

@@ -6,10 +6,10 @@ from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 from sklearn.svm import SVC
 
 from benchmarks.simulations.claims import Claim, share
-from classify.calibration import Calibration, class_scores
-from classify.drift import drift_table
-from classify.novelty import LEVEL, fit_novelty, novelty_counts
 from classify.predictions import VALIDATION, Predictions
+from classify.stats.calibration import Calibration, class_scores
+from classify.stats.drift import drift_table
+from classify.stats.novelty import LEVEL, fit_novelty, novelty_counts
 
 N_SETS = 100
 KINDS = ((300, 100, 64, 1), (200, 200, 512, 1), (120, 10, 64, 1), (600, 100, 64, 5))  # training, set, columns, a group

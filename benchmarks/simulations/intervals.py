@@ -10,11 +10,11 @@ from scipy.special import expit
 from scipy.stats import norm
 
 from benchmarks.simulations.claims import Claim, share
-from classify.intervals import intervals
-from classify.mcnemar import paired_interval
-from classify.metrics import hindsight
 from classify.predictions import Predictions
-from classify.scores import SCORES, Sample
+from classify.stats.intervals import intervals
+from classify.stats.paired import paired_interval
+from classify.stats.scores import SCORES, Sample
+from classify.stats.tables import hindsight
 
 STRENGTHS = {1.5: 0.77, 3.0: 0.93, 4.1: 0.98}  # distance of means: accuracy where classes are equally many
 LOSSES = ("log_loss", "brier")

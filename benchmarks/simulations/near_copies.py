@@ -18,8 +18,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from benchmarks.simulations.claims import Claim
-from classify.folds import folds
-from classify.splits import partition
+from classify.splits.folds import folds
+from classify.splits.partition import partition
 from featex.extraction.extract import extract
 from featex.network.views import View
 from featex.store.features import Features

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.simulations.claims import Claim
-from classify.folds import folds_by_source
-from classify.metrics import fold_scores
-from classify.plan import plan
-from classify.regime import Regime
-from classify.tuning import tune
+from classify.splits.folds import folds_by_source
+from classify.splits.scheme import Regime
+from classify.stats.tables import fold_scores
+from classify.tuning.plan import plan
+from classify.tuning.tune import tune
 from featex.store.features import Features
 
 DRAWS = 200  # of data sets

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import expit
 
 from benchmarks.simulations.claims import Claim, share
-from classify.unsure import CONFIDENCE, TARGET, prove
+from classify.stats.abstention import CONFIDENCE, TARGET, prove
 
 N_DRAWS, N_POPULATION = 400, 4000  # groups
 SPREAD = 3.0  # of what a model knows of an image, in log-odds: it is right on 84 % of all images

@@ -1,7 +1,7 @@
 """How often a page says something untrue of a model whose true quality is known.
 
 Scores of both classes are normal, one apart from the other by what the model knows; it decides at a threshold. So its
-true ROC AUC and balanced accuracy are known, and each finding of `classify.ability` is true or false.
+true ROC AUC and balanced accuracy are known, and each finding of `classify.stats.chance` is true or false.
 """
 
 import numpy as np
@@ -9,10 +9,10 @@ import pandas as pd
 from scipy.stats import norm
 
 from benchmarks.simulations.claims import Claim, share
-from classify.ability import Ability, Change, change
-from classify.evaluation import abilities
-from classify.metrics import score_table
 from classify.predictions import HELD_OUT, Predictions
+from classify.stats.chance import Ability, Change, change
+from classify.stats.evaluation import abilities
+from classify.stats.tables import score_table
 
 N_DRAWS = 200
 CLASSES = ["ai", "real"]

@@ -18,7 +18,7 @@ class Recipe:
     copies : int
         Varied copies of each training image.
     model : str
-        What is tuned on it: a name in `classify.models.MODELS`.
+        What is tuned on it: a name in `classify.models.registry.MODELS`.
     about : str
         One line for people.
     """

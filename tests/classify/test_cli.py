@@ -6,7 +6,8 @@ from functools import partial
 import pandas as pd
 import pytest
 
-from classify import cli, persist
+from classify import cli
+from classify.trained import persist
 from featex import extract
 from featex.network.views import View
 from featex.store.cache import FeatureCache

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from classify import models, report
+from classify.models import registry as models
+from classify.report import write as report
 from featex.images.facts import FACTS
 from featex.layout import Artifacts
 from featex.store.features import Features

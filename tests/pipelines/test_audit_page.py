@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from classify.sections import Picture, Table, read_section
+from classify.pages.sections import Picture, Table, read_section
 from pipelines.audit_page import headline, verdict_lines, write_page
 from pipelines.findings import Finding
 

@@ -1,12 +1,12 @@
 import pytest
 from PIL import Image
 
-from classify import persist
 from classify.errors import DataError
-from classify.models import MODELS
-from classify.plan import settled
+from classify.models.registry import MODELS
 from classify.predictions import Predictions
-from classify.results import report_again
+from classify.trained import persist
+from classify.tuning.plan import settled
+from classify.workspace import report_again
 from featex.errors import InputError, WeightsError
 from featex.store.features import find_set
 from featex.system.progress import Progress

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from classify.calibration import Calibration
+from classify.stats.calibration import Calibration
 from featex.store.cache import FeatureCache, content_key
 from featex.system import cores
 from pipelines import conditioned as room

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from classify.errors import ModelError
-from classify.trained import made
+from classify.trained.model import made
 from featex.layout import Artifacts
 from pipelines.eyes import FeatureEye, NetEye, blind, eye_name, eyes_of
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from classify.errors import DataError
-from classify.sections import Picture, Section, Table, read_section
+from classify.pages.sections import Picture, Section, Table, read_section
 from pipelines.result_page import ResultPage
 
 SCORES = pd.DataFrame({"source": ["NA", "b"], "n": [3, 4], "accuracy": [0.1 + 0.2, np.nan], "apart": [True, False]})

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from classify.errors import DataError
-from classify.shortcuts import FAMILIES
+from classify.models.file_facts import FAMILIES
 from pipelines import shortcuts as module
 from pipelines.findings import Subject
 from pipelines.looks import LOOK

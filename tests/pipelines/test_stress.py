@@ -4,7 +4,7 @@ import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_score
 
-from classify.intervals import wilson
+from classify.stats.intervals import wilson
 from pipelines.stress import bias_table, stress_table
 
 JPEG, BLUR = ("jpeg", 50), ("blur", 2)

@@ -6,17 +6,17 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from classify import persist
-from classify.ensemble import combine, plan_ensemble
 from classify.errors import DataError, ModelError
-from classify.imported import import_scores, keep_imported
-from classify.kept import keep_pair
-from classify.plan import plan
-from classify.predict import predict_images
+from classify.pages.sections import read_section
 from classify.predictions import Predictions
-from classify.results import keep, read_predictions
-from classify.sections import read_section
-from classify.tuning import tune
+from classify.trained import persist
+from classify.trained.ensemble import combine, plan_ensemble
+from classify.trained.imported import import_scores, keep_imported
+from classify.trained.kept import keep_pair
+from classify.trained.predict import predict_images
+from classify.tuning.plan import plan
+from classify.tuning.tune import tune
+from classify.workspace import keep, read_predictions
 from featex.errors import InputError
 from featex.extraction.extract import extract
 from featex.layout import Artifacts
@@ -148,7 +148,7 @@ def test_models_that_see_no_pixel_are_left_out_with_a_line(stressed, stress):
 def test_a_second_run_computes_nothing_and_needs_no_weights(stressed, stress, monkeypatch):
     monkeypatch.setattr(conditioned, "decode", pytest.fail)
     monkeypatch.setattr(eyes.FeatureEye, "extractor", property(pytest.fail))
-    monkeypatch.setattr("classify.cnn.NetClassifier.predict_proba", pytest.fail)
+    monkeypatch.setattr("classify.nets.classifier.NetClassifier.predict_proba", pytest.fail)
     again = stress()
     pd.testing.assert_frame_equal(again.said, stressed.said)
     pd.testing.assert_frame_equal(again.table, stressed.table)

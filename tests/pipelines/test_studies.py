@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 from safetensors.torch import save_file
 
-from classify import persist
-from classify.models import get_model
-from classify.plan import settled
-from classify.results import report_again
+from classify.models.registry import get_model
+from classify.trained import persist
+from classify.tuning.plan import settled
+from classify.workspace import report_again
 from featex.errors import InputError
 from featex.network.backbones import BACKBONES
 from pipelines.compare import BASELINE, Comparison, compare

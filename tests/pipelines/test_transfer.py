@@ -5,8 +5,8 @@ from scipy.stats import norm
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_score
 
 from classify.errors import DataError, ModelError
-from classify.intervals import difference, wilson
-from classify.models import MODELS
+from classify.models.registry import MODELS
+from classify.stats.intervals import difference, wilson
 from featex.errors import InputError
 from pipelines import transfer as room
 from pipelines.sources import crossing

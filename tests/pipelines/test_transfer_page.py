@@ -3,9 +3,9 @@ import re
 import pandas as pd
 import pytest
 
-from classify.persist import FORMAT
-from classify.plan import images_digest
-from classify.sections import read_section
+from classify.pages.sections import read_section
+from classify.trained.persist import FORMAT
+from classify.tuning.plan import images_digest
 from featex.store.cache import FeatureCache
 from featex.store.features import StoredSet
 from featex.system.disk import write_json

@@ -6,8 +6,8 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from classify.errors import DataError
-from classify.regime import Regime
-from classify.splits import partition
+from classify.splits.partition import partition
+from classify.splits.scheme import Regime
 from featex.store.features import Features
 from pipelines.travel import REFERENCE, USUAL, Choice, choices, columns, travel
 

@@ -2,8 +2,8 @@ import pandas as pd
 import pytest
 
 from classify.errors import DataError
-from classify.plan import images_digest
-from classify.sections import read_section
+from classify.pages.sections import read_section
+from classify.tuning.plan import images_digest
 from featex.store.features import load_features
 from pipelines.travel_page import travel_set
 

@@ -1,7 +1,7 @@
 import pytest
 
-from classify import persist
-from classify.predict import predict_images
+from classify.trained import persist
+from classify.trained.predict import predict_images
 from featex.errors import InputError
 from featex.system.progress import Progress
 from pipelines.compare import Comparison, compare

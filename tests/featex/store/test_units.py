@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from classify.splits import partition
+from classify.splits.partition import partition
 from featex.errors import InputError
 from featex.store.thumbnails import ThumbnailCache
 from featex.store.units import independent_units, rows_as_in, with_units, without_near_duplicates

@@ -1,0 +1,261 @@
+"""Explain what a model says of images: which pixels moved the score, and the training images nearest to them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from classify.errors import ModelError
+from classify.explain.neighbours import nearest
+from classify.explain.occlusion import agreement, occlusion, unrelated
+from classify.explain.visible import OnFeatures, OnPixels, sight
+from classify.splits.partition import partition
+from classify.trained.model import TrainedModel
+from classify.trained.predict import predict_images
+from classify.tuning.plan import images_digest
+from featex.errors import FeatexError
+from featex.store.cache import content_key
+from featex.store.features import Features, load_features
+from featex.store.units import rows_as_in
+from featex.system.progress import Progress
+
+N_NEAR = 4
+NEAR = ("path", "label", "distance")
+
+
+@dataclass(frozen=True, eq=False)
+class Explained:
+    """One image.
+
+    Parameters
+    ----------
+    path, predicted : str
+    probability : float
+        Of the class that was decided on.
+    label, set : str
+        The true class, and what the image was to the model ("train", "test", a custom set); "" where not known.
+    towards, against : str
+        The two classes that score, map and occlusion are between: above 0 speaks for the first.
+    image : ndarray of shape (3, size, size), uint8
+        The square that the model sees.
+    score, start : float
+        The score of the image, and the one that the sum of its map starts from; NaN where a map has no such sum.
+    values : ndarray of shape (height, width), or None
+        The map.
+    drops : ndarray of shape (grid, grid), or None
+        By how much the score falls as a patch is covered.
+    agreement : float
+        Of map and occlusion, -1..1; NaN without both.
+    near : DataFrame
+        `path` (absolute), `label` and `distance` of the nearest training images; empty where these are not known.
+    """
+
+    path: str
+    predicted: str
+    probability: float
+    label: str
+    set: str
+    towards: str
+    against: str
+    image: np.ndarray
+    score: float
+    start: float
+    values: np.ndarray | None
+    drops: np.ndarray | None
+    agreement: float
+    near: pd.DataFrame
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """What a model sees in images.
+
+    Parameters
+    ----------
+    passport : dict
+        The model's.
+    images : tuple of Explained
+    failed : DataFrame
+        path and reason of images that cannot be used.
+    about_map, score_name : str
+        What a map says, and what the score is.
+    notes : tuple of str
+        What is not there and why, a sentence each.
+    """
+
+    passport: dict
+    images: tuple[Explained, ...]
+    failed: pd.DataFrame
+    about_map: str
+    score_name: str
+    notes: tuple[str, ...]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row an image: what `Explained` has of it but arrays, and the sum of its map."""
+        rows = [
+            {
+                "path": one.path,
+                "label": one.label,
+                "set": one.set,
+                "prediction": one.predicted,
+                "probability": one.probability,
+                "towards": one.towards,
+                "against": one.against,
+                "score": one.score,
+                "start": one.start,
+                "map_sum": float("nan") if one.values is None else float(one.values.sum()),
+                "agreement": one.agreement,
+            }
+            for one in self.images
+        ]
+        return pd.DataFrame(rows)
+
+    @property
+    def unrelated(self) -> np.ndarray:
+        """Agreement of each map with the occlusion of each other image, (n,); empty where there are no such pairs."""
+        both = [one for one in self.images if one.values is not None and one.drops is not None]
+        found = unrelated([one.values for one in both], [one.drops for one in both])
+        return found[~np.isnan(found)]
+
+
+def explain(
+    model: TrainedModel,
+    paths: Sequence[str | Path],
+    *,
+    cache: str | Path,
+    occlude: bool = True,
+    weights: str | None = None,
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> Explanation:
+    """Return which pixels moved the score of each image, and its nearest training images.
+
+    Of two classes, the score is between the positive one and the other; of more, between the one that was decided on
+    and the next likely.
+
+    Parameters
+    ----------
+    model : TrainedModel
+        On features or pixels.
+    paths : sequence of path
+        Image files, and folders of them.
+    cache : path
+        Where featex keeps features, such as artifacts/features: vectors are looked up there first and kept, and the
+        training images of neighbours are those of the model's set there.
+    occlude : bool
+        Whether to cover each image patch by patch, which costs about 50 forward passes an image and checks the map.
+    weights, device, progress : optional
+        As `classify.trained.predict.predict_images` takes them.
+
+    Raises
+    ------
+    InputError
+        If a path is not there, or no image can be used, or a net's maps need what is not installed.
+    ModelError
+        If the model sees no picture, or has no map and nothing is to be occluded, or other weights.
+    """
+    progress = progress or Progress()
+    seen = sight(model, weights=weights, device=device, progress=progress)
+    predicted, failed = predict_images(model, paths, cache=cache, weights=weights, device=device, progress=progress)
+    notes, images = [], []
+    training = _training(model, seen, Path(cache), notes)
+    with progress.task("explain", len(predicted), "image") as done:
+        for row in predicted.to_dict("records"):
+            images.append(_explained(model, seen, row, training, occlude, notes))
+            done(1)
+    return Explanation(model.passport, tuple(images), failed, seen.about, seen.score_name, tuple(dict.fromkeys(notes)))
+
+
+def _explained(
+    model: TrainedModel,
+    seen: OnFeatures | OnPixels,
+    row: dict,
+    training: "_Training | None",
+    occlude: bool,
+    notes: list[str],
+) -> Explained:
+    towards, against = _duel(model, row)
+    columns = [model.classes.index(name) for name in (towards, against)]
+    image = seen.read(row["path"])
+    X = seen.see(image[None])
+    try:
+        values, start = seen.map(image, *columns)
+    except ModelError as error:
+        if not occlude:
+            raise
+        notes.append(f"No maps: {error}.")
+        values, start = None, float("nan")
+    drops = occlusion(image, lambda images: seen.decide(seen.see(images), *columns)) if occlude else None
+    both = values is not None and drops is not None
+    vector = X[0] if isinstance(seen, OnFeatures) else None
+    known = training.of(row["path"], vector) if training else {}
+    return Explained(
+        path=row["path"],
+        predicted=row["predicted"],
+        probability=row[f"prob_{row['predicted']}"],
+        towards=towards,
+        against=against,
+        image=image,
+        score=float(seen.decide(X, *columns)[0]),
+        start=start,
+        values=values,
+        drops=drops,
+        agreement=agreement(values, drops) if both else float("nan"),
+        **({"label": "", "set": "", "near": pd.DataFrame(columns=list(NEAR))} | known),
+    )
+
+
+def _duel(model: TrainedModel, row: dict) -> tuple[str, str]:
+    """Return the two classes that an image is between."""
+    if positive := model.passport["positive"]:
+        return positive, next(name for name in model.classes if name != positive)
+    others = sorted((name for name in model.classes if name != row["predicted"]), key=lambda name: row[f"prob_{name}"])
+    return row["predicted"], others[-1]
+
+
+class _Training:
+    """The images that a model was trained and judged on, to look others up among them."""
+
+    def __init__(self, features: Features, near_duplicates: str):
+        self.features, parts = features, partition(rows_as_in(features.rows, near_duplicates))
+        self.train = parts.train
+        self.sets = {row: name for name, rows in {"train": parts.train, **parts.tests}.items() for row in rows}
+        self.rows = {key: row for row, key in reversed(list(enumerate(features.rows["key"])))}
+
+    def of(self, path: str, vector: np.ndarray | None) -> dict:
+        """Return the true `label` and `set` of an image that is among them, and the training images `near` to it."""
+        key = content_key(Path(path).read_bytes())
+        row = self.rows.get(key)
+        known = {} if row is None else {"label": self.features.y[row], "set": self.sets.get(row, "")}
+        if vector is None:
+            return known
+        rows = self.features.rows.iloc[self.train]
+        strange = self.train[(rows["key"] != key).to_numpy()]  # the image itself is no neighbour
+        distances, numbers = nearest(self.features.X[strange], vector[None], N_NEAR)
+        near = self.features.rows.iloc[strange[numbers[0]]]
+        where = [str(self.features.root / name) for name in near["path"]]
+        told = {"path": where, "label": near["label"].to_numpy(), "distance": distances[0]}
+        return known | {"near": pd.DataFrame(told, columns=list(NEAR))}
+
+
+def _training(model: TrainedModel, seen, directory: Path, notes: list[str]) -> _Training | None:
+    """Return the images of the model's set, or None with a note why not."""
+    data, wanted = model.passport["data"], (model.passport["extractor"] or {}).get("fingerprint")
+    extractor = (model.passport["extractor"] or {}).get("name")
+    try:
+        features = load_features(directory, f"{extractor}/{data['set']}" if extractor else data["set"])
+    except FeatexError as error:
+        notes.append(f"No nearest training images: their features are not on disk ({error}).")
+        return None
+    if images_digest(features.rows) != data.get("images") or wanted not in (None, features.extractor["fingerprint"]):
+        notes.append(
+            f"No nearest training images: the set {data['set']!r} in {directory} is not, or no longer, the one that "
+            f"{model.name} was trained on."
+        )
+        return None
+    if isinstance(seen, OnPixels):
+        notes.append("No nearest training images: a net has features of its own, which are not kept on disk.")
+    return _Training(features, data["near_duplicates"])

@@ -1,0 +1,169 @@
+"""The page of an explanation: for each image what moved the score, whether to believe it, and what was seen before."""
+
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from classify.explain.explain import Explained, Explanation
+from classify.explain.overlay import legend, side_by_side
+from classify.pages.html import figure, own_files, page_folder, render, uri
+from classify.pages.sections import FileNames
+from classify.pages.words import percent
+from featex.errors import ImageError
+from featex.images.decode import decode
+from featex.system.shown import shown_table
+
+MARK = '<meta name="generator" content="classify explain">'  # in explain.html: the files this page links to are its own
+TABLE = "explained.csv"
+FAILED = "failed.csv"
+MOST_SHOWN = 60  # images on the page; the folder holds all
+NEAR_SIDE = 96  # pixels
+# A map and the occlusion of another image agree by 0 ± 0.3, for neighbouring positions are alike: two of these standard
+# deviations are beyond chance, and one is not.
+AGREE, AGREE_IN_PART = 0.6, 0.3
+
+
+def in_words(agreement: float) -> str:
+    """Return what an agreement of map and occlusion means for who reads the map."""
+    if np.isnan(agreement):
+        return "not known"
+    agreement = round(agreement, 2)  # as it is shown
+    if agreement < AGREE_IN_PART:
+        return "no more than by chance: do not believe the map"
+    return "map and occlusion agree" if agreement >= AGREE else "map and occlusion agree in part"
+
+
+def line(one: Explained) -> str:
+    """Return a line on an image for the terminal."""
+    said = f"{one.path}: {one.predicted} {percent(one.probability)}"
+    return said if np.isnan(one.agreement) else f"{said}; agreement {one.agreement:.2f}, {in_words(one.agreement)}"
+
+
+def summary(explanation: Explanation) -> str:
+    """Return in a sentence how far map and occlusion agree, over all images; "" where there are not both."""
+    own = explanation.table["agreement"].dropna()
+    if own.empty:
+        return ""
+    n = len(own)
+    said = f"Map and occlusion agree by {own.mean():.2f} on average (rank correlation, n = {n} image{'s' * (n > 1)})"
+    others = explanation.unrelated
+    if not len(others):
+        return f"{said}."
+    return f"{said}; a map and the occlusion of another image by {others.mean():.2f} ± {others.std():.2f}."
+
+
+def write_explanation(explanation: Explanation, out: Path, *, command: str = "") -> Path:
+    """Write the folder `out`: a self-contained ``index.html``, a PNG an image, ``explained.csv`` and, where images
+    could not be used, ``failed.csv``.
+
+    The folder appears whole or not at all, and takes the place of an older explanation.
+
+    Parameters
+    ----------
+    explanation : Explanation
+    out : Path
+    command : str
+        What makes this page again.
+
+    Returns
+    -------
+    pathlib.Path
+        The page.
+
+    Raises
+    ------
+    classify.errors.DataError
+        `out` holds what no explanation wrote.
+    featex.errors.StoreError
+        `out` cannot be written.
+    """
+    out, names = Path(out), FileNames(TABLE, FAILED)
+    files = [names.new(Path(one.path).stem, ".png") for one in explanation.images]
+    with page_folder(out, own_files(out / "index.html", MARK)) as folder:
+        shown = []
+        for number, (one, file) in enumerate(zip(explanation.images, files, strict=True)):
+            picture = _picture(one)
+            (folder / file).write_bytes(picture)
+            if number < MOST_SHOWN:
+                shown.append(_card(one, figure(file, _caption(one, explanation), _light(picture))))
+        shown_table(explanation.table.assign(picture=files)).to_csv(folder / TABLE, index=False)
+        if len(explanation.failed):
+            shown_table(explanation.failed).to_csv(folder / FAILED, index=False)
+        text = render(Path(__file__).with_name("explain.html"), _page(explanation, shown, files, command))
+        (folder / "index.html").write_text(text, encoding="utf-8")
+    return out / "index.html"
+
+
+def _page(explanation: Explanation, shown: list[dict], files: list[str], command: str) -> dict:
+    n, passport = len(explanation.images), explanation.passport
+    return {
+        "title": f"What moved the score of {passport['name']}",
+        "notices": [*explanation.notes, *passport["notes"]],
+        "headline": summary(explanation) or f"{n} image{'s' * (n > 1)}, explained without a check.",
+        "about_map": explanation.about_map if any(one.values is not None for one in explanation.images) else "",
+        "occluded": any(one.drops is not None for one in explanation.images),
+        "score_name": explanation.score_name,
+        "legend": uri(legend(), "image/png"),
+        "pairs": list(dict.fromkeys((one.towards, one.against) for one in explanation.images)),
+        "images": shown,
+        "more": files[len(shown) :],
+        "failed": explanation.failed.to_dict("records"),
+        "files": [TABLE, *([FAILED] if len(explanation.failed) else [])],
+        "command": command,
+    }
+
+
+def _picture(one: Explained) -> bytes:
+    maps = [("map", one.values), ("occlusion", one.drops)]
+    return side_by_side(one.image, [(title, values) for title, values in maps if values is not None])
+
+
+def _light(picture: bytes) -> bytes:
+    """Return a picture as JPEG, a sixth of the PNG beside the page, so that the page can be sent on."""
+    file = BytesIO()
+    Image.open(BytesIO(picture)).save(file, "JPEG", quality=85, subsampling=0)
+    return file.getvalue()
+
+
+def _caption(one: Explained, explanation: Explanation) -> str:
+    """Return what to see in the picture of an image."""
+    parts = [f"Orange speaks for {one.towards}, blue for {one.against}."]
+    if not np.isnan(one.start):
+        parts.append(f"The map takes the {explanation.score_name} from {one.start:.2f} to {one.score:.2f}.")
+    if one.drops is not None:
+        largest = one.drops.flat[np.abs(one.drops).argmax()]
+        parts.append(f"Covering one patch lowers it by {largest:.2f} at the most." if largest > 0 else
+                     f"Covering one patch raises it by {-largest:.2f} at the most.")  # fmt: skip
+    return " ".join(parts)
+
+
+def _card(one: Explained, picture: dict) -> dict:
+    wrong = bool(one.label) and one.label != one.predicted
+    facts = [("decided", f"{one.predicted}, {percent(one.probability)}")]
+    if one.label:
+        facts.append(("is", f"{one.label}{', so this is an error' if wrong else ''}"))
+    if one.set:
+        facts.append(("set", "train: the model was fitted on this very image" if one.set == "train" else one.set))
+    if not np.isnan(one.agreement):
+        facts.append(("agreement", f"{one.agreement:.2f}, {in_words(one.agreement)}"))
+    return {
+        "path": one.path,
+        "wrong": wrong,
+        "facts": facts,
+        "figure": picture,
+        "near": [*map(_near, one.near.to_dict("records"))],
+    }
+
+
+def _near(row: dict) -> dict:
+    """Return a training image as the page shows it; "" for a picture that has gone."""
+    try:
+        picture = Image.fromarray(decode(Path(row["path"]).read_bytes()))
+    except (OSError, ImageError):
+        return row | {"uri": ""}
+    picture.thumbnail((NEAR_SIDE, NEAR_SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    file = BytesIO()
+    picture.save(file, "JPEG", quality=80)
+    return row | {"uri": uri(file.getvalue(), "image/jpeg")}

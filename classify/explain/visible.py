@@ -1,0 +1,135 @@
+"""How a trained model sees an image: the square it looks at, its score between two classes, and a map of that."""
+
+from pathlib import Path
+
+import numpy as np
+
+from classify.errors import ModelError
+from classify.explain.cams import logits, net_maps, pooled_maps, vectors
+from classify.explain.gradients import Votes, class_maps, decision
+from classify.models.inputs import view_of
+from classify.trained.model import TrainedModel
+from featex.extraction.extractor import Extractor
+from featex.extraction.joined import extractor_of
+from featex.images.decode import decode
+from featex.network.views import DEFAULT
+from featex.system.progress import Progress
+
+PATH_MAP = (
+    "What each position of the backbone's last maps gave to the score: integrated gradients on the way from the mean "
+    "training image, through the average that makes features of the maps. A map sums to the score less the score of "
+    "that mean image."
+)
+HIRES_CAM = (
+    "HiResCAM on the net's last maps (Grad-CAM where these are averaged), with its sign kept. It says where evidence "
+    "lies, and adds up to no score."
+)
+UNITS = {"forest": "difference of votes", "logreg": "log-odds"}  # of scores; else decision values
+
+
+class OnFeatures:
+    """A classical model on features of a backbone.
+
+    Parameters
+    ----------
+    model : TrainedModel
+    extractor : Extractor
+        That of the features that it was trained on.
+    """
+
+    about = PATH_MAP
+
+    def __init__(self, model: TrainedModel, extractor: Extractor):
+        self.model, self.extractor = model, extractor
+        self.score_name = UNITS.get(model.passport["model"], "decision value")
+
+    def read(self, path: str | Path) -> np.ndarray:
+        """Return the square of an image file that the backbone looks at, (3, size, size) uint8."""
+        return self.extractor.preprocess(decode(Path(path).read_bytes())).numpy()
+
+    def see(self, images: np.ndarray) -> np.ndarray:
+        """Return the features (n_samples, n_features) of squares (n_samples, 3, size, size)."""
+        return vectors(self.extractor, images)
+
+    def decide(self, X: np.ndarray, towards: int, against: int) -> np.ndarray:
+        """Return the scores (n_samples,) of what `see` gave: above 0 for the class `towards`."""
+        return self._decision(towards, against)(X)
+
+    def map(self, image: np.ndarray, towards: int, against: int) -> tuple[np.ndarray, float]:
+        """Return the map (height, width) of a square, and the score that its sum starts from.
+
+        Raises
+        ------
+        ModelError
+            If there is no map: the model has no gradient, or the features are no mean over positions.
+        """
+        decide = self._decision(towards, against)
+        if isinstance(decide, Votes):
+            raise ModelError("a forest decides in steps and has no gradient, so there is no map; there is occlusion")
+        maps, _ = pooled_maps(self.extractor, image[None])
+        return class_maps(decide, maps)[0], float(decide(decide.reference[None])[0])
+
+    def _decision(self, towards: int, against: int):
+        return decision(self.model.passport["model"], self.model.estimator, towards, against)
+
+
+class OnPixels:
+    """A net on pixels; its methods are those of `OnFeatures`."""
+
+    score_name = "difference of logits"
+    about = HIRES_CAM
+
+    def __init__(self, model: TrainedModel):
+        self.model = model
+        self.view = view_of(model.passport["model"], model.passport["settings"])
+
+    def read(self, path: str | Path) -> np.ndarray:
+        """Return an image file as the net sees it, (3, size, size) uint8."""
+        return np.ascontiguousarray(self.view(decode(Path(path).read_bytes())))
+
+    def see(self, images: np.ndarray) -> np.ndarray:
+        """Return the logits (n_samples, n_classes) of images (n_samples, 3, size, size)."""
+        return logits(self.model.estimator, images)
+
+    def decide(self, X: np.ndarray, towards: int, against: int) -> np.ndarray:
+        """Return the scores (n_samples,) of what `see` gave: above 0 for the class `towards`."""
+        return X[:, towards] - X[:, against]
+
+    def map(self, image: np.ndarray, towards: int, against: int) -> tuple[np.ndarray, float]:
+        """Return the map (height, width) of an image, and NaN: it sums to no difference of scores."""
+        return net_maps(self.model.estimator, image[None], [towards], [against])[0], float("nan")
+
+
+def sight(
+    model: TrainedModel, *, weights: str | None = None, device: str = "auto", progress: Progress | None = None
+) -> OnFeatures | OnPixels:
+    """Return how `model` sees.
+
+    Parameters
+    ----------
+    model : TrainedModel
+    weights : str, optional
+        Where the extractor's weights are now, if not where the model's passport says.
+    device : str
+        For the extractor; a net is where it was loaded to.
+
+    Raises
+    ------
+    ModelError
+        If the model sees no picture itself.
+    """
+    passport = model.passport
+    if passport["reads"] == "predictions":
+        members = ", ".join(member["name"] for member in passport["members"])
+        raise ModelError(f"{model.name} sees no picture, but what its members say; explain one of these: {members}")
+    if passport["reads"] == "pixels":
+        return OnPixels(model)
+    if passport["reads"] != "features":
+        raise ModelError(f"{model.name} sees no picture, only how files are stored; explain another model")
+    extractor = extractor_of(passport["extractor"], weights, device, progress=progress)
+    if not isinstance(extractor, Extractor) or extractor.view != DEFAULT:
+        raise ModelError(
+            f"{model.name} reads {extractor.name}, no single layer of the whole image, so that nothing says which "
+            "pixels moved its score; explain a model on the default features"
+        )
+    return OnFeatures(model, extractor)

@@ -1,0 +1,71 @@
+"""A classifier that judges each tile of an image by itself, and goes by their mean or by the most suspicious."""
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+from classify.errors import ModelError
+from classify.splits.scheme import weighted
+from classify.stats.calibration import class_scores
+
+
+class Tilewise(ClassifierMixin, BaseEstimator):
+    """A classifier that is fitted on tiles, each with its image's label, and whose scores of an image's are pooled.
+
+    An image of which a part alone is generated shows it in one tile, which a mean over tiles would drown.
+
+    Parameters
+    ----------
+    estimator : scikit-learn classifier
+        Of tiles, unfitted.
+    tiles : int
+        How many tiles the columns of an image are made of.
+    pool : {"mean", "suspicious"}
+        The mean over tiles; or the tile that speaks most for the positive one of two classes.
+    positive : label, optional
+        That class; the second of `classes_` if it is not given.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+    """
+
+    def __init__(self, estimator, tiles: int, pool: str = "mean", positive=None):
+        self.estimator = estimator
+        self.tiles = tiles
+        self.pool = pool
+        self.positive = positive
+
+    def fit(self, X, y, sample_weight=None) -> "Tilewise":
+        """Fit on images (n_samples, tiles * n_features); an image's weight is that of each of its tiles."""
+        weights = None if sample_weight is None else np.repeat(sample_weight, self.tiles)
+        self.estimator.fit(self._tiles(X), np.repeat(y, self.tiles), **weighted(self.estimator, weights))
+        self.classes_ = self.estimator.classes_
+        return self
+
+    def decision_function(self, X) -> np.ndarray:
+        """Return scores as a scikit-learn classifier does: (n_samples,) for two classes, else (n_samples, n_classes).
+
+        Raises
+        ------
+        ModelError
+            If the most suspicious tile is asked for and there are more classes than two.
+        """
+        scores = class_scores(self.estimator, self._tiles(X)).reshape(len(X), self.tiles, -1)
+        if self.pool == "mean":
+            pooled = scores.mean(axis=1)
+            return pooled[:, 1] - pooled[:, 0] if len(self.classes_) == 2 else pooled
+        if len(self.classes_) != 2:
+            raise ModelError(
+                f"the most suspicious tile is that of one of two classes, and there are {len(self.classes_)}"
+            )
+        margins = scores[:, :, 1] - scores[:, :, 0]
+        of_second = self.positive is None or self.positive == self.classes_[1]
+        return margins.max(axis=1) if of_second else margins.min(axis=1)
+
+    def predict(self, X) -> np.ndarray:
+        """Return the class of each image, by the decision function."""
+        scores = self.decision_function(X)
+        return self.classes_[scores.argmax(axis=1) if scores.ndim == 2 else (scores > 0).astype(int)]
+
+    def _tiles(self, X) -> np.ndarray:
+        return np.asarray(X).reshape(len(X) * self.tiles, -1)

@@ -1,0 +1,64 @@
+"""What all figures share: colours, fonts, width, and how one becomes files.
+
+Colours are those of Okabe and Ito (https://jfly.uni-koeln.de/color/), which most colour-blind readers tell apart.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+
+import matplotlib
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.font_manager import get_font_names
+
+from classify.pages.sections import Picture
+
+BLUE, ORANGE, GREEN, PURPLE, SKY, RED, BLACK = (
+    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000",
+)  # fmt: skip
+COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, RED, BLACK)
+DASHES = ("-", "--", "-.", ":")  # an eighth model repeats a colour, so its line differs
+GREY = "#767676"
+# matplotlib's own font has no Chinese, Japanese or Korean, which names may be written in
+CJK = (
+    "Noto Sans CJK JP",
+    "Noto Sans CJK SC",
+    "WenQuanYi Zen Hei",
+    "Hiragino Sans",
+    "Microsoft YaHei",
+    "Arial Unicode MS",
+)
+STYLE = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 10.5,
+    "figure.titlesize": 12,
+    "text.parse_math": False,  # a class may be called "$"
+}
+WIDTH = 10  # inches, the width of the page
+DPI = 160
+METADATA = {"png": {"Software": None}, "svg": {"Date": None}}
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Draw figures in the style of the page, in fonts that have the letters of most names."""
+    fonts = ["DejaVu Sans", *(name for name in CJK if name in get_font_names())]
+    with matplotlib.rc_context({**STYLE, "font.family": fonts}):
+        yield
+
+
+def pictured(name: str, caption: str, figure: Figure, rows: pd.DataFrame) -> Picture:
+    """Return a figure as ``<name>.png``, with the same as SVG and the rows that it draws as CSV beside it."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine(None)  # laid out once, for both files
+    box, files = figure.get_tightbbox().padded(0.05), {}
+    for kind in ("png", "svg"):
+        file = BytesIO()
+        with matplotlib.rc_context({"svg.hashsalt": name}):  # equal figures are equal files
+            figure.savefig(file, format=kind, dpi=DPI, bbox_inches=box, metadata=METADATA[kind])
+        files[kind] = file.getvalue()
+    beside = {f"{name}.svg": files["svg"], f"{name}.csv": rows.to_csv(index=False).encode()}
+    return Picture(f"{name}.png", caption, files["png"], beside)

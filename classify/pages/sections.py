@@ -1,0 +1,220 @@
+"""Parts of a page: sentences, tables and pictures, each also a file beside it; kept on disk for other pages to show.
+
+What an audit or a stress run found is written once, with its own page, and joins the report of the same images.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import isnan
+from numbers import Integral, Real
+from pathlib import Path
+
+import pandas as pd
+
+from classify.pages.html import figure
+from classify.pages.words import percent, within
+from featex.system.disk import read_json, write_json
+from featex.system.shown import shown_table, shown_value
+
+MOST_ROWS = 20  # of a table on the page; its CSV holds all
+FOLDER, SECTION = "section", "section.json"
+FORMAT = 2
+_TOLD = ("name", "title", "percent", "plain", "most", "about", "mark")  # of a table, beside its rows
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Rows to show and to write as ``<name>.csv``.
+
+    Parameters
+    ----------
+    name, title : str
+    rows : DataFrame
+        A value with columns ``<its name> low`` and ``<its name> high`` is shown with that interval in one cell.
+    percent : tuple of str
+        Columns of shares, shown as such.
+    plain : tuple of str
+        Columns with an interval that are no shares.
+    most : int
+        Rows on the page; the file holds all.
+    about : str
+        What to know before it is read.
+    mark : str
+        The first cell of the row to mark, if any.
+    """
+
+    name: str
+    title: str
+    rows: pd.DataFrame
+    percent: tuple[str, ...] = ()
+    plain: tuple[str, ...] = ()
+    most: int = MOST_ROWS
+    about: str = ""
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image file (PNG or JPEG) to show and to write as ``<name>``, with a caption that says what to see.
+
+    `beside` holds further files by name, such as the same as SVG and the numbers that it draws as CSV.
+    """
+
+    name: str
+    caption: str
+    data: bytes = field(repr=False)
+    beside: dict[str, bytes] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Section:
+    """A part of a page under one heading; `name` is its anchor, `about` what to know before it is read.
+
+    `warning` is a sentence that a report which shows the part must begin with, or "".
+    """
+
+    name: str
+    title: str
+    sentences: Sequence[str] = ()
+    tables: Sequence[Table] = ()
+    pictures: Sequence[Picture] = ()
+    about: str = ""
+    warning: str = ""
+
+
+class FileNames:
+    """Names of files for what parts of a page call things: safe on any disk, and each given once."""
+
+    def __init__(self, *taken: str):
+        self.given = {"index.html", *taken}
+
+    def new(self, wish: str, suffix: str) -> str:
+        """Return `wish` with all but letters, digits, "-" and "_" replaced, and numbered where it is taken."""
+        stem = re.sub(r"[^\w-]+", "-", wish).strip("-") or "unnamed"
+        name, number = stem, 1
+        while f"{name}{suffix}".casefold() in self.given:
+            number += 1
+            name = f"{stem}-{number}"
+        self.given.add(f"{name}{suffix}".casefold())
+        return f"{name}{suffix}"
+
+
+def shown(part, folder: Path, names: FileNames) -> dict:
+    """Write the tables and pictures of a part into `folder`, and return what ``section.html`` shows of it.
+
+    Parameters
+    ----------
+    part : Section, or anything with `tables` and `pictures`
+    """
+    return {
+        "tables": [_table(table, folder, names) for table in part.tables],
+        "figures": [_picture(picture, folder, names) for picture in part.pictures],
+        **{key: getattr(part, key) for key in ("name", "title", "sentences", "about") if isinstance(part, Section)},
+    }
+
+
+def _picture(picture: Picture, folder: Path, names: FileNames) -> dict:
+    name = names.new(Path(picture.name).stem, Path(picture.name).suffix)
+    (folder / name).write_bytes(picture.data)
+    beside = []
+    for file, data in picture.beside.items():
+        beside.append(names.new(Path(file).stem, Path(file).suffix))
+        (folder / beside[-1]).write_bytes(data)
+    return {**figure(name, picture.caption, picture.data), "beside": beside}
+
+
+def _table(table: Table, folder: Path, names: FileNames) -> dict:
+    name, n = names.new(table.name, ".csv"), len(table.rows)
+    shown_table(table.rows).to_csv(folder / name, index=False)
+    part = table.rows.head(table.most)
+    limits = {f"{column} {end}" for column in part for end in ("low", "high") if f"{column} low" in part}
+    columns = [column for column in part if column not in limits]
+    cells = [_column(part, column, table) for column in columns]
+    return {
+        "title": table.title,
+        "about": table.about,
+        "mark": table.mark,
+        "file": name,
+        "header": [str(column) for column in columns],
+        "rows": list(zip(*cells, strict=True)),
+        "cut": f"the first {table.most} of {n:,} rows" if n > table.most else "",
+    }
+
+
+def _column(part: pd.DataFrame, column: str, table: Table) -> list[str]:
+    """Return a column as texts, each with its interval where the table has columns for its ends."""
+    if f"{column} low" in part:
+        unit = "" if column in table.plain else "%"
+        ends = zip(part[column], part[f"{column} low"], part[f"{column} high"], strict=True)
+        return [within(*values, unit=unit) for values in ends]
+    return [_text(value, column in table.percent) for value in part[column]]
+
+
+def _text(value, as_percent: bool) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if not isinstance(value, Real):
+        return "—" if value is None else str(value)
+    if as_percent or isnan(value):
+        return percent(value)
+    if isinstance(value, Integral) or abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def write_section(section: Section, folder: Path, images: str) -> None:
+    """Write a section into ``folder/section``, for the reports on the same images.
+
+    Parameters
+    ----------
+    folder : Path
+        Of a page, in which ``section`` is not there yet.
+    images : str
+        `classify.tuning.plan.images_digest` of the images that it tells of.
+    """
+    folder = Path(folder) / FOLDER
+    folder.mkdir()
+    tables, pictures, names = [], [], FileNames(SECTION)
+    for table in section.tables:
+        file = names.new(table.name, ".csv")
+        shown_table(table.rows).to_csv(folder / file, index=False)
+        texts = [str(column) for column in table.rows if pd.api.types.infer_dtype(table.rows[column]) == "string"]
+        tables.append({"file": file, "texts": texts} | {key: getattr(table, key) for key in _TOLD})
+    for picture in section.pictures:
+        files = {}
+        for wish, data in {picture.name: picture.data, **picture.beside}.items():
+            files[wish] = names.new(Path(wish).stem, Path(wish).suffix)
+            (folder / files[wish]).write_bytes(data)
+        pictures.append({"files": files, "name": picture.name, "caption": picture.caption})
+    kept = {"format": FORMAT, "images": images, "name": section.name, "title": section.title}
+    kept |= {
+        "sentences": list(section.sentences),
+        "about": section.about,
+        "warning": section.warning,
+        "tables": tables,
+        "pictures": pictures,
+    }
+    write_json(folder / SECTION, shown_value(kept))
+
+
+def read_section(folder: Path, images: str) -> Section | None:
+    """Return the section that `write_section` wrote into `folder`; None if there is none of these images."""
+    path = Path(folder) / FOLDER / SECTION
+    if not path.is_file():
+        return None
+    kept = read_json(path)
+    if kept.get("format") != FORMAT or kept.get("images") != images:
+        return None
+    tables = []
+    for told in kept["tables"]:
+        file, texts = path.with_name(told.pop("file")), dict.fromkeys(told.pop("texts"), str)
+        rows = pd.read_csv(file, dtype=texts, keep_default_na=False, na_values=[""])
+        rows[list(texts)] = rows[list(texts)].fillna("")
+        told = {key: tuple(value) if isinstance(value, list) else value for key, value in told.items()}
+        tables.append(Table(rows=rows, **told))
+    pictures = []
+    for told in kept["pictures"]:
+        files = {wish: path.with_name(file).read_bytes() for wish, file in told["files"].items()}
+        pictures.append(Picture(told["name"], told["caption"], files.pop(told["name"]), files))
+    return Section(kept["name"], kept["title"], kept["sentences"], tables, pictures, kept["about"], kept["warning"])

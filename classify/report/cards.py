@@ -1,0 +1,149 @@
+"""A model card in Markdown: what a model is, how well it does, what it cannot do, and what it was made from."""
+
+import re
+import shlex
+from collections.abc import Sequence
+
+import pandas as pd
+
+from classify.pages.words import listed, spread, with_interval
+from classify.predictions import HELD_OUT, set_title
+from classify.report.provenance import how_made
+from classify.report.verdict import in_words
+from classify.stats.calibration import threshold_sentence
+from classify.stats.chance import BETTER, ONE_CLASS
+from classify.stats.evaluation import Evaluation
+from classify.stats.scores import SCORES
+from classify.stats.selection import validation_of
+from classify.trained.persist import skops_io
+
+SELECTION = (
+    "Scores over the folds of cross-validation. They helped to choose the settings, so they tend to be too high."
+)
+READS = {
+    "features": "It reads features that an extractor takes from a picture.",
+    "pixels": "It reads the picture itself.",
+    "facts": "It reads how a file is stored, and no pixel: it shows what a score can be had for without a look.",
+    "predictions": "It reads what other models said.",
+    "scores": "What it reads is not known here: it is a detector from elsewhere.",
+}
+
+
+def model_card(passport: dict, evaluation: Evaluation, sentences: Sequence[str] = ()) -> str:
+    """Return the card of a model, as Markdown.
+
+    Parameters
+    ----------
+    passport : dict
+        As it is saved beside the model; any key but ``name`` may be absent.
+    evaluation : Evaluation
+        Of this model, and others if any.
+    sentences : sequence of str
+        What the numbers say of the model in words, the most important first.
+    """
+    skops_io()  # first: what makes cards imports it too, and then with torch
+    from skops.card import Card
+
+    name = passport["name"]
+    kept = passport.get("kept", name)  # a page may call it by less
+    scores, folds = (table[table["model"] == name] for table in (evaluation.scores, evaluation.folds))
+    elsewhere = passport.get("reads") == "scores"
+    parts = {
+        (): _bullets(sentences) or _plain(passport.get("about") or ""),
+        ("What it is",): _bullets(_what(passport)),
+        ("What it cannot do",): _bullets(_limits(passport, scores, evaluation)),
+        ("Results",): _results(scores),
+        ("Selection, not a result",): _selection(folds),
+        ("Images",): None if elsewhere else _images(passport),
+        **{
+            ("How it was made", _heading(made["title"], name)): pd.DataFrame(made["facts"], columns=["what", "value"])
+            for made in how_made([passport])
+        },
+        ("Use it",): "" if elsewhere else _code(f"classify predict {shlex.quote(kept)} FILE_OR_FOLDER"),
+        ("Make it again",): _code(passport.get("command") or ""),
+    }
+    chosen = f"{SELECTION} It was validated in {validation_of(passport)}." if passport.get("cv") else SELECTION
+    about = {"Results": "On images it has never seen, with 95 % intervals.", "Selection, not a result": chosen}
+    card = Card(None, model_diagram=False, template=None)
+    for path, content in parts.items():
+        # a stroke would divide a title
+        key = "/".join(_plain(part).replace("/", r"\/") for part in (name, *path))
+        if isinstance(content, pd.DataFrame) and len(content):
+            table = {_plain(column): [_plain(value) for value in content[column]] for column in content}
+            card.add_table(description=about.get(path[-1]), **{key: table})
+            card.select(key).title = _plain(path[-1])  # the library would show the whole path
+        elif isinstance(content, str) and (content or not path):
+            card.add(**{key: content})
+    return card.render()
+
+
+def _what(passport: dict) -> list[str]:
+    classes = passport.get("classes")
+    about = passport.get("about") or ""
+    said = [about[0].upper() + about[1:] + "."] if about else []
+    said += [READS[passport["reads"]]] if passport.get("reads") in READS else []
+    if classes:
+        said.append(f"It answers {' or '.join(classes)}.")
+    if sentence := threshold_sentence(passport, "It"):
+        said.append(sentence)
+    if members := passport.get("members"):
+        said.append(f"It combines {listed([member['name'] for member in members])}.")
+    return said
+
+
+def _limits(passport: dict, scores: pd.DataFrame, evaluation: Evaluation) -> list[str]:
+    said = list(passport.get("notes") or ())
+    if passport.get("classes"):
+        said.append("It has an answer for any picture, also for one of a kind that it was not trained on.")
+    if (passport.get("extractor") or {}).get("trained") is False:
+        said.append("Its features come from an untrained net (random weights).")
+    for _, row in scores.iterrows():
+        found = evaluation.abilities[row["model"], row["set"]]
+        if found.kind not in (BETTER, ONE_CLASS):
+            score = with_interval(row, "balanced_accuracy")
+            said.append(f"On {set_title(row['set'])} images: balanced accuracy {score}, {in_words(row, found)}.")
+    if HELD_OUT not in set(scores["set"]):
+        said.append("How it does on unseen images of the kind it was trained on is not known.")
+    return said
+
+
+def _results(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return a column a set and a row a score."""
+    # macro recall is balanced accuracy by another name
+    names = [name for name in SCORES if name != "recall_macro" and name in scores and scores[name].notna().any()]
+    table = {"score": ["images", *(SCORES[name].title for name in names)]}
+    for _, row in scores.iterrows():
+        cells = [with_interval(row, name, unit=SCORES[name].unit) for name in names]
+        table[set_title(row["set"])] = [f"{row['n']:,.0f}", *cells]
+    return pd.DataFrame(table) if len(scores) else pd.DataFrame()
+
+
+def _selection(folds: pd.DataFrame) -> pd.DataFrame:
+    titles = [SCORES[scoring].title for scoring in folds["scoring"]]
+    values = [spread(row) if SCORES[row["scoring"]].unit else f"{row['mean']:.3f}" for _, row in folds.iterrows()]
+    return pd.DataFrame({"score": titles, "mean ± std": values})
+
+
+def _images(passport: dict) -> pd.DataFrame:
+    """Return how many images of each class the model was trained and tried on."""
+    counts = (passport.get("data") or {}).get("counts") or {}
+    table = pd.DataFrame(counts).T.fillna(0).astype(int)
+    return table.rename(index=set_title).reset_index(names="set")
+
+
+def _heading(title: str, name: str) -> str:
+    return "Model" if title == name else title.removesuffix(f" of {name}").capitalize()
+
+
+def _bullets(sentences: Sequence[str]) -> str:
+    return "\n".join(f"- {_plain(sentence)}" for sentence in sentences)
+
+
+def _code(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.splitlines())
+
+
+def _plain(value: object) -> str:
+    """Return text that Markdown shows as it is: names come from folders, and may hold anything."""
+    text = str(value).replace("&", "&amp;").replace("<", "&lt;")
+    return re.sub(r"([\\`*_\[\]|]|^[#>+-])", r"\\\1", " ".join(text.split()))

@@ -1,0 +1,136 @@
+"""Differences between models in words: which is right more often, or how many images it would take to know."""
+
+from collections.abc import Collection
+
+import pandas as pd
+
+from classify.pages.words import listed, p_value, percent, plain
+from classify.predictions import HELD_OUT
+from classify.stats.paired import LEVEL
+from classify.stats.scores import SCORES
+
+MOST_OTHERS = 3
+MILLION = 1_000_000
+CERTAIN = 0.995  # reads as 1.00
+
+
+def in_words(row: pd.Series) -> str:
+    """Return what a row of `classify.stats.differences.paired` says, as a sentence."""
+    a, b = row["model_a"], row["model_b"]
+    if not row["only_a"] + row["only_b"]:
+        return f"{a} and {b} are right on the same {round(row['accuracy_a'] * row['n']):,} of {_images(row)}."
+    if not row["apart"]:
+        return _not_apart(row.to_frame().T)
+    if row["difference"] < 0:
+        row = turned(row)
+    said = (
+        f"{row['model_a']} is right more often than {row['model_b']} on {_images(row)}: {percent(row['accuracy_a'])} "
+        f"against {percent(row['accuracy_b'])}, {_difference(row)}."
+    )
+    if row["only_class"]:
+        said += f" All of them are {row['only_class']}: to call more images so is enough for that."
+    return said
+
+
+def folds_in_words(row: pd.Series) -> str:
+    """Return what a row of `classify.stats.differences.folds` says, as a sentence."""
+    score = SCORES[row["scoring"]]
+    if row["difference"] < 0:
+        row = turned(row)
+    number = percent if score.unit else plain
+    of_a, of_b = number(row["mean_a"]), number(row["mean_b"])
+    where = f"Over {row['folds']} folds of cross-validation"
+    if not row["apart"]:
+        known = "" if pd.isna(row["p"]) else f", {_p(row)}"
+        return (
+            f"{where} the mean {score.title} of {row['model_a']} ({of_a}) cannot be told from that of "
+            f"{row['model_b']} ({of_b}){known}."
+        )
+    by = _difference(row) if score.unit else _p(row, corrected=True)
+    return (
+        f"{where} {row['model_a']} has a greater mean {score.title} than {row['model_b']}: {of_a} against {of_b}, {by}."
+    )
+
+
+def worth_saying(rows: pd.DataFrame, chosen: str | None, blind: Collection[str] = ()) -> list[str]:
+    """Return the sentences for a page's opening: the chosen model against others, on each unseen set.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Of `classify.stats.differences.paired`, models from the best on: the chosen one is held against the first
+        `MOST_OTHERS` others.
+    chosen : str, optional
+        There is nothing to say without.
+    blind : collection of str
+        Models that see no picture; the chosen one is held against each, after the others.
+    """
+    sentences = []
+    mine = seen_from(rows, chosen)
+    for _, part in mine.groupby("set", sort=False):
+        is_blind = part["model_b"].isin(blind)
+        for some in (part[~is_blind].head(MOST_OTHERS), part[is_blind]):
+            apart = some["apart"].astype(bool)
+            sentences += [in_words(row) for _, row in some[apart].iterrows()]
+            for _, alike in some[~apart].groupby("n", sort=False):
+                sentences.append(_not_apart(alike) if len(alike) > 1 else in_words(alike.iloc[0]))
+    return sentences
+
+
+def seen_from(rows: pd.DataFrame, model: str | None) -> pd.DataFrame:
+    """Return the rows that a model is in, turned so that it is `model_a`."""
+    own = rows[(rows["model_a"] == model) | (rows["model_b"] == model)]
+    return own.apply(lambda row: row if row["model_a"] == model else turned(row), axis=1) if len(own) else own
+
+
+def turned(row: pd.Series) -> pd.Series:
+    """Return a row of a table of differences as b less a."""
+    new = row.copy()
+    for name in row.index:
+        if name.endswith("_a"):
+            new[name], new[f"{name[:-2]}_b"] = row[f"{name[:-2]}_b"], row[name]
+        elif name.endswith("difference"):
+            new[name] = 0.0 - row[name]  # never -0.0
+            new[f"{name}_low"], new[f"{name}_high"] = 0.0 - row[f"{name}_high"], 0.0 - row[f"{name}_low"]
+    return new
+
+
+def _not_apart(rows):
+    """One sentence on rows of one model and as many images, none of which is a difference."""
+    first, more = rows.iloc[0], " or more" if len(rows) > 1 else ""
+    others = listed([f"{row['model_b']} ({percent(row['accuracy_b'])})" for _, row in rows.iterrows()])
+    said = (
+        f"On {_images(first)} {first['model_a']} ({percent(first['accuracy_a'])}) cannot be told apart from {others}, "
+        f"{_p(rows.loc[rows['p'].astype(float).idxmin()], more)}"
+    )
+    images = rows["needed"].astype(float).min()
+    if not images > first["n"]:  # nothing differs
+        return f"{said}."
+    about = f"about {_round(images)}" if images < MILLION else "over a million"
+    groups = f" in {_round(images * first['units'] / first['n'])} such groups" if first["units"] < first["n"] else ""
+    return f"{said}; {about} images{groups}{more} would be needed."
+
+
+def _round(number):
+    return f"{float(f'{number:.2g}'):,.0f}"
+
+
+def _images(row):
+    kind = "image" if row["n"] == 1 else "images"
+    said = f"{row['n']:,} held-out {kind}" if row["set"] == HELD_OUT else f"{row['n']:,} {kind} of “{row['set']}”"
+    return f"{said} in {row['units']:,} groups" if row["units"] < row["n"] else said
+
+
+def _difference(row):
+    low, high = 100 * row["difference_low"], 100 * row["difference_high"]
+    if pd.isna(low):
+        return f"a difference of {100 * row['difference']:.1f} points, {_p(row, corrected=True)}"
+    return f"a difference of {100 * row['difference']:.1f} points ({low:.1f}–{high:.1f}), {_p(row, corrected=True)}"
+
+
+def _p(row, more="", *, corrected=False):
+    """The p that decides: alone where that says enough, else after correction."""
+    if not corrected and row["p"] >= LEVEL:
+        return p_value(row["p"]) + (more if row["p"] < CERTAIN else "")
+    after = f" after correction for {int(row['tests'])} comparisons" if row["tests"] > 1 else ""
+    return p_value(row["p_holm"]) + (more if row["p_holm"] < CERTAIN else "") + after

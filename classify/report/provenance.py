@@ -1,0 +1,136 @@
+"""What a result depends on, as a reader must know it to make it again: models, features, data, code and machine."""
+
+import hashlib
+import os
+import platform
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+
+from classify.pages.words import listed
+from classify.predictions import Predictions, set_title
+from classify.stats.selection import folds_in_words
+from featex.system.shown import shown_path
+
+MOST_SOURCES = 10  # of a class and fold, by name
+
+
+@cache
+def code_sha256() -> str:
+    """Return the sha256 of the Python files that extract features and make models: another one where any changed."""
+    digest = hashlib.sha256()
+    here = Path(__file__).parent
+    for path in sorted([*here.glob("*.py"), *here.with_name("featex").glob("*.py")]):
+        digest.update(f"{path.parent.name}/{path.name}\0".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def environment() -> dict[str, str]:
+    """Return the machine and interpreter that a model is made on."""
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": str(os.cpu_count()),
+    }
+
+
+def how_made(passports: Sequence[dict]) -> list[dict]:
+    """Return cards, each with a ``title`` and its ``facts``, a list of (term, text).
+
+    A card a model, then what models share: the features they read, and how they were trained. Models of which the
+    same is known stand on one card; what is not known is left out.
+    """
+    cards: dict[tuple, list[str]] = {}
+    for about in (_own_facts, _extractor_facts, _training_facts):
+        for passport in passports:
+            known = [(term, _text(value)) for term, value in about(passport).items() if value not in (None, "", {})]
+            if known:
+                cards.setdefault((about, *known), []).append(passport.get("name", "unnamed"))
+    lead = {_own_facts: "", _extractor_facts: "features of ", _training_facts: "training of "}
+    return [{"title": lead[about] + listed(names), "facts": facts} for (about, *facts), names in cards.items()]
+
+
+def _own_facts(passport: dict) -> dict:
+    return {
+        "kept as": passport.get("kept"),
+        "model": passport.get("model"),
+        "reads": passport.get("reads"),
+        "best parameters": _pairs(passport.get("params")),
+        "settings": _pairs(passport.get("settings")),
+        "trials": passport.get("trials"),
+        "time": duration(passport["seconds"]) if passport.get("seconds") is not None else None,
+        "positive class": passport.get("positive"),
+        "decides from": _pairs(passport.get("thresholds")),
+        "made": passport.get("created"),
+    }
+
+
+def _extractor_facts(passport: dict) -> dict:
+    extractor = passport.get("extractor") or {}
+    return {
+        "extractor": extractor.get("name"),
+        "backbone": extractor.get("backbone"),
+        "weights": extractor.get("weights"),
+        "trained": {True: "yes", False: "no, random"}.get(extractor.get("trained")),
+        "weights sha256": extractor.get("weights_sha256"),
+        "features": extractor.get("n_features"),
+        "fingerprint": extractor.get("fingerprint"),
+    }
+
+
+def _training_facts(passport: dict) -> dict:
+    data, cv = passport.get("data") or {}, passport.get("cv") or {}
+    return {
+        "data": shown_path(Path(data["root"]).expanduser()) if data.get("root") else data.get("set"),
+        "training images": data.get("n_train"),
+        "data digest": data.get("digest"),
+        "folds": folds_in_words(cv.get("folds"), cv.get("n_folds")) if cv else None,
+        "held out by each fold": _held_out(cv.get("held_out") or ()),
+        "scoring": cv.get("scoring"),
+        "seed": passport.get("seed"),
+        "device": passport.get("device"),
+        "versions": _pairs(passport.get("versions")),
+        "machine": _pairs(passport.get("environment")),
+        "code sha256": passport.get("code_sha256"),
+    }
+
+
+def _held_out(folds: Sequence[dict]) -> str:
+    """Return "1: ai (x, y), real (z); 2: ..."; of many sources the first."""
+
+    def names(sources: list[str]) -> str:
+        return ", ".join([*sources[:MOST_SOURCES], *(["..."] if len(sources) > MOST_SOURCES else [])])
+
+    each = (", ".join(f"{label} ({names(sources)})" for label, sources in fold.items()) for fold in folds)
+    return "; ".join(f"{number}: {text}" for number, text in enumerate(each, 1))
+
+
+def data_counts(predictions: Predictions) -> dict:
+    """Return ``header`` and ``rows``: how many images of each class each set and split holds."""
+    images = predictions.table.drop_duplicates(["set", "path"])
+    counts = pd.crosstab([images["set"], images["split"]], images["label"])
+    counts = counts.reindex(columns=[*predictions.classes, ""], fill_value=0)
+    counts = counts.sort_index(
+        level="set", key=lambda names: names.map(list(predictions.sets).index), sort_remaining=False
+    )
+    rows = [[set_title(name), split or "—", *map(int, row), int(row.sum())] for (name, split), row in counts.iterrows()]
+    return {"header": ["set", "split", *predictions.classes, "no label", "all"], "rows": rows}
+
+
+def duration(seconds: float) -> str:
+    """Return 200 as "3 min 20 s"."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
+
+
+def _pairs(values: dict | None) -> str:
+    return ", ".join(f"{name} {_text(value)}" for name, value in (values or {}).items())
+
+
+def _text(value) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

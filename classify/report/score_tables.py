@@ -1,0 +1,93 @@
+"""The tables of scores on a report's page."""
+
+import pandas as pd
+
+from classify.pages.sections import Section, Table
+from classify.pages.words import listed, percent, spread, with_interval
+from classify.predictions import Predictions, set_title
+from classify.report.sentences import too_few
+from classify.stats.evaluation import Evaluation
+from classify.stats.scores import SCORES, Confusion, scores_for
+
+
+def accuracy_table(evaluation: Evaluation) -> dict:
+    """Return the page's first table: ``accuracy`` (its ``header`` and ``rows``) and ``guessing`` (its last row).
+
+    Where models were validated in several ways, a row says how its own model was.
+    """
+    alike, sets = evaluation.groups, evaluation.sets
+    how = {model: str(group.validation) for group in alike for model in group.models} if len(alike) > 1 else {}
+    accuracy = evaluation.folds[evaluation.folds["scoring"] == "accuracy"].set_index("model")
+    found = evaluation.scores.set_index(["model", "set"])
+    rows = []
+    for model in evaluation.predictions.models:
+        validation = accuracy.loc[model] if model in accuracy.index else None
+        cells = [found.loc[(model, name)] if (model, name) in found.index else None for name in sets]
+        if validation is not None:
+            validation = {"text": spread(validation), "n": f"{validation['n']:,.0f}", "how": how.get(model, "")}
+        rows.append(
+            {
+                "model": model,
+                "baseline": model in evaluation.baselines,
+                "validation": validation,
+                "cells": [
+                    None if row is None else {"text": with_interval(row), "n": f"{row['n']:,.0f}"} for row in cells
+                ],
+            }
+        )
+    chances = [found.xs(name, level="set")["chance"].max() for name in sets]
+    return {
+        "accuracy": {"header": [set_title(name) for name in sets], "rows": rows},
+        "guessing": [percent(chance) if chance < 1 else "one class only" for chance in chances],
+    }
+
+
+def other_scores(evaluation: Evaluation) -> Section:
+    """Return all scores but accuracy: two tables a set, of what models decide and of how sure they are."""
+    positive, kinds = evaluation.positive, {"decided": [], "sure": []}
+    # macro recall is balanced accuracy by another name
+    for name in (
+        name for name in scores_for(evaluation.predictions.classes) if name not in ("accuracy", "recall_macro")
+    ):
+        kinds["decided" if isinstance(SCORES[name].statistic, Confusion) else "sure"].append(name)
+    titles = {"decided": "what models decide", "sure": "how they rank, and how sure they are"}
+    tables = []
+    for set_name in evaluation.sets:
+        part = evaluation.scores[evaluation.scores["set"] == set_name]
+        for kind, names in kinds.items():
+            rows = pd.DataFrame({"model": part["model"], "n": part["n"].astype(int)})
+            for name in names:
+                title = SCORES[name].title
+                rows[title] = part[name]
+                rows[f"{title} low"], rows[f"{title} high"] = part[f"{name}_low"], part[f"{name}_high"]
+            plain = tuple(SCORES[name].title for name in names if not SCORES[name].unit)
+            title = f"{set_title(set_name)}: {titles[kind]}"
+            mark = evaluation.chosen or ""
+            tables.append(Table(f"scores-{set_name}-{kind}", title, rows, plain=plain, most=len(rows), mark=mark))
+    of = f"Of {positive}, the positive class: precision, recall, F1 and TPR (true positive rate). " if positive else ""
+    about = (
+        f"With 95 % intervals. {of}Smaller is better in log loss, Brier score and calibration error. Guessing gets "
+        "50 % in ROC AUC, and in average precision the share of the class; a dash where a set has one class only."
+    )
+    about = " ".join([about, *unknown(evaluation.scores, positive)])
+    return Section("scores", "Other scores on unseen sets", tables=tables, about=about)
+
+
+def unknown(scores: pd.DataFrame, positive: str | None) -> list[str]:
+    """Return why sets lack intervals, or true positive rates, a sentence a set and reason."""
+    sentences = []
+    for name, row in scores.groupby("set", sort=False).first().iterrows():
+        if reason := too_few(row["n"], row["units"], row["effective_units"]):
+            sentences.append(f"{set_title(name)} has {reason}.")
+        others = row["n"] - row[f"n_{positive}"] if positive else 0
+        lacking = [SCORES[score] for score in ("tpr_at_fpr_1", "tpr_at_fpr_5") if score in row and positive]
+        lacking = [score for score in lacking if others < score.statistic.least]
+        if lacking and others:
+            titles = listed([f"{score.title} takes {score.statistic.least}" for score in lacking])
+            sentences.append(f"{titles} images of the other class, and {set_title(name)} has {others:,.0f}.")
+    return sentences
+
+
+def unscored(predictions: Predictions) -> list[str]:
+    """Return the sets in which no image has a label."""
+    return [name for name in predictions.sets if name not in set(predictions.labelled["set"])]

@@ -1,0 +1,142 @@
+"""One page that says how well models do on images they have not seen, written from an evaluation."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from classify.pages.drawing import pictured
+from classify.pages.html import own_files, page_folder, render
+from classify.pages.sections import FileNames, Picture, Section, shown
+from classify.report.cards import model_card
+from classify.report.figures import FIGURES
+from classify.report.gallery import Gallery, galleries
+from classify.report.notices import differing_images, differing_making, differing_positive, few_groups, seen_in_training
+from classify.report.protocol import opening, protocol
+from classify.report.provenance import data_counts, how_made
+from classify.report.published import beside
+from classify.report.score_tables import accuracy_table, other_scores, unscored
+from classify.report.sentences import novelty_sentences
+from classify.report.verdict import SELECTION, verdict
+from classify.stats.calibration import threshold_sentence
+from classify.stats.evaluation import Evaluation
+from featex.system.shown import shown_text
+
+TABLES = ("scores.csv", "folds.csv", "predictions.csv")
+MARK = '<meta name="generator" content="classify report">'  # in report.html: the files this page links to are its own
+
+
+def write_report(
+    evaluation: Evaluation,
+    out: Path,
+    *,
+    title: str,
+    passports: Sequence[dict] = (),
+    notices: Sequence[str] = (),
+    sections: Sequence[Section] = (),
+    gallery: Gallery | None = None,
+    command: str = "",
+) -> Path:
+    """Write the folder `out`: a self-contained ``index.html``, tables as CSV, figures as PNG and SVG, model cards.
+
+    The folder appears whole or not at all, and takes the place of an older report.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+    out : Path
+    title : str
+    passports : sequence of dict
+        How each model was made, as saved beside it; ``name`` is the model's name in `evaluation`. A model may have
+        none, and any key may be absent.
+    notices : sequence of str
+        What a reader must know before any number, shown above them.
+    sections : sequence of Section
+        What else is known of these models and images, such as what an audit found.
+    gallery : Gallery, optional
+        Thumbnails of the images; without it the page shows none.
+    command : str
+        What makes this report again.
+
+    Returns
+    -------
+    pathlib.Path
+        The page.
+
+    Raises
+    ------
+    DataError
+        `out` holds what no report wrote.
+    featex.errors.StoreError
+        `out` cannot be written.
+    """
+    place = {model: i for i, model in enumerate(evaluation.predictions.models)}
+    passports = sorted(passports, key=lambda passport: place.get(passport.get("name"), len(place)))
+    with page_folder(Path(out), own_files(Path(out) / "index.html", MARK)) as folder:
+        evaluation.scores.to_csv(folder / "scores.csv", index=False)
+        evaluation.folds.to_csv(folder / "folds.csv", index=False)
+        evaluation.predictions.write(folder / "predictions.csv")
+        parts = [
+            other_scores(evaluation),
+            *protocol(evaluation),
+            Section("figures", "Figures", pictures=list(_figures(evaluation))),
+            *sections,
+        ]
+        files = FileNames(*TABLES)
+        cards = dict(_cards(passports, evaluation, files))
+        for file, text in cards.items():
+            (folder / file).write_text(shown_text(text), encoding="utf-8")
+        page = {
+            "title": title,
+            "notices": [*notices, *_notices(evaluation, passports)],
+            "chosen": evaluation.chosen,
+            **_opening(evaluation, passports, sections),
+            **accuracy_table(evaluation),
+            "published": beside(passports, evaluation),
+            "parts": [shown(part, folder, files) for part in parts if part.tables or part.pictures or part.sentences],
+            "galleries": galleries(evaluation, gallery) if gallery else [],
+            "cards": how_made(passports),
+            "data": data_counts(evaluation.predictions),
+            "unscored": unscored(evaluation.predictions),
+            "command": command,
+            "files": [*TABLES, *cards],
+            "selection": SELECTION,
+        }
+        html = render(Path(__file__).with_name("report.html"), page)
+        (folder / "index.html").write_text(html, encoding="utf-8")
+    return Path(out) / "index.html"
+
+
+def _opening(evaluation: Evaluation, passports: Sequence[dict], sections: Sequence[Section]) -> dict:
+    """Return the ``headline`` and ``sentences`` that the page begins with."""
+    chosen, said = evaluation.chosen, verdict(evaluation)
+    sentences = [*said.sentences, *opening(evaluation, chosen)]
+    sentences += [threshold_sentence(passport) for passport in passports if passport.get("name") == chosen]
+    sentences += novelty_sentences(chosen, evaluation.facts[chosen].novelty) if chosen else []
+    sentences += [f"{part.title}. {part.sentences[0]}" for part in sections if part.sentences]
+    headline = " ".join([*seen_in_training(passports, chosen, sections), said.headline])
+    return {"headline": headline, "sentences": [*filter(None, sentences), said.why]}
+
+
+def _notices(evaluation: Evaluation, passports: Sequence[dict]) -> list[str]:
+    """Return what must be known before any number is believed, as far as numbers and passports tell."""
+    return [
+        *few_groups(evaluation.predictions),
+        *differing_images(evaluation.predictions),
+        *differing_making(passports),
+        *differing_positive(passports, evaluation.positive),
+    ]
+
+
+def _cards(passports: Sequence[dict], evaluation: Evaluation, files: FileNames) -> Iterator[tuple[str, str]]:
+    """Yield a file name and a model card for each model that is known to have been made here or imported."""
+    for passport in passports:
+        if passport.get("name") in evaluation.facts and passport.get("model"):
+            sentences = opening(evaluation, passport["name"])
+            yield files.new(f"card-{passport['name']}", ".md"), model_card(passport, evaluation, sentences)
+
+
+def _figures(evaluation: Evaluation) -> Iterator[Picture]:
+    """Yield each figure that has something to show, as PNG, with SVG and its numbers beside it."""
+    for name, drawing in FIGURES.items():
+        rows = drawing.rows(evaluation)
+        if not rows.empty:
+            yield pictured(name, drawing.caption, drawing.drawn(rows), rows)

@@ -1,0 +1,227 @@
+"""Is the difference between two models real? Every pair of models on the same images, and on the same folds."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from scipy.stats import t
+
+from classify.predictions import VALIDATION, Predictions
+from classify.stats.effective import units
+from classify.stats.intervals import intervals, resamples
+from classify.stats.paired import LEVEL, design_effect, join, needed, paired_interval, sign_flip
+from classify.stats.scores import SCORES, Sample
+
+AUC = SCORES["roc_auc"]
+PAIRED = [
+    *("set", "model_a", "model_b", "n", "units", "only_class", "accuracy_a", "accuracy_b"),
+    *("difference", "difference_low", "difference_high", "only_a", "only_b", "design_effect"),
+    *("auc_difference", "auc_difference_low", "auc_difference_high", "p", "p_holm", "tests", "apart", "needed"),
+]
+FOLDS = [
+    *("model_a", "model_b", "scoring", "n", "folds", "mean_a", "mean_b"),
+    *("difference", "difference_low", "difference_high", "p", "p_holm", "tests", "apart"),
+]
+
+
+def paired(predictions: Predictions, positive: str | None = None, *, seed: int = 0) -> pd.DataFrame:
+    """Return a row for each unseen set and pair of models, on the images that both judged.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``set, model_a, model_b`` (in the order of the predictions), and
+
+        ============== ===========================================================================================
+        n, units       images that both judged, and how many of them are independent (groups count as one)
+        only_class     the class that all of them have, or empty
+        accuracy_a, _b share of them that each is right on
+        difference     a less b, with its 95 % interval ``_low, _high``: `classify.stats.paired.paired_interval`
+        only_a, only_b images that only one is right on
+        design_effect  of the groups, see `classify.stats.paired.design_effect`
+        auc_difference of the ROC AUC, with its 95 % interval; see `auc_difference`
+        p              that such a difference of accuracy is chance: McNemar's exact test; of whole groups where
+                       images have any. See `classify.stats.paired.sign_flip`
+        p_holm, tests  p corrected by Holm (1979) for all rows of this table, and how many they are
+        apart          whether the corrected p is under 0.05: such rows are called a difference, and in no more than
+                       5 % of tables is any row of equal models among them. Intervals are of one comparison each
+        needed         images it takes to find such a difference at 80 % power where as many pairs are compared, in
+                       groups as here; see `classify.stats.paired.needed`. NaN where there is none to find
+        ============== ===========================================================================================
+    """
+    rows = [
+        row for name in predictions.sets if name != VALIDATION for row in _of_set(predictions, name, positive, seed)
+    ]
+    table = _judged(pd.DataFrame(rows, columns=None if rows else PAIRED))
+    table["needed"] = [_needed(row, LEVEL / row["tests"]) for _, row in table.iterrows()]
+    return table[PAIRED]
+
+
+def _needed(row, level):
+    share = (row["only_a"] + row["only_b"]) / row["n"]
+    images = needed(row["accuracy_a"], row["accuracy_b"], share, level=level, effect=row["design_effect"])
+    # of fewer units even p of all that differ alike, 2 / 2**units, is not under the level
+    return np.maximum(images, np.ceil(row["n"] / row["units"] * (1 + np.log2(1 / level))))
+
+
+def _of_set(predictions, name, positive, seed) -> Iterator[dict]:
+    part = predictions.labelled[predictions.labelled["set"] == name]
+    groups = part.groupby(["path", "label"], sort=False)["group"].max()  # an imported model may not know them
+    label = groups.index.get_level_values("label").to_numpy()
+    said = {}
+    for model in [model for model in predictions.models if model in set(part["model"])]:
+        own = part[part["model"] == model]
+        at = groups.index.get_indexer(pd.MultiIndex.from_frame(own[["path", "label"]]))
+        judged, right = np.zeros(len(groups), bool), np.zeros(len(groups), bool)
+        judged[at], right[at] = True, own["predicted"] == own["label"]
+        scores = np.zeros((len(groups), len(predictions.classes)))
+        scores[at] = predictions.probabilities(own)
+        said[model] = judged, right, scores
+
+    @cache  # most pairs share their images, so a model is drawn anew only where they differ
+    def aucs(model, images):
+        on = np.frombuffer(images, bool)
+        scores = said[model][2]
+        sample = Sample.of(label[on], scores[on], label[on], predictions.classes, positive)
+        return Drawn.of(sample, groups.to_numpy()[on], seed)
+
+    for a, b in combinations(said, 2):
+        on = said[a][0] & said[b][0]
+        if not on.any():
+            continue
+        right_a, right_b = said[a][1][on], said[b][1][on]
+        unit = units(groups.to_numpy()[on], on.sum())
+        gain = right_a.astype(int) - right_b
+        low, high = paired_interval(right_a, right_b, unit)
+        auc, auc_low, auc_high = auc_difference(aucs(a, on.tobytes()), aucs(b, on.tobytes()))
+        yield {
+            "set": name,
+            "model_a": a,
+            "model_b": b,
+            "n": int(on.sum()),
+            "units": int(unit.max() + 1),
+            "only_class": label[on][0] if len(set(label[on])) == 1 else "",
+            "accuracy_a": right_a.mean(),
+            "accuracy_b": right_b.mean(),
+            "difference": gain.mean(),
+            "difference_low": low,
+            "difference_high": high,
+            "only_a": int((gain > 0).sum()),
+            "only_b": int((gain < 0).sum()),
+            "design_effect": design_effect(right_a, right_b, unit),
+            "auc_difference": auc,
+            "auc_difference_low": auc_low,
+            "auc_difference_high": auc_high,
+            "p": sign_flip(np.bincount(unit, gain).astype(int)),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """The ROC AUC of a model: its value and 95 % interval, and what it is in bootstrap resamples, shape (m,)."""
+
+    limits: tuple[float, float, float]
+    resampled: np.ndarray
+
+    @classmethod
+    def of(cls, sample: Sample, group: np.ndarray, seed: int) -> "Drawn":
+        """Return it for a sample; on the same images and seed two models are drawn alike."""
+        weightings = resamples(sample.truth, units(group, len(group)), seed)
+        resampled = np.concatenate([AUC.statistic(sample, weights) for weights in weightings])
+        return cls((AUC.of(sample), *intervals(["roc_auc"], sample, group, seed)["roc_auc"]), resampled)
+
+
+def auc_difference(a: Drawn, b: Drawn) -> tuple[float, float, float]:
+    """Return the difference of two models' ROC AUC, a less b, with its 95 % interval.
+
+    The intervals of both (`intervals.interval`) joined by the correlation of paired bootstrap resamples, of
+    whole groups where images have any; a model that no resample varies is taken to be uncorrelated, which is cautious.
+    NaN where a set has one class.
+    """
+    known = ~np.isnan(a.resampled) & ~np.isnan(b.resampled)
+    drawn = np.array([a.resampled[known], b.resampled[known]])
+    varies = known.any() and np.ptp(drawn, axis=1).min() > 1e-12
+    correlation = np.corrcoef(drawn)[0, 1] if varies else 0.0
+    return a.limits[0] - b.limits[0], *join(a.limits, b.limits, correlation)
+
+
+def folds(predictions: Predictions, scores: pd.DataFrame, alike: Sequence[Sequence[str]] | None = None) -> pd.DataFrame:
+    """Return a row for each pair of models that were validated on the same folds, two at least.
+
+    `scores` are rows of `classify.stats.tables.fold_scores`, of one score. `alike` names models that may be compared, a
+    sequence a group: equal folds alone do not make models comparable that were tuned for different scores. By default
+    all may.
+
+    Folds share their training images, so their scores vary less than those of new data would, and a plain paired t
+    test finds differences that are not there. Nadeau & Bengio, Machine Learning 52 (2003) 239: the variance of the
+    mean is (1 / k + n_test / n_train) times that over folds. The scores chose settings, and are too high by an unknown
+    amount: what is told apart here is how well models do in cross-validation, and unseen sets say more.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``model_a, model_b, scoring, n`` (images), ``folds`` (their number), ``mean_a, mean_b, difference`` (a less b)
+        with its 95 % interval ``_low, _high``, and ``p, p_holm, tests, apart`` as `paired` has them. NaN where all
+        folds differ by the same amount.
+    """
+    seen = predictions.labelled[predictions.labelled["set"] == VALIDATION]
+    places = {model: part.set_index("path")["fold"].sort_index() for model, part in seen.groupby("model")}
+    scores = scores.set_index("model")
+    rows = []
+    group = {model: i for i, models in enumerate(alike or ()) for model in models}
+    for a, b in combinations([model for model in predictions.models if model in scores.index], 2):
+        if alike is not None and group.get(a) != group.get(b):
+            continue
+        sizes = places[a].value_counts()
+        if len(sizes) < 2 or not places[a].equals(places[b]):
+            continue
+        by_fold = [f"fold_{fold}" for fold in sizes.index]
+        row = {"model_a": a, "model_b": b, "scoring": scores.loc[a, "scoring"]}
+        row |= {"n": len(places[a]), "folds": len(sizes)}
+        row |= {"mean_a": scores.loc[a, "mean"], "mean_b": scores.loc[b, "mean"]}
+        of_a, of_b = (scores.loc[model, by_fold].to_numpy(float) for model in (a, b))
+        rows.append(row | corrected_t(of_a - of_b, float((sizes / (sizes.sum() - sizes)).mean())))
+    return _judged(pd.DataFrame(rows, columns=None if rows else FOLDS))[FOLDS]
+
+
+def corrected_t(differences: np.ndarray, ratio: float) -> dict[str, float]:
+    """Return ``difference, difference_low, difference_high, p`` of differences (k,) over folds; see `folds`.
+
+    `ratio` is n_test / n_train of a fold.
+    """
+    k, mean = len(differences), differences.mean()
+    found = {"difference": mean, "difference_low": np.nan, "difference_high": np.nan, "p": np.nan}
+    if np.ptp(differences) > 1e-12:
+        error = np.sqrt((1 / k + ratio) * differences.var(ddof=1))
+        reach = t.ppf(1 - LEVEL / 2, k - 1) * error
+        found |= {"difference_low": mean - reach, "difference_high": mean + reach}
+        found["p"] = 2 * t.sf(abs(mean) / error, k - 1)
+    elif abs(mean) < 1e-12:
+        found["p"] = 1.0
+    return found
+
+
+def _judged(table):
+    """The table with `p_holm`, `tests` and `apart`."""
+    p = table["p"].to_numpy(float)
+    corrected = holm(p)
+    return table.assign(p_holm=corrected, tests=int((~np.isnan(p)).sum()), apart=corrected < LEVEL)
+
+
+def holm(p: np.ndarray, n_tests: int | None = None) -> np.ndarray:
+    """Return p-values corrected for multiple testing (Holm 1979, Scandinavian Journal of Statistics 6:65).
+
+    Parameters
+    ----------
+    p : ndarray of shape (n,)
+        NaN where nothing was tested, and NaN stays there.
+    n_tests : int, optional
+        Number of tests, of which these are the smallest p-values; by default the number of p-values.
+    """
+    n_tests = (~np.isnan(p)).sum() if n_tests is None else n_tests
+    order = np.argsort(p)  # NaN last
+    corrected = np.maximum.accumulate(p[order] * (n_tests - np.arange(len(p))))
+    return np.minimum(1, corrected)[np.argsort(order)]

@@ -1,0 +1,140 @@
+"""Which of two models is right more often on the same images: the test, the interval, and how many images it takes."""
+
+import numpy as np
+from scipy.stats import binom, norm
+
+from classify.stats.effective import alikeness, correction, enough, kish
+from classify.stats.intervals import Z, wilson
+
+LEVEL, POWER = 0.05, 0.80
+
+
+def sign_flip(gains: np.ndarray) -> float:
+    """Return how probable a sum at least as far from 0 is, were each gain as likely to have the other sign.
+
+    With a unit an image this is McNemar's (1947) exact test: the binomial of those images that only one model is right
+    on, at every number of them, since what is exact where they are few costs nothing where they are many. It never
+    calls equal models different more often than its level says, and a little less often where they are few
+    (Fagerland et al. 2013, BMC Medical Research Methodology 13:91). With whole groups as units it is Fisher's (1935)
+    randomisation test of paired differences, worked out in full: images of a group are not independent, and six groups
+    at least must differ before p can be under 0.05. Equal models are taken to be alike in how their errors fall on
+    groups: where one loses whole groups and the other single images, equal accuracies were called different in 5 % of
+    2,000 simulated sets of 60 groups, 7 % of 30, and 16 % of 15.
+
+    Parameters
+    ----------
+    gains : ndarray of shape (n_units,), int
+        For each independent unit, the images that only the first model is right on less those that only the second is.
+
+    Returns
+    -------
+    float
+        Two-sided p; 1 where no unit differs.
+    """
+    chances = np.ones(1)  # of each sum of those that count for the first model
+    for size, count in zip(*np.unique(np.abs(gains[gains != 0]), return_counts=True), strict=True):
+        first = np.zeros(size * count + 1)
+        first[::size] = binom.pmf(np.arange(count + 1), count, 0.5)
+        chances = np.convolve(chances, first)
+    total = len(chances) - 1
+    far = np.abs(2 * np.arange(total + 1) - total) >= abs(gains.sum())
+    return float(min(1, chances[far].sum()))
+
+
+def paired_interval(a: np.ndarray, b: np.ndarray, unit: np.ndarray) -> tuple[float, float]:
+    """Return the 95 % interval of how much more often a is right than b, for a share of all images.
+
+    Newcombe, Statistics in Medicine 17 (1998) 2635, method 10. Where images form groups, on as many images as the
+    groups are worth: their number over `design_effect`, and over the square of Student's quantile for so many groups
+    over the normal one (Korn & Graubard 1998, Survey Methodology 24:193, for one share); never on more than there are.
+    NaN, NaN where groups are worth fewer than `classify.stats.effective.LEAST`.
+
+    Parameters
+    ----------
+    a, b : ndarray of shape (n,), bool
+        Which images each model is right on.
+    unit : ndarray of shape (n,), int
+        Codes from 0 on; images with the same are not independent.
+    """
+    n, sizes = len(a), np.bincount(unit)
+    worth = 1.0
+    if len(sizes) < n:
+        if not enough(unit):
+            return np.nan, np.nan
+        effect, one = max(1, design_effect(a, b, unit)), np.zeros(len(sizes), int)
+        lacks = correction(sizes, sizes, one, alikeness(effect, np.ones(n), unit))
+        worth = 1 / effect / (lacks.reach / Z) ** 2
+    return newcombe(*(worth * np.array([(a & b).sum(), (a & ~b).sum(), (~a & b).sum(), (~a & ~b).sum()])))
+
+
+def newcombe(both: float, only_a: float, only_b: float, neither: float) -> tuple[float, float]:
+    """Return Newcombe's interval from how many images both, one or neither model is right on; need not be whole."""
+    n = both + only_a + only_b + neither
+    a, b = both + only_a, both + only_b
+    together = both * neither - only_a * only_b
+    together = together if together < 0 else max(0, together - n / 2)
+    spread = np.sqrt(a * (n - a) * b * (n - b))
+    return join((a / n, *wilson(a, n)), (b / n, *wilson(b, n)), together / spread if spread > 0 else 0)
+
+
+def join(a: tuple, b: tuple, correlation: float) -> tuple[float, float]:
+    """Return the interval of a - b, given (value, low, high) of each and how their errors are correlated.
+
+    Zou, Psychological Methods 12 (2007) 399, of which Newcombe's is the case of two shares.
+    """
+    below_a, above_a, below_b, above_b = a[0] - a[1], a[2] - a[0], b[0] - b[1], b[2] - b[0]
+    low = a[0] - b[0] - np.sqrt(below_a**2 - 2 * correlation * below_a * above_b + above_b**2)
+    high = a[0] - b[0] + np.sqrt(above_a**2 - 2 * correlation * above_a * below_b + below_b**2)
+    return float(low), float(high)
+
+
+def design_effect(a: np.ndarray, b: np.ndarray, unit: np.ndarray) -> float:
+    """Return how many times the variance of the difference is that of as many independent images.
+
+    The ratio of its variance over whole units to that over images (Kish 1965); 1 where each image is a unit. Where
+    nothing differs within the set, and no variance can be known, the images of a unit count as one.
+    """
+    n, sizes = len(a), np.bincount(unit)
+    gain = a.astype(float) - b
+    off = gain - gain.mean()
+    if len(sizes) == n:
+        return 1.0
+    most = correction(sizes, sizes, np.zeros(len(sizes), int))
+    if most is None or not np.any(off):
+        return n / kish(sizes)
+    of_units, of_images = (np.bincount(unit, off) ** 2).sum(), (off**2).sum() * n / (n - 1)
+    alike = alikeness(most.inflation * of_units / of_images, np.ones(n), unit)
+    return float(of_units * correction(sizes, sizes, np.zeros(len(sizes), int), alike).inflation / of_images)
+
+
+def needed(
+    accuracy_a: float, accuracy_b: float, discordant: float, *, level: float = LEVEL, effect: float = 1.0
+) -> float:
+    """Return how many images it takes to find this difference between two models with a probability of `POWER`.
+
+    Connor, Biometrics 43 (1987) 207, with the continuity correction that goes with an exact test (Casagrande, Pike &
+    Smith 1978): n where |n d| - 1 = z_level sqrt(n s) + z_power sqrt(n (s - d²)), for a difference d and a discordant
+    share s.
+
+    Parameters
+    ----------
+    accuracy_a, accuracy_b : float
+        Shares of images each model is right on.
+    discordant : float
+        Share of images that one is right on and the other wrong; at least the difference.
+    level : float
+        Of a two-sided test: how often it may call equal models different.
+    effect : float
+        `design_effect` of images in groups; those that are needed are then taken to come in such groups.
+
+    Returns
+    -------
+    float
+        A whole number; NaN where there is no difference to find.
+    """
+    d = abs(accuracy_a - accuracy_b)
+    if d < 1e-12:
+        return np.nan
+    reach = norm.isf(level / 2) * np.sqrt(discordant) + norm.ppf(POWER) * np.sqrt(max(0, discordant - d**2))
+    root = (reach + np.sqrt(reach**2 + 4 * d)) / (2 * d)
+    return float(np.ceil(max(1.0, effect) * root**2 - 1e-9))

@@ -1,0 +1,255 @@
+"""Anyone's detector in our tables: scores from elsewhere, brought to the images of a report."""
+
+import shlex
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path, PurePath
+
+import numpy as np
+import pandas as pd
+
+from classify.errors import DataError
+from classify.pages.words import listed, with_interval
+from classify.positive import positive_of_report
+from classify.predictions import PROB, VALIDATION, Predictions, set_title
+from classify.stats.scores import SCORES
+from classify.stats.tables import score_table
+from classify.trained import persist
+from classify.trained.kept import keep_pair
+from classify.trained.model import TrainedModel
+from featex.system.disk import checked_name
+from featex.system.shown import shown_path
+from featex.system.words import count
+
+READS = "scores"
+"""What the passport of an imported detector says that it reads: it has no estimator, only what it said."""
+
+
+def read_scores(path: Path) -> pd.DataFrame:
+    """Return a CSV of scores (UTF-8, one header line), all columns as text.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read, or holds no row.
+    """
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot read scores from {str(path)!r}: {error}") from error
+    if table.empty:
+        raise DataError(f"{str(path)!r} holds no scores; give a row an image: path,score")
+    return table
+
+
+def import_scores(
+    table: pd.DataFrame,
+    passports: Sequence[dict],
+    predictions: Predictions,
+    *,
+    name: str,
+    threshold: float | None = None,
+    positive: str | None = None,
+    file: str = "",
+    command: str = "",
+) -> tuple[TrainedModel, Predictions, list[str]]:
+    """Return a detector's scores as a model of the report that `passports` belong to.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A row an image. ``path``: as the report names it, or a whole path that ends so, or a file name that only one of
+        its images has. Then either ``score``, the probability of the positive class, or ``prob_<class>`` for each
+        class, all in 0..1.
+    passports : sequence of dict
+        Of the report's models: classes and data are taken from the newest.
+    predictions : Predictions
+        What the report's models said: which images there are, and their labels, sets, sources and groups.
+    name : str
+    threshold : float, optional
+        The detector decides for the positive class from this probability on, by default 0.5; fixed before these images
+        are looked at, as its authors give it. Of more classes than two the likeliest is decided for, and there is no
+        threshold.
+    positive : str, optional
+        The class that ``score`` stands for; by default the one that the report takes as positive.
+    file, command : str
+        Where the scores came from, and what brings them in again.
+
+    Returns
+    -------
+    model : TrainedModel
+        With no estimator, only a passport.
+    said : Predictions
+        Rows on unseen images. Training images are left out: an outside detector has no folds, and may know them.
+    notes : list of str
+        What was left out, for the user.
+
+    Raises
+    ------
+    DataError
+        If columns are missing, a score is no probability, a path is ambiguous or repeated, or no image is known; or
+        if a threshold is given for more classes than two.
+    featex.errors.InputError
+        If there is no such class.
+    """
+    newest = passports[-1]
+    classes = newest["classes"]
+    choice = positive_of_report(classes, passports, positive)
+    if choice is None and threshold is not None:
+        raise DataError(
+            f"a threshold of {threshold:g} is between two classes, and the report has {len(classes)}, of which the "
+            "likeliest is decided for; leave out --threshold"
+        )
+    threshold = 0.5 if threshold is None else threshold
+    if not 0 < threshold <= 1:
+        raise DataError(f"a threshold is a probability above 0 and up to 1, not {threshold:g}")
+    positive = choice and choice.name
+    probabilities = _probabilities(table, classes, positive)
+    images = predictions.table.drop_duplicates(["set", "path"])
+    found = _find(table["path"].astype(str), images["path"])
+    if (repeated := found[found.notna()]).duplicated().any():
+        raise DataError(f"{repeated[repeated.duplicated()].iloc[0]!r} has two scores; give each image once")
+    scored = pd.DataFrame(probabilities, index=found).rename_axis("path").loc[lambda rows: rows.index.notna()]
+    unseen = images[images["set"] != VALIDATION]
+    rows = unseen[unseen["path"].isin(scored.index)].reset_index(drop=True)
+    if rows.empty:
+        raise DataError(
+            f"none of the {len(table):,} paths (the first is {str(table['path'].iloc[0])!r}) is an unseen image of the "
+            f"report, such as {unseen['path'].iloc[0]!r}; name images as the report does"
+            if len(unseen)
+            else "the report has no unseen images; only those can be scored by a detector from elsewhere"
+        )
+    p = scored.loc[rows["path"]].to_numpy()
+    said = rows.assign(model=name, predicted=_decided(p, classes, positive, threshold), fold=-1)
+    said[[PROB + label for label in predictions.classes]] = p[:, [classes.index(c) for c in predictions.classes]]
+    said = Predictions(said)
+    notes = [*_left_out(len(table), found, rows, unseen, images), *_inverted(said, positive, "score" in table)]
+    thresholds = {c: threshold if c == positive else 1 - threshold for c in classes} if positive else {}
+    facts = {"positive": positive, "thresholds": thresholds, "command": command}
+    passport = facts | _passport(checked_name(name, "a model"), file, notes, newest)
+    return TrainedModel(None, None, passport), said, notes
+
+
+def _passport(name: str, file: str, notes: list[str], newest: dict) -> dict:
+    """Return what a passport holds of any detector that is known by its scores, beside the `newest` of its report."""
+    return {
+        "name": name,
+        "model": "imported",
+        "about": f"a detector from elsewhere, known by its scores in {shown_path(file)}",
+        "reads": READS,
+        "classes": list(newest["classes"]),
+        "params": {},
+        "settings": {},
+        "extractor": None,
+        "data": newest["data"],
+        "report": newest["report"],
+        "notes": [f"{name} is a detector from elsewhere: what it was trained on is not known here.", *notes],
+        "published": None,
+        "cv": None,
+        "trials": 0,
+        "training": [],
+        "digest": "",
+        "seconds": None,
+        "seed": None,
+        "device": None,
+        "versions": {},
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _probabilities(table: pd.DataFrame, classes: Sequence[str], positive: str | None) -> np.ndarray:
+    columns = [PROB + label for label in classes]
+    if "path" not in table:
+        raise DataError(f"scores need a column 'path'; there are {list(table.columns)}")
+    if set(columns) <= set(table):
+        p = table[columns]
+    elif "score" in table and positive:
+        p = table[["score"]]
+    else:
+        one = ", or 'score', the probability of " + repr(positive) if positive else ""
+        raise DataError(f"scores need the columns {', '.join(columns)}{one}; there are {list(table.columns)}")
+    numbers = p.apply(pd.to_numeric, errors="coerce").to_numpy(dtype=float)
+    bad = ~((numbers >= 0) & (numbers <= 1)).all(axis=1)  # NaN too
+    if bad.any():
+        row = table[bad].iloc[0]
+        values = ", ".join(f"{column} {row[column]!r}" for column in p.columns)
+        raise DataError(
+            f"{int(bad.sum())} of {len(table):,} scores are no probabilities in 0..1, the first of {row['path']!r} "
+            f"({values}); bring logits through a sigmoid, and percentages to shares, first"
+        )
+    if numbers.shape[1] > 1:
+        return numbers
+    rest = 1 - numbers[:, 0]
+    return np.column_stack([numbers[:, 0] if label == positive else rest for label in classes])
+
+
+def _find(given: pd.Series, known: pd.Series) -> pd.Series:
+    """Return the report's path for each given one; NaN where it knows none."""
+    known = pd.Series(known.unique())
+    given = given.str.replace("\\", "/")
+    endings = {}  # ends of known paths, whole parts only; None for what ends two of them
+    for path in known:
+        parts = PurePath(path).parts
+        for i in range(len(parts)):
+            ending = "/".join(parts[i:])
+            endings[ending] = path if ending not in endings else None
+    exact = set(known)
+
+    def find(path: str):
+        parts = PurePath(path).parts
+        for i in range(len(parts)):  # the longest end of what was given that is a whole known path
+            if (tail := "/".join(parts[i:])) in exact:
+                return tail
+        ending = path.strip("/")
+        if ending in endings and endings[ending] is None:
+            raise DataError(f"{path!r} may be one of several images of the report; give more of its path")
+        return endings.get(ending, np.nan)
+
+    return given.map(find).astype(object)
+
+
+def _decided(p: np.ndarray, classes: Sequence[str], positive: str | None, threshold: float) -> np.ndarray:
+    names = np.array(classes)
+    if positive is None:
+        return names[p.argmax(axis=1)]
+    at = list(classes).index(positive)
+    return np.where(p[:, at] >= threshold, positive, names[1 - at])
+
+
+def _inverted(said: Predictions, positive: str | None, one_column: bool) -> list[str]:
+    """Return a note on the sets on which scores rank the two classes the wrong way round, by more than chance."""
+    if positive is None:
+        return []
+    table = score_table(said, positive, names=["roc_auc"])
+    inverted = table[table["roc_auc_high"] < 0.5]
+    if inverted.empty:
+        return []
+    (other,) = (label for label in said.classes if label != positive)
+    areas = listed([f"{with_interval(row, 'roc_auc')} on {set_title(row['set'])}" for _, row in inverted.iterrows()])
+    way_out = f"import again with --positive {shlex.quote(other)}" if one_column else "swap the names of the columns"
+    columns = "its scores are" if one_column else f"its column prob_{positive} is"
+    return [
+        f"{said.models[0]} looks inverted: its {SCORES['roc_auc'].title} is {areas}, and guessing gets 50.0 %. If "
+        f"{columns} the probability of {other}, {way_out}."
+    ]
+
+
+def _left_out(n: int, found: pd.Series, rows: pd.DataFrame, unseen: pd.DataFrame, images: pd.DataFrame) -> list[str]:
+    notes = []
+    if unknown := int(found.isna().sum()):
+        notes.append(f"The report leaves out {unknown:,} of {count(n, 'score')}: it does not hold their images.")
+    seen = set(images.loc[images["set"] == VALIDATION, "path"])
+    if train := int(found.isin(seen - set(rows["path"])).sum()):
+        notes.append(f"The report leaves out {train:,} of {count(n, 'score')}: their images are for training.")
+    for name, part in unseen.groupby("set", sort=False):
+        if missing := len(part) - int((rows["set"] == name).sum()):
+            notes.append(f"The scores lack {missing:,} of {count(len(part), 'image')} of “{name}”.")
+    return notes
+
+
+def keep_imported(model: TrainedModel, said: Predictions, models: Path, predictions: Path) -> Path:
+    """Write the detector's passport into ``models/NAME`` and what it said into ``predictions/NAME.csv``."""
+    there = next((p for p in persist.passports(models) if p["name"] == model.name), None)
+    if there is not None and there["reads"] != READS:
+        raise DataError(f"{model.name!r} is a model that was trained here; choose another name with --name")
+    return keep_pair(model, said, models, predictions)

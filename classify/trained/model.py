@@ -1,0 +1,87 @@
+"""TrainedModel: a fitted estimator, its calibration, and its passport."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from classify.predictions import Predictions
+from classify.stats.calibration import Calibration, class_scores
+from classify.stats.novelty import Novelty
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """What `tune` makes and `classify.trained.persist` keeps.
+
+    Parameters
+    ----------
+    estimator : fitted scikit-learn classifier
+        None, as the calibration, for a detector from elsewhere that is known by its scores alone.
+    calibration : Calibration
+        Learnt on out-of-fold scores.
+    passport : dict
+        As JSON can hold it: name, model, reads, classes, positive, thresholds, params, settings, extractor, data, cv,
+        trials, seconds, seed, versions, created, and the report it belongs to with its notes and command.
+    members : tuple of TrainedModel
+        What an ensemble combines; its X is what they say, (n_samples, n_members, n_classes). Else empty.
+    novelty : Novelty or None
+        What tells whether an image is unlike all that a model on features was trained on.
+    """
+
+    estimator: object
+    calibration: Calibration
+    passport: dict
+    members: tuple["TrainedModel", ...] = ()
+    novelty: Novelty | None = None
+
+    @property
+    def name(self) -> str:
+        return self.passport["name"]
+
+    @property
+    def classes(self) -> list[str]:
+        return self.passport["classes"]
+
+    def predict(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return calibrated probabilities (n_samples, n_classes) and decided classes (n_samples,) of str.
+
+        The decision is the estimator's own. It is the class whose probability is the largest multiple of its
+        threshold, which need not be the likeliest class; see `classify.stats.calibration.Calibration`.
+        """
+        scores = class_scores(self.estimator, X)
+        return self.calibration(scores), np.array(self.classes)[scores.argmax(axis=1)]
+
+    def log_probabilities(self, X: np.ndarray) -> np.ndarray:
+        """Return logarithms of the calibrated probabilities (n_samples, n_classes)."""
+        return self.calibration.logs(class_scores(self.estimator, X))
+
+    def predictions(self, rows: pd.DataFrame, X: np.ndarray, set_name: str) -> Predictions:
+        """Return the predictions of `X`, whose facts are in `rows`, as rows of set `set_name`."""
+        return predictions_table(self.name, self.classes, rows, set_name, *self.predict(X))
+
+
+def made(passport: dict) -> str:
+    """Return the sha256 of what a model came out as: another one where it was tuned again to another end.
+
+    The passport's digest alone would not do: it stays the same after more trials, which may find other parameters.
+    """
+    facts = [passport["digest"], passport["params"], passport["cv"]["scores"]]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def predictions_table(
+    model: str,
+    classes: list[str],
+    rows: pd.DataFrame,
+    set_name: str,
+    probabilities: np.ndarray,
+    predicted: np.ndarray,
+    fold: np.ndarray | int = -1,
+) -> Predictions:
+    """Return `Predictions` of one model on one set: the facts of `rows` beside what the model said."""
+    facts = rows[["path", "label", "split", "source", "group"]].reset_index(drop=True)
+    table = facts.assign(model=model, set=set_name, predicted=predicted, fold=fold)
+    return Predictions(pd.concat([table, pd.DataFrame(probabilities, columns=[f"prob_{c}" for c in classes])], axis=1))

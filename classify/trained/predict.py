@@ -1,0 +1,222 @@
+"""Images, or a feature set, through a trained model."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from classify.errors import ModelError
+from classify.models.file_facts import fact_matrix
+from classify.models.inputs import read_inputs, view_of
+from classify.stats.abstention import UNSURE, Rule
+from classify.trained.adaptation import Adaptation
+from classify.trained.model import TrainedModel
+from featex.datasets.dataset import image_files
+from featex.errors import ImageError, InputError, WeightsError
+from featex.images.facts import file_facts
+from featex.store.features import Features
+from featex.system.progress import Progress
+from featex.system.words import count
+
+
+def predict_set(
+    model: TrainedModel, features: Features, progress: Progress | None = None, adapt: Adaptation | None = None
+) -> pd.DataFrame:
+    """Return a row an image of a set: as `predict_images` has them, and the image's split.
+
+    Raises
+    ------
+    ModelError
+        If the features are not those of the extractor that the model, or a member of an ensemble, was trained on.
+    """
+    X = _set_inputs(model, features, progress or Progress())
+    unlike = _unlike(model, lambda _: features.X)
+    return _table(model, [str(path) for path in features.paths], X, adapt, unlike).assign(split=features.rows["split"])
+
+
+def _set_inputs(model: TrainedModel, features: Features, progress: Progress) -> np.ndarray:
+    if model.passport["reads"] == "predictions":
+        return _say(model, [_set_inputs(member, features, progress) for member in model.members])
+    trained_on = model.passport["extractor"]
+    if trained_on and trained_on["fingerprint"] != features.extractor["fingerprint"]:
+        raise ModelError(
+            f"{model.name} was trained on features of {trained_on['name']}, and {features.name!r} holds those of "
+            f"{features.extractor['name']}; give images instead, or extract the set with the same backbone and weights"
+        )
+    return read_inputs(model.passport["model"], features, model.passport["settings"], progress)
+
+
+def predict_images(
+    model: TrainedModel,
+    paths: Sequence[str | Path],
+    *,
+    cache: str | Path,
+    weights: str | None = None,
+    device: str = "auto",
+    progress: Progress | None = None,
+    adapt: Adaptation | None = None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return what the model says of image files and folders of them, and which cannot be used.
+
+    Parameters
+    ----------
+    model : TrainedModel
+    paths : sequence of path
+        Files, and folders that are searched.
+    cache : path
+        Where vectors are looked up first and kept, such as artifacts/features.
+    weights : str, optional
+        Where the extractor's weights are now, if not where the model's passport says.
+    adapt : Adaptation, optional
+        From `classify.trained.adaptation.adaptation`; all images are taken to be of one source.
+
+    Returns
+    -------
+    predicted : DataFrame
+        A row an image: path, predicted (the decision), `prob_<class>` for each class, and `threshold_<class>`: of two
+        classes the positive one is decided for where its probability is at least its threshold, of more the class
+        whose probability is the largest multiple of its threshold. Of a model that was kept with a rule for it also
+        `answer`: the decision, or "unsure". Of a model on features, or an ensemble with one, also `unlike`:
+        whether the image is unlike all that it, or one of its members, was trained on, where the answer is "unsure"
+        too; see `classify.stats.novelty`.
+    failed : DataFrame
+        path and reason; for an ensemble, what one of its members cannot read.
+
+    Raises
+    ------
+    InputError
+        If a path is not there, or no image can be used.
+    ModelError
+        If the weights are not those that the model was trained with.
+    """
+    files = _files(paths)
+    options = {"cache": cache, "weights": weights, "device": device, "progress": progress or Progress()}
+    X, reasons = _inputs(model, files, **options)
+    failed = pd.DataFrame(
+        [(str(files[i]), reason) for i, reason in sorted(reasons.items())], columns=["path", "reason"]
+    )
+    if len(failed) == len(files):
+        row = failed.iloc[0]
+        raise InputError(f"none of {count(len(files), 'image')} can be used ({row.path}: {row.reason})")
+    usable = [path for i, path in enumerate(files) if i not in reasons]
+    # What members read is in the cache by now
+    unlike = _unlike(model, lambda one: X if one is model else _inputs(one, usable, **options)[0])
+    return _table(model, [str(path) for path in usable], X, adapt, unlike), failed
+
+
+def _files(paths: Sequence[str | Path]) -> list[Path]:
+    files = []
+    if "" in paths:
+        raise InputError("an empty path was given; name an image, a folder or a feature set")
+    for path in map(Path, dict.fromkeys(paths)):
+        if path.is_dir():
+            files += image_files(path)
+        elif path.exists():
+            files.append(path)
+        else:
+            raise InputError(f"no image, folder or feature set {str(path)!r}")
+    return files
+
+
+def _inputs(model: TrainedModel, files: list[Path], **options) -> tuple[np.ndarray, dict[int, str]]:
+    """Return what a model reads of those files that can be used, and why the others cannot, by number."""
+    read = {"features": _features_of, "pixels": _pixels_of, "facts": _facts_of, "predictions": _members_of}[
+        model.passport["reads"]
+    ]
+    return read(model, files, **options)
+
+
+def _members_of(model: TrainedModel, files: list[Path], **options):
+    sources = [(member.passport["extractor"] or {}).get("fingerprint", member.name) for member in model.members]
+    read = {}  # members that read features of the same extractor share them
+    for source, member in zip(sources, model.members, strict=True):
+        if source not in read:
+            read[source] = _inputs(member, files, **options)
+    reasons = {i: reason for _, missing in read.values() for i, reason in missing.items()}
+    if len(reasons) == len(files):
+        return np.empty(0), reasons
+    for source, (X, missing) in read.items():
+        read[source] = X[np.array([i not in reasons for i in range(len(files)) if i not in missing])]
+    return _say(model, [read[source] for source in sources]), reasons
+
+
+def _say(model: TrainedModel, inputs: list[np.ndarray]) -> np.ndarray:
+    """Return what members say of the inputs of each, (n_samples, n_members, n_classes)."""
+    if not model.members:
+        raise ModelError(f"{model.name} has none of its members with it; load it with classify.persist.load")
+    said = []
+    for member, X in zip(model.members, inputs, strict=True):
+        probabilities, _ = member.predict(X)
+        said.append(probabilities[:, [member.classes.index(label) for label in model.classes]])
+    return np.stack(said, axis=1)
+
+
+def _features_of(model: TrainedModel, files: list[Path], *, cache, weights, device, progress):
+    from featex.extraction.embed import embed, open_cache
+    from featex.extraction.joined import extractor_of
+
+    passport = model.passport["extractor"]
+    try:
+        extractor = extractor_of(passport, weights, device, progress=progress)
+    except WeightsError as error:
+        raise ModelError(
+            f"{model.name} needs the weights it was trained with; name them with --weights ({error})"
+        ) from error
+    if extractor.fingerprint != passport["fingerprint"]:
+        raise ModelError(
+            f"{model.name} was trained on features of {passport['name']} (weights sha256 "
+            f"{passport['weights_sha256'][:12]}), and these make {extractor.name}; name the right file with --weights"
+        )
+    vectors = open_cache(extractor, cache)
+    embedding = embed(files, extractor, vectors, progress=progress)
+    return vectors.get([key for i, key in enumerate(embedding.keys) if i not in embedding.reasons]), embedding.reasons
+
+
+def _pixels_of(model: TrainedModel, files: list[Path], *, cache, weights, device, progress):
+    from classify.nets.pixels import load_readable
+
+    return load_readable(files, view_of(model.passport["model"], model.passport["settings"]), progress=progress)
+
+
+def _facts_of(model: TrainedModel, files: list[Path], **_):
+    rows, reasons = [], {}
+    for i, path in enumerate(files):
+        try:
+            data = path.read_bytes()
+            rows.append({"size": len(data), **file_facts(data)})
+        except (ImageError, OSError) as error:
+            reasons[i] = str(error)
+    return fact_matrix(pd.DataFrame(rows)) if rows else np.empty(0), reasons
+
+
+def _unlike(model: TrainedModel, read: Callable[[TrainedModel], np.ndarray]) -> np.ndarray | None:
+    """Return which images are unlike all that a model, or one of its members, was trained on; None if none can tell.
+
+    `read` returns the features that the model, or a member, reads of the images.
+    """
+    said, features = [], {}
+    for one in (model, *model.members):
+        if one.novelty is not None:
+            source = one.passport["extractor"]["fingerprint"]
+            features[source] = read(one) if source not in features else features[source]
+            said.append(one.novelty.unlike(features[source]))
+    return np.any(said, axis=0) if said else None
+
+
+def _table(
+    model: TrainedModel, paths: list[str], X: np.ndarray, adapt: Adaptation | None, unlike: np.ndarray | None
+) -> pd.DataFrame:
+    probabilities, decided = adapt.predict(model, X) if adapt else model.predict(X)
+    columns = {f"prob_{name}": probabilities[:, i] for i, name in enumerate(model.classes)}
+    thresholds = adapt.thresholds(model) if adapt else model.passport["thresholds"]
+    positive = model.passport["positive"]
+    columns |= {f"threshold_{name}": thresholds[name] for name in ([positive] if positive else model.classes)}
+    # The rule was proven for what the model says by itself
+    if (rule := model.passport.get("unsure")) and not adapt:
+        columns["answer"] = Rule(**rule).answers(probabilities, decided, model.classes)
+    if unlike is not None:
+        columns["unlike"] = unlike
+        if "answer" in columns:
+            columns["answer"] = np.where(unlike, UNSURE, columns["answer"])
+    return pd.DataFrame({"path": paths, "predicted": decided, **columns})

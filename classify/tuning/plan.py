@@ -1,0 +1,243 @@
+"""Plan: one tuning job, decided and checked before any work is done."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+
+import numpy as np
+import pandas as pd
+
+from classify.errors import ModelError
+from classify.models.registry import ModelSpec, get_model
+from classify.positive import Positive, choose_positive
+from classify.splits.partition import Partition, partition
+from classify.splits.scheme import N_FOLDS, USUAL, Regime
+from classify.stats.scores import checked_scoring
+from classify.stats.selection import folds_in_words
+from featex.store.features import Features
+from featex.system.disk import checked_name
+from featex.system.progress import Progress
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A model to tune on a set of images, with every choice made; equal digests mean equal studies.
+
+    The fields are the parameters of `plan` with what they were settled to: `parts` says which rows train and which are
+    tested on, `settings` what the model is built with beside what trials vary.
+    """
+
+    spec: ModelSpec
+    features: Features
+    parts: Partition
+    trials: int
+    n_folds: int
+    scoring: str
+    seed: int
+    settings: dict
+    name: str
+    report: str
+    notes: tuple[str, ...] = ()
+    command: str = ""
+    published: dict | None = None
+    regime: Regime = USUAL
+    positive: Positive | None = None
+
+    @property
+    def y(self) -> np.ndarray:
+        """Labels of the training rows."""
+        return self.features.y[self.parts.train]
+
+    @property
+    def n_copies(self) -> int:
+        """Varied copies of each training image that are fitted on too."""
+        copies = self.features.copies
+        return 0 if copies is None or self.spec.reads != "features" else copies.shape[1]
+
+    @property
+    def folds_in_words(self) -> str:
+        """Return "5 random folds", "5 folds by content" or "folds by source", of which the sources say how many."""
+        return folds_in_words(self.regime.folds, None if self.regime.folds == "source" else self.n_folds)
+
+    @property
+    def tiles(self) -> int:
+        """How many tiles of an image are judged one by one."""
+        view = self.features.extractor.get("view") or {}
+        return view["tiles"] if view.get("pool") == "each" and self.spec.reads == "features" else 1
+
+    @property
+    def n_features(self) -> int:
+        """Columns that are judged at once."""
+        return self.features.X.shape[1] // self.tiles
+
+    @property
+    def data_digest(self) -> str:
+        """Sha256 of what is trained and judged on: content, label, use and group of each row."""
+        rows = self.features.rows
+        use = pd.Series("", index=rows.index)
+        use.iloc[self.parts.train] = "train"
+        for name, index in self.parts.tests.items():
+            use.iloc[index] = f"set {name}"
+        near = rows["near"] if "near" in rows else [""] * len(rows)
+        lines = sorted("\t".join(row) for row in zip(rows["key"], rows["label"], use, rows["group"], near, strict=True))
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+    @property
+    def digest(self) -> str:
+        """Sha256 of all that the study depends on, but for the number of trials where there are any."""
+        facts = {
+            "model": self.spec.name,
+            "data": self.data_digest,
+            "extractor": self.features.extractor["fingerprint"] if self.spec.reads == "features" else None,
+            "folds": self.n_folds,
+            "scoring": self.scoring,
+            "positive": self.positive and self.positive.name,
+            "seed": self.seed,
+            "settings": {k: v for k, v in self.settings.items() if k != "weights"},  # their sha256 stands for them
+            "versions": versions(),
+        }
+        facts |= self.regime.facts
+        facts |= {"copies": self.n_copies} if self.n_copies else {}
+        facts |= {} if self.trials else {"search": False}  # a recipe is another model than the best of some trials
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+    def pairs(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return the folds, pairs of row numbers among the training rows; raises DataError where there can be none."""
+        train = self.parts.train
+        sources = self.features.rows["source"].to_numpy(dtype=str)[train]
+        return self.regime.pairs(self.y, self.parts.units[train], sources, train, self.n_folds, self.seed)
+
+    @property
+    def training_folder(self) -> str:
+        """Name of the folder that trainings of this very job are kept in until its outcome is."""
+        return f"{self.name}-{self.digest[:12]}.training"
+
+
+def images_digest(rows: pd.DataFrame) -> str:
+    """Return the sha256 of which images a set holds, with their labels, splits and sources, in whatever order."""
+    columns = (rows[name].astype(str) for name in ("key", "label", "split", "source"))
+    return hashlib.sha256("\n".join(sorted(map("\t".join, zip(*columns, strict=True)))).encode()).hexdigest()
+
+
+def plan(
+    model: str,
+    features: Features,
+    *,
+    trials: int | None = None,
+    n_folds: int = N_FOLDS,
+    scoring: str = "accuracy",
+    seed: int = 0,
+    name: str | None = None,
+    report: str | None = None,
+    notes: Sequence[str] = (),
+    command: str = "",
+    published: dict | None = None,
+    regime: Regime = USUAL,
+    positive: str | None = None,
+    progress: Progress | None = None,
+    **wishes,
+) -> Plan:
+    """Return the tuning job that these choices make; all is checked that can be before work begins.
+
+    Parameters
+    ----------
+    model : str
+        A name in `classify.models.registry.MODELS`.
+    features : Features
+        The set of images; models that read pixels open the files it names.
+    trials : int, optional
+        Of the whole study; the model's own number by default. 0 is the model's recipe, without a search.
+    n_folds : int
+    scoring : str
+        A name in `classify.stats.scores.SCORES` that is greater for better models; the mean over folds is maximised.
+    seed : int
+        Of folds, search and training.
+    name : str, optional
+        The trained model's; by default ``MODEL-REPORT``.
+    report : str, optional
+        The report that the model belongs to; by default named as the set.
+    notes : sequence of str
+        What a reader of the scores must know, beside what the data tell.
+    command : str
+        What makes the model again.
+    published : dict, optional
+        What a study that is run again said of this model, as JSON can hold it; see `classify.report.published`.
+    regime : Regime
+        How folds are cut and images weighed.
+    positive : str, optional
+        The positive one of two classes; see `classify.positive.choose_positive`.
+    progress : Progress, optional
+        Hears of weights that are downloaded.
+    **wishes
+        `device`, and what `ModelSpec.wishes` lists; None leaves the model's own.
+
+    Raises
+    ------
+    InputError, DataError, ModelError
+        If a name is unknown, a number is out of range, or the data cannot be trained on.
+    """
+    spec = get_model(model)
+    classes = sorted(set(features.rows["label"]) - {""})
+    positive = choose_positive(classes, positive)
+    scoring = checked_scoring(scoring, classes)
+    if n_folds < 2:
+        raise ModelError(f"cross-validation needs two folds or more, not {n_folds}")
+    trials = spec.trials if trials is None else trials
+    settings = settled(spec, seed, trials=trials, progress=progress, **wishes)
+    regime.check(spec.reads, spec.name)
+    parts = partition(features.rows)
+    n_copies = features.copies.shape[1] if features.copies is not None and spec.reads == "features" else 0
+    needed, why = spec.beyond_memory(len(parts.train) * (1 + n_copies), len(classes))
+    settings |= needed
+    parts = replace(parts, notes=(*parts.notes, *([why] if why else [])))
+    report = report or features.name
+    job = Plan(
+        spec,
+        features,
+        parts,
+        trials=trials,
+        n_folds=n_folds,
+        scoring=scoring,
+        seed=seed,
+        settings=settings,
+        name=checked_name(name or f"{model}-{report}", "a model"),
+        report=report,
+        notes=(*parts.notes, *notes),
+        command=command,
+        published=published,
+        regime=regime,
+        positive=positive,
+    )
+    if regime.pool != "mean" and job.tiles == 1:
+        raise ModelError(f"{features.name!r} has no tiles to pool; extract it with --view tiles --pool each")
+    if spec.scales and len(features.blocks) > job.tiles:
+        settings["blocks"] = [width for _, width in features.blocks[: len(features.blocks) // job.tiles]]
+    return job
+
+
+def settled(spec: ModelSpec, seed: int = 0, *, trials: int = 0, progress: Progress | None = None, **wishes) -> dict:
+    """Return the settings that wishes make for a model; all that can be checked without data is.
+
+    Raises
+    ------
+    InputError, ModelError
+        If the model knows no such wish, or its value is out of range, or trials search for it.
+    """
+    if trials < 0:
+        raise ModelError(f"a study has 0 trials (the recipe alone) or more, not {trials}")
+    wishes = {name: value for name, value in wishes.items() if value is not None}
+    for wish in sorted(wishes.keys() - {"device", *spec.wishes}):
+        choices = f"it takes {', '.join(spec.wishes)}" if spec.wishes else "that is for models that read pixels"
+        raise ModelError(f"{spec.name} takes no {wish}; {choices}")
+    searched = spec.first(1)[0].keys() if trials else set()
+    for wish in sorted(wishes.keys() & searched):
+        raise ModelError(f"{wish} is searched for in {trials} trials; leave it out, or take 0 trials")
+    settings = spec.settle(seed, progress or Progress(), **wishes)
+    return {name: value for name, value in settings.items() if name not in searched}
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the packages that results depend on."""
+    return {name: version(name) for name in ("featex", "numpy", "scikit-learn", "optuna", "torch", "torchvision")}

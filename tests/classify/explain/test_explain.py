@@ -1,0 +1,138 @@
+import numpy as np
+import pytest
+
+from classify.errors import ModelError
+from classify.explain import explain as room
+from classify.explain.explain import explain
+from classify.tuning.plan import plan
+from classify.tuning.tune import tune
+from featex.errors import InputError
+from featex.extraction.extract import extract
+from featex.store.features import load_features
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, write_images, weights_file):
+    """A folder of images, their features, and models tuned on them."""
+    home = tmp_path_factory.mktemp("explain")
+    for number, (split, n) in enumerate({"train": 8, "test": 3}.items()):
+        for tint, label in ((0, "ai"), (120, "real")):
+            write_images(home / "images" / split / label, n, tint=tint, seed=number)
+    extract(home / "images", home / "features", weights=weights_file, device="cpu", name="toy")
+    features = load_features(home / "features", "toy")
+    models = {}
+    for name, wishes in {"svm": {}, "forest": {}, "lenet5": {"max_epochs": 2, "device": "cpu"}}.items():
+        models[name] = tune(plan(name, features, trials=0, n_folds=2, **wishes)).model
+    return home, models
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Occlusion on a grid of 2, counted."""
+    calls = []
+
+    def fake(image, score):
+        calls.append(image.shape)
+        return room_occlusion(image, score, grid=2)
+
+    room_occlusion = room.occlusion
+    monkeypatch.setattr("featex.extraction.extractor.CPU_BATCH", 1)  # short batches are padded to whole ones
+    monkeypatch.setattr(room, "occlusion", fake)
+    return calls
+
+
+def test_each_image_gets_a_map_that_adds_up_its_truth_and_neighbours_of_training(trained, quick):
+    home, models = trained
+    found = explain(models["svm"], [home / "images/test"], cache=home / "features", device="cpu")
+    table = found.table
+    assert len(table) == 6 == len(quick)
+    assert table["label"].tolist() == [path.split("/")[-2] for path in table["path"]]
+    assert (table["set"] == "test").all()
+    assert (table["towards"] == "ai").all()
+    assert (table["against"] == "real").all()
+    np.testing.assert_allclose(table["map_sum"], table["score"] - table["start"], atol=1e-5)
+    assert ((table["score"] > 0) == (table["prediction"] == "ai")).all()
+    assert table["agreement"].between(-1, 1).all()
+    for one in found.images:
+        assert len(one.near) == room.N_NEAR
+        assert one.near["path"].str.contains("/train/").all()
+        assert one.near["distance"].is_monotonic_increasing
+    assert found.notes == ()
+    assert len(found.unrelated) == 30
+
+
+def test_a_training_image_is_told_as_such_and_is_not_its_own_neighbour(trained, quick):
+    home, models = trained
+    path = home / "images/train/ai/003.jpg"
+    (one,) = explain(models["svm"], [path], cache=home / "features", device="cpu").images
+    assert one.set == "train"
+    assert str(path) not in set(one.near["path"])
+    assert one.near["distance"].min() > 1e-6
+
+
+def test_an_image_of_elsewhere_has_neighbours_and_no_truth(trained, quick, write_images, tmp_path):
+    home, models = trained
+    (one,) = explain(models["svm"], write_images(tmp_path, 1, seed=99), cache=home / "features", device="cpu").images
+    assert (one.label, one.set) == ("", "")
+    assert len(one.near) == room.N_NEAR
+
+
+def test_without_occlusion_there_is_no_agreement_and_a_forest_has_nothing_to_show(trained, quick):
+    home, models = trained
+    path = home / "images/test/ai/000.jpg"
+    (one,) = explain(models["svm"], [path], cache=home / "features", device="cpu", occlude=False).images
+    assert not quick
+    assert one.drops is None
+    assert np.isnan(one.agreement)
+    with pytest.raises(ModelError, match="no gradient"):
+        explain(models["forest"], [path], cache=home / "features", device="cpu", occlude=False)
+
+
+def test_a_forest_is_explained_by_occlusion_alone_which_is_said_once(trained, quick):
+    home, models = trained
+    found = explain(models["forest"], [home / "images/test/ai"], cache=home / "features", device="cpu")
+    assert all(one.values is None and one.drops.shape == (2, 2) for one in found.images)
+    assert len(found.notes) == 1
+    assert "no gradient" in found.notes[0]
+    assert found.table["map_sum"].isna().all()
+    assert len(found.unrelated) == 0
+
+
+def test_a_net_is_explained_on_its_pixels_and_says_why_it_has_no_neighbours(trained, quick):
+    home, models = trained
+    found = explain(models["lenet5"], [home / "images/test/real"], cache=home / "features", device="cpu")
+    assert all(one.image.shape == (3, 32, 32) and one.values.shape == (5, 5) for one in found.images)
+    assert all(one.near.empty and one.label == "real" for one in found.images)
+    assert [note for note in found.notes if "a net has features of its own" in note]
+
+
+def test_features_that_have_gone_or_changed_cost_the_neighbours_alone(trained, quick, tmp_path, monkeypatch):
+    home, models = trained
+    path = home / "images/test/ai/000.jpg"
+    found = explain(models["svm"], [path], cache=tmp_path, weights=None, device="cpu")
+    assert found.images[0].near.empty
+    assert "not on disk" in found.notes[0]
+    monkeypatch.setitem(models["svm"].passport, "data", models["svm"].passport["data"] | {"images": "other"})
+    found = explain(models["svm"], [path], cache=home / "features", device="cpu")
+    assert found.images[0].near.empty
+    assert "no longer" in found.notes[0]
+
+
+def test_bad_images_are_listed_with_their_reason_and_none_but_bad_ones_are_an_error(trained, quick, tmp_path):
+    home, models = trained
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(b"no image")
+    good = home / "images/test/ai/000.jpg"
+    found = explain(models["svm"], [bad, good], cache=home / "features", device="cpu")
+    assert found.failed["path"].tolist() == [str(bad)]
+    assert found.failed["reason"].str.len().min() > 5
+    assert found.table["path"].tolist() == [str(good)]
+    with pytest.raises(InputError, match="none of 1 image can be used"):
+        explain(models["svm"], [bad], cache=home / "features", device="cpu")
+
+
+def test_of_many_classes_the_score_is_between_the_decided_one_and_the_next(trained):
+    _, models = trained
+    many = type(models["svm"])(None, None, {"positive": None, "classes": ["a", "b", "c"]})
+    row = {"predicted": "b", "prob_a": 0.1, "prob_b": 0.6, "prob_c": 0.3}
+    assert room._duel(many, row) == ("b", "c")

@@ -1,0 +1,86 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from classify.errors import ModelError
+from classify.explain.visible import OnFeatures, OnPixels, sight
+from classify.models.registry import get_model
+from classify.nets.classifier import NetClassifier
+from classify.nets.zoo import NETS
+from classify.stats.calibration import Calibration
+from classify.trained.model import TrainedModel
+from featex.extraction.extractor import Extractor
+
+PASSPORT = {"name": "m", "classes": ["ai", "real"], "positive": "ai", "settings": {}, "reads": "features"}
+
+
+@pytest.fixture(scope="module")
+def extractor(weights_file) -> Extractor:
+    return Extractor("resnet18", weights_file, "cpu", batch_size=2)
+
+
+@pytest.fixture
+def on_features(extractor):
+    """Return a function that makes the sight of a model fitted on random features."""
+
+    def make(name: str) -> OnFeatures:
+        rng = np.random.default_rng(0)
+        X = np.abs(rng.normal(size=(30, 512)))
+        estimator = get_model(name).build(**get_model(name).first(512)[0]).fit(X, np.repeat(["ai", "real"], 15))
+        return OnFeatures(TrainedModel(estimator, Calibration(1.0), PASSPORT | {"model": name}), extractor)
+
+    return make
+
+
+@pytest.mark.parametrize("name", ["svm", "logreg"])
+def test_a_map_takes_the_score_from_that_of_the_mean_image_to_that_of_the_image(
+    on_features, write_images, tmp_path, name
+):
+    seen = on_features(name)
+    image = seen.read(write_images(tmp_path, 1)[0])
+    values, start = seen.map(image, 0, 1)
+    X = seen.see(image[None])
+    (score,) = seen.decide(X, 0, 1)
+    assert values.shape == (7, 7)
+    assert values.sum() == pytest.approx(score - start, abs=1e-5)
+    assert abs(score - start) > 1e-3
+    expected = seen.model.estimator.decision_function(X)
+    assert score == pytest.approx(-expected[0], abs=1e-5)  # above 0 is the second class there, and the first here
+
+
+def test_a_forest_has_a_score_and_no_map(on_features, write_images, tmp_path):
+    seen = on_features("forest")
+    image = seen.read(write_images(tmp_path, 1)[0])
+    assert -1 <= seen.decide(seen.see(image[None]), 0, 1)[0] <= 1
+    with pytest.raises(ModelError, match="a forest decides in steps and has no gradient"):
+        seen.map(image, 0, 1)
+
+
+def test_a_net_sees_images_at_the_size_it_was_trained_at(write_images, tmp_path):
+    rng = np.random.default_rng(0)
+    net = NetClassifier("lenet5", NETS["lenet5"].recipe.changed(image_size=48, max_epochs=1))
+    net.fit(rng.integers(0, 256, (12, 3, 48, 48), dtype=np.uint8), np.repeat(["ai", "real"], 6))
+    passport = PASSPORT | {"model": "lenet5", "reads": "pixels", "settings": {"image_size": 48}}
+    seen = sight(TrainedModel(net, Calibration(1.0), passport))
+    assert isinstance(seen, OnPixels)
+    image = seen.read(write_images(tmp_path, 1)[0])
+    assert image.shape == (3, 48, 48)
+    p = net.predict_proba(image[None])[0]
+    assert seen.decide(seen.see(image[None]), 0, 1)[0] == pytest.approx(np.log(p[0] / p[1]), abs=1e-5)
+    values, start = seen.map(image, 0, 1)
+    assert values.ndim == 2
+    assert np.isnan(start)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"reads": "predictions", "members": [{"name": "a"}, {"name": "b"}]}, "explain one of these: a, b"),
+        ({"reads": "facts"}, "only how files are stored"),
+    ],
+)
+def test_what_sees_no_picture_is_refused(changes, sentence):
+    model = TrainedModel(None, Calibration(1.0), PASSPORT)
+    with pytest.raises(ModelError, match=sentence):
+        sight(replace(model, passport=PASSPORT | changes))

@@ -1,0 +1,179 @@
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from classify.pages.words import with_interval
+from classify.predictions import Predictions
+from classify.report.cards import model_card
+from classify.stats.evaluation import evaluate
+
+PASSPORT = {
+    "name": "svm-toy",
+    "model": "svm",
+    "about": "RBF support vector machine on standardised features",
+    "reads": "features",
+    "classes": ["ai", "real"],
+    "positive": "ai",
+    "thresholds": {"ai": 0.5, "real": 0.5},
+    "params": {"C": 1.7, "gamma": 0.002},
+    "settings": {},
+    "extractor": {"name": "resnet18-1", "backbone": "resnet18", "trained": True, "fingerprint": "1"},
+    "data": {"set": "toy", "n_train": 50, "counts": {"train": {"ai": 30, "real": 20}, "wild": {"ai": 7}}},
+    "notes": ["Mind the gap."],
+    "command": "classify tune --model svm",
+    "cv": {"scoring": "accuracy", "n_folds": 5, "scores": [0.9], "mean": 0.9, "std": 0.1},
+    "trials": 3,
+    "seconds": 200,
+    "seed": 0,
+}
+
+
+def said(sets=(("test", 40, 36), ("wild", 40, 20)), model="svm-toy") -> Predictions:
+    """Predictions of which so many are right."""
+    parts = []
+    for name, n, right in (("validation", 40, 36), *sets):
+        label = np.tile(["ai", "real"], n // 2)
+        predicted = np.where(np.arange(n) < right, label, np.where(label == "ai", "real", "ai"))
+        table = pd.DataFrame({"path": [f"{name}/{i}.jpg" for i in range(n)], "label": label, "predicted": predicted})
+        table = table.assign(model=model, set=name, split="", source="", group="")
+        table["fold"] = np.arange(n) * 4 // n if name == "validation" else -1
+        table["prob_ai"] = np.where(predicted == "ai", 0.8, 0.2)
+        parts.append(table.assign(prob_real=1 - table["prob_ai"]))
+    return Predictions(pd.concat(parts, ignore_index=True))
+
+
+@pytest.fixture
+def card():
+    """Return a function from what differs in passport and predictions to the card."""
+
+    def make(predictions=None, sentences=("It is right on most.",), **changes) -> str:
+        predictions = predictions or said()
+        passport = {key: value for key, value in (PASSPORT | changes).items() if value is not None}
+        return model_card(passport, evaluate(predictions), sentences)
+
+    return make
+
+
+def sections(text: str) -> dict[str, str]:
+    parts = re.split(r"^(#+ .+)$", text, flags=re.M)
+    return dict(zip((title.lstrip("# ") for title in parts[1::2]), (part.strip() for part in parts[2::2]), strict=True))
+
+
+def rows(table: str) -> dict[str, list[str]]:
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if line[:1] == "|"]
+    return {cells[0]: cells[1:] for cells in lines}
+
+
+def test_a_card_has_its_parts_in_order_under_the_models_name(card):
+    text = card()
+    assert text.lstrip().startswith(r"# svm-toy")
+    assert list(sections(text)) == [
+        "svm-toy",
+        "What it is",
+        "What it cannot do",
+        "Results",
+        "Selection, not a result",
+        "Images",
+        "How it was made",
+        "Model",
+        "Features",
+        "Training",
+        "Use it",
+        "Make it again",
+    ]
+
+
+def test_results_are_those_of_the_scores_with_their_intervals(card):
+    predictions = said()
+    table = rows(sections(card(predictions))["Results"])
+    assert table["score"] == ["held-out", "wild"]
+    assert table["images"] == ["40", "40"]
+    assert table["accuracy"] == [with_interval(row) for _, row in evaluate(predictions).scores.iterrows()]
+    assert table["accuracy"][0].startswith("90.0 % (")
+    assert "macro recall" not in table
+    assert re.fullmatch(r"0\.\d{3} \(0\.\d{3}–\d\.\d{3}\)", table["log loss"][0])
+
+
+def test_folds_are_called_a_selection(card):
+    part = sections(card())["Selection, not a result"]
+    assert "tend to be too high" in part
+    assert rows(part)["accuracy"] == ["90.0 ± 20.0 %"]
+
+
+def test_what_it_cannot_do_is_computed(card):
+    limits = sections(card())["What it cannot do"]
+    assert "- Mind the gap." in limits
+    assert "On wild images: balanced accuracy 50.0 % (" in limits
+    assert "held-out" not in limits
+    one_class = said().table
+    one_class = one_class[(one_class["set"] != "wild") | (one_class["label"] == "ai")]
+    assert "guessing" not in sections(card(Predictions(one_class)))["What it cannot do"]
+    assert "untrained" not in limits
+    worse = sections(card(said([("wild", 40, 4)]), extractor={"trained": False}))["What it cannot do"]
+    assert "On wild images: balanced accuracy 10.0 % (" in worse
+    assert "reversed" in worse
+    assert "untrained net" in worse
+    assert "unseen images of the kind it was trained on is not known" in worse
+
+
+def test_a_model_without_any_result_has_no_table_of_results(card):
+    parts = sections(card(said([])))
+    assert "Results" not in parts
+    assert "is not known" in parts["What it cannot do"]
+
+
+def test_other_models_are_left_out(card):
+    both = Predictions.concat([said(), said([("test", 40, 0)], model="other")])
+    table = rows(sections(card(both))["Results"])
+    assert table["score"] == ["held-out", "wild"]
+    assert table["accuracy"][0].startswith("90.0 %")
+
+
+def test_what_is_known_of_its_making_stands_on_it(card):
+    parts = sections(card())
+    images = rows(parts["Images"])
+    assert (images["set"], images["train"], images["wild"]) == (["ai", "real"], ["30", "20"], ["7", "0"])
+    assert rows(parts["Model"])["best parameters"] == ["C 1.7, gamma 0.002"]
+    assert rows(parts["Features"])["backbone"] == ["resnet18"]
+    assert "classify predict svm-toy" in parts["Use it"]
+    assert parts["Make it again"].strip() == "classify tune --model svm"
+    assert "It is right on most." in parts["svm-toy"]
+    assert "at least 0.5" in parts["What it is"]
+
+
+def test_a_name_alone_is_enough(card):
+    text = card(sentences=(), **dict.fromkeys(set(PASSPORT) - {"name"}))
+    assert list(sections(text))[:3] == ["svm-toy", "What it cannot do", "Results"]
+
+
+def test_a_detector_from_elsewhere_cannot_be_run_here(card):
+    parts = sections(card(reads="scores", extractor=None))
+    assert "Use it" not in parts
+    assert "Images" not in parts
+    assert "from elsewhere" in parts["What it is"]
+
+
+def test_hostile_names_stay_text(card):
+    name = "a/b|*c*<script>"
+    text = card(said([("w|ild<b>", 40, 30)], model=name), name=name, notes=["# no heading <img src=x>"])
+    shown = text.replace("    classify predict 'a/b|*c*<script>' FILE_OR_FOLDER", "")  # code is shown as it is
+    assert not re.search("<(script|b|img)", shown)
+    assert r"- \# no heading" in text
+    assert next(iter(sections(text))) == r"a/b\|\*c\*&lt;script>"
+    assert r"w\|ild&lt;b>" in sections(text)["Results"]
+
+
+def test_a_card_needs_no_torch():
+    code = (
+        "import sys, pandas as pd\n"
+        "from types import SimpleNamespace\n"
+        "from classify.cards import model_card\n"
+        "empty = pd.DataFrame({'model': [], 'set': [], 'scoring': []})\n"
+        "assert 'What it cannot do' in model_card({'name': 'x'}, SimpleNamespace(scores=empty, folds=empty))\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

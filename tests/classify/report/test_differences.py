@@ -1,0 +1,167 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from classify.report.differences import folds_in_words, in_words, seen_from, turned, worth_saying
+
+
+def row(a="svm", b="cnn", accuracy_a=0.8, accuracy_b=0.72, **other) -> pd.Series:
+    """A row of `paired`: 60 held-out images on which nothing can be told apart."""
+    usual = {"set": "test", "model_a": a, "model_b": b, "n": 60, "units": 60, "only_class": ""}
+    usual |= {"accuracy_a": accuracy_a, "accuracy_b": accuracy_b, "difference": accuracy_a - accuracy_b}
+    usual |= {"difference_low": -0.07, "difference_high": 0.22, "only_a": 9, "only_b": 4, "design_effect": 1.0}
+    usual |= {"p": 0.4, "p_holm": 1.0, "tests": 12, "apart": False, "needed": 476.0}
+    usual |= {"auc_difference": 0.04, "auc_difference_low": -0.01, "auc_difference_high": 0.09}
+    return pd.Series(usual | other)
+
+
+APART = {"n": 300, "units": 300, "difference_low": 0.031, "difference_high": 0.102, "apart": True, "p": 3e-5}
+APART |= {"p_holm": 4e-4, "only_a": 28, "only_b": 8}
+
+
+def test_what_cannot_be_told_apart_is_said_with_how_many_images_would_tell():
+    assert in_words(row()) == (
+        "On 60 held-out images svm (80.0 %) cannot be told apart from cnn (72.0 %), p = 0.40; about 480 images would "
+        "be needed."
+    )
+
+
+def test_a_difference_is_said_with_its_interval():
+    found = row(accuracy_a=0.92, accuracy_b=0.853, **APART)
+    assert in_words(found) == (
+        "svm is right more often than cnn on 300 held-out images: 92.0 % against 85.3 %, a difference of 6.7 points "
+        "(3.1–10.2), p = 0.0004 after correction for 12 comparisons."
+    )
+    assert "correction" not in in_words(found.replace(12, 1))
+
+
+def test_the_better_model_is_named_first():
+    found = row(accuracy_a=0.92, accuracy_b=0.853, **APART)
+    assert in_words(turned(found)) == in_words(found)
+
+
+def test_a_p_that_correction_alone_lifts_is_said_with_it():
+    said = in_words(row(p=0.03, p_holm=0.24))
+    assert "p = 0.24 after correction for 12 comparisons; about 480" in said
+    assert "correction" not in in_words(row(p=0.05, p_holm=0.4))
+
+
+def test_models_that_err_alike_are_said_to():
+    assert in_words(row(accuracy_b=0.8, only_a=0, only_b=0, p=1.0, needed=np.nan)) == (
+        "svm and cnn are right on the same 48 of 60 held-out images."
+    )
+
+
+def test_equal_accuracies_need_no_number_of_images():
+    said = in_words(row(accuracy_b=0.8, only_a=4, only_b=4, p=1.0, needed=np.nan))
+    assert said == "On 60 held-out images svm (80.0 %) cannot be told apart from cnn (80.0 %), p = 1.00."
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(12_643.0, "about 13,000 images"), (4e6, "over a million images"), (61.0, "about 61 images")]
+)
+def test_numbers_of_images_are_round(number, said):
+    assert f"; {said} would be needed." in in_words(row(needed=number))
+
+
+def test_a_number_of_images_that_are_there_is_not_asked_for():
+    assert "needed" not in in_words(row(needed=60.0))
+
+
+def test_groups_and_custom_sets_and_single_images_are_said():
+    said = in_words(row(set="wild", units=12))
+    assert said.startswith("On 60 images of “wild” in 12 groups svm")
+    assert said.endswith("about 480 images in 95 such groups would be needed.")
+    assert "On 1 held-out image svm" in in_words(row(n=1, units=1))
+
+
+def test_of_one_class_more_right_may_only_be_more_of_that_class():
+    found = row(accuracy_a=0.92, accuracy_b=0.853, only_class="ai", **APART)
+    assert in_words(found).endswith("All of them are ai: to call more images so is enough for that.")
+
+
+def test_the_chosen_model_is_held_against_three_others_and_each_blind_one():
+    rows = pd.DataFrame(
+        [
+            *(row(b=b, p=p, needed=n) for b, p, n in (("b", 0.4, 500.0), ("c", 0.2, 300.0), ("d", 0.3, 400.0))),
+            row(b="e"),
+            row(b="shortcut", accuracy_a=0.92, accuracy_b=0.6, **APART),
+            row(a="b", b="c"),
+            row(b="b", set="wild"),
+        ]
+    )
+    held_out, blind, wild = worth_saying(rows, "svm", {"shortcut"})
+    assert held_out == (
+        "On 60 held-out images svm (80.0 %) cannot be told apart from b (72.0 %), c (72.0 %) and d (72.0 %), p = 0.20 "
+        "or more; about 300 images or more would be needed."
+    )
+    assert blind.startswith("svm is right more often than shortcut on 300 held-out images")
+    assert wild.startswith("On 60 images of “wild” svm (80.0 %) cannot be told apart from b (72.0 %), p = 0.40;")
+
+
+def test_what_is_told_apart_comes_first_and_other_images_stay_apart():
+    found = row(b="c", accuracy_a=0.92, accuracy_b=0.853, **APART)
+    rows = pd.DataFrame([row(b="b"), row(b="d", n=40, units=40), found])
+    sentences = worth_saying(rows, "svm")
+    assert [said.split(" svm")[0] for said in sentences[1:]] == ["On 60 held-out images", "On 40 held-out images"]
+    assert sentences[0].startswith("svm is right more often than c")
+
+
+def test_alike_in_all_is_no_more_than_certain():
+    same = {"accuracy_b": 0.8, "p": 1.0, "needed": np.nan, "only_a": 2, "only_b": 2}
+    (said,) = worth_saying(pd.DataFrame([row(b="b", **same), row(b="c", **same)]), "svm")
+    assert said.endswith("b (80.0 %) and c (80.0 %), p = 1.00.")
+
+
+def test_the_chosen_model_speaks_wherever_it_stands():
+    (said,) = worth_saying(pd.DataFrame([row(a="best", accuracy_a=0.82, b="svm", accuracy_b=0.8)]), "svm")
+    assert said.startswith("On 60 held-out images svm (80.0 %) cannot be told apart from best (82.0 %)")
+
+
+@pytest.mark.parametrize("chosen", [None, "alone"])
+def test_without_a_chosen_model_or_another_there_is_nothing_to_say(chosen):
+    assert worth_saying(pd.DataFrame([row()]), chosen) == []
+    assert worth_saying(pd.DataFrame([row()]).head(0), chosen) == []
+
+
+def test_a_turned_row_is_the_same_difference_from_the_other_side():
+    new = turned(row())
+    assert (new["model_a"], new["model_b"], new["only_a"], new["only_b"]) == ("cnn", "svm", 4, 9)
+    assert (new["accuracy_a"], new["accuracy_b"]) == (0.72, 0.8)
+    assert new["difference"] == pytest.approx(-0.08)
+    assert (new["difference_low"], new["difference_high"]) == (-0.22, 0.07)
+    assert (new["auc_difference"], new["auc_difference_low"], new["auc_difference_high"]) == (-0.04, -0.09, 0.01)
+    pd.testing.assert_series_equal(turned(new), row())
+    assert not np.signbit(turned(row(accuracy_b=0.8))["difference"])
+
+
+def test_rows_seen_from_a_model_are_all_of_it():
+    rows = pd.DataFrame([row(a="a", b="b"), row(a="b", b="c"), row(a="a", b="c")])
+    seen = seen_from(rows, "b")
+    assert seen[["model_a", "model_b"]].to_numpy().tolist() == [["b", "a"], ["b", "c"]]
+
+
+def fold_row(**other) -> pd.Series:
+    usual = {"model_a": "svm", "model_b": "rf", "scoring": "accuracy", "n": 200, "folds": 5, "mean_a": 0.914}
+    usual |= {"mean_b": 0.9, "difference": 0.014, "difference_low": -0.02, "difference_high": 0.048}
+    return pd.Series(usual | {"p": 0.3, "p_holm": 0.6, "tests": 3, "apart": False} | other)
+
+
+def test_folds_are_said_in_words_too():
+    assert folds_in_words(fold_row()) == (
+        "Over 5 folds of cross-validation the mean accuracy of svm (91.4 %) cannot be told from that of rf (90.0 %), "
+        "p = 0.30."
+    )
+    assert folds_in_words(fold_row(p=np.nan, p_holm=np.nan)).endswith("rf (90.0 %).")
+    found = fold_row(difference_low=0.004, difference_high=0.024, apart=True, p=0.001, p_holm=0.003)
+    assert folds_in_words(found) == (
+        "Over 5 folds of cross-validation svm has a greater mean accuracy than rf: 91.4 % against 90.0 %, a difference "
+        "of 1.4 points (0.4–2.4), p = 0.003 after correction for 3 comparisons."
+    )
+    assert folds_in_words(turned(found)) == folds_in_words(found)
+
+
+def test_a_loss_over_folds_is_no_percentage():
+    loss = {"scoring": "log_loss", "mean_a": 0.31, "mean_b": 0.2, "difference": 0.11}
+    said = folds_in_words(fold_row(**loss, apart=True, p=0.001, p_holm=0.003))
+    assert "a greater mean log loss than rf: 0.310 against 0.200, p = 0.003 after" in said

@@ -1,0 +1,88 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from classify.pages.sections import Section
+from classify.predictions import Predictions
+from classify.report.notices import (
+    differing_images,
+    differing_making,
+    differing_positive,
+    few_groups,
+    of_making,
+    seen_in_training,
+)
+
+
+@pytest.fixture
+def predictions():
+    """Two models, each on 40 images of "test" and 20 of "wild"."""
+    parts = []
+    for model in ("svm", "logreg"):
+        for name, n in (("test", 40), ("wild", 20)):
+            part = pd.DataFrame({"path": [f"{i}.jpg" for i in range(n)], "prob_ai": 0.7, "prob_real": 0.3})
+            parts.append(part.assign(model=model, set=name, label="ai", predicted="ai", split=name, fold=-1))
+    return Predictions(pd.concat(parts).assign(source="", group=""))
+
+
+def test_a_set_of_a_handful_of_groups_is_called_one(predictions):
+    table = predictions.table
+    number = table["path"].str.removesuffix(".jpg").astype(int)
+    grouped = table.assign(group=np.where(table["set"] == "test", "photograph " + (number % 7).astype(str), ""))
+    (notice,) = few_groups(Predictions(grouped))
+    assert notice.startswith("The images of held-out come from 7 groups only")
+    for n in (20, 2):  # of 2 no score has an interval, and each says so
+        assert few_groups(Predictions(table.assign(group=(number % n).astype(str)))) == []
+
+
+def test_models_judged_on_different_images_are_called_out(predictions):
+    assert differing_images(predictions) == []
+    table = predictions.table
+    fewer = Predictions(table[(table["model"] == "svm") | (table["path"] != "3.jpg") | (table["set"] == "wild")])
+    assert differing_images(fewer) == [
+        "On held-out the models judged different images, so their scores do not compare."
+    ]
+
+
+def test_models_made_differently_are_called_out():
+    made = {"data": {"digest": "a"}, "cv": {"scoring": "accuracy", "n_folds": 5}, "extractor": {"fingerprint": "a"}}
+    assert differing_making([made, made, {}, {"data": None, "cv": None, "extractor": None}]) == []
+    for change, words in (
+        ({"data": {"digest": "b"}}, "not trained on the same data"),
+        ({"cv": {"scoring": "accuracy", "n_folds": 3}}, "3 folds, tuned for accuracy"),
+        ({"cv": {"scoring": "roc_auc", "n_folds": 5}}, "5 folds, tuned for ROC AUC"),
+        ({"cv": {"scoring": "accuracy", "n_folds": 5, "folds": "source"}}, "5 folds by source"),
+        ({"seed": 7}, "of seed 7"),
+        ({"extractor": {"fingerprint": "b"}}, "features of different extractors"),
+    ):
+        (notice,) = differing_making([made, made | change])
+        assert words in notice
+
+
+def test_untrained_weights_and_notes_of_passports_are_said_once():
+    plain = {"name": "svm", "extractor": None, "settings": {}, "notes": ["A note."]}
+    untrained = {**plain, "name": "logreg", "extractor": {"trained": False, "backbone": "resnet18"}}
+    started = {**plain, "name": "cnn", "settings": {"weights": "random"}}
+    assert of_making([plain, plain]) == ["A note."]
+    first, second, note = of_making([plain, untrained, started])
+    assert first.startswith("The features of logreg come from an UNTRAINED resnet18")
+    assert second.startswith("cnn started from UNTRAINED")
+    assert note == "A note."
+
+
+def test_a_model_whose_positive_class_is_not_the_pages_is_named():
+    passports = [{"name": "svm", "positive": "ai"}, {"name": "theirs", "positive": "real"}, {"name": "old"}]
+    (notice,) = differing_positive(passports, "ai")
+    assert "theirs (real)" in notice
+    assert "svm" not in notice
+    assert differing_positive(passports[:1], "ai") == differing_positive(passports, None) == []
+
+
+def test_a_page_begins_with_the_sets_that_training_has_seen_by_name():
+    audit = Section("audit", "The audit", warning="7 of the 60 held-out images have a copy that training uses.")
+    data = {"copies": {"augmented": 20}, "counts": {"augmented": {"ai": 20, "real": 20}}}
+    known, clean = {"name": "svm", "data": data}, {"name": "logreg", "data": {"copies": {}, "counts": {}}}
+    (sentence,) = seen_in_training([clean, known], "svm", [audit])
+    assert sentence.startswith("20 of the 40 images of set 'augmented'")
+    assert seen_in_training([clean, known], "logreg", [audit]) == [audit.warning]
+    assert seen_in_training([{}], None, [Section("other", "Other")]) == []

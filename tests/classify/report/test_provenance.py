@@ -1,0 +1,68 @@
+import pandas as pd
+import pytest
+
+from classify.predictions import Predictions
+from classify.report import provenance
+from classify.report.provenance import code_sha256, data_counts, duration, environment, how_made
+
+PASSPORT = {
+    "name": "svm",
+    "model": "svm",
+    "params": {"C": 1.7},
+    "extractor": {"name": "resnet18-x", "weights_sha256": "f37072fd", "trained": True},
+    "data": {"root": "data/photos", "digest": "a1", "n_train": 100},
+    "cv": {"scoring": "accuracy", "n_folds": 5},
+    "seed": 0,
+    "versions": {"scikit-learn": "1.9.0"},
+    "environment": {"python": "3.11.7", "cores": "2"},
+    "code_sha256": "c0de",
+}
+
+
+def test_what_models_share_is_said_once():
+    cards = how_made([PASSPORT, PASSPORT | {"name": "logreg", "model": "logreg"}, {"name": "cnn", "seed": 0}])
+    titles = [card["title"] for card in cards]
+    assert titles == ["svm", "logreg", "features of svm and logreg", "training of svm and logreg", "training of cnn"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.4, "0.4 s"), (59.7, "1 min 0 s"), (83.2, "1 min 23 s"), (7260, "2 h 1 min")]
+)
+def test_durations_are_said_as_people_say_them(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_hashes_of_data_weights_and_code_and_the_machine_are_told():
+    facts = dict(pair for card in how_made([PASSPORT]) for pair in card["facts"])
+    assert facts["weights sha256"] == "f37072fd"
+    assert facts["data digest"] == "a1"
+    assert facts["code sha256"] == "c0de"
+    assert facts["machine"] == "python 3.11.7, cores 2"
+
+
+def test_code_is_known_by_the_bytes_of_its_files(tmp_path, monkeypatch):
+    (tmp_path / "classify").mkdir()
+    (tmp_path / "featex").mkdir()
+    (tmp_path / "featex/images/decode.py").write_text("a = 1\n")
+    monkeypatch.setattr(provenance, "__file__", str(tmp_path / "classify/report/provenance.py"))
+    code_sha256.cache_clear()
+    before = code_sha256()
+    (tmp_path / "featex/images/decode.py").write_text("a = 2\n")
+    code_sha256.cache_clear()
+    after = code_sha256()
+    code_sha256.cache_clear()
+    assert len(before) == 64
+    assert before != after
+
+
+def test_the_machine_is_named():
+    assert set(environment()) == {"python", "system", "cores"}
+    assert all(environment().values())
+
+
+def test_images_are_counted_once_whatever_the_number_of_models():
+    part = pd.DataFrame({"path": ["a", "b", "c"], "label": ["ai", "real", ""], "prob_ai": 0.7, "prob_real": 0.3})
+    part = part.assign(set="test", predicted="ai", split="held", source="", group="", fold=-1)
+    counts = data_counts(Predictions(pd.concat([part.assign(model="svm"), part.assign(model="cnn")])))
+    assert counts["header"] == ["set", "split", "ai", "real", "no label", "all"]
+    assert counts["rows"] == [["held-out", "held", 1, 1, 1, 3]]
