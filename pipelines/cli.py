@@ -102,7 +102,7 @@ def compare(directory: str | None, settings: tuple[str, ...], **options) -> None
 
     from classify.nets.recipe import parse_choice
     from featex.system.progress import TerminalProgress
-    from pipelines.compare import Comparison, compare
+    from pipelines.comparison.compare import Comparison, compare
 
     options["settings"] = dict(map(parse_choice, settings))
     comparison = Comparison(**{field.name: options.pop(field.name) for field in fields(Comparison)})
@@ -128,7 +128,7 @@ def travel(directory: str, **options) -> None:
     play no part in the ranking; the best choice is compared with the default on them.
     """
     from featex.system.progress import TerminalProgress
-    from pipelines.travel_page import travel_set
+    from pipelines.sources.travel_page import travel_set
 
     done, page = travel_set(directory, command=command_line(), progress=TerminalProgress(), **options)
     click.echo("\n".join([*done.sentences, f"Page: {page}"]))
@@ -163,7 +163,7 @@ def stress(report: str | None, **options) -> None:
     REPORT is the report of the newest model by default. What was computed before is kept.
     """
     from featex.system.progress import TerminalProgress
-    from pipelines.stress_run import stress_set
+    from pipelines.robustness.stress import stress_set
 
     stressed = stress_set(report, command=command_line(), progress=TerminalProgress(), **options)
     click.echo("\n".join([*stressed.lines(), f"Page: {stressed.page}"]))
@@ -189,7 +189,7 @@ def stress(report: str | None, **options) -> None:
 def transfer(name: str | None, **options) -> None:
     """Train on each source of SET and test on every other one: does what a model learnt hold for other sources?"""
     from featex.system.progress import TerminalProgress
-    from pipelines.transfer_page import transfer_set
+    from pipelines.sources.transfer_page import transfer_set
 
     done, page = transfer_set(name, command=command_line(), progress=TerminalProgress(), **options)
     click.echo("\n".join([*done.sentences, f"Page: {page}"]))
@@ -223,7 +223,7 @@ def audit(target: str | None, fail_above: float | None, **options) -> None:
     DIR is a folder of images, SET a set of features (`featex show` lists them). The default is the newest set.
     """
     from featex.system.progress import TerminalProgress
-    from pipelines.audit import audit
+    from pipelines.auditing.audit import audit
 
     done = audit(target, command=command_line(), progress=TerminalProgress(), **options)
     click.echo("\n".join([*done.lines(), f"Page: {done.page}"]))
@@ -253,7 +253,7 @@ def prepare(source: str, target: str, **options) -> None:
     What was done to each file and why, and what is left for you to decide, is in DST-prepared/.
     """
     from featex.system.progress import TerminalProgress
-    from pipelines.prepare import prepare
+    from pipelines.cleaning.prepare import prepare
 
     done = prepare(source, target, progress=TerminalProgress(), **options)
     click.echo("\n".join(done.lines()))
@@ -283,8 +283,8 @@ def normalise(source: str, target: str, workers: int | None, **options) -> None:
     """
     from classify.errors import DataError
     from featex.system.progress import TerminalProgress
-    from pipelines.before_after import before_and_after
-    from pipelines.normalise import Form, normalise
+    from pipelines.cleaning.before_after import before_and_after
+    from pipelines.cleaning.normalise import Form, normalise
 
     progress = TerminalProgress()
     dataset = {name: options.pop(name) for name in DATASET}
@@ -303,7 +303,7 @@ def normalise(source: str, target: str, workers: int | None, **options) -> None:
 @cli.command()
 def studies() -> None:
     """List the published studies that compare can run again, and whether their data are here."""
-    from pipelines.study_files import load_study, study_names
+    from pipelines.comparison.study_files import load_study, study_names
 
     for name in study_names():
         study = load_study(name)
@@ -320,7 +320,7 @@ def studies() -> None:
 def sample(directory: str, seed: int) -> None:
     """Make a small set of real and generated images in DIR, to try everything on, with no download."""
     from featex.system.progress import TerminalProgress
-    from pipelines.sample import make_sample
+    from pipelines.sample.make import make_sample
 
     table = make_sample(Path(directory), seed=seed, progress=TerminalProgress().say)
     counts = ", ".join(f"{split} {n:,}" for split, n in table["split"].value_counts(sort=False).items())

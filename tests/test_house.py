@@ -42,7 +42,7 @@ ONLY_IN = {
             "classify/explain/cams.py",
             "classify/models/svm.py",
         ),
-        *("pipelines/sample.py", "pipelines/generators.py"),
+        *("pipelines/sample/make.py", "pipelines/sample/generators.py"),
     },
     "torchvision": {
         *("featex/network/backbones.py", "featex/network/weights.py", "featex/images/decode.py"),
@@ -50,7 +50,7 @@ ONLY_IN = {
     },
     "matplotlib": {
         *("classify/pages/drawing.py", "classify/report/figures.py", "classify/report/figures_reliability.py"),
-        *("pipelines/figures.py", "pipelines/figures_transfer.py", "pipelines/figures_stress.py"),
+        *("pipelines/auditing/figures.py", "pipelines/sources/transfer_figures.py", "pipelines/robustness/figures.py"),
     },
     "click": {"featex/options.py", *(f"{package}/cli.py" for package in PACKAGES)},
 }
@@ -121,7 +121,7 @@ HELD_BY_THE_TESTS_OF_THEIR_USERS = {
     *("featex/errors.py", "classify/errors.py", "featex/layout.py", "featex/options.py", "featex/system/words.py"),
     *("featex/extraction/embed.py", "featex/datasets/set_levels.py", "featex/datasets/class_levels.py"),
     *("classify/models/inputs.py", "classify/tuning/plan.py", "classify/trained/model.py"),
-    *("pipelines/findings.py", "pipelines/judgements.py"),
+    *("pipelines/auditing/findings.py", "pipelines/cleaning/judgement.py"),
 }
 
 

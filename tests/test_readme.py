@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.sample import make_sample
+from pipelines.sample.make import make_sample
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 BIN = Path(sys.executable).parent

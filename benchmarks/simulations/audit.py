@@ -10,8 +10,8 @@ from benchmarks.simulations.claims import Claim, share
 from classify.models.file_facts import properties
 from featex.images.facts import file_facts
 from featex.store.units import independent_units
-from pipelines import shortcuts
-from pipelines.properties import differing
+from pipelines.auditing import shortcuts
+from pipelines.auditing.properties import differing
 
 N_TREES = 8  # of a forest: fewer than an audit's, which makes chance no rarer
 

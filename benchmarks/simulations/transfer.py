@@ -5,7 +5,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from benchmarks.simulations.claims import Claim, share
-from pipelines.transfer import summarise
+from pipelines.sources.transfer import summarise
 
 N_SOURCES, N_SETS = 3, 400
 SAME, OTHER = 1.0, 0.4  # thresholds of a normal difficulty: 84 % and 66 % of images are judged rightly

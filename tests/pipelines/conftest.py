@@ -9,10 +9,10 @@ from classify.report import write as report
 from featex.images.facts import FACTS
 from featex.layout import Artifacts
 from featex.store.features import Features
-from pipelines import shortcuts
-from pipelines.findings import Subject
-from pipelines.looks import LOOK
-from pipelines.measures import COLUMNS
+from pipelines.auditing import shortcuts
+from pipelines.auditing.findings import Subject
+from pipelines.auditing.looks import LOOK
+from pipelines.auditing.measures import COLUMNS
 
 FILE = """
 title = "A study"

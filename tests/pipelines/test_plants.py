@@ -12,8 +12,8 @@ from skimage import data as photographs
 from featex.extraction.extract import extract
 from featex.layout import Artifacts
 from featex.network.views import View
-from pipelines import properties, shortcuts
-from pipelines.audit import audit
+from pipelines.auditing import properties, shortcuts
+from pipelines.auditing.audit import audit
 
 N, SIDE, MARGIN = 120, 160, 8
 SMALL = 96  # pixels a side of images whose pixels hold no trace

@@ -1,0 +1,198 @@
+"""audit(): what in a set of images could have told a model the answer, on one page; CHECKS has a row a check."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from classify.splits.content import sees_content
+from classify.tuning.plan import images_digest
+from featex.errors import InputError, unknown
+from featex.extraction.extract import extract
+from featex.layout import ARTIFACTS, Artifacts
+from featex.store.features import StoredSet, find_set, stored_sets
+from featex.system.progress import Progress
+from featex.system.shown import shown_path
+from featex.system.words import count
+from pipelines.auditing.coverage import appearance, balance, coverage
+from pipelines.auditing.doubts import doubts
+from pipelines.auditing.findings import Finding, Subject
+from pipelines.auditing.leaks import leaks
+from pipelines.auditing.looks import read_looks
+from pipelines.auditing.page import verdict_lines, write_page
+from pipelines.auditing.shortcuts import shortcuts
+
+NOT_LOOKED_FOR = (
+    "invisible watermarks (such as SynthID), whether a C2PA signature holds, noise patterns of single cameras, marks "
+    "in the middle of pictures, text in pictures, values in EXIF directories other than the main one, numbers in "
+    "comments and EXIF tags, values in texts of PNG files, in XMP and C2PA (but for the digital source type), "
+    "order of segments, bytes after the end of formats other than JPEG, PNG and WebP, permissions and owners of files"
+)
+"""What can tell a class and no check sees, so that silence about it is not taken for its absence."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """A kind of thing to look for.
+
+    Parameters
+    ----------
+    title : str
+        As a heading.
+    run : callable
+        ``run(subject)`` returns findings; it copes with any set: one class, no labels, ten images.
+    """
+
+    title: str
+    run: Callable[[Subject], Sequence[Finding]]
+
+
+CHECKS = {
+    "shortcuts": Check("Shortcuts: what tells the answer without the content", shortcuts),
+    "leaks": Check("Leaks: what training has seen of the test images", leaks),
+    "balance": Check("Balance: classes, sets and broken files", balance),
+    "coverage": Check("Coverage: content that one class lacks", coverage),
+    "doubts": Check("Labels in doubt", doubts),
+    "appearance": Check("What it looks like", appearance),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Audit:
+    """What a run of `audit` found.
+
+    Parameters
+    ----------
+    page : Path
+    findings : tuple of Finding
+    """
+
+    page: Path
+    findings: tuple[Finding, ...]
+
+    def lines(self) -> list[str]:
+        """Return the verdict for a terminal, a line a check, the worst first."""
+        return verdict_lines(self.findings, titles(self.findings))
+
+    @property
+    def shortcut(self) -> float:
+        """Lower limit of the balanced accuracy with which files tell the label, of the family where it is greatest.
+
+        It is that of an interval for all families together, so of labels at random it exceeds a half in 2.5 % of sets.
+        NaN where shortcuts cannot be looked for.
+        """
+        return next((one.low for one in self.findings if one.check == "shortcuts"), float("nan"))
+
+
+def audit(
+    target: str | Path | StoredSet | None = None,
+    *,
+    only: Sequence[str] = (),
+    backbone: str = "resnet18",
+    weights: str = "auto",
+    device: str = "auto",
+    name: str | None = None,
+    seed: int = 0,
+    artifacts: Artifacts = ARTIFACTS,
+    command: str = "",
+    progress: Progress | None = None,
+    **dataset_options,
+) -> Audit:
+    """Look for all that could inflate a score on a set of images, and write a page on it.
+
+    Parameters
+    ----------
+    target : path, str or StoredSet, optional
+        A folder in one of the layouts that `dataset.find_images` knows, whose features are extracted where they
+        are not there yet; or the name of a set of features. By default the newest set. Of several extractors' sets of
+        that name, the newest whose features see content is taken.
+    only : sequence of str
+        Names in `CHECKS`; none stands for all.
+    backbone, weights, device, name, **dataset_options
+        As `featex.extract` takes them, for a folder; `weights` "auto" goes on with untrained ones where ImageNet's
+        cannot be had, and the page says so.
+    seed : int
+        Of folds, clusters and samples.
+    artifacts : Artifacts
+        Where results are kept.
+    command : str
+        What makes the page again; printed on it.
+
+    Raises
+    ------
+    InputError
+        If a check is unknown, there is no such folder or set, or an image has gone or changed.
+    """
+    progress = progress or Progress()
+    for check in only:
+        if check not in CHECKS:
+            raise unknown("check", check, CHECKS)
+    if isinstance(target, StoredSet):
+        stored = target
+    elif target is not None and Path(target).is_dir():
+        options = {"backbone": backbone, "weights": weights, "device": device, "name": name, **dataset_options}
+        stored = extract(target, artifacts.features, progress=progress, **options).stored
+    else:
+        if ignored := [name for name, value in dataset_options.items() if value]:
+            raise InputError(
+                f"the images of a set of features are read already: leave out {' and '.join(ignored)}, or name the "
+                "folder itself"
+            )
+        stored = _stored(target, artifacts)
+    subject = _subject(stored, artifacts.looks, seed, progress)
+    findings = []
+    for check in only or CHECKS:
+        started = time.monotonic()
+        findings += CHECKS[check].run(subject)
+        progress.say(f"{check}: {time.monotonic() - started:.0f} s")
+    page = write_page(
+        findings,
+        titles(findings),
+        artifacts.audits / stored.name,
+        title=f"What could tell the classes of {stored.name} apart without their content",
+        facts=_facts(subject),
+        images=images_digest(subject.rows),
+        command=command,
+    )
+    return Audit(page, tuple(findings))
+
+
+def titles(findings: Sequence[Finding]) -> dict[str, str]:
+    """Return the titles of the checks that found something, by name, in the order of `CHECKS`."""
+    made = {one.check for one in findings}
+    return {name: check.title for name, check in CHECKS.items() if name in made}
+
+
+def _stored(name: str | Path | None, artifacts: Artifacts) -> StoredSet:
+    try:
+        stored = find_set(artifacts.features, name if name is None else str(name))
+    except InputError as error:
+        if name is None:
+            raise
+        raise InputError(f"{str(name)!r} is no folder, and {error}") from error
+    if "/" in str(name) or sees_content(stored.extractor()):
+        return stored
+    others = [other for other in stored_sets(artifacts.features) if other.name == stored.name]
+    return next((other for other in reversed(others) if sees_content(other.extractor())), stored)
+
+
+def _subject(stored: StoredSet, looks: Path, seed: int, progress: Progress) -> Subject:
+    features = stored.load()
+    failed = pd.DataFrame(columns=["path", "reason"])
+    if stored.failed_path.exists():
+        failed = pd.read_csv(stored.failed_path, dtype=str).fillna("")[["path", "reason"]]
+    seen = read_looks(features.rows, features.root, looks, progress=progress)
+    return Subject(features, seen, failed, seed)
+
+
+def _facts(subject: Subject) -> dict[str, str]:
+    extractor = subject.features.extractor
+    untrained = "" if extractor.get("trained", True) else "; UNTRAINED: judge no content or label by them"
+    return {
+        "images": f"{count(len(subject.rows), 'image')} below {shown_path(subject.features.root)}",
+        "features": f"{extractor['backbone']}, weights {extractor['weights']}{untrained}",
+        "seed": str(subject.seed),
+        "not looked for": NOT_LOOKED_FOR,
+    }

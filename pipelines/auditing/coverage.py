@@ -1,0 +1,280 @@
+"""What a set holds of each class: how many images, of which content, and what they look like."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from scipy.stats import binomtest
+from sklearn.cluster import KMeans
+
+from classify.errors import DataError
+from classify.pages.sections import Picture, Table
+from classify.pages.words import percent, within
+from classify.stats.differences import holm
+from classify.stats.intervals import wilson
+from classify.stats.reliability import share_interval
+from featex.store.units import independent_units
+from featex.system.words import count
+from pipelines.auditing.figures import (
+    LEAST_MAPPED,
+    draw_map,
+    draw_sizes,
+    draw_spectrum,
+    drawn,
+    format_rows,
+    in_order,
+    map_rows,
+    principal,
+    size_rows,
+    spectrum_rows,
+)
+from pipelines.auditing.findings import Finding, Subject
+from pipelines.auditing.leaks import sides_of
+from pipelines.images.contact_sheet import contact_sheet
+
+PURE = 0.95
+"""Share of one class from which on a cluster is nearly pure."""
+
+IMAGES_A_CLUSTER = 40
+MOST_CLUSTERS = 60
+FEWEST_CLUSTERS = 8
+FEWEST_IMAGES = 5  # a cluster, on average: ten images make two clusters
+LITTLE = 0.05
+"""Share of images in nearly pure clusters up to which the gap is small; no more than that moves an accuracy by it."""
+
+ALPHA = 0.05
+N_SHEETS = 3
+N_SHOWN = 24
+MOST_CLASSES = 8  # that get a sheet of their own
+UNEVEN = 1.5
+"""Times that the largest class may have the images of the smallest; a guess then scores 60 % of two classes."""
+
+FEW = 100
+"""Images of a test set below which a score is known to no better than 10 points: Wilson's interval at a half."""
+
+MANY_BROKEN = 0.05
+
+
+def coverage(subject: Subject) -> list[Finding]:
+    """Return whether there is content that only one class has, as far as the features see content.
+
+    k-means on the principal components of the training images' standardised features; a cluster counts where nearly
+    all of it is of one class (`PURE`) and that is not chance: a binomial test against the class's share of all, on
+    independent images, corrected by Holm (1979) for as many tests as there are clusters and classes.
+    """
+    try:
+        train = subject.train
+    except DataError as error:
+        return [Finding("coverage", "mind", f"The content of classes cannot be compared: {error}.")]
+    labels, units = subject.features.y[train], independent_units(subject.rows)[train]
+    n = len(train)
+    if n < 2 * FEWEST_IMAGES:
+        said = f"{n} training images are too few to compare the content of classes; {2 * FEWEST_IMAGES} would do."
+        return [Finding("coverage", "mind", said)]
+    Z = principal(subject.features.X[train], subject.seed)
+    k = int(np.clip(n // IMAGES_A_CLUSTER, FEWEST_CLUSTERS, MOST_CLUSTERS))
+    means = KMeans(min(k, n // FEWEST_IMAGES), n_init=5, random_state=subject.seed).fit(Z)
+    clusters = cluster_rows(means.labels_, labels, units)
+    gap = clusters[clusters["one class"]]
+    inside = np.isin(means.labels_, gap["cluster"])
+    share, low, high = _share(inside, units)
+    known = f"{within(share, low, high)} of the {n:,} training images"
+    told = (
+        f"To know an image's cluster alone tells the class of {percent(told_by_cluster(means.labels_, labels))}; "
+        f"guessing, {percent(pd.Series(labels).value_counts(normalize=True).iloc[0])}."
+    )
+    if gap.empty:
+        said = f"No content was found that only one class has: {known} lie in such clusters, of {len(clusters)}. {told}"
+        return [Finding("coverage", "fine", said, share, low, high, (_table(clusters),))]
+    of_class = pd.Series(labels[inside]).value_counts()
+    most = ", ".join(
+        f"{percent(images / (labels == label).sum())} of {label}" for label, images in sorted(of_class.items())
+    )
+    said = (
+        f"{known} lie in {len(gap)} of {len(clusters)} clusters of content that only one class has ({most}). {told} "
+        "Where classes are meant to differ in content (cats against dogs), this is the task; where they are not (real "
+        "against generated), it is a content gap: a model can learn what is shown instead of how it was made, and "
+        "scores on images with the same gap are inflated."
+    )
+    level = "mind" if not high <= LITTLE else "fine"
+    near = means.transform(Z)
+    pictures = tuple(_sheet(subject, train, means.labels_, near, row) for row in gap.head(N_SHEETS).itertuples())
+    return [Finding("coverage", level, said, share, low, high, (_table(clusters),), pictures)]
+
+
+def cluster_rows(cluster: np.ndarray, labels: np.ndarray, units: np.ndarray) -> pd.DataFrame:
+    """Return ``cluster, images, class, share, p, one class``, a row a cluster: those of one class first, then by size.
+
+    Parameters
+    ----------
+    cluster, labels, units : ndarray of shape (n,)
+        Images with the same unit are not independent, and count as one in the test.
+
+    Returns
+    -------
+    DataFrame
+        `class` is the cluster's most frequent one and `share` its share there; `p` is how probable so many of it
+        would be by chance, corrected by Holm; `one class` is whether the cluster is nearly pure and not by chance.
+    """
+    images = pd.DataFrame({"cluster": cluster, "class": labels, "unit": units})
+    independent = images.drop_duplicates()
+    overall = independent["class"].value_counts(normalize=True)
+    counts = pd.crosstab(images["cluster"], images["class"])
+    rows = pd.DataFrame({"images": counts.sum(axis=1), "class": counts.idxmax(axis=1)})
+    rows["share"] = counts.max(axis=1) / rows["images"]
+    alone = pd.crosstab(independent["cluster"], independent["class"])
+    rows["p"] = [
+        binomtest(int(alone.loc[at, name]), int(alone.loc[at].sum()), overall[name], alternative="greater").pvalue
+        for at, name in rows["class"].items()
+    ]
+    rows["p"] = holm(rows["p"].to_numpy(), counts.size)
+    rows["one class"] = (rows["share"] >= PURE) & (rows["p"] < ALPHA)
+    rows = rows.reset_index().sort_values(["one class", "images", "cluster"], ascending=[False, False, True])
+    return rows.reset_index(drop=True)
+
+
+def told_by_cluster(cluster: np.ndarray, labels: np.ndarray) -> float:
+    """Return the share of images of the class that most others in their cluster have."""
+    counts = pd.crosstab(cluster, labels)
+    others = counts.loc[cluster].to_numpy(copy=True)
+    own = counts.columns.get_indexer(labels)
+    others[np.arange(len(own)), own] -= 1
+    return float((others.argmax(axis=1) == own).mean())
+
+
+def balance(subject: Subject) -> list[Finding]:
+    """Return how many images there are of each class, set and source, whether that is enough, and what is broken."""
+    rows, names = subject.rows, _sets(subject.rows)
+    labels = np.where(rows["label"] == "", "no label", rows["label"]).astype(str)
+    counts = rows.assign(set=names, label=labels, unit=independent_units(rows))
+    counts = counts.groupby(["set", "label", "source"]).agg(
+        images=("path", "size"), independent=("unit", "nunique"), megabytes=("size", lambda size: size.sum() / 1e6)
+    )
+    counts = counts.reset_index().sort_values("set", key=lambda s: s.map(in_order(names).index), kind="stable")
+    tables = (Table("images", "Images of each set, class and source", counts),)
+    return [_evenness(labels[names == "train"], tables), *_test_sizes(names, labels), _broken(subject)]
+
+
+def _evenness(labels: np.ndarray, tables: tuple[Table, ...]) -> Finding:
+    counts = pd.Series(labels[labels != "no label"]).value_counts()
+    if len(counts) < 2:
+        what = f"one class only ({counts.index[0]})" if len(counts) else "no labelled image"
+        said = f"There is {what} to train on; a classifier needs two classes or more."
+        return Finding("balance", "mind", said, tables=tables)
+    listed = ", ".join(f"{n:,} {label}" for label, n in counts.items())
+    ratio, guess = counts.iloc[0] / counts.iloc[-1], counts.iloc[0] / counts.sum()
+    said = (
+        f"Of the {counts.sum():,} training images, the largest class has {ratio:.1f} times the images of the smallest "
+        f"({listed}); calling all of them {counts.index[0]} would be right for {percent(guess)}."
+    )
+    return Finding("balance", "mind" if ratio > UNEVEN else "fine", said, ratio, tables=tables)
+
+
+def _test_sizes(names: np.ndarray, labels: np.ndarray) -> Iterator[Finding]:
+    """Yield, of each set that models are tested on, how well its size lets a score be known."""
+    for name in in_order(names):
+        known = labels[(names == name) & (labels != "no label")]
+        if name in ("train", "unused") or not len(known):
+            continue
+        counts = pd.Series(known).value_counts()
+        low, high = wilson(len(known) // 2, len(known))
+        listed = ", ".join(f"{n:,} {label}" for label, n in counts.items())
+        said = (
+            f"Set {name!r} has {len(known):,} labelled images ({listed}), which tell an accuracy near a half to about "
+            f"{100 * (high - low) / 2:.0f} points either way."
+        )
+        said += " It holds one class only." if len(counts) < 2 else ""
+        yield Finding("balance", "mind" if len(known) < FEW or len(counts) < 2 else "fine", said)
+
+
+def _broken(subject: Subject) -> Finding:
+    k, n = len(subject.failed), len(subject.failed) + len(subject.rows)
+    share, (low, high) = k / n, wilson(k, n)
+    if not k:
+        return Finding("balance", "fine", f"All of {n:,} files can be read.", share, low, high)
+    table = Table("broken", "Files that cannot be used, and why", subject.failed[["path", "reason"]])
+    said = (
+        f"{k:,} of {n:,} files cannot be used: {within(share, low, high)}. They are in no set; if they are of one "
+        "class, ask what made them so."
+    )
+    return Finding("balance", "bad" if share > MANY_BROKEN else "mind", said, share, low, high, (table,))
+
+
+def appearance(subject: Subject) -> list[Finding]:
+    """Return what the images look like: sheets of some of each class and set, spectra, sizes and a map of features."""
+    names, labels = _sets(subject.rows), subject.features.y
+    rng = np.random.default_rng(subject.seed)
+    sheets = [
+        Picture(f"sheet-{number}.jpg", f"{title}: {min(N_SHOWN, len(rows))} of {len(rows):,}, drawn at random.", sheet)
+        for number, (title, rows) in enumerate(_parts(names, labels), start=1)
+        for sheet in [_images(subject, np.sort(rng.choice(rows, min(N_SHOWN, len(rows)), replace=False)))]
+    ]
+    mapped = np.flatnonzero((names == "train") & (labels != ""))
+    mapped = mapped if len(mapped) else np.arange(len(names))
+    figures = [
+        Picture(
+            "spectrum.png",
+            "Mean spectrum of each class, of the middle 256 x 256 pixels of each image, with the 95 % interval of the "
+            "mean. Noise, sharpening and enlarging, and what generators leave, show at the right.",
+            drawn(lambda: draw_spectrum(spectrum_rows(subject.looks["spectrum"], labels, names)), "png"),
+        ),
+        Picture(
+            "sizes.png",
+            "Sizes of images in each set (the larger the mark, the more of them), and shares of file formats.",
+            drawn(lambda: draw_sizes(*(rows(subject.rows, labels, names) for rows in (size_rows, format_rows))), "png"),
+        ),
+    ]
+    said = f"What {len(names):,} images look like is for the eye to judge."
+    if len(mapped) < LEAST_MAPPED:
+        said += f" No map was drawn: {count(len(mapped), 'image')} are too few for one; it needs {LEAST_MAPPED}."
+    else:
+        caption = (
+            "Map of the features of training images by t-SNE: near ones look alike to the model, distances between "
+            "parts mean little. Where several meet, one is shown."
+        )
+        places = map_rows(subject.features.X[mapped], labels[mapped], subject.seed)
+        figures.append(
+            Picture("map.jpg", caption, drawn(lambda: draw_map(places, subject.looks["tile"][mapped]), "jpeg"))
+        )
+    return [Finding("appearance", "fine", said, pictures=(*sheets, *figures))]
+
+
+def _parts(names: np.ndarray, labels: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield title and row numbers of what gets a sheet: each class of train, and each other set."""
+    training = pd.Series(labels[(names == "train") & (labels != "")]).value_counts()
+    for label in sorted(training.index[:MOST_CLASSES]):
+        yield f"Training images of class {label}", np.flatnonzero((names == "train") & (labels == label))
+    for name in in_order(names):
+        if name != "train" or training.empty:
+            yield f"Images of set {name}", np.flatnonzero(names == name)
+
+
+def _sets(rows: pd.DataFrame) -> np.ndarray:
+    """Return the set of each image as models are given them: a held-out part of train is "test"."""
+    names = sides_of(rows).names
+    return np.where(names == "", "unused", names).astype(str)
+
+
+def _share(flags: np.ndarray, units: np.ndarray) -> tuple[float, float, float]:
+    """Return the share of images with a flag, and its 95 % interval, NaN where groups are too few."""
+    return float(flags.mean()), *share_interval(flags, units.astype(str))
+
+
+def _table(clusters: pd.DataFrame) -> Table:
+    return Table("clusters", "Clusters of content, those of one class first", clusters, percent=("share",))
+
+
+def _sheet(subject: Subject, train: np.ndarray, cluster: np.ndarray, distances: np.ndarray, row) -> Picture:
+    members = np.flatnonzero(cluster == row.cluster)
+    nearest = members[np.argsort(distances[members, row.cluster], kind="stable")][:N_SHOWN]
+    name = row[3]  # "class", which no attribute of a tuple can be called
+    caption = (
+        f"Cluster {row.cluster}: {row.images:,} training images, {percent(row.share)} of them {name}; the "
+        f"{len(nearest)} nearest to its middle."
+    )
+    return Picture(f"cluster-{row.cluster}.jpg", caption, _images(subject, train[nearest]))
+
+
+def _images(subject: Subject, rows: np.ndarray) -> bytes:
+    captions = [subject.rows["path"].iloc[row] for row in rows]
+    return contact_sheet(subject.looks["tile"][rows], captions)

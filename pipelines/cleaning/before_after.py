@@ -1,0 +1,151 @@
+"""What files and pixels told of the classes before images were changed, and what they tell after, beside each other."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from classify.errors import DataError
+from classify.pages.words import listed, percent, with_interval
+from featex.datasets.dataset import Dataset, find_images
+from featex.errors import ImageError
+from featex.images.decode import decode
+from featex.images.facts import file_facts
+from featex.store.cache import content_key
+from featex.system.progress import Progress
+from pipelines.auditing.leaks import sides_of
+from pipelines.auditing.looks import look
+from pipelines.auditing.shortcuts import family_scores
+from pipelines.images.new_folder import each, image_bytes
+
+MOST_LOOKED_AT = 1000
+"""Images of each folder whose pixels are looked at; intervals are narrow enough, and each takes some 50 ms."""
+
+FILES, PIXELS = "files", "pixels"
+SCORE = "balanced accuracy"
+
+
+@dataclass(frozen=True, eq=False)
+class BeforeAfter:
+    """How well each family of properties tells the class in two folders.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``of`` ("files" or "pixels"), ``family``, and of ``before`` and ``after`` the balanced accuracy, with
+        ``_low`` and ``_high`` of its 95 % interval for all families together (NaN where nothing varies).
+    n_classes : int
+        After.
+    """
+
+    table: pd.DataFrame
+    n_classes: int
+
+    @property
+    def words(self) -> pd.DataFrame:
+        """``of, family, before, after``, each with its interval in words."""
+        columns = {when: [with_interval(row, when) for _, row in self.table.iterrows()] for when in ("before", "after")}
+        return self.table[["of", "family"]].assign(**columns)
+
+    @property
+    def left(self) -> pd.DataFrame:
+        """The families of pixels that still tell the class better than guessing, the best first."""
+        rows = self.table[self.table["of"] == PIXELS]
+        certain = rows["after_low"] > 1 / self.n_classes  # limits are for all families together; NaN: nothing varies
+        return rows[certain].sort_values("after", ascending=False, kind="stable")
+
+    @property
+    def sentence(self) -> str:
+        """Return which families stay, or that none does."""
+        left = self.left
+        if left.empty:
+            return (
+                "No family of properties of the pixels is shown to tell the class after. "
+                "A detector made for one trace may still see it."
+            )
+        names = [
+            f"{row['family']} ({percent(row['after'])}, before {percent(row['before'])})" for _, row in left.iterrows()
+        ]
+        return (
+            f"What pixels tell of the class stays in: {listed(names)}; guessing gets {percent(1 / self.n_classes)}. "
+            "Colours and thumbnails may be what pictures show. A smaller --size takes traces of resampling and saving "
+            "away. Bars, borders and marks stay until they are cropped, or such images are left out."
+        )
+
+
+def before_and_after(
+    source: str | os.PathLike,
+    target: str | os.PathLike,
+    *,
+    seed: int = 0,
+    progress: Progress | None = None,
+    **dataset_options,
+) -> BeforeAfter:
+    """Return how well each family of properties of files and of pixels tells the class in two folders.
+
+    Parameters
+    ----------
+    source, target : path
+        The images before, and after. Options are for `source`; `target` says itself what is in it.
+    **dataset_options
+        As `featex.datasets.dataset.find_images` takes them.
+
+    Raises
+    ------
+    DataError
+        If there are fewer than two classes to train on, or than two images of one.
+    """
+    progress = progress or Progress()
+    parts = []
+    for root, options in ((source, dataset_options), (target, {})):
+        rows = _with_facts(find_images(root, **options), progress)
+        rows = rows[sides_of(rows).offered].reset_index(drop=True)
+        if rows["label"].nunique() < 2:
+            raise DataError("there are fewer than two classes with images to train on")
+        parts.append((rows, _scored(rows, Path(root), seed, progress)))
+    (_, before), (rows, after) = parts
+    both = (part.set_index(["of", "family"])[["", "_low", "_high"]] for part in (before, after))
+    first, then = (part.add_prefix(when) for when, part in zip(("before", "after"), both, strict=True))
+    return BeforeAfter(first.join(then).reset_index(), rows["label"].nunique())
+
+
+def _scored(rows: pd.DataFrame, root: Path, seed: int, progress: Progress) -> pd.DataFrame:
+    """Return ``of``, ``family`` and the score with its limits, in columns called "", "_low" and "_high"."""
+    labels = rows["label"].to_numpy(dtype=str)
+    chosen = np.arange(len(rows))
+    if len(rows) > MOST_LOOKED_AT:
+        chosen = np.sort(np.random.default_rng(seed).choice(chosen, MOST_LOOKED_AT, replace=False))
+    seen = each(progress, "look", _look, [root / path for path in rows["path"].iloc[chosen]])
+    whole = np.array([one is not None for one in seen])
+    sample, looks = rows.iloc[chosen[whole]], np.array([one for one in seen if one is not None])
+    files, pixels = family_scores(sample.reset_index(drop=True), labels[chosen[whole]], looks, seed=seed)
+    if len(sample) < len(rows):
+        files, _ = family_scores(rows, labels, seed=seed)
+    both = pd.concat([files.assign(of=FILES), pixels.assign(of=PIXELS)], ignore_index=True)
+    return both.rename(columns={f"{SCORE}{end.replace('_', ' ')}": end for end in ("", "_low", "_high")})
+
+
+def _look(path: Path) -> np.ndarray | None:
+    try:
+        return look(decode(path.read_bytes()))
+    except ImageError:  # damaged behind its header
+        return None
+
+
+def _with_facts(dataset: Dataset, progress: Progress) -> pd.DataFrame:
+    """Return the rows of the files that can be read, with their content key and facts."""
+    files = [dataset.root / path for path in dataset.table["path"]]
+    rows = each(progress, "read", _facts, files, dataset.table["size"])
+    known = np.array([bool(facts) for facts in rows])
+    facts = pd.DataFrame([facts for facts in rows if facts])
+    return pd.concat([dataset.table[known].reset_index(drop=True), facts], axis=1)
+
+
+def _facts(path: Path, n_bytes: int) -> dict:
+    try:
+        data = image_bytes(path, n_bytes)
+        return {"key": content_key(data), **file_facts(data)}
+    except ImageError:
+        return {}

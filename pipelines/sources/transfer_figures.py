@@ -1,0 +1,72 @@
+"""The figure of a comparison of sources: a matrix a model, with numbers and intervals, as a page shows it."""
+
+from textwrap import fill
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from classify.pages.drawing import BLUE, ORANGE, WIDTH, pictured, styled
+from classify.pages.sections import Picture
+from classify.stats.chance import against_chance
+
+CELL, SMALL_CELL = 0.95, 0.6  # inches
+MOST_WITH_INTERVALS = 6  # sources: of more, cells hold the number alone
+MARGIN = 1.4  # inches, for names and titles
+# White is guessing: what is worse than that is orange, and a reader need not look for it.
+COLOURS = LinearSegmentedColormap.from_list("accuracy", [ORANGE, "white", BLUE])
+CAPTION = (
+    "Accuracy on unseen images of each source (columns) of models trained on each (rows), in %, with 95 % intervals; "
+    "framed: the source it was trained on. White is guessing, blue is better, orange is worse; where a number ends in "
+    "“?”, it cannot be told from guessing."
+)
+
+
+def matrix_picture(table: pd.DataFrame) -> Picture:
+    """Return the matrices of `transfer.Transfer.table` as ``transfer.png``, with SVG and CSV beside it."""
+    with styled():
+        return pictured("transfer", CAPTION, draw_matrices(table), table)
+
+
+def draw_matrices(table: pd.DataFrame) -> Figure:
+    """Draw a panel a model: a row a source that it was trained on, a column a source that it is tested on."""
+    models, sources = list(table["model"].unique()), list(table["train_source"].unique())
+    cell = CELL if len(sources) <= MOST_WITH_INTERVALS else SMALL_CELL
+    side = MARGIN + cell * len(sources)
+    columns = min(len(models), max(1, int(WIDTH / side)))
+    lines = -(-len(models) // columns)
+    figure = Figure(figsize=(columns * side, 0.6 + lines * side), layout="constrained")
+    figure.suptitle(fill("Does it hold elsewhere? Trained on rows, tested on columns", round(9 * columns * side)))
+    panels = list(figure.subplots(lines, columns, squeeze=False).flat)
+    for unused in panels[len(models) :]:
+        unused.remove()
+    for axes, model in zip(panels, models, strict=False):
+        _draw(axes, table[table["model"] == model], sources, model)
+    return figure
+
+
+def _draw(axes: Axes, cells: pd.DataFrame, sources: list[str], model: str) -> None:
+    found = cells.set_index(["train_source", "test_source"])
+    guess = cells["guess"].iloc[0]
+    accuracy = np.array([[found.loc[(row, column), "accuracy"] for column in sources] for row in sources])
+    # from guessing as far as certainty, on both sides
+    axes.imshow((accuracy - guess) / (1 - guess), cmap=COLOURS, vmin=-1, vmax=1)
+    for (i, j), value in np.ndenumerate(accuracy):
+        row = found.loc[(sources[i], sources[j])]
+        text = f"{100 * value:.0f}"
+        text += "?" if against_chance(row["low"], row["high"], guess) in ("unclear", "unknown") else ""
+        if len(sources) <= MOST_WITH_INTERVALS:
+            text += f"\n{100 * row['low']:.0f}–{100 * row['high']:.0f}"
+        colour = "white" if (value - guess) / (1 - guess) > 0.9 else "black"  # by contrast
+        axes.text(j, i, text, ha="center", va="center", color=colour)
+        if i == j:
+            axes.add_patch(Rectangle((j - 0.47, i - 0.47), 0.94, 0.94, fill=False, linewidth=2, edgecolor="black"))
+    sizes = [f"{fill(name, 14)}\nn = {found.loc[(sources[0], name), 'n']:,.0f}" for name in sources]
+    axes.set_xticks(range(len(sources)), sizes, rotation=90 if len(sources) > MOST_WITH_INTERVALS else 0)
+    axes.set_yticks(range(len(sources)), [fill(name, 14) for name in sources])
+    axes.set(title=fill(model, 30), xlabel="tested on", ylabel="trained on")
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)

@@ -1,0 +1,172 @@
+import re
+from html.parser import HTMLParser
+from io import BytesIO
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from classify.pages.sections import Picture, Table, read_section
+from pipelines.auditing.findings import Finding
+from pipelines.auditing.page import headline, verdict_lines, write_page
+
+CHECKS = {"shortcuts": "Short cuts", "leaks": "Leaky sets", "balance": "Even classes", "doubts": "Doubted labels"}
+
+
+def picture(name="sheet.jpg", kind="JPEG") -> Picture:
+    file = BytesIO()
+    Image.new("RGB", (64, 32), "red").save(file, kind)
+    return Picture(name, f"What to see in {name}.", file.getvalue())
+
+
+def table(name="pairs", n=3, **columns) -> Table:
+    rows = pd.DataFrame({"path": [f"{name}/{i}.jpg" for i in range(n)], "share": np.arange(n) / 8, **columns})
+    return Table(name, f"The table {name}", rows, ("share",))
+
+
+FINDINGS = [
+    Finding("leaks", "mind", "Some 12.5 % (9.9–15.1) of images leak.", tables=(table(),), pictures=(picture(),)),
+    Finding("shortcuts", "fine", "No format tells."),
+    Finding("shortcuts", "fine", "No size tells."),
+    Finding("leaks", "bad", "Most images leak."),
+    Finding("leaks", "mind", "A third leak."),
+    Finding("balance", "mind", "One class is small.", tables=(table("classes", 50),)),
+]
+
+
+class Page(HTMLParser):
+    """The words of a page, its tags, links, and the rows of its tables."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.words, self.tags, self.links, self.ids, self.n_rows, self._style = [], set(), [], set(), 0, False
+        self.feed(html)
+        self.text = re.sub(r"\s+", " ", "".join(self.words))
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag if tag != "script" or attrs else "our script")
+        self.n_rows += tag == "tr"
+        self._style = tag in ("style", "script")
+        self.links += [value for name, value in attrs if name in ("src", "href", "action", "data")]
+        self.ids |= {value for name, value in attrs if name == "id"}
+
+    def handle_data(self, data):
+        if not self._style:
+            self.words.append(data)
+
+    def handle_endtag(self, tag):
+        self._style = False
+
+
+def page(tmp_path, findings=FINDINGS, checks=CHECKS, **given):
+    given = {"title": "A title", "facts": {"images": "1,169"}, **given}
+    return Page(write_page(findings, checks, tmp_path / "audit", **given).read_text(encoding="utf-8"))
+
+
+def test_worst_comes_first_and_what_is_fine_is_said_once(tmp_path):
+    text = page(tmp_path).text
+    said = ["One finding makes scores", "Most images leak.", "A third leak.", "One class is small.", "No format tells."]
+    places = [text.index(words) for words in said]
+    assert places == sorted(places)
+    assert "Nothing to mend was found by: Short cuts." in text
+    assert text.count("Most images leak.") == 2  # in the verdict, and in its section
+    assert text.count("No format tells.") == 1
+
+
+def test_each_check_has_its_section_in_the_order_of_the_registry_and_a_silent_one_says_so(tmp_path):
+    found = page(tmp_path)
+    assert set(CHECKS) <= found.ids
+    below = found.text[found.text.index("95 % intervals") :]
+    places = [below.index(title) for title in CHECKS.values()]
+    assert places == sorted(places)
+    assert "Nothing to say." in below[places[3] :]
+    assert below.index("Most images leak.") < below.index("Some 12.5 % (9.9–15.1)")
+
+
+def test_level_is_said_in_a_word_and_not_by_colour_alone(tmp_path):
+    text = page(tmp_path).text.replace(" ", "")
+    for words in ("badMostimagesleak.", "mindAthirdleak.", "fineNoformattells."):
+        assert words in text
+
+
+def test_folder_holds_the_page_its_tables_and_pictures_and_nothing_else(tmp_path):
+    page(tmp_path)
+    assert {path.name for path in (tmp_path / "audit").iterdir()} == {
+        "index.html", "pairs.csv", "classes.csv", "sheet.jpg", "section",
+    }  # fmt: skip
+    assert (tmp_path / "audit" / "sheet.jpg").read_bytes() == FINDINGS[0].pictures[0].data
+
+
+def test_reports_on_the_same_images_are_left_the_verdict(tmp_path):
+    page(tmp_path, images="a1")
+    section = read_section(tmp_path / "audit", "a1")
+    assert section.sentences[:2] == [headline(FINDINGS), "Leaky sets: Most images leak."]
+    assert "Short cuts" not in " ".join(section.sentences)
+    assert read_section(tmp_path / "audit", "b2") is None
+
+
+def test_page_fetches_nothing_and_links_only_to_its_own_files(tmp_path):
+    found = page(tmp_path)
+    data, rest = ([link for link in found.links if link.startswith("data:image/") is own] for own in (True, False))
+    assert len(data) == 1
+    assert all(
+        link[1:] in found.ids if link.startswith("#") else (tmp_path / "audit" / link).is_file() for link in rest
+    )
+    assert len(rest) == 3 + 4  # pairs, classes and sheet; the checks of what is not fine
+    assert not found.tags & {"script", "link", "iframe", "object"}
+
+
+def test_same_findings_give_the_same_bytes(tmp_path):
+    one, other = (write_page(FINDINGS, CHECKS, tmp_path / name, title="t", facts={}) for name in "ab")
+    assert one.read_bytes() == other.read_bytes()
+
+
+def test_hostile_names_stay_text_and_inside_the_folder(tmp_path):
+    odd = [table("../../up"), table("../../up", n=0), table("a/b #1?"), table("INDEX")]
+    findings = [
+        Finding("leaks", "bad", "<script>1</script>", tables=tuple(odd), pictures=(picture("/etc/x y.png", "PNG"),))
+    ]
+    found = page(tmp_path, findings, {"leaks": "<i>"}, title="<h6>", facts={"<s>": "<u>"}, command="<q>")
+    assert not found.tags & {"script", "i", "h6", "s", "u", "q"}
+    assert "<script>1</script>" in found.text
+    assert {path.name for path in (tmp_path / "audit").iterdir()} == {
+        "index.html", "up.csv", "up-2.csv", "a-b-1.csv", "INDEX.csv", "x-y.png", "section",
+    }  # fmt: skip
+    assert [path.name for path in tmp_path.iterdir()] == ["audit"]
+
+
+def test_a_new_audit_takes_the_place_of_an_older_one_with_other_files(tmp_path):
+    page(tmp_path, title="first")
+    found = page(tmp_path, [Finding("leaks", "bad", "Now.", tables=(table("new"),))], title="second")
+    assert "second" in found.text
+    assert {path.name for path in (tmp_path / "audit").iterdir()} == {"index.html", "new.csv", "section"}
+
+
+def test_a_finding_of_a_check_that_was_not_made_is_a_bug(tmp_path):
+    with pytest.raises(KeyError, match="other"):
+        page(tmp_path, [Finding("other", "fine", "So.")])
+
+
+def test_terminal_gets_a_line_a_check_the_worst_first():
+    assert verdict_lines([*FINDINGS, Finding("leaks", "bad", "All leak.")], CHECKS) == [
+        "bad   Leaky sets: Most images leak. (And 1 more.)",
+        "mind  Even classes: One class is small.",
+        "fine  Short cuts: No format tells.",
+        "—     Doubted labels: nothing to say.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("levels", "says"),
+    [
+        ("bad", "One finding makes scores on these images worthless."),
+        ("bad bad mind", "2 findings make scores on these images worthless, and one more should be kept in mind."),
+        ("mind fine", "Nothing was found that makes scores worthless; one finding says how far they reach."),
+        ("mind mind", "Nothing was found that makes scores worthless; 2 findings say how far they reach."),
+        ("fine", "Nothing was found that would inflate a score."),
+        ("", "Nothing was looked at."),
+    ],
+)
+def test_headline_says_what_weighs(levels, says):
+    assert headline([Finding("leaks", level, "") for level in levels.split()]) == says

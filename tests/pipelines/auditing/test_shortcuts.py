@@ -1,0 +1,188 @@
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from classify.errors import DataError
+from classify.models.file_facts import FAMILIES
+from pipelines.auditing import shortcuts as module
+from pipelines.auditing.findings import Subject
+from pipelines.auditing.looks import LOOK
+from pipelines.auditing.measures import COLUMNS
+from pipelines.auditing.measures import FAMILIES as MEASURED
+from pipelines.auditing.shortcuts import family_scores, most_certain, shortcuts
+
+
+@pytest.fixture
+def subject(jpeg_facts):
+    """60 training, 24 test and 24 wild images, half of each class, stored alike; pictures of noise."""
+    n, rng = 108, np.random.default_rng(0)
+    split = np.repeat(["train", "test", "wild"], [60, 24, 24])
+    rows = pd.DataFrame({"path": [f"{i}.jpg" for i in range(n)], "label": np.resize(["ai", "real"], n)})
+    rows = rows.assign(split=split, source="", group="", mtime_ns=1, key=[f"{i:064x}" for i in range(n)], **jpeg_facts)
+    rows["size"] = rng.integers(800, 1200, n)
+    looks = np.zeros(n, LOOK)
+    looks["thumbnail"] = rng.integers(0, 256, (n, 16, 16, 3))
+    looks["colours"] = rng.random((n, 64), dtype=np.float32)
+    looks["measures"] = rng.normal(size=(n, len(COLUMNS)))
+    features = SimpleNamespace(rows=rows, y=rows["label"].to_numpy(dtype=str), X=np.zeros((n, 2)))
+    return Subject(features, looks, pd.DataFrame(columns=["path", "reason"]))
+
+
+def of(subject, start):
+    (found,) = [one for one in shortcuts(subject) if start in one.sentence]
+    return found
+
+
+def files(finding):
+    return finding.tables[0].rows.set_index("family")["balanced accuracy"]
+
+
+def test_of_files_stored_alike_nothing_tells(subject):
+    found = of(subject, "How files are stored")
+    assert found.level == "fine"
+    assert found.value < 0.65
+    told = files(found)
+    assert told[["format", "size", "metadata", "profile"]].tolist() == [0.5] * 4
+    assert set(told.index) == {*FAMILIES, "all of these together"}
+    assert of(subject, "“wild”").level == "fine"
+    assert of(subject, "“test”").level == "fine"
+
+
+@pytest.mark.parametrize(
+    ("family", "column", "value", "named"),
+    [
+        ("format", "format", "PNG", "format “PNG” in 100.0 % of ai, 0.0 % of real"),
+        ("size", "width", 384, "median width 384 in ai, 16 in real"),
+        ("compression", "jpeg_quality", 80.0, "median JPEG quality 80 in ai, 95 in real"),
+        ("metadata", "metadata", "comment,jfif", "metadata “comment” in 100.0 % of ai, 0.0 % of real"),
+        ("profile", "profile", "sRGB", "profile “sRGB” in 100.0 % of ai, 0.0 % of real"),
+    ],
+)
+def test_a_planted_shortcut_is_bad_and_called_by_its_name(subject, family, column, value, named):
+    subject.rows.loc[subject.rows["label"] == "ai", column] = value
+    found = of(subject, "How files are stored")
+    assert (found.level, found.value) == ("bad", 1)
+    assert named in found.sentence
+    told = files(found)
+    assert told[family] == told["all of these together"] == 1
+    assert (told.drop([family, "compression", "all of these together"]) == 0.5).all()
+
+
+def test_a_rare_difference_is_named_though_it_tells_little(subject):
+    ai = subject.rows.index[(subject.rows["label"] == "ai") & (subject.rows["split"] == "train")]
+    subject.rows.loc[ai[:10], "metadata"] = "comment,jfif"
+    found = of(subject, "How files are stored")
+    assert "metadata “comment” in 33.3 % of ai, 0.0 % of real" in found.sentence
+    assert files(found)["metadata"] == pytest.approx(2 / 3, abs=0.02)
+
+
+def test_images_that_cannot_train_have_no_say(subject):
+    subject.rows.loc[(subject.rows["label"] == "ai") & (subject.rows["split"] != "train"), "format"] = "PNG"
+    assert of(subject, "How files are stored").level == "fine"
+
+
+def test_a_test_set_that_is_stored_otherwise_is_named_with_the_families(subject):
+    wild = subject.rows["split"] == "wild"
+    subject.rows.loc[wild, ["width", "format"]] = [640, "WEBP"]
+    found = of(subject, "“wild”")
+    assert found.level == "mind"
+    assert found.value == 1
+    for words in ("in format, size", "format “JPEG” in 100.0 % of train, 0.0 % of wild", "640 in wild"):
+        assert words in found.sentence
+    assert of(subject, "“test”").level == "fine"
+
+
+def test_colours_that_tell_are_put_down_to_the_picture_and_not_to_the_file(subject):
+    subject.looks["colours"][subject.features.y == "ai", 5] += 5
+    found = of(subject, "Of what is hardly content")
+    assert found.level == "mind"
+    assert found.value > 0.75
+    assert "ai and real are told apart best by a histogram of 64 colours:" in found.sentence
+    assert of(subject, "How files are stored").level == "fine"
+
+
+def test_images_of_a_group_stand_on_one_side_of_a_fold(subject):
+    # a size that is a group's own tells the class of images whose group was seen, and of no other
+    rows = subject.rows.iloc[:60].copy()
+    rows["group"] = (rows["label"] + (np.arange(60) // 12).astype(str)).to_numpy()
+    rows["width"] = 100 + 8 * rows["group"].map({name: i for i, name in enumerate(rows["group"].unique())})
+    told, _ = family_scores(rows.reset_index(drop=True), rows["label"].to_numpy(dtype=str))
+    alone, _ = family_scores(rows.assign(group="").reset_index(drop=True), rows["label"].to_numpy(dtype=str))
+    assert alone.set_index("family").loc["size", "balanced accuracy"] > 0.9
+    assert told.set_index("family").loc["size", "balanced accuracy"] < 0.7
+
+
+def test_of_many_images_a_sample_is_looked_at(subject, monkeypatch):
+    monkeypatch.setattr(module, "MOST", 40)
+    assert "of 40 training images" in of(subject, "How files are stored").sentence
+
+
+@pytest.mark.parametrize(
+    ("labels", "split", "said"),
+    [
+        ("ai", "train", "cannot be looked for"),
+        ("", "train", "No image that could train has a label"),
+        (None, "wild", "No image that could train has a label"),
+    ],
+)
+def test_what_cannot_be_looked_for_is_said(subject, labels, split, said):
+    if labels is not None:
+        subject.features.y[:] = labels
+        subject.rows["label"] = labels
+    subject.rows["split"] = split
+    found = shortcuts(subject)
+    assert [one.level for one in found] == ["mind"] * len(found)
+    assert said in found[0].sentence
+
+
+def test_three_classes_are_guessed_at_a_third(subject):
+    labels = np.resize(["a", "b", "c"], len(subject.rows))
+    rows = subject.rows.assign(label=labels)
+    three = replace(subject, features=SimpleNamespace(rows=rows, y=labels, X=subject.features.X))
+    assert "where guessing gets 33.3 %" in of(three, "How files are stored").sentence
+    rows.loc[labels == "b", "format"] = "PNG"
+    assert of(three, "How files are stored").level == "bad"
+
+
+@pytest.mark.parametrize("names", [("00000", "00001"), ("-1", "1"), ("0", "1"), ("1e5", "inf")])
+def test_names_of_classes_that_read_as_numbers_are_names(subject, names):
+    rows = subject.rows.iloc[:40].reset_index(drop=True)
+    labels = np.resize(np.array(names), len(rows))
+    rows["format"] = np.where(labels == names[0], "PNG", "JPEG")
+    files, _ = family_scores(rows, labels, None)
+    assert files.set_index("family").loc["format", "balanced accuracy"] == 1
+
+
+def test_one_image_of_a_class_is_too_few(subject):
+    labels = np.array(["ai"] + ["real"] * 19)
+    with pytest.raises(DataError, match="too few"):
+        family_scores(subject.rows.iloc[:20].reset_index(drop=True), labels)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_row_that_is_judged_is_the_row_that_is_printed(subject, seed):
+    """With labels at random the best of six families is no finding, and nothing is "by what" that is not named."""
+    rng = np.random.default_rng(seed)
+    for column, values in {"width": [16, 32, 64], "format": ["JPEG", "PNG"], "exif": ["", "Make"]}.items():
+        subject.rows[column] = rng.choice(values, len(subject.rows))
+    found = of(subject, "How files are stored")
+    assert found.level != "bad"
+    assert found.low <= 0.5 <= found.high
+    row = most_certain(found.tables[0].rows)
+    assert f"by {row['family']}: balanced accuracy {100 * row['balanced accuracy']:.1f} %" in found.sentence
+    assert (found.value, found.low) == (row["balanced accuracy"], row["balanced accuracy low"])
+    assert "By what: ." not in found.sentence
+
+
+@pytest.mark.parametrize("family", MEASURED)
+def test_a_trace_in_pixels_is_called_by_the_name_of_its_family(subject, family):
+    columns = COLUMNS.get_loc(family)
+    planted = np.random.default_rng(1).normal(3, 1, (60, len(COLUMNS)))[:, columns]
+    rows = np.flatnonzero((subject.features.y == "ai") & (subject.rows["split"] == "train"))
+    subject.looks["measures"][np.ix_(rows, np.arange(len(COLUMNS))[columns])] = planted[: len(rows)]
+    found = of(subject, "Of what is hardly content")
+    assert found.level == "mind"
+    assert f"ai and real are told apart best by {family}:" in found.sentence

@@ -1,0 +1,170 @@
+import hashlib
+import json
+import socket
+
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+from featex.errors import InputError, StoreError
+from pipelines.sample import make as sample
+from pipelines.sample.make import make_sample
+
+TINY = {"n_train": 6, "n_test": 2, "n_custom": 2, "image_size": 32, "steps": 2}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """These images are too small to share: two threads take longer than one."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(n_threads)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    out = tmp_path_factory.mktemp("sample") / "made" / "here"
+    return out, make_sample(out, **TINY)
+
+
+def hashes(out):
+    return {str(p.relative_to(out)): hashlib.sha256(p.read_bytes()).hexdigest() for p in out.rglob("*.jpg")}
+
+
+def test_every_row_is_a_file_and_every_image_a_row(tiny):
+    out, table = tiny
+    assert list(table.columns) == ["file_name", "label", "split", "source", "group"]
+    assert sorted(table["file_name"]) == sorted(str(p.relative_to(out)) for p in out.rglob("*.jpg"))
+    counts = table.groupby(["split", "label"]).size().to_dict()
+    wanted = {"train": 6, "test": 2, "custom": 2}
+    assert counts == {(split, label): n for split, n in wanted.items() for label in ("real", "ai")}
+    assert (table["file_name"].str.split("/").str[:2].str.join("/") == table["split"] + "/" + table["label"]).all()
+
+
+def test_table_on_disk_is_the_table_returned(tiny):
+    out, table = tiny
+    pd.testing.assert_frame_equal(pd.read_csv(out / "metadata.csv", dtype=str), table)
+
+
+def test_no_photograph_stands_in_two_splits_and_train_has_five_folds_of_them(tiny):
+    _, table = tiny
+    splits = table.groupby("group")["split"].nunique()
+    assert (splits == 1).all()
+    assert table.loc[table["split"] == "train", "group"].nunique() >= 5
+
+
+def test_both_classes_show_the_same_photographs_equally_often(tiny):
+    _, table = tiny
+    of_real, of_ai = (table[table["label"] == label].groupby("group").size() for label in ("real", "ai"))
+    pd.testing.assert_series_equal(of_real, of_ai)
+
+
+def test_custom_comes_from_another_generator_than_train_and_test(tiny):
+    _, table = tiny
+    ai = table[table["label"] == "ai"].groupby("split")["source"].unique().map(list).to_dict()
+    assert ai == {"train": ["autoencoder"], "test": ["autoencoder"], "custom": ["diffusion"]}
+
+
+def test_format_does_not_tell_the_classes_apart(tiny):
+    out, table = tiny
+    formats = set()
+    for name in table["file_name"]:
+        with Image.open(out / name) as image:
+            layers = tuple(layer[1:3] for layer in image.layer)
+            formats.add((image.format, image.size, image.mode, str(image.quantization), layers, str(image.info)))
+    assert len(formats) == 1
+
+
+def test_no_image_stands_twice(tiny):
+    out, table = tiny
+    assert len({(out / name).read_bytes() for name in table["file_name"]}) == len(table)
+
+
+def test_same_settings_give_the_same_files_and_another_seed_others(tiny, tmp_path):
+    out, _ = tiny
+    make_sample(tmp_path / "again", **TINY)
+    assert hashes(tmp_path / "again") == hashes(out)
+    make_sample(tmp_path / "other", **TINY, seed=1)
+    assert not hashes(tmp_path / "other").items() & hashes(out).items()
+
+
+def test_callers_random_state_is_left_alone(tmp_path):
+    before = torch.get_rng_state()
+    make_sample(tmp_path / "out", **TINY)
+    assert (torch.get_rng_state() == before).all()
+
+
+def test_same_sample_is_kept_without_work(tiny, monkeypatch):
+    out, table = tiny
+    monkeypatch.setattr(sample, "_write", lambda *args: pytest.fail("made again"))
+    pd.testing.assert_frame_equal(make_sample(out, **TINY), table)
+
+
+def test_other_settings_are_refused_and_nothing_is_touched(tiny):
+    out, _ = tiny
+    before = hashes(out)
+    with pytest.raises(InputError, match="other settings"):
+        make_sample(out, **TINY | {"n_test": 3})
+    assert hashes(out) == before
+
+
+def test_sample_with_an_image_missing_is_refused(tmp_path):
+    table = make_sample(tmp_path / "out", **TINY)
+    (tmp_path / "out" / table["file_name"][3]).unlink()
+    with pytest.raises(InputError, match="missing"):
+        make_sample(tmp_path / "out", **TINY)
+
+
+@pytest.mark.parametrize("content", ["notes.txt", "metadata.csv", "sample.json"])
+def test_folder_of_somebody_else_is_refused_and_kept(tmp_path, content):
+    (tmp_path / content).write_text(json.dumps({}))
+    with pytest.raises(InputError, match="delete it or choose another folder"):
+        make_sample(tmp_path, **TINY)
+    assert [p.name for p in tmp_path.iterdir()] == [content]
+
+
+def test_a_file_in_the_way_is_refused(tmp_path):
+    (tmp_path / "out").write_text("")
+    with pytest.raises(InputError, match="choose another folder"):
+        make_sample(tmp_path / "out", **TINY)
+
+
+def test_parent_that_cannot_be_made_is_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match=r"cannot write .*choose another path"):
+        make_sample(tmp_path / "file" / "out", **TINY)
+
+
+def test_empty_folder_is_filled(tmp_path):
+    make_sample(tmp_path, **TINY)
+    assert (tmp_path / "metadata.csv").exists()
+
+
+def test_stopped_half_way_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(sample, "generate", lambda *args: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        make_sample(tmp_path / "out", **TINY)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("wrong", [{"n_test": 0}, {"steps": 0}, {"image_size": 100}, {"image_size": 16}, {"seed": -1}])
+def test_setting_out_of_range_is_named_with_its_value(tmp_path, wrong):
+    ((name, value),) = wrong.items()
+    with pytest.raises(InputError, match=f"{name} is {value}"):
+        make_sample(tmp_path / "out", **TINY | wrong)
+
+
+def test_photographs_need_no_network(monkeypatch):
+    monkeypatch.setattr(socket, "socket", lambda *args, **kwargs: pytest.fail("network used"))
+    for photographs in sample.PHOTOGRAPHS.values():
+        for load in photographs.values():
+            assert load().shape[2] == 3
+
+
+def test_progress_is_told_in_sparse_lines(tmp_path):
+    lines = []
+    make_sample(tmp_path / "out", **TINY, progress=lines.append)
+    assert 3 <= len(lines) <= 10
+    assert lines[-1] == f"20 images in {tmp_path / 'out'}"
