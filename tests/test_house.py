@@ -1,6 +1,7 @@
 """The house rules that no other test would notice broken: who imports whom, and what lives where."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -134,3 +135,16 @@ def test_every_file_has_its_test_file(path):
 @pytest.mark.parametrize("name", sorted(set().union(*ONLY_IN.values(), HELD_BY_THE_TESTS_OF_THEIR_USERS)))
 def test_the_tables_above_name_files_that_exist(name):
     assert (ROOT / name).is_file()
+
+
+ROOMS = sorted({path.parent for path in FILES if path.parent.parent != ROOT})
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=name_of)
+def test_a_room_says_what_each_of_its_files_is_and_holds_at_most_14(room):
+    tree = ast.parse((room / "__init__.py").read_text(encoding="utf-8"))
+    assert len(tree.body) == 1  # a docstring, so that importing one file of the room costs no other
+    described = re.findall(r"^    (\w+)  ", tree.body[0].value.value, flags=re.MULTILINE)
+    files = [path.stem for path in room.glob("*.py") if path.name != "__init__.py"]
+    assert sorted(described) == sorted(files)
+    assert len(files) <= 14

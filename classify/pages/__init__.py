@@ -1,1 +1,7 @@
-"""ROOM"""
+"""What all HTML pages and figures share.
+
+html      the look of every page, and how a page is written
+sections  sentences, tables and pictures, each with its files
+drawing   the look of every figure
+words     numbers in words
+"""

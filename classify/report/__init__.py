@@ -1,1 +1,16 @@
-"""ROOM"""
+"""The report: numbers of an `Evaluation` as sentences, tables and figures.
+
+write                the page and its files
+verdict              the first screen: which model, and what it can do
+notices              warnings before any number
+protocol             differences, abstention and hindsight
+sentences            numbers of statistics in words
+differences          differences of models in words
+score_tables         tables of scores
+figures              ROC, confusion matrix and the other figures
+figures_reliability  the reliability diagram
+gallery              pictures of errors
+published            numbers of a published study beside ours
+cards                a model card for each model
+provenance           data, code and machine behind a result
+"""

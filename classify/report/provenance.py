@@ -21,9 +21,9 @@ MOST_SOURCES = 10  # of a class and fold, by name
 def code_sha256() -> str:
     """Return the sha256 of the Python files that extract features and make models: another one where any changed."""
     digest = hashlib.sha256()
-    here = Path(__file__).parent
-    for path in sorted([*here.glob("*.py"), *here.with_name("featex").glob("*.py")]):
-        digest.update(f"{path.parent.name}/{path.name}\0".encode() + path.read_bytes() + b"\0")
+    root = Path(__file__).parents[2]
+    for path in sorted(path for package in ("classify", "featex") for path in (root / package).rglob("*.py")):
+        digest.update(f"{path.relative_to(root).as_posix()}\0".encode() + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
 

@@ -102,7 +102,7 @@ def share_interval(hits: np.ndarray, group: np.ndarray | None = None) -> tuple[f
     """Return the 95 % interval of the share of `hits` (n,) bool: Wilson's, wider where images share a `group`.
 
     NaN, NaN where groups are too few; see `classify.stats.effective`.
-    It is the interval of accuracy in `classify.stats.tables.interval`, of any share.
+    It is the interval of accuracy in `classify.stats.intervals.interval`, of any share.
     """
     n = len(hits)
     said = np.where(hits, "yes", "no")

@@ -1,1 +1,11 @@
-"""ROOM"""
+"""What has been trained: a model with its passport, on disk and in use.
+
+model       a fitted estimator with its calibration and passport
+persist     writing a model to disk and reading it
+kept        a model and its predictions, written together
+predict     images through a trained model
+adaptation  a model on images from another source
+alignment   statistics of a source that features are aligned by
+ensemble    several models as one
+imported    scores of other detectors as a model
+"""

@@ -1,1 +1,8 @@
-"""ROOM"""
+"""The search for the settings of a model by cross-validation.
+
+plan              a job with every choice made
+tune              the job: search, refit, calibrate
+cross_validation  the folds of one setting
+race              stopping settings that cannot win
+journal           a study on disk, so that it can continue
+"""

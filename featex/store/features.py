@@ -41,7 +41,7 @@ class Features:
     copies : ndarray of shape (n_samples, n_copies, n_features), float32, optional
         Vectors of varied copies of the images (see `variants`), for training; NaN for images that have none.
     thumbnails : ndarray of shape (n_samples, 16, 16), uint8, optional
-        As `featex.store.thumbnails.thumbnail` makes them; None where some have gone from the disk.
+        As `featex.images.duplicates.thumbnail` makes them; None where some have gone from the disk.
     """
 
     X: np.ndarray

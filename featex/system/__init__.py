@@ -1,1 +1,9 @@
-"""ROOM"""
+"""The machine that the code runs on, and how the commands write to a terminal.
+
+cores     number of cores, one pool of threads, free memory
+disk      files and folders that appear whole or not at all
+progress  progress bars and lines
+words     counts and lists in words
+shown     paths and commands without home folders and passwords
+terminal  the frame of every command: errors in one line, exit codes
+"""

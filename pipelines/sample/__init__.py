@@ -1,1 +1,5 @@
-"""ROOM"""
+"""A small set of real and generated images, made on this machine.
+
+make        the job
+generators  two small generative models
+"""
