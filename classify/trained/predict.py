@@ -144,7 +144,7 @@ def _members_of(model: TrainedModel, files: list[Path], **options):
 def _say(model: TrainedModel, inputs: list[np.ndarray]) -> np.ndarray:
     """Return what members say of the inputs of each, (n_samples, n_members, n_classes)."""
     if not model.members:
-        raise ModelError(f"{model.name} has none of its members with it; load it with classify.persist.load")
+        raise ModelError(f"{model.name} has none of its members with it; load it with classify.trained.persist.load")
     said = []
     for member, X in zip(model.members, inputs, strict=True):
         probabilities, _ = member.predict(X)

@@ -171,7 +171,7 @@ def test_a_card_needs_no_torch():
     code = (
         "import sys, pandas as pd\n"
         "from types import SimpleNamespace\n"
-        "from classify.cards import model_card\n"
+        "from classify.report.cards import model_card\n"
         "empty = pd.DataFrame({'model': [], 'set': [], 'scoring': []})\n"
         "assert 'What it cannot do' in model_card({'name': 'x'}, SimpleNamespace(scores=empty, folds=empty))\n"
         "assert 'torch' not in sys.modules\n"

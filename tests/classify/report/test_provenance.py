@@ -41,8 +41,8 @@ def test_hashes_of_data_weights_and_code_and_the_machine_are_told():
 
 
 def test_code_is_known_by_the_bytes_of_its_files(tmp_path, monkeypatch):
-    (tmp_path / "classify").mkdir()
-    (tmp_path / "featex").mkdir()
+    (tmp_path / "classify/report").mkdir(parents=True)
+    (tmp_path / "featex/images").mkdir(parents=True)
     (tmp_path / "featex/images/decode.py").write_text("a = 1\n")
     monkeypatch.setattr(provenance, "__file__", str(tmp_path / "classify/report/provenance.py"))
     code_sha256.cache_clear()

@@ -14,7 +14,7 @@ from sklearn.datasets import load_sample_image
 from featex.errors import ImageError
 from featex.images.decode import decode, decode_on_device, preprocess, preprocess_alike, takes_device
 
-# pytest drops the filter that featex.images sets at import; test_pillows_warnings_reach_nobody holds it.
+# pytest drops the filter that featex.images.decode sets at import; test_pillows_warnings_reach_nobody holds it.
 pytestmark = pytest.mark.filterwarnings(r"ignore:::PIL\.")
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -296,7 +296,7 @@ def test_too_many_pixels_are_refused_and_many_are_not(monkeypatch):
 
 def test_pillows_warnings_reach_nobody():
     script = (
-        "import sys; from PIL import Image; from featex.images import decode; Image.MAX_IMAGE_PIXELS = 1500;"
+        "import sys; from PIL import Image; from featex.images.decode import decode; Image.MAX_IMAGE_PIXELS = 1500;"
         "decode(sys.stdin.buffer.read())"
     )
     bomb = FORMATS["bmp"]
@@ -355,7 +355,7 @@ def test_a_large_image_has_the_pixels_it_would_have_in_one_go(name, monkeypatch)
 def test_a_large_grey_image_fills_little_more_memory_than_its_pixels():
     data = encoded(Image.new("1", (9000, 9000), 1))
     script = (
-        "import resource, sys; from featex.images import decode; data = sys.stdin.buffer.read();"
+        "import resource, sys; from featex.images.decode import decode; data = sys.stdin.buffer.read();"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss; shape = decode(data).shape;"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
     )
@@ -364,7 +364,7 @@ def test_a_large_grey_image_fills_little_more_memory_than_its_pixels():
 
 
 def test_decoding_needs_no_torch():
-    script = "import sys, featex.images; sys.exit('torch' in sys.modules)"
+    script = "import sys, featex.images.decode; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 
