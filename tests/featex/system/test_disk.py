@@ -67,10 +67,10 @@ def test_a_pipe_is_written_to_and_stays_one(tmp_path):
 @pytest.mark.parametrize("redirect", [">", ">>"])
 def test_the_standard_output_is_written_to_where_its_path_is_named(tmp_path, redirect):
     (tmp_path / "out").write_text("before\n")
-    script = "from featex.system.disk import write_json; print('one', flush=True); write_json('/dev/stdout', {}); print('two')"
+    script = "from featex.system.disk import write_json; print(1, flush=True); write_json('/dev/stdout', {}); print(2)"
     command = f"{shlex.quote(sys.executable)} -c {shlex.quote(script)} {redirect} {shlex.quote(str(tmp_path / 'out'))}"
     subprocess.run(command, shell=True, check=True)
-    assert (tmp_path / "out").read_text().split() == ["before"] * (redirect == ">>") + ["one", "{}", "two"]
+    assert (tmp_path / "out").read_text().split() == ["before"] * (redirect == ">>") + ["1", "{}", "2"]
 
 
 def test_a_device_stays_a_device():
