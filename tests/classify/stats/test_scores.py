@@ -122,7 +122,7 @@ def test_other_scores_need_the_order_of_scores_only(name):
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_loss_of_decision_values_is_refused(name):
     y, p, said, classes = drawn()
-    with pytest.raises(DataError, match="made of probabilities"):
+    with pytest.raises(DataError, match="needs probabilities"):
         SCORES[name](y, np.log(p + 1e-9), said, classes)
 
 
@@ -245,14 +245,14 @@ def test_a_label_that_is_no_class_is_refused_rather_than_counted():
 @pytest.mark.parametrize("name", SCORES)
 def test_tuning_takes_what_can_be_maximised(name):
     if name in LOSSES:
-        with pytest.raises(ModelError, match=f"{name} is a loss.*choose one of accuracy, "):
+        with pytest.raises(ModelError, match=f"{name} is a loss.* accuracy, "):
             checked_scoring(name, ["ai", "real"])
     else:
         assert checked_scoring(name, ["ai", "real"]) == name
 
 
 def test_tuning_is_told_what_a_score_lacks():
-    with pytest.raises(ModelError, match="about one of two classes, and here are 3"):
+    with pytest.raises(ModelError, match="there are 3"):
         checked_scoring("recall", ["a", "b", "c"])
     with pytest.raises(InputError, match="did you mean 'accuracy'"):
         checked_scoring("accurcy", ["a", "b"])
