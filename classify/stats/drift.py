@@ -1,4 +1,4 @@
-"""A warning that a set is unlike the training images, from how sure a model is of it: no labels, no images needed."""
+"""Drift: is a set unlike the training images, as far as the model's confidence tells? Needs no labels, no images."""
 
 import pandas as pd
 from scipy.stats import ks_2samp, kstwo
@@ -7,51 +7,51 @@ from classify.predictions import VALIDATION, Predictions
 from classify.stats.effective import effective_units
 from classify.stats.reliability import sureness
 
-LEVEL = 0.01  # a model and set each is a test, so 5 % would cry wolf on every second page
-# The distance says by how many points the share of images above some confidence differs, at most. Held-out images of
-# the training's own sources came to 0.04-0.12 in five models (869 out-of-fold against 200 images), images of other
-# generators to 0.23-0.29 in four.
+LEVEL = 0.01  # each model and set is a test, so 5 % would raise a false alarm on every second page
+# The distance is the greatest difference between the shares of images above some confidence. Held-out images of the
+# training sources had 0.04-0.12 with five models (869 out-of-fold against 200 images), images of other generators
+# 0.23-0.29 with four.
 LEAST_DISTANCE = 0.15
-# The model that answers was fitted on more images than those of the folds, and is a little surer or less sure for that.
-# With 4,000 images drawn alike the distance was 0.02-0.07 more than chance makes (2 models, 120 to 800 training images
-# of 64 or 512 columns, 12 draws each), so only what is beyond this is tested.
+# The final model was fitted on more images than the models of the folds, which changes its confidence a little. For
+# 4,000 images of the training distribution the distance was 0.02-0.07 above that of chance (2 models, 120 to 800
+# training images of 64 or 512 columns, 12 draws each), so only the distance beyond this is tested.
 BY_TRAINING = 0.05
 COLUMNS = ["model", "set", "n", "n_reference", "sure", "sure_reference", "distance", "p", "visible", "unlike"]
 
 
 def drift_table(predictions: Predictions) -> pd.DataFrame:
-    """Return how far each model's sureness of its decisions on each unseen set is from that on out-of-fold rows.
+    """Return how far each model's confidence on each unseen set is from its confidence on out-of-fold rows.
 
-    The distance is that of Kolmogorov and Smirnov between the two distributions of the probability of the class that
-    was decided on. A set is called unlike where the distance is no accident (p at most 0.01) and no trifle (0.15 at
-    least): with 10,000 images any difference is significant. The test is of the distance beyond `BY_TRAINING`, by
-    which a model fitted on all folds differs from those fitted on some. Images of one group are not independent; a set
-    then counts as many as it is worth if all images of a group were equal (`classify.stats.effective.effective_units`).
+    The confidence is the probability of the decided class, and the distance is the two-sample Kolmogorov-Smirnov
+    statistic. A set is called unlike where the distance is significant (p at most 0.01) and large (0.15 at least): with
+    10,000 images any difference is significant. The test is of the distance beyond `BY_TRAINING`, by which the final
+    model differs from the models of the folds. Images of one group are not independent, so a set counts as
+    `classify.effective.effective_units` images.
 
-    That a set is not called unlike proves nothing: a model may be as sure of images unlike any it has seen, and as
-    wrong. Nor is the reverse an error rate: unlike images may all be answered rightly.
+    A set that is not called unlike may still be: a model can be as sure of images unlike any it has seen, and wrong. A
+    set that is called unlike may still be answered rightly.
 
     Parameters
     ----------
     predictions : Predictions
-        Labels are not looked at. Models without out-of-fold rows (``validation``) have no row.
+        Labels are not read. Models without out-of-fold rows (``validation``) have no row.
 
     Returns
     -------
     pandas.DataFrame
-        ``model, set, n, n_reference, sure`` (mean sureness, which is the accuracy a calibrated model expects),
-        ``sure_reference, distance`` (0..1), ``p`` (that it is chance), ``visible`` (the least distance so few
-        images could have shown), ``unlike``.
+        ``model, set, n, n_reference, sure`` (mean confidence, the accuracy that a calibrated model expects),
+        ``sure_reference, distance`` (0..1), ``p``, ``visible`` (the least distance that so few images can show),
+        ``unlike``.
     """
-    found, table = [], predictions.table
+    comparisons, table = [], predictions.table
     for model in predictions.models:
         of_model = table[table["model"] == model]
         reference = of_model[of_model["set"] == VALIDATION]
         for name in predictions.sets:
             rows = of_model[of_model["set"] == name]
             if name != VALIDATION and len(rows) and len(reference):
-                found.append({"model": model, "set": name, **_compare(predictions, reference, rows)})
-    return pd.DataFrame(found, columns=COLUMNS)
+                comparisons.append({"model": model, "set": name, **_compare(predictions, reference, rows)})
+    return pd.DataFrame(comparisons, columns=COLUMNS)
 
 
 def _compare(predictions: Predictions, reference: pd.DataFrame, rows: pd.DataFrame) -> dict:
@@ -60,9 +60,8 @@ def _compare(predictions: Predictions, reference: pd.DataFrame, rows: pd.DataFra
     ]
     counts = [effective_units(part["group"]) for part in (reference, rows)]
     distance = float(ks_2samp(*sides, method="asymp").statistic)
-    both = max(1, round(counts[0] * counts[1] / sum(counts)))
-    # as scipy's ks_2samp has it, with counts of our own
-    p = float(kstwo.sf(max(0.0, distance - BY_TRAINING), both))
+    n = max(1, round(counts[0] * counts[1] / sum(counts)))  # as in scipy's ks_2samp, of effective counts
+    p = float(kstwo.sf(max(0.0, distance - BY_TRAINING), n))
     return {
         "n": len(rows),
         "n_reference": len(reference),
@@ -70,6 +69,6 @@ def _compare(predictions: Predictions, reference: pd.DataFrame, rows: pd.DataFra
         "sure_reference": sides[0].mean(),
         "distance": distance,
         "p": p,
-        "visible": max(LEAST_DISTANCE, min(1.0, BY_TRAINING + float(kstwo.isf(LEVEL, both)))),
+        "visible": max(LEAST_DISTANCE, min(1.0, BY_TRAINING + float(kstwo.isf(LEVEL, n)))),
         "unlike": p <= LEVEL and distance >= LEAST_DISTANCE,
     }

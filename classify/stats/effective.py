@@ -1,4 +1,4 @@
-"""How many independent images a set is worth where images come in groups, and when that is too few for an interval."""
+"""The effective number of independent images in a set of grouped images, and whether it suffices for an interval."""
 
 from dataclasses import dataclass
 
@@ -6,45 +6,44 @@ import numpy as np
 from scipy.stats import t
 
 LEAST = 5.0
-"""Effective units that an interval takes; of fewer, nothing but the score itself is known.
+"""The fewest effective units that an interval is computed for.
 
-Of 20 groups, from equal to very unequal (logarithms of their sizes spread by 1.5), whose images are alike by 0 or 0.3,
-intervals hold the truth in 93 to 100 of 100 sets, 190 to 300 sets a kind; `benchmarks.simulations.intervals`. A dozen
-large groups beside many single images are the limit: were images of a group alike by 0.95, accuracy of 0.9 was held in
-73 of 100, since large groups without an error do not tell how alike they are.
+With 20 groups, from equal to very unequal (logarithms of their sizes spread by 1.5), and a correlation of 0 or 0.3
+within groups, intervals hold the true value in 93 to 100 of 100 sets (190 to 300 sets a kind;
+`benchmarks.simulations.intervals`). A dozen large groups beside many single images are the limit: with a correlation of
+0.95, intervals held an accuracy of 0.9 in 73 of 100 sets, since large groups without an error do not tell it.
 """
 
 
 def units(group, n: int) -> np.ndarray:
-    """Return the code (n,) of what is independent of all else: a group, or a row that has none."""
+    """Return the code (n,) of each row's unit: its group, or for a row without one the row itself."""
     group = np.full(n, "") if group is None else np.asarray(group).astype(str)
     return np.unique(np.where(group == "", np.arange(n).astype(str), np.char.add("g", group)), return_inverse=True)[1]
 
 
 def kish(weights: np.ndarray) -> float:
-    """Return the effective number of units by Kish (1965): the square of the sum of their weights over that of squares.
+    """Return Kish's (1965, "Survey Sampling") effective number of units: (sum of weights)² / sum of squared weights.
 
-    It is how many units of equal weight would tell as much; ``effective_units`` of a set if all images of a group were
-    equal.
+    So many units of equal weight would tell as much.
     """
     weights = np.asarray(weights, float)
     return float(weights.sum() ** 2 / (weights**2).sum())
 
 
 def effective_units(group) -> float:
-    """Return how many independent images these are worth, if images of a `group` (n,) of str were all equal."""
+    """Return how many independent images these are worth if all images of a `group` (n,) of str are equal."""
     return kish(np.bincount(units(group, len(group)))) if len(group) else 0.0
 
 
 def enough(unit: np.ndarray, weights: np.ndarray | None = None) -> bool:
-    """Return whether units tell how far chance goes: single images always, groups where they are worth `LEAST`.
+    """Return whether units suffice for an interval: single images always do, groups where they are worth `LEAST`.
 
     Parameters
     ----------
     unit : ndarray of shape (n,), int
-        Codes from 0 on; images with the same are not independent.
+        Codes from 0 up; images with the same code are not independent.
     weights : ndarray of shape (n,), optional
-        How much each image counts in the score; equally, by default.
+        Weight of each image in the score; equal by default.
     """
     n_units = unit.max(initial=-1) + 1
     return n_units == len(unit) or kish(np.bincount(unit, weights)) >= LEAST - 1e-9
@@ -52,14 +51,14 @@ def enough(unit: np.ndarray, weights: np.ndarray | None = None) -> bool:
 
 @dataclass(frozen=True)
 class Correction:
-    """What a variance over units lacks.
+    """What corrects a variance over units.
 
     Parameters
     ----------
     inflation : float
-        What to multiply it by, for the score lies nearest to the heaviest units, which made it.
+        Factor of the variance, which is too small: the score lies nearest to the heaviest units, which made it.
     freedom : float
-        Its degrees of freedom, for Student's quantile: fewer, the more unequal the units are.
+        Degrees of freedom for Student's quantile: fewer, the more unequal the units are.
     """
 
     inflation: float
@@ -74,16 +73,16 @@ class Correction:
 def correction(weights: np.ndarray, sizes: np.ndarray, stratum: np.ndarray, alike: float = 1.0) -> Correction | None:
     """Return the correction of the sum of squares of ``weight * (value - mean of its stratum)`` over units.
 
-    Satterthwaite's (1946) degrees of freedom and the bias of such a sum, both exact for normal values, as Bell &
-    McCaffrey (2002, Survey Methodology 28:169) have them for clustered data; the variance of a unit's value is
-    ``alike + (1 - alike) / size``, as Imbens & Kolesár (2016, doi:10.1162/REST_a_00552) take it.
+    Its bias and Satterthwaite's (1946) degrees of freedom, both exact for normal values, as Bell & McCaffrey (2002,
+    Survey Methodology 28:169) derive them for clustered data. A unit's value has the variance
+    ``alike + (1 - alike) / size``, as in Imbens & Kolesár (2016, doi:10.1162/REST_a_00552).
 
     Parameters
     ----------
     weights, sizes : ndarray of shape (n_units,)
-        How much of the score a unit is, and how many images.
+        Weight of each unit in the score, and its number of images.
     stratum : ndarray of shape (n_units,), int
-        Codes from 0 on. Units are compared within their stratum.
+        Codes from 0 up. Units are compared within their stratum.
     alike : float
         Correlation of images of one unit, 0..1.
 
@@ -101,7 +100,7 @@ def correction(weights: np.ndarray, sizes: np.ndarray, stratum: np.ndarray, alik
     def summed(values):
         return np.bincount(stratum, values, minlength=len(total))
 
-    # of Q = (I - 1 w')' diag(d) (I - 1 w') and V = diag(variance) of a stratum: the traces of Q V and of (Q V)^2
+    # For Q = (I - 1 w')' diag(d) (I - 1 w') and V = diag(variance) of a stratum: the traces of Q V and of (Q V)^2.
     s = summed(d)
     off = -2 * w * d + s[stratum] * d
     ww, dd, wd = summed(d * variance), summed(d**2 * variance), summed(w * d * variance)
@@ -115,13 +114,14 @@ def correction(weights: np.ndarray, sizes: np.ndarray, stratum: np.ndarray, alik
 
 
 def alikeness(design_effect: float, weights: np.ndarray, unit: np.ndarray) -> float:
-    """Return how alike images of a unit are, 0..1, that a variance so many times that of single images tells.
+    """Return the correlation of images of one unit, 0..1, that a design effect implies.
 
     Parameters
     ----------
     design_effect : float
+        The variance of a score over that of as many independent images.
     weights : ndarray of shape (n,)
-        Of images.
+        Weight of each image in the score.
     unit : ndarray of shape (n,), int
     """
     most = (np.bincount(unit, weights) ** 2).sum() / (weights**2).sum()

@@ -1,4 +1,4 @@
-"""Which of two models is right more often on the same images: the test, the interval, and how many images it takes."""
+"""Two models on the same images: the test and the interval of their difference, and the images that a test needs."""
 
 import numpy as np
 from scipy.stats import binom, norm
@@ -10,28 +10,27 @@ LEVEL, POWER = 0.05, 0.80
 
 
 def sign_flip(gains: np.ndarray) -> float:
-    """Return how probable a sum at least as far from 0 is, were each gain as likely to have the other sign.
+    """Return the two-sided p-value of a sum of gains, each of which is as likely to have the other sign.
 
-    With a unit an image this is McNemar's (1947) exact test: the binomial of those images that only one model is right
-    on, at every number of them, since what is exact where they are few costs nothing where they are many. It never
-    calls equal models different more often than its level says, and a little less often where they are few
-    (Fagerland et al. 2013, BMC Medical Research Methodology 13:91). With whole groups as units it is Fisher's (1935)
-    randomisation test of paired differences, worked out in full: images of a group are not independent, and six groups
-    at least must differ before p can be under 0.05. Equal models are taken to be alike in how their errors fall on
-    groups: where one loses whole groups and the other single images, equal accuracies were called different in 5 % of
-    2,000 simulated sets of 60 groups, 7 % of 30, and 16 % of 15.
+    Where each image is a unit this is McNemar's (1947) exact test: the binomial test of the images on which exactly one
+    model is right. It never calls equal models different more often than its level, and a little less often where such
+    images are few (Fagerland et al. 2013, BMC Medical Research Methodology 13:91). Where units are groups it is
+    Fisher's (1935) randomisation test of paired differences, over all signs: images of a group are not independent,
+    and at least six groups must differ before p can be below 0.05. It assumes that the errors of both models fall on
+    groups alike: where one model fails on whole groups and the other on single images, it called equal accuracies
+    different in 5 % of 2,000 simulated sets of 60 groups, 7 % of 30, and 16 % of 15.
 
     Parameters
     ----------
     gains : ndarray of shape (n_units,), int
-        For each independent unit, the images that only the first model is right on less those that only the second is.
+        For each independent unit, the images on which only the first model is right less those of the second.
 
     Returns
     -------
     float
-        Two-sided p; 1 where no unit differs.
+        1 where no unit differs.
     """
-    chances = np.ones(1)  # of each sum of those that count for the first model
+    chances = np.ones(1)  # of each sum of the gains of the first model
     for size, count in zip(*np.unique(np.abs(gains[gains != 0]), return_counts=True), strict=True):
         first = np.zeros(size * count + 1)
         first[::size] = binom.pmf(np.arange(count + 1), count, 0.5)
@@ -42,19 +41,19 @@ def sign_flip(gains: np.ndarray) -> float:
 
 
 def paired_interval(a: np.ndarray, b: np.ndarray, unit: np.ndarray) -> tuple[float, float]:
-    """Return the 95 % interval of how much more often a is right than b, for a share of all images.
+    """Return the 95 % interval of the accuracy of a less that of b.
 
-    Newcombe, Statistics in Medicine 17 (1998) 2635, method 10. Where images form groups, on as many images as the
-    groups are worth: their number over `design_effect`, and over the square of Student's quantile for so many groups
-    over the normal one (Korn & Graubard 1998, Survey Methodology 24:193, for one share); never on more than there are.
-    NaN, NaN where groups are worth fewer than `classify.stats.effective.LEAST`.
+    Newcombe 1998, Statistics in Medicine 17:2635, method 10. Images in groups count as the number that they are worth:
+    their number over `design_effect`, and over the squared ratio of Student's quantile for so many groups to the normal
+    one (Korn & Graubard 1998, Survey Methodology 24:193, for one share), and never more than they are.
+    NaN, NaN where groups are worth fewer than `classify.effective.LEAST`.
 
     Parameters
     ----------
     a, b : ndarray of shape (n,), bool
-        Which images each model is right on.
+        The images on which each model is right.
     unit : ndarray of shape (n,), int
-        Codes from 0 on; images with the same are not independent.
+        Codes from 0 up; images with the same code are not independent.
     """
     n, sizes = len(a), np.bincount(unit)
     worth = 1.0
@@ -68,7 +67,7 @@ def paired_interval(a: np.ndarray, b: np.ndarray, unit: np.ndarray) -> tuple[flo
 
 
 def newcombe(both: float, only_a: float, only_b: float, neither: float) -> tuple[float, float]:
-    """Return Newcombe's interval from how many images both, one or neither model is right on; need not be whole."""
+    """Return Newcombe's interval from the numbers, whole or not, of images that both, one or no model is right on."""
     n = both + only_a + only_b + neither
     a, b = both + only_a, both + only_b
     together = both * neither - only_a * only_b
@@ -78,9 +77,9 @@ def newcombe(both: float, only_a: float, only_b: float, neither: float) -> tuple
 
 
 def join(a: tuple, b: tuple, correlation: float) -> tuple[float, float]:
-    """Return the interval of a - b, given (value, low, high) of each and how their errors are correlated.
+    """Return the interval of a - b from (value, low, high) of each and the correlation of their errors.
 
-    Zou, Psychological Methods 12 (2007) 399, of which Newcombe's is the case of two shares.
+    Zou 2007, Psychological Methods 12:399, doi:10.1037/1082-989X.12.4.399; Newcombe's is its case of two shares.
     """
     below_a, above_a, below_b, above_b = a[0] - a[1], a[2] - a[0], b[0] - b[1], b[2] - b[0]
     low = a[0] - b[0] - np.sqrt(below_a**2 - 2 * correlation * below_a * above_b + above_b**2)
@@ -89,10 +88,10 @@ def join(a: tuple, b: tuple, correlation: float) -> tuple[float, float]:
 
 
 def design_effect(a: np.ndarray, b: np.ndarray, unit: np.ndarray) -> float:
-    """Return how many times the variance of the difference is that of as many independent images.
+    """Return the design effect of groups: the variance of the difference over that of as many independent images.
 
-    The ratio of its variance over whole units to that over images (Kish 1965); 1 where each image is a unit. Where
-    nothing differs within the set, and no variance can be known, the images of a unit count as one.
+    It is the ratio of the variance over whole units to that over images (Kish 1965, "Survey Sampling"), and 1 where
+    each image is a unit. Where all images have the same gain, which tells no variance, a unit counts as one image.
     """
     n, sizes = len(a), np.bincount(unit)
     gain = a.astype(float) - b
@@ -112,20 +111,20 @@ def needed(
 ) -> float:
     """Return how many images it takes to find this difference between two models with a probability of `POWER`.
 
-    Connor, Biometrics 43 (1987) 207, with the continuity correction that goes with an exact test (Casagrande, Pike &
-    Smith 1978): n where |n d| - 1 = z_level sqrt(n s) + z_power sqrt(n (s - d²)), for a difference d and a discordant
-    share s.
+    Connor 1987, Biometrics 43:207, with the continuity correction of an exact test (Casagrande, Pike & Smith 1978,
+    Applied Statistics 27:176): n where |n d| - 1 = z_level sqrt(n s) + z_power sqrt(n (s - d²)), for a difference d and
+    a discordant share s.
 
     Parameters
     ----------
     accuracy_a, accuracy_b : float
-        Shares of images each model is right on.
+        Shares of images on which each model is right.
     discordant : float
-        Share of images that one is right on and the other wrong; at least the difference.
+        Share of images on which exactly one model is right; at least the difference.
     level : float
         Of a two-sided test: how often it may call equal models different.
     effect : float
-        `design_effect` of images in groups; those that are needed are then taken to come in such groups.
+        `design_effect` of images in groups; the needed images come in such groups too.
 
     Returns
     -------
