@@ -1,4 +1,4 @@
-"""Folds of the training rows: at random, by source or by content; no group is on two sides of a fold."""
+"""Folds of the training rows: random, by source or by content. No group is on two sides of a fold."""
 
 import warnings
 
@@ -45,12 +45,12 @@ def folds(y: np.ndarray, units: np.ndarray, n_folds: int, seed: int) -> list[tup
 def folds_by_source(
     y: np.ndarray, units: np.ndarray, sources: np.ndarray, seed: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return folds each of which judges by sources that it does not train on; each row is judged in one fold.
+    """Return folds that each validate on sources they do not train on; each row is validated in one fold.
 
-    The class with the fewest sources, of those that have two or more, says how many folds there are. Whole sources are
-    dealt into as many parts, so that each part has about the same share of every class. A source that several classes
-    share stands in one part for all of them. A class of one source is parted by its units instead, and so is on both
-    sides, with other images.
+    There are as many folds as the class with the fewest sources has, of those with two or more. Whole sources are dealt
+    into as many parts, so that each part holds about the same share of every class. A source of several classes is in
+    one part. The units of a class with one source are dealt at random, so that source is on both sides, with different
+    images.
 
     Parameters
     ----------
@@ -93,9 +93,9 @@ def folds_by_source(
 
 
 def _dealt(y: np.ndarray, sources: np.ndarray, n_parts: int) -> np.ndarray:
-    """Return a part (n,) for each row: whole sources in one part, and of each class about the same share in all parts.
+    """Return the part (n,) of each row: whole sources are in one part, and parts hold about equal shares of each class.
 
-    What several classes share is dealt first, then the largest; each goes where its classes have least so far.
+    Sources of several classes are dealt first, then large ones; each goes to the part that holds least of its classes.
     """
     table = pd.crosstab(sources, y, normalize="columns")
     order = pd.DataFrame({"classes": (table > 0).sum(axis=1), "share": table.sum(axis=1)})
@@ -110,22 +110,21 @@ def _dealt(y: np.ndarray, sources: np.ndarray, n_parts: int) -> np.ndarray:
 def folds_by_content(
     y: np.ndarray, units: np.ndarray, content: np.ndarray, n_folds: int, seed: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return folds each of which judges by content that it does not train on.
+    """Return folds that each validate on images of content they do not train on.
 
-    Content is a cluster of what pictures show: k-means on the principal components of `content`; whole clusters are
-    held out, so that a model cannot have learnt what this kind of picture is. It stands in for other sources where
-    each class has one alone.
+    Contents are the k-means clusters of the principal components of `content`. Whole clusters are held out, so that a
+    model cannot have learnt the class of this kind of picture. It stands in for sources where a class has only one.
 
     Parameters
     ----------
     y, units : ndarray of shape (n_samples,)
     content : ndarray of shape (n_samples, n_features)
-        Features that see content: those of a late layer of the whole image.
+        Features of a late layer on the whole image.
 
     Raises
     ------
     DataError
-        If there are too few images, or clusters that hold one class alone leave too few folds with all classes.
+        If there are too few images, or clusters of a single class leave a fold without some class.
     """
     k = min(CONTENT_CLUSTERS * n_folds, len(np.unique(units)) // 5)
     if k < n_folds:
@@ -144,9 +143,9 @@ def folds_by_content(
 
 
 def judged_once(pairs: list[tuple[np.ndarray, np.ndarray]], y: np.ndarray, units: np.ndarray) -> list:
-    """Return the folds as they are; raise where they break what every kind of folds must hold.
+    """Return the folds unchanged, after checking what every kind of folds must satisfy.
 
-    Each row is judged in one fold, each fold has all classes on both sides, and no unit is on two sides of a fold.
+    Each row is validated in one fold, each fold has all classes on both sides, and no unit is on two sides of a fold.
 
     Raises
     ------
@@ -169,10 +168,10 @@ def judged_once(pairs: list[tuple[np.ndarray, np.ndarray]], y: np.ndarray, units
 def inner_split(
     codes: np.ndarray, groups: np.ndarray | None, fraction: float, seed: int
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return the rows to train on, and those to stop and choose the best epoch by.
+    """Return the rows to train on, and the rows by which to stop and choose the best epoch.
 
-    Stratified, whole groups, about `fraction` in the second part. None where no fold leaves all classes to train on
-    and two to validate on: too few images, or too few groups.
+    The split is stratified, keeps groups whole, and has about `fraction` of the rows in the second part. None where
+    images or groups are too few to have all classes in the first part and two in the second.
     """
     n_splits = round(1 / fraction)
     if np.bincount(codes).max() < n_splits:

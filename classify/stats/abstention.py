@@ -1,4 +1,4 @@
-"""A third answer, "unsure": answer only where so few answers are wrong that a bound on them can be proven."""
+"""Abstention: a third answer, "unsure", below a threshold that bounds the share of wrong answers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from classify.stats.reliability import share_interval, sureness
 
 UNSURE = "unsure"
 TARGET, CONFIDENCE = 0.05, 0.95
-# Of the images, the surest, which are tested first. Of 870 simulated images, from an eighth a chance error too many
-# stops the sequence at its start oftener (64 % against 25 % of draws, where 2 % of the surest are wrong); from a half,
-# a model that is right on 84 % answers nothing in 78 % of draws, from a quarter in 3 %.
+# The share of images, the surest, that the first threshold answers. In simulations with 870 images, tests that start at
+# an eighth fail at once more often (64 % against 25 % of draws, where 2 % of the surest are wrong); from a half on, a
+# model that is right on 84 % answers nothing in 78 % of draws, from a quarter on in 3 %.
 FIRST_SHARE = 1 / 4
-MOST_STEPS = 100  # thresholds that are tested where images stand in groups
+MOST_STEPS = 100  # thresholds that are tested where images are in groups
 N_TILTS, N_HALVINGS = 40, 50
 KEPT, BROKEN, UNCLEAR, NOTHING = "kept", "broken", "unclear", "no answers"
 
@@ -28,22 +28,22 @@ class Rule:
     """Answer with the decision where its probability is at least `least`, and with "unsure" elsewhere.
 
     With confidence `confidence`, at most a share `target` of the answers is wrong on new images of the kind it was
-    fitted on. All fields are such that JSON holds them: ``Rule(**json.loads(json.dumps(asdict(rule)))) == rule``.
+    fitted on. JSON holds all fields: ``Rule(**json.loads(json.dumps(asdict(rule)))) == rule``.
 
     Parameters
     ----------
     target, confidence : float
         In 0..1.
     least : float or None
-        None where no threshold could be proven: such a rule answers nothing.
+        None where no threshold could be proven; the rule then answers nothing.
     unit : {"image", "group"}
         What is independent, see `prove`; a single image is a group of one.
     n, units : int
-        Images that the rule was fitted on, and the units that they stand in.
+        Images that the rule was fitted on, and their units.
     tested, tested_units : int
-        Those that it answers; where `least` is None, those answered at the first threshold, which failed.
+        Images that it answers, and their units; where `least` is None, those of the first threshold, which failed.
     wrong : int
-        How many of the `tested` images are wrong.
+        Wrong answers among the `tested` images.
     """
 
     target: float
@@ -62,23 +62,23 @@ class Rule:
         Parameters
         ----------
         probabilities : ndarray of shape (n, n_classes)
-            Calibrated, as the rule was fitted on.
+            Calibrated, as in the fit of the rule.
         decided : sequence of str
-            The class that the model decides for, of each image.
+            The decided class of each image.
         classes : sequence of str
             In the order of the columns.
 
         Raises
         ------
         DataError
-            If a class is itself called "unsure".
+            If a class is called "unsure".
         """
         _refuse_unsure(classes)
         sure = sureness(np.asarray(probabilities), decided, classes)
         return np.where(self.answered(sure), np.asarray(decided, dtype=object), UNSURE)
 
     def answered(self, sure: np.ndarray) -> np.ndarray:
-        """Return which decisions are answers, of their probabilities (n,)."""
+        """Return which decisions, by their probabilities (n,), are answers."""
         return np.zeros(len(sure), dtype=bool) if self.least is None else sure >= self.least
 
 
@@ -91,17 +91,17 @@ def fit(
     ----------
     predictions : Predictions
     model : str, optional
-        May be left out where there is one.
+        By default the only one.
 
     Raises
     ------
     DataError
-        If there are no such rows, it is not clear whose, or a class is called "unsure".
+        If the model has no such rows, there are several models and none is named, or a class is called "unsure".
     """
     _refuse_unsure(predictions.classes)
     if model is None:
         if len(predictions.models) != 1:
-            raise DataError(f"a rule is that of one model; name one of {', '.join(predictions.models) or 'none'}")
+            raise DataError(f"a rule is fitted for one model; name one of {', '.join(predictions.models) or 'none'}")
         model = predictions.models[0]
     rows = predictions.labelled
     rows = rows[(rows["model"] == model) & (rows["set"] == VALIDATION)]
@@ -120,46 +120,46 @@ def prove(
     target: float = TARGET,
     confidence: float = CONFIDENCE,
 ) -> Rule:
-    """Return the rule that answers most among those whose error can be proven to be at most `target`.
+    """Return the rule that answers most among those whose error is proven to be at most `target`.
 
-    Learn then test (Angelopoulos et al. 2021, arXiv 2110.01052) with fixed-sequence testing: thresholds go down from
-    the one that answers the surest quarter (or the 59 that a bound of 5 % takes), and the last before the first that
-    fails is taken. A threshold fails when the errors among its answers are not so few that a true error of `target`
-    would give that few with a probability of ``1 - confidence`` at most. Of single images that is binomial, hence exact
-    (the upper limit of Clopper and Pearson 1934 is at most `target`). Of images in groups it is
-    `log_tail_of_groups`: groups count by how many answers they hold, and those of one size may be wrong
-    oftener than those of another. What is bounded is the share of wrong answers in both cases. Counting among the
-    answered alone is what makes it a bound on answers (selective risk: Geifman and El-Yaniv 2017, arXiv 1705.08500).
+    Learn then test (Angelopoulos et al. 2021, arXiv 2110.01052) with fixed-sequence testing: thresholds are tested
+    downwards from the one that answers the surest quarter (or the 59 images that a bound of 5 % takes), and the last
+    before the first failure is taken. A threshold fails where the probability of so few errors, or fewer, among its
+    answers exceeds ``1 - confidence`` for a true error of `target`. For single images it is binomial, hence exact (the
+    upper limit of Clopper and Pearson 1934 is at most `target`). For groups it is `log_tail_of_groups`: a group counts
+    by the number of its answers, and groups of one size may be wrong more often than those of another. Both bound the
+    share of wrong answers. The test counts answered images only, so it bounds the error of answers (selective risk:
+    Geifman and El-Yaniv 2017, arXiv 1705.08500).
 
-    What it rests on:
+    It assumes:
 
-    - New images are drawn as those here were: same sources, same mix of classes, groups of the same sizes. Nothing is
-      promised of others.
-    - Error does not grow with the top probability. Where it does, the bound may be broken oftener than said.
-    - Out-of-fold rows stand in for a set held out for this alone. They come of models fitted on fewer images than the
-      one that will answer, whose settings (and the slope of whose calibration) were chosen on these very rows. The
-      first errs on the careful side, the second does not, and a refitted net may be surer than its folds' nets were:
-      `rule_table` shows what became of the promise on the held-out set.
+    - New images are drawn as these were: same sources, same mix of classes, groups of the same sizes. It promises
+      nothing for others.
+    - The error does not grow with the probability of the decision. Where it does, the bound fails more often.
+    - Out-of-fold rows stand in for a set that is held out for this purpose. Models of fewer images made them, which is
+      careful; the settings of the final model and the slope of its calibration were chosen on them, which is not; and a
+      net that is fitted again may be surer than the nets of its folds. `rule_table` shows whether the held-out set
+      keeps the promise.
 
-    Why not split conformal prediction, with the sets of one class as answers: it bounds the share of wrong answers
-    among all images (or among those of each true class, where it is class-conditional), not among the answers. Of a
-    model that is right on 75 % it answers few, and errs in far more of them than in 5 %, as the tests show.
+    Split conformal prediction, with its sets of one class as answers, bounds the share of wrong answers among all
+    images (or among those of each true class), not among the answers. For a model that is right on 75 % it answers
+    few images, and errs on far more than 5 % of them, as the tests show.
 
     Parameters
     ----------
     top : ndarray of shape (n,)
-        Probability of each decision; any score that grows with confidence would do.
+        Probability of each decision, or any score that grows with confidence.
     wrong : ndarray of shape (n,), bool
         Whether the decision is not the true class.
     group : ndarray of shape (n,), str, optional
-        Images of one non-empty group are not independent, groups are; an image without one is a group of its own.
+        Images of one non-empty group are not independent; an image without one is a group by itself.
     target, confidence : float
         Above 0 and below 1.
 
     Raises
     ------
     DataError
-        If there are no images, or the bound asked for is none.
+        If there are no images, or `target` or `confidence` is out of range.
     """
     if not len(top):
         raise DataError("no images to fit a rule on")
@@ -168,7 +168,7 @@ def prove(
     ladder = _Ladder(np.asarray(top), np.asarray(wrong), group, target)
     allowed = np.log1p(-confidence)
     whole = len(ladder.ends) - 1
-    # Which threshold is the first depends on how many answers there are, in groups of which sizes, and on no error.
+    # The first threshold depends on the number of answers and the sizes of their groups, and on no error.
     enough = (i for i in ladder.steps if ladder.log_tail(i, spotless=True) <= allowed)
     first = next(enough, None)
     if first is None:
@@ -184,10 +184,10 @@ def prove(
 
 
 class _Ladder:
-    """The thresholds that may be tested, from the highest down, with what is answered from each on.
+    """The thresholds, from the highest down, and what each answers.
 
-    ``at`` are the distinct probabilities, ``ends`` how many images are answered from each on, ``errors`` how many of
-    these are wrong, and ``steps`` the numbers of those that are tested.
+    ``at`` are the distinct probabilities, ``ends`` the number of images that each answers, ``errors`` the number of
+    wrong answers, and ``steps`` the numbers of the thresholds that are tested.
     """
 
     def __init__(self, top: np.ndarray, wrong: np.ndarray, group: np.ndarray | None, target: float):
@@ -205,7 +205,7 @@ class _Ladder:
         self.steps = steps
 
     def units(self, i: int) -> int:
-        """Return how many units hold an answer from a threshold on."""
+        """Return how many units hold an answer at a threshold."""
         return int(self.ends[i]) if self.group is None else len(self._sizes(i))
 
     def log_tail(self, i: int, spotless: bool = False) -> float:
@@ -220,13 +220,13 @@ class _Ladder:
 
 
 def log_tail_of_groups(wrong: float, sizes: np.ndarray, error: float) -> float:
-    """Return a bound on the log probability of so few wrong answers, where answers of a group are wrong together.
+    """Return a bound on the log probability of so few wrong answers in independent groups of answers.
 
-    Groups are independent; within one, any number of answers may be wrong, and groups may differ in how likely that
-    is. Only the expected share of wrong answers among all of them is `error`. The bound is Chernoff's, at the worst way
-    to spread that error over the groups: Hoeffding's (1963, theorem 1), of which it is the case of unequal weights. It
-    is exact where nothing is wrong and each group is wrong as a whole or not at all. Where nearly all groups are single
-    images, the exact tail of these is smaller, though all the others be wrong, and taken.
+    Within a group any number of answers may be wrong, and groups may differ in their error. Only the expected share of
+    wrong answers among all answers is `error`. The bound is Chernoff's, for the worst way to spread that error over the
+    groups: Hoeffding's (1963, theorem 1, doi:10.1080/01621459.1963.10500830) for unequal weights. It is exact where
+    nothing is wrong and each group is wrong as a whole or not at all. Where nearly all groups are single images, the
+    exact tail of these, with all other groups wrong, may be smaller and is then returned.
 
     Parameters
     ----------
@@ -247,8 +247,8 @@ def log_tail_of_groups(wrong: float, sizes: np.ndarray, error: float) -> float:
     if wrong >= error * n:
         return 0.0
     tilt = np.geomspace(0.01, 30, N_TILTS)[:, None] / size.min() if wrong else np.array([[30.0 / size.min()]])
-    spared = -np.expm1(-tilt * size)  # of the weight of a group that is wrong as a whole
-    # Lagrange: the mean share of wrong answers in groups of each size, in 0..1, all of them together n * error.
+    spared = -np.expm1(-tilt * size)  # the share that a group loses of its weight where it is wrong as a whole
+    # Lagrange: the mean share of wrong answers in groups of each size, in 0..1, so that all sum to n * error.
     low, high = np.log(spared / size).min(1), np.log(spared / size).max(1) + tilt[:, 0] * size.max() + 1
     for _ in range(N_HALVINGS):
         middle = (low + high) / 2
@@ -266,7 +266,7 @@ def log_tail_of_groups(wrong: float, sizes: np.ndarray, error: float) -> float:
 def rule_table(
     predictions: Predictions, target: float = TARGET, *, confidence: float = CONFIDENCE, rules: dict | None = None
 ) -> pd.DataFrame:
-    """Return what a rule for each model does on each set, a row a model and set.
+    """Return the answers and errors of each model's rule on each set, a row a model and set.
 
     Parameters
     ----------
@@ -274,43 +274,42 @@ def rule_table(
         Models without labelled out-of-fold rows have no rule, and no row.
     target, confidence : float
     rules : dict of str to Rule, optional
-        The rules by model; else each is fitted on the predictions.
+        The rules by model; by default each is fitted on the predictions.
 
     Returns
     -------
     pandas.DataFrame
-        ``model, set, target, least`` (NaN: the rule answers nothing), ``n``, ``answered`` (a share of all images,
-        with or without label), ``judged`` (answers to labelled images), ``error`` (the share of these that is wrong),
-        ``accuracy`` (if every image were answered by the decision), each share with its 95 % interval
-        ``<share>_low, <share>_high``; ``promise``: "kept" where the whole interval lies at or below `target`,
-        "broken" where it lies above it, else "unclear", and "no answers". The row of ``validation`` is what the rule
-        was fitted on; its promise is empty. All shares are of images.
+        ``model, set, target, least`` (NaN: the rule answers nothing), ``n``, ``answered`` (share of all images, with or
+        without label), ``judged`` (answers to labelled images), ``error`` (share of these that is wrong), ``accuracy``
+        (of the decisions on all labelled images), each share with its 95 % interval ``<share>_low, <share>_high``;
+        ``promise``: "kept" where the whole interval of the error is at or below `target`, "broken" where it is above,
+        "unclear" otherwise, and "no answers". The promise of ``validation`` is empty, since the rule was fitted there.
     """
     if rules is None:
         fitted = predictions.labelled.query("set == @VALIDATION")["model"].unique()
         rules = {model: fit(predictions, model, target=target, confidence=confidence) for model in fitted}
-    found = []
+    outcomes = []
     for model in predictions.models:
         of_model = predictions.table[predictions.table["model"] == model]
         for name in predictions.sets if model in rules else ():
             rows = of_model[of_model["set"] == name]
             if len(rows):
-                found.append({"model": model, "set": name, **_on_set(rules[model], predictions, rows)})
+                outcomes.append({"model": model, "set": name, **_on_set(rules[model], predictions, rows)})
     shares = [f"{share}{end}" for share in ("answered", "error", "accuracy") for end in ("", "_low", "_high")]
     columns = ["model", "set", "target", "least", "n", *shares[:3], "judged", *shares[3:], "promise"]
-    return pd.DataFrame(found, columns=columns)
+    return pd.DataFrame(outcomes, columns=columns)
 
 
 def _on_set(rule: Rule, predictions: Predictions, rows: pd.DataFrame) -> dict:
     sure = sureness(predictions.probabilities(rows), rows["predicted"], predictions.classes)
-    said = rows["predicted"].to_numpy()
+    predicted = rows["predicted"].to_numpy()
     label, group = rows["label"].to_numpy(), rows["group"].to_numpy()
     answered, labelled = rule.answered(sure), label != ""
     judged = answered & labelled
     row = {"target": rule.target, "least": np.nan if rule.least is None else rule.least, "n": len(rows)}
     row |= _share("answered", answered, group) | {"judged": int(judged.sum())}
-    row |= _share("error", (said != label)[judged], group[judged])
-    row |= _share("accuracy", (said == label)[labelled], group[labelled])
+    row |= _share("error", (predicted != label)[judged], group[judged])
+    row |= _share("accuracy", (predicted == label)[labelled], group[labelled])
     row["promise"] = ""
     if rows["set"].iloc[0] != VALIDATION:
         row["promise"] = NOTHING if not answered.any() else _promise(row) if judged.any() else ""
@@ -330,4 +329,4 @@ def _share(name: str, hits: np.ndarray, group: np.ndarray) -> dict:
 
 def _refuse_unsure(classes: Sequence[str]) -> None:
     if UNSURE in classes:
-        raise DataError(f"a class is called {UNSURE!r}, as is the answer that is none; give the class another name")
+        raise DataError(f"a class is called {UNSURE!r}, which is the name of the third answer; give it another name")

@@ -15,10 +15,10 @@ ONE_ANSWER, UNSHOWN, ONE_CLASS, UNKNOWN = "one answer", "not shown", "one class"
 FALLS, RISES, UNCLEAR = "falls", "rises", "unclear"
 ALPHA = 0.05
 TWICE = 2.0
-"""By how much folds widen the variance. In cross-validation each pair of rows in different folds is counted twice: one
-row trains what judges the other, and the other way round. For a rule that is linear in the labels the variance of the
-number right is thus at most twice that of as many coins (Noirhomme et al. 2014 describe the excess). For forests it is
-a rule of thumb; `benchmarks/simulations/audit.py` measures the false alarms that are left."""
+"""Factor of the variance in cross-validation, where each pair of rows in different folds counts twice: one row trains
+the model that judges the other, and the other way round. For a rule that is linear in the labels the variance of the
+number right is at most twice that of as many coins (Noirhomme et al. 2014, doi:10.1016/j.nicl.2014.04.004, describe the
+excess). For forests it is a rule of thumb; `benchmarks/simulations/audit.py` measures the false alarms that remain."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,10 @@ class Ability:
     Parameters
     ----------
     kind : str
-        "better": its decisions beat guessing; "ranks": they are not shown to, and its scores rank the classes apart;
+        "better": its decisions beat guessing; "ranks": they are not shown to, but its scores rank the classes apart;
         "reversed": its scores rank them the wrong way round; "worse": its decisions are worse than guessing;
-        "one answer": it decides on the same class for all images; "not shown": none of these is shown; "one class":
-        there is nothing to tell apart; "unknown": nothing has an interval.
+        "one answer": it decides on one class for all images; "not shown": none of these is shown; "one class": the set
+        holds one class; "unknown": there is no interval.
     guess : float
         Balanced accuracy of guessing.
     only : str
@@ -44,17 +44,17 @@ class Ability:
 
 
 def ability(row: pd.Series, classes: Sequence[str], decided: Collection[str] = ()) -> Ability:
-    """Return what a row of `tables.score_table` shows, by ROC AUC and balanced accuracy with their intervals.
+    """Return what the intervals of ROC AUC and balanced accuracy show, of a row of `classify.metrics.score_table`.
 
-    Accuracy is not asked: of 190 real and 10 generated images a model that finds all of the latter may be right less
-    often than one that always says "real".
+    Accuracy does not count: on 190 real and 10 generated images a model that finds every generated one may be less
+    accurate than one that always answers "real".
 
     Parameters
     ----------
     row : pandas.Series
     classes : sequence of str
     decided : collection of str
-        The classes that the model decides on, where they are known.
+        The classes that the model decides on, if known.
     """
     present = [label for label in classes if row[f"n_{label}"]]
     if len(present) == 1:
@@ -64,7 +64,7 @@ def ability(row: pd.Series, classes: Sequence[str], decided: Collection[str] = (
     auc_low, auc_high = row["roc_auc_low"], row["roc_auc_high"]
     if isnan(low) and isnan(auc_low):
         return Ability(UNKNOWN, guess)
-    # NaN is neither above nor below
+    # NaN is neither above nor below a limit.
     if low > guess and not auc_high < 0.5:
         return Ability(BETTER, guess)
     if auc_high < 0.5 and not low > guess:
@@ -79,8 +79,7 @@ def ability(row: pd.Series, classes: Sequence[str], decided: Collection[str] = (
 
 @dataclass(frozen=True)
 class Change:
-    """How far balanced accuracy is from one set to another, in shares; `kind` is "falls", "rises", "unclear" or
-    "unknown"."""
+    """The change of balanced accuracy between two sets; `kind` is "falls", "rises", "unclear" or "unknown"."""
 
     kind: str
     value: float
@@ -89,10 +88,10 @@ class Change:
 
 
 def change(before: pd.Series, after: pd.Series) -> Change:
-    """Return the change of balanced accuracy between two sets, of any mix of classes.
+    """Return the change of balanced accuracy between two sets, whatever their shares of classes.
 
-    Plain accuracy would change with the mix alone: who always says "real" is right on 50 % of one set and 90 % of
-    another.
+    Accuracy would change with these shares alone: a model that always answers "real" is right on 50 % of one set and
+    on 90 % of another.
     """
     columns = ["balanced_accuracy", "balanced_accuracy_low", "balanced_accuracy_high"]
     value, low, high = (float(part) for part in difference(tuple(after[columns]), tuple(before[columns])))
@@ -102,11 +101,11 @@ def change(before: pd.Series, after: pd.Series) -> Change:
 
 
 def against_chance(low: float, high: float, chance: float) -> str:
-    """Return "better", "worse" or "unclear": can an accuracy be told from always guessing the largest class?
+    """Return "better", "worse" or "unclear": how an accuracy compares with always guessing the largest class.
 
-    It can when its 95 % interval leaves `chance` out, so the answer never contradicts the interval beside it. For
-    Wilson's interval this is the two-sided score test of a binomial at 5 %; for grouped images it is stricter. Without
-    an interval (NaN) it is "unknown", and neither is to be claimed.
+    It is "better" or "worse" where the 95 % interval excludes `chance`, so the answer never contradicts the interval
+    beside it. For Wilson's interval this is the two-sided score test of a binomial at 5 %; for grouped images it is
+    stricter. Without an interval (NaN) it is "unknown".
     """
     if np.isnan(low) or np.isnan(high):
         return "unknown"
@@ -117,7 +116,7 @@ def against_chance(low: float, high: float, chance: float) -> str:
 
 @dataclass(frozen=True)
 class Judged:
-    """A balanced accuracy with its interval; `low` above chance means that the labels are told."""
+    """A balanced accuracy with its interval; where `low` is above chance, the labels can be predicted."""
 
     value: float
     low: float
@@ -127,9 +126,9 @@ class Judged:
 def judged(labels: np.ndarray, predicted: np.ndarray, units: np.ndarray, n_judged: int = 1) -> Judged:
     """Return the balanced accuracy of out-of-fold predictions with its interval.
 
-    The interval is Wilson's, at the number of independent answers that have the variance which chance has here: of
-    sums over whole units, widened by `TWICE`. It is simultaneous: all `n_judged` intervals together hold their values
-    in 95 % of data sets, by Bonferroni.
+    The interval is Wilson's, for the number of independent answers whose variance is that of chance here: of sums over
+    whole units, times `TWICE`. It is simultaneous: by Bonferroni, all `n_judged` intervals together hold their true
+    values in 95 % of data sets.
 
     Parameters
     ----------
@@ -137,17 +136,17 @@ def judged(labels: np.ndarray, predicted: np.ndarray, units: np.ndarray, n_judge
     units : ndarray of shape (n,), int
         Rows with the same number are not independent.
     n_judged : int
-        How many balanced accuracies are judged beside each other.
+        How many balanced accuracies are judged together.
     """
     classes, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
     chance, weight = 1 / len(classes), 1 / len(classes) / counts[codes]
     right = predicted == labels
     value = float((weight * right).sum())
-    said = np.array([weight[predicted == name].sum() for name in classes])  # with what chance a label is said
-    excess = weight * (right - said[codes])
+    rates = np.array([weight[predicted == name].sum() for name in classes])  # at which each class is predicted
+    excess = weight * (right - rates[codes])
     by_unit = np.bincount(np.unique(units, return_inverse=True)[1], excess)
     variance = TWICE * max((by_unit**2).sum(), (excess**2).sum())
-    if variance < 1e-12:  # one class is always said
+    if variance < 1e-12:  # one class is predicted for all rows
         return Judged(value, 0.0, 1.0)
     n = chance * (1 - chance) / variance
     return Judged(value, *wilson(min(value, 1.0) * n, n, norm.isf(ALPHA / 2 / n_judged)))

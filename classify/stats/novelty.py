@@ -1,4 +1,4 @@
-"""Unlike what a model was trained on: how far an image's features lie from all training images'."""
+"""Novelty: is an image out of distribution? By the distance of its features from those of all training images."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,30 +12,30 @@ from classify.errors import DataError
 from classify.stats.effective import kish
 
 LEVEL = 0.01
-"""Of new images like the training images, at most about this share is called unlike them."""
+"""The share of new images of the training distribution that is called unlike, at most and on average."""
 
 N_NEIGHBOURS = 5
 MOST_ROWS, MOST_VALUES = 20_000, 16_000_000
-"""Training images, and numbers of theirs, that are kept to compare with; of more, a random choice."""
-MEGABYTES = 128  # of distances at a time
+"""The most training images, and the most numbers of theirs, that are kept; of more, a random choice is kept."""
+MEGABYTES = 128  # memory for distances
 
 
 @dataclass(frozen=True, eq=False)
 class Novelty:
-    """What tells whether an image is unlike all training images; see `fit_novelty`.
+    """A fitted test of whether an image is unlike all training images; see `fit_novelty`.
 
     Parameters
     ----------
     widths : ndarray of shape (n_blocks,), int32
         Columns of each block of the features.
     lengths : ndarray of shape (n_blocks,), float32
-        What each block of an image is scaled to.
+        Length to which each block of an image is scaled.
     rows : ndarray of shape (n_rows, n_features), float32
-        Training images, scaled so.
+        Scaled training images.
     distances : ndarray of shape (n_rows,), float32
-        How far each of them lies from those of other units, sorted.
+        Distance of each of them from those of other units, sorted.
     sizes : ndarray of shape (n_rows,), int32
-        How many of `rows` are of its unit, in the order of `distances`.
+        How many of `rows` belong to its unit, in the order of `distances`.
     """
 
     widths: np.ndarray
@@ -45,10 +45,10 @@ class Novelty:
     sizes: np.ndarray
 
     def p_values(self, X: np.ndarray) -> np.ndarray:
-        """Return for each image the share of training images that lie as far from the others, (n_samples,).
+        """Return for each image the share of training images that are as far from the others, (n_samples,).
 
-        Small where an image is unlike: a conformal p value (Bates et al. 2023, doi:10.1214/22-AOS2244), in which every
-        unit weighs the same whatever its number of images (Lee, Barber & Willett 2023, arXiv 2306.06342).
+        It is a conformal p-value (Bates et al. 2023, doi:10.1214/22-AOS2244), small where an image is unlike, in which
+        every unit weighs the same (Lee, Barber & Willett 2023, arXiv 2306.06342).
 
         Parameters
         ----------
@@ -66,17 +66,17 @@ class Novelty:
         return self.p_values(X) <= LEVEL
 
     def chance(self, unlike: np.ndarray, units: np.ndarray) -> float:
-        """Return how probable so many unlike images are, or more, in a set like the training images.
+        """Return the p-value of so many unlike images in a set of the training distribution.
 
-        The share of such images that these training images make unlike is itself drawn, from a beta distribution, and
-        so their number is beta-binomial (Bates et al. 2023, section 2.2). Images of one unit are counted as one.
+        The share of unlike images, given the training images, has a beta distribution, so their number is beta-binomial
+        (Bates et al. 2023, section 2.2). Images of one unit count as one.
 
         Parameters
         ----------
         unlike : ndarray of shape (n_samples,), bool
             As `unlike` returns it.
         units : ndarray of shape (n_samples,), int
-            Images with the same number depend on each other.
+            Images with the same number are not independent.
         """
         n_trained = int((1 / self.sizes.astype(np.float64)).sum().round())
         ranks = int(LEVEL * (n_trained + 1) + 1e-9)
@@ -84,65 +84,64 @@ class Novelty:
         return float(betabinom.sf(np.floor(unlike.mean() * worth + 1e-9) - 1, worth, ranks, n_trained + 1 - ranks))
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Return all of it as arrays by name."""
+        """Return all fields by name."""
         return {name: np.ascontiguousarray(value) for name, value in vars(self).items()}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "Novelty":
-        """Return what `arrays` gave.
+        """Return the `Novelty` of arrays that its `arrays` returned.
 
         Raises
         ------
         DataError
-            If it is not what `arrays` gives.
+            If they are not such arrays.
         """
         if set(arrays) != set(cls.__dataclass_fields__):
-            raise DataError(f"novelty is known by {', '.join(cls.__dataclass_fields__)}, not {', '.join(arrays)}")
-        found = cls(**arrays)
-        n_rows, n_features = found.rows.shape if found.rows.ndim == 2 else (0, 0)
-        shapes = (found.lengths.shape, found.distances.shape, found.sizes.shape, int(found.widths.sum()))
-        if n_rows < N_NEIGHBOURS or shapes != (found.widths.shape, (n_rows,), (n_rows,), n_features):
-            raise DataError("the arrays of novelty do not fit together")
-        positive = (found.lengths > 0).all() and (found.sizes > 0).all()
-        if not (positive and np.isfinite(found.rows).all() and (np.diff(found.distances) >= 0).all()):
-            raise DataError("the arrays of novelty hold what cannot be")
-        return found
+            raise DataError(f"novelty needs the arrays {', '.join(cls.__dataclass_fields__)}, not {', '.join(arrays)}")
+        novelty = cls(**arrays)
+        n_rows, n_features = novelty.rows.shape if novelty.rows.ndim == 2 else (0, 0)
+        shapes = (novelty.lengths.shape, novelty.distances.shape, novelty.sizes.shape, int(novelty.widths.sum()))
+        if n_rows < N_NEIGHBOURS or shapes != (novelty.widths.shape, (n_rows,), (n_rows,), n_features):
+            raise DataError("the shapes of the novelty arrays do not match")
+        positive = (novelty.lengths > 0).all() and (novelty.sizes > 0).all()
+        if not (positive and np.isfinite(novelty.rows).all() and (np.diff(novelty.distances) >= 0).all()):
+            raise DataError("the novelty arrays hold values that are out of range")
+        return novelty
 
 
 def fit_novelty(
     X: np.ndarray, units: np.ndarray, seed: int = 0, *, blocks: Sequence[int] | None = None
 ) -> Novelty | None:
-    """Return what tells whether an image is unlike the training images X; None where these are too few to say.
+    """Return the test of whether an image is unlike the training images X; None for fewer than 99 units.
 
-    The distance of an image is the mean Euclidean distance to its five nearest training images, once its features have
-    been scaled to unit length; that of a training image itself leaves its own unit out. An image is unlike where hardly
-    any training image lies as far from the others. So at most a share `LEVEL` of new images like these is called
-    unlike, on average over training sets and for an image of a new unit: training images have a unit fewer to be near
-    to, which errs on the careful side, and nothing else is learnt from them (of several blocks one number each, so that
-    all vary as much). 99 units are the fewest by which 1 % can be told.
+    The distance of an image is the mean Euclidean distance to its five nearest training images, with features scaled to
+    unit length (Sun et al. 2022, arXiv 2204.06507). The distance of a training image leaves its own unit out. An image
+    is unlike where hardly any training image is as far from the others. At most a share `LEVEL` of new images of the
+    training distribution is called unlike, on average over training sets and for an image of a new unit: training
+    images have a unit fewer to be near to, which is careful. Nothing else is learnt from them but one scale for each
+    block, so that all blocks vary as much.
 
-    What that finds was measured on 869 photographs and diffusion images (ResNet-18, ImageNet weights, its 512 features;
-    40 images a kind): 95 to 100 % of flat colours, noise, text, charts, checkered squares, and images blurred beyond
-    recognition; 2 of 6 screenshots, 8 of 40 less blurred, and no negative, strong JPEG or image upside down, nor any of
-    100 by other generators and cameras, which show the same things. Of 200 held-out images 1 was called unlike, and 12
-    at a level of 5 %. Unit length is what finds them (Sun et al. 2022, arXiv 2204.06507): standardised columns, or 64
-    principal components of them, find 0 %, since features of what a network recognises nothing in are small, and near
-    the mean of all. To standardise as well finds no more, and breaks the promise where images are few: of 100 with 300
-    columns of noise 4.0 % are called unlike in place of 1 %, and 0.8 % without.
+    Measured on 869 photographs and diffusion images (512 features of ResNet-18, ImageNet weights; 40 images a kind), it
+    finds 95 to 100 % of flat colours, noise, text, charts, checkered squares, and images blurred beyond recognition; 2
+    of 6 screenshots, 8 of 40 less blurred; no negatives, strong JPEGs, images upside down, and none of 100 by other
+    generators and cameras, which show the same things. It called 1 of 200 held-out images unlike, and 12 at a
+    level of 5 %. Standardised columns, or 64 principal components of them, find 0 %: where a network recognises nothing
+    its features are small, and near the mean of all. To standardise and to scale to unit length finds no more, and
+    breaks the promise for few images: with 100 images of 300 columns of noise, 4.0 % were called unlike, against 0.8 %.
 
-    The rule of `abstention` is proven on images of which none was passed over for being unlike. Of images like
-    these at most 1 % are; where the rule answers a share a of them, at most ``a / (a - 0.01)`` times its bound is
-    wrong (1.04 times at a quarter, the least it begins with), and less where unlike images are wrong more often.
+    The rule of `classify.unsure` is proven on images that include unlike ones, at most 1 % of them. Where it answers a
+    share a of all images, at most ``a / (a - 0.01)`` times its bound of the other answers is wrong (1.04 times at a
+    quarter, the least share), and less where unlike images are wrong more often.
 
     Parameters
     ----------
     X : ndarray of shape (n_train, n_features)
     units : ndarray of shape (n_train,)
-        Rows with the same number belong together.
+        Rows with the same number are not independent.
     seed : int
-        Of the choice of rows, where there are more than `MOST_ROWS`.
+        Of the choice among more than `MOST_ROWS` rows.
     blocks : sequence of int, optional
-        Columns of each block, each of which is scaled by itself; None for one.
+        Columns of each block, which is scaled by itself; by default there is one block.
     """
     X, units = np.asarray(X), np.asarray(units)
     chosen = _spread(units, min(MOST_ROWS, MOST_VALUES // X.shape[1]), seed)
@@ -158,18 +157,18 @@ def fit_novelty(
 
 
 def _lengths(X: np.ndarray, widths: np.ndarray) -> np.ndarray:
-    """Return the length for each block at which its variance over all columns is 1, (n_blocks,) float32."""
+    """Return the length of each block that makes its variance, summed over columns, 1: (n_blocks,) float32."""
     blocks = _blocks(_scaled(X, widths, np.ones(len(widths))), widths)
     spread = np.sqrt([block.var(axis=0).sum() for block in blocks])
     return (1 / np.where(spread > 1e-6, spread, 1)).astype(np.float32)  # a block that never varies has none
 
 
 def _scaled(X: np.ndarray, widths: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """Return X (n_samples, n_features) as float32 with each block of each row at its length; zeros stay zeros."""
+    """Return X (n_samples, n_features) as float32 with each block of each row scaled to its length."""
     parts = []
     for block, length in zip(_blocks(np.asarray(X, dtype=np.float64), widths), lengths, strict=True):
-        own = np.linalg.norm(block, axis=1, keepdims=True)
-        parts.append(block * length / np.where(own > 0, own, 1))
+        norms = np.linalg.norm(block, axis=1, keepdims=True)
+        parts.append(block * length / np.where(norms > 0, norms, 1))
     return np.hstack(parts).astype(np.float32)
 
 
@@ -180,7 +179,7 @@ def _blocks(X: np.ndarray, widths: np.ndarray) -> list[np.ndarray]:
 def _far(points: np.ndarray, rows: np.ndarray, units: np.ndarray | None = None) -> np.ndarray:
     """Return the mean distance of each point to its nearest rows, (n_points,) float32.
 
-    Where `units` are given, points are rows, and none of a point's own unit counts.
+    With `units` the points are the rows, and the nearest rows of other units count.
     """
 
     def nearest(distances: np.ndarray, start: int) -> np.ndarray:
@@ -193,7 +192,7 @@ def _far(points: np.ndarray, rows: np.ndarray, units: np.ndarray | None = None) 
 
 
 def _spread(units: np.ndarray, most: int, seed: int) -> np.ndarray:
-    """Return the numbers of at most `most` rows, in order: of every unit one, then of every unit a second, ..."""
+    """Return the numbers of at most `most` rows, in order: one of each unit, then a second of each, and so on."""
     if len(units) <= most:
         return np.arange(len(units))
     order = np.random.default_rng(seed).permutation(len(units))
@@ -202,7 +201,7 @@ def _spread(units: np.ndarray, most: int, seed: int) -> np.ndarray:
 
 
 def novelty_counts(novelty: Novelty, X: np.ndarray, wrong: np.ndarray, units: np.ndarray) -> dict[str, float]:
-    """Return how many images of a set are unlike, and how many of these and of the others are decided wrongly.
+    """Return ``n, p, unlike``, and how many of the unlike and of the other images of a set are decided wrongly.
 
     Parameters
     ----------

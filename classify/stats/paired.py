@@ -112,7 +112,7 @@ def needed(
     """Return how many images it takes to find this difference between two models with a probability of `POWER`.
 
     Connor 1987, Biometrics 43:207, with the continuity correction of an exact test (Casagrande, Pike & Smith 1978,
-    Applied Statistics 27:176): n where |n d| - 1 = z_level sqrt(n s) + z_power sqrt(n (s - d²)), for a difference d and
+    Biometrics 34:483): n where |n d| - 1 = z_level sqrt(n s) + z_power sqrt(n (s - d²)), for a difference d and
     a discordant share s.
 
     Parameters
