@@ -1,4 +1,4 @@
-"""What tells the content of a set's pictures: the features of another extractor, or a block of the set's own."""
+"""Content: features that tell what pictures show, from the default extractor or from a block of the set's columns."""
 
 from collections.abc import Iterable
 
@@ -11,25 +11,25 @@ CONTENT_BLOCKS = ("rgb penultimate", "rgb layer4", "rgb layer3")
 
 
 def content_of(features: Features, stored: Iterable[StoredSet] = ()) -> np.ndarray | None:
-    """Return a row for each row of `features` that tells what its picture shows, or None where nothing does.
+    """Return features (n_rows, n_columns) that tell what each picture of `features` shows, or None.
 
-    That is the penultimate layer of the whole image: the features themselves, or those of a stored set of the same
-    images; else the deepest block of colours that the features have.
+    These are of the penultimate layer on the whole image: `features` themselves, or a stored set of the same images;
+    otherwise the deepest block of layers on RGB in `features`.
 
     Parameters
     ----------
     features : Features
     stored : iterable of StoredSet
-        Sets to look among, such as all on disk.
+        Stored sets to search.
     """
     if sees_content(features.extractor):
         return features.X
     digest = images_digest(features.rows)
     for other in stored:
         if sees_content(other.extractor()) and images_digest(other.read()[0]) == digest:
-            found = other.load()
-            at = {path: row for row, path in enumerate(found.rows["path"])}
-            return found.X[[at[path] for path in features.rows["path"]]]
+            loaded = other.load()
+            at = {path: row for row, path in enumerate(loaded.rows["path"])}
+            return loaded.X[[at[path] for path in features.rows["path"]]]
     ends = np.cumsum([0, *(width for _, width in features.blocks)])
     for wanted in CONTENT_BLOCKS:
         for number, (name, _) in enumerate(features.blocks):
@@ -39,5 +39,5 @@ def content_of(features: Features, stored: Iterable[StoredSet] = ()) -> np.ndarr
 
 
 def sees_content(extractor: dict) -> bool:
-    """Return whether an extractor's features are those of the whole image's penultimate layer alone."""
+    """Return whether an extractor computes the penultimate layer of the whole image, and nothing else."""
     return not extractor.get("view") and "parts" not in extractor

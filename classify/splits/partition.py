@@ -1,4 +1,4 @@
-"""Partition: which rows train and which are tested on, with no image or group on two sides."""
+"""Partition: which rows train and which test, with no image and no group on both sides."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -18,26 +18,25 @@ TRAINING = ("train", "val")
 
 @dataclass(frozen=True)
 class Partition:
-    """Row numbers of a set of images, by what they are for.
+    """Row numbers of the training images and of the test sets.
 
     Parameters
     ----------
     train : ndarray of int
-        What models are fitted and cross-validated on: the labelled rows of train and val.
+        The labelled rows of train and val, on which models are fitted and cross-validated.
     tests : dict of str to ndarray of int
-        Rows models never see in fitting, by set: "test" is the held-out set, others are custom ones. May hold rows
-        without a label, which are predicted and not scored.
-    units : ndarray of int, one a row
-        Rows with the same number share a group, or are equal files or near-duplicates, and belong on one side of
-        every split.
-    groups : ndarray of str, one a row
-        The same as names, for people: the group's, or that of the equal files or near-duplicates; "" for a row that
-        stands alone.
+        Rows that models never see in fitting, by set: "test" is the held-out set, others are custom sets. Rows without
+        a label are predicted and not scored.
+    units : ndarray of shape (n_rows,), int
+        Rows with the same number share a group, or are equal files or near-duplicates; every split keeps them on one
+        side.
+    groups : ndarray of shape (n_rows,), str
+        Names of these units for people: of the group, or of the equal files or near-duplicates; "" for a row alone.
     notes : tuple of str
-        What was decided on the way, a sentence each.
+        A sentence for each decision.
     copies : dict of str to int
-        For each test set, how many of its images are equal files or near-duplicates of images in `train`: of sets that
-        hold few new images, and where near-duplicates are not kept together. Sets without such images are left out.
+        The number of images of a test set that are equal files or near-duplicates of images in `train`, as in custom
+        sets of few new images, or where near-duplicates are not kept together. Sets without such images have no entry.
     """
 
     train: np.ndarray
@@ -49,16 +48,15 @@ class Partition:
 
 
 def partition(rows: pd.DataFrame) -> Partition:
-    """Return which rows train and which are tested on.
+    """Return which rows train and which test.
 
-    val joins train, since validation is by folds. Where no set is called test, a fifth of the units is held out by a
-    hash of what they are (their group's name, else their content): images that are added later move none, and join the
-    side of those they belong to (see `units.with_units`). A class of which the hash would leave less than half,
-    or one unit, as it can where there are few, keeps all of them.
+    val joins train, since validation is by folds. Where no set is called test, a hash of the group's name, or of the
+    content, holds out a fifth of the units: images that are added later move none, and join the side of their unit (see
+    `featex.units.with_units`). A class that would keep less than half of its units, or one, trains with all of them.
 
-    A training row that is also in a test set (an equal file, a near-duplicate, or the same group) is left out of
-    training. Not so for near-duplicates where they are half of a custom set, or half of a class would go: that set is
-    no test of unseen images, and `Partition.copies` says so.
+    A training row that is also in a test set (an equal file, a near-duplicate, or the same group) does not train. The
+    exception are near-duplicates of a custom set that are half of that set, or half of a class of train: that set does
+    not test unseen images, and `Partition.copies` says so.
 
     Raises
     ------
@@ -71,8 +69,8 @@ def partition(rows: pd.DataFrame) -> Partition:
     labelled = labels != ""
     train = labelled & (np.isin(split, TRAINING) if (split != "").any() else split == "")
     if not train.any():
-        there = ", ".join(sorted({name or "no set" for name in split}))
-        raise DataError(f"no labelled images to train on (there are: {there}); give folders a class, and a train set")
+        sets = ", ".join(sorted({name or "no set" for name in split}))
+        raise DataError(f"no labelled images to train on (the sets are: {sets}); add a class folder to a train set")
     _refuse_classes_of_val_alone(labels[train], split[train])
     test = split == HELD_OUT
     hashed = not test.any()
@@ -83,13 +81,13 @@ def partition(rows: pd.DataFrame) -> Partition:
         n, of = test.sum(), (train | test).sum()
         notes.append(
             f"There is no test set, so a hash of their content holds out {n:,} of {of:,} images as the set test "
-            "(adding images moves none)."
+            "(images that are added later move none)."
             if n
-            else f"None of so few images ({of}) can be held out."
+            else f"{of} images are too few to hold out any."
         )
         notes += [
-            f"The hash would have held out {taken:,} of {count(of, 'image')} of class {label!r}: they all train, and "
-            "the held-out set has none of them."
+            f"The hash would hold out {taken:,} of {count(of, 'image')} of class {label!r}, which leaves too few: all "
+            "of them train, and the held-out set has none."
             for label, (taken, of) in kept.items()
             if n
         ]
@@ -100,12 +98,12 @@ def partition(rows: pd.DataFrame) -> Partition:
     known = _of_known_images(rows, train, tests, alike)
     left_out = {name: train & np.isin(units, units[index]) for name, index in tests.items() if name not in known}
     notes += _left_out(rows, tests, left_out)
-    offered = train
+    labelled_train = train
     train = train & ~np.any([np.zeros(len(rows), dtype=bool), *left_out.values()], axis=0)
     copies = {name: int(np.isin(alike[index], alike[train]).sum()) for name, index in tests.items()}
     copies = {name: n for name, n in copies.items() if n}
     notes += [copies_sentence(name, n, len(tests[name])) for name, n in copies.items()]
-    _check(labels, train, tests, hashed, offered)
+    _check(labels, train, tests, hashed, labelled_train)
     notes += _oddities(rows, tests, alike)
     if n := int((rows["near"] != "").sum()) if "near" in rows else 0:
         notes.insert(0, f"{near_sentence(n)}.")
@@ -113,26 +111,26 @@ def partition(rows: pd.DataFrame) -> Partition:
 
 
 def copy_units(rows: pd.DataFrame) -> np.ndarray:
-    """Return a number for each row, the same for equal files and near-duplicates, kept together or not."""
+    """Return a number for each row; equal files and near-duplicates, kept together or not, have the same."""
     columns = rows.rename(columns={"kept_near": "near"}).columns
     return independent_units(rows.set_axis(columns, axis=1).drop(columns="group"))
 
 
 def copies_sentence(name: str, n: int, of: int) -> str:
-    """Return what a reader of a set's scores must know of its images that training has seen."""
+    """Return the warning that a set's scores are no result, since training has seen `n` of its images."""
     what = "held-out images" if name == HELD_OUT else f"images of set {name!r}"
     return (
-        f"{n:,} of the {of:,} {what} are copies or near-duplicates of training images: the scores there are no result "
-        "on unseen images."
+        f"{n:,} of the {of:,} {what} are copies or near-duplicates of training images: its scores are no result on "
+        "unseen images."
     )
 
 
 def _of_known_images(
     rows: pd.DataFrame, train: np.ndarray, tests: dict[str, np.ndarray], alike: np.ndarray
 ) -> list[str]:
-    """Return the custom sets at least half of which, or of whose like in a class of train, are near-duplicates.
+    """Return the custom sets whose near-duplicates of train are at least half of the set, or of a class of train.
 
-    Equal files do not count: whoever has put a file into two sets wants it judged.
+    Equal files do not count: a user who puts a file into two sets wants it in the test.
     """
     keys, known = rows["key"].to_numpy(dtype=str), []
     for name, index in tests.items():
@@ -145,7 +143,7 @@ def _of_known_images(
 
 
 def _left_out(rows: pd.DataFrame, tests: dict[str, np.ndarray], left_out: dict[str, np.ndarray]) -> list[str]:
-    """Return how many training images are left out, and why: as what is equal, or as near-duplicates only."""
+    """Return how many training images do not train: as equal files or group members, and as near-duplicates."""
     units = independent_units(without_near_duplicates(rows))
     gone = np.any([np.zeros(len(rows), dtype=bool), *left_out.values()], axis=0)
     equal = np.any([gone & False, *(gone & np.isin(units, units[tests[name]]) for name in left_out)], axis=0)
@@ -157,12 +155,12 @@ def _left_out(rows: pd.DataFrame, tests: dict[str, np.ndarray], left_out: dict[s
 
 
 def _chosen(rows: pd.DataFrame, units: np.ndarray) -> np.ndarray:
-    """Return which rows are held out: those whose unit's name has a hash below a fifth, as a fraction of 1.
+    """Return which rows are held out: those whose unit's name has a hash in the lowest fifth of all hashes.
 
-    Equal chances within every class make the split stratified in expectation; exact strata would depend on the other
-    images, and adding one could move another.
+    Every class has equal chances, so the split is stratified in expectation. Exact strata would depend on the other
+    images, so that adding one could move another.
     """
-    if "anchor" in rows:  # of each row, as it was recorded when the image was first known
+    if "anchor" in rows:  # the name of each row's unit when the image was first seen
         names = rows["anchor"]
     else:
         names = rows["group"].where(rows["group"] != "", rows["key"]).groupby(units).transform("min")
@@ -173,13 +171,16 @@ def _chosen(rows: pd.DataFrame, units: np.ndarray) -> np.ndarray:
 def _without_small_classes(
     test: np.ndarray, train: np.ndarray, labels: np.ndarray, units: np.ndarray
 ) -> tuple[np.ndarray, dict[str, tuple[int, int]]]:
-    """Return `test` without classes of which it would leave less than half, or one unit, and what it would take."""
+    """Return `test` without the classes that would keep less than half of their units, or one, for training.
+
+    Also return, by class, how many of how many images it would have taken.
+    """
     kept = {}
-    while True:  # a unit that returns may hold images of another class, never fewer for training
+    while True:  # a unit that returns to training may hold images of another class
         for label in np.unique(labels[train & test]).tolist():
             of_class = train & (labels == label)
-            taken, there = len(np.unique(units[of_class & test])), len(np.unique(units[of_class]))
-            if there - taken < max(2, there / 2):
+            n_taken, n_units = len(np.unique(units[of_class & test])), len(np.unique(units[of_class]))
+            if n_units - n_taken < max(2, n_units / 2):
                 kept[label] = int((of_class & test).sum()), int(of_class.sum())
                 test = test & ~np.isin(units, units[of_class])
                 break
@@ -196,22 +197,22 @@ def _names(rows: pd.DataFrame, units: np.ndarray) -> np.ndarray:
 
 
 def _oddities(rows: pd.DataFrame, tests: dict[str, np.ndarray], alike: np.ndarray) -> list[str]:
-    """What a reader of scores must know of equal files: under two classes, or in two test sets."""
+    """Return a note for equal files of two classes, and for each two test sets that share images."""
     notes = []
     labels = rows[rows["label"] != ""].groupby("key")["label"].nunique()
     if n := int(rows["key"].isin(labels[labels > 1].index).sum()):
-        notes.append(f"Two classes share {count(n, 'file')} of equal content: one of the two labels is wrong.")
+        notes.append(f"{count(n, 'file')} of equal content have two labels, of which one is wrong.")
     for (one, first), (other, second) in combinations(tests.items(), 2):
         if n := int(np.isin(alike[second], alike[first]).sum()):
             notes.append(
-                f"Set {other!r} shares {count(n, 'image')} with set {one!r}, or nearly so: the two do not confirm each "
-                "other."
+                f"Set {other!r} shares {count(n, 'image')} or near-duplicates with set {one!r}: the two sets do not "
+                "confirm each other."
             )
     return notes
 
 
 def _refuse_classes_of_val_alone(labels: np.ndarray, split: np.ndarray) -> None:
-    """Raise where the validation set, which trains too, has a class that the training set lacks."""
+    """Raise where the set val, which also trains, has a class that train lacks."""
     val, classes = labels[split == "val"], sorted(set(labels[split == "train"].tolist()))
     surplus = sorted(set(val.tolist()) - set(classes))
     if classes and surplus:
@@ -236,15 +237,15 @@ def _check(
         )
     classes = np.unique(labels[train]).tolist()
     if len(classes) < 2:
-        found = f"one class only ({classes[0]!r})" if classes else "no class at all"
-        raise DataError(f"the training images have {found}; a classifier needs two or more, a folder each")
+        only = f"one class only ({classes[0]!r})" if classes else "no class"
+        raise DataError(f"the training images have {only}; a classifier needs two or more, one folder for each")
     for name, index in tests.items():
         for surplus in sorted(set(labels[index].tolist()) - {*classes, ""}):
             images = count((labels[index] == surplus).sum(), "image")
             if hashed and name == HELD_OUT:
                 raise DataError(
-                    f"the fifth that a hash held out, as there is no test set, has {images} of class {surplus!r}; its "
-                    "others are also in a further set and cannot train; add images to that class, or make a set "
-                    "called test"
+                    f"there is no test set, and the fifth that a hash holds out has {images} of class {surplus!r}; its "
+                    "other images are also in another set and cannot train; add images of that class, or a set called "
+                    "test"
                 )
             raise _lacks(name, images, surplus, classes)
