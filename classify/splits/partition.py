@@ -51,8 +51,8 @@ def partition(rows: pd.DataFrame) -> Partition:
     """Return which rows train and which test.
 
     val joins train, since validation is by folds. Where no set is called test, a hash of the group's name, or of the
-    content, holds out a fifth of the units: images that are added later move none, and join the side of their unit (see
-    `featex.units.with_units`). A class that would keep less than half of its units, or one, trains with all of them.
+    content, holds out a fifth of the units: images that are added later move none, and join the side of their unit
+    (see `featex.store.units.with_units`). A class that would keep less than half of its units, or one, trains whole.
 
     A training row that is also in a test set (an equal file, a near-duplicate, or the same group) does not train. The
     exception are near-duplicates of a custom set that are half of that set, or half of a class of train: that set does

@@ -44,7 +44,7 @@ class Ability:
 
 
 def ability(row: pd.Series, classes: Sequence[str], decided: Collection[str] = ()) -> Ability:
-    """Return what the intervals of ROC AUC and balanced accuracy show, of a row of `classify.metrics.score_table`.
+    """Return what the intervals of ROC AUC and balanced accuracy show, of a row of `classify.stats.tables.score_table`.
 
     Accuracy does not count: on 190 real and 10 generated images a model that finds every generated one may be less
     accurate than one that always answers "real".

@@ -26,7 +26,7 @@ def drift_table(predictions: Predictions) -> pd.DataFrame:
     statistic. A set is called unlike where the distance is significant (p at most 0.01) and large (0.15 at least): with
     10,000 images any difference is significant. The test is of the distance beyond `BY_TRAINING`, by which the final
     model differs from the models of the folds. Images of one group are not independent, so a set counts as
-    `classify.effective.effective_units` images.
+    `classify.stats.effective.effective_units` images.
 
     A set that is not called unlike may still be: a model can be as sure of images unlike any it has seen, and wrong. A
     set that is called unlike may still be answered rightly.

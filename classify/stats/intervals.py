@@ -50,8 +50,8 @@ def interval(name: str, y, scores, predicted, classes, positive=None, *, group=N
     Images of one non-empty `group` are not independent. Where there are groups, the interval is the wider of the one
     above and one over whole groups (whose strata are the sets of classes that groups hold). Over groups every score is
     treated as a ranking is (a loss by its logarithm), with the bias and the degrees of freedom that the number and the
-    sizes of the groups leave; see `classify.effective`. Where no resample varies, as where nothing is wrong, one row
-    counts for each group that they are worth. Groups worth fewer than `classify.effective.LEAST` give no interval.
+    sizes of the groups leave; see `classify.stats.effective`. Where no resample varies, as where nothing is wrong, one
+    row counts for each group that they are worth. Groups worth fewer than `effective.LEAST` give no interval.
 
     Returns
     -------

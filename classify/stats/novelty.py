@@ -129,9 +129,9 @@ def fit_novelty(
     its features are small, and near the mean of all. To standardise and to scale to unit length finds no more, and
     breaks the promise for few images: with 100 images of 300 columns of noise, 4.0 % were called unlike, against 0.8 %.
 
-    The rule of `classify.unsure` is proven on images that include unlike ones, at most 1 % of them. Where it answers a
-    share a of all images, at most ``a / (a - 0.01)`` times its bound of the other answers is wrong (1.04 times at a
-    quarter, the least share), and less where unlike images are wrong more often.
+    The rule of `classify.stats.abstention` is proven on images that include unlike ones, at most 1 % of them. Where
+    it answers a share a of all images, at most ``a / (a - 0.01)`` times its bound of the other answers is wrong (1.04
+    times at a quarter, the least share), and less where unlike images are wrong more often.
 
     Parameters
     ----------

@@ -46,7 +46,7 @@ def paired_interval(a: np.ndarray, b: np.ndarray, unit: np.ndarray) -> tuple[flo
     Newcombe 1998, Statistics in Medicine 17:2635, method 10. Images in groups count as the number that they are worth:
     their number over `design_effect`, and over the squared ratio of Student's quantile for so many groups to the normal
     one (Korn & Graubard 1998, Survey Methodology 24:193, for one share), and never more than they are.
-    NaN, NaN where groups are worth fewer than `classify.effective.LEAST`.
+    NaN, NaN where groups are worth fewer than `classify.stats.effective.LEAST`.
 
     Parameters
     ----------
