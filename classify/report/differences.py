@@ -1,4 +1,4 @@
-"""Differences between models in words: which is right more often, or how many images it would take to know."""
+"""Sentences on differences between models: which is more accurate, or how many images it would take to show one."""
 
 from collections.abc import Collection
 
@@ -6,8 +6,8 @@ import pandas as pd
 
 from classify.pages.words import listed, p_value, percent, plain
 from classify.predictions import HELD_OUT
-from classify.stats.paired import LEVEL
 from classify.stats.scores import SCORES
+from featex.system.words import count
 
 MOST_OTHERS = 3
 MILLION = 1_000_000
@@ -15,7 +15,7 @@ CERTAIN = 0.995  # reads as 1.00
 
 
 def in_words(row: pd.Series) -> str:
-    """Return what a row of `classify.stats.differences.paired` says, as a sentence."""
+    """Return a row of `classify.stats.differences.paired` as a sentence."""
     a, b = row["model_a"], row["model_b"]
     if not row["only_a"] + row["only_b"]:
         return f"{a} and {b} are right on the same {round(row['accuracy_a'] * row['n']):,} of {_images(row)}."
@@ -23,17 +23,19 @@ def in_words(row: pd.Series) -> str:
         return _not_apart(row.to_frame().T)
     if row["difference"] < 0:
         row = turned(row)
-    said = (
-        f"{row['model_a']} is right more often than {row['model_b']} on {_images(row)}: {percent(row['accuracy_a'])} "
+    sentence = (
+        f"{row['model_a']} is more accurate than {row['model_b']} on {_images(row)}: {percent(row['accuracy_a'])} "
         f"against {percent(row['accuracy_b'])}, {_difference(row)}."
     )
     if row["only_class"]:
-        said += f" All of them are {row['only_class']}: to call more images so is enough for that."
-    return said
+        sentence += (
+            f" All of them are {row['only_class']}, so calling more images {row['only_class']} is enough for that."
+        )
+    return sentence
 
 
 def folds_in_words(row: pd.Series) -> str:
-    """Return what a row of `classify.stats.differences.folds` says, as a sentence."""
+    """Return a row of `classify.stats.differences.folds` as a sentence."""
     score = SCORES[row["scoring"]]
     if row["difference"] < 0:
         row = turned(row)
@@ -41,35 +43,34 @@ def folds_in_words(row: pd.Series) -> str:
     of_a, of_b = number(row["mean_a"]), number(row["mean_b"])
     where = f"Over {row['folds']} folds of cross-validation"
     if not row["apart"]:
-        known = "" if pd.isna(row["p"]) else f", {_p(row)}"
+        p = "" if pd.isna(row["p"]) else f", {_p(row)}"
         return (
-            f"{where} the mean {score.title} of {row['model_a']} ({of_a}) cannot be told from that of "
-            f"{row['model_b']} ({of_b}){known}."
+            f"{where} the mean {score.title} of {row['model_a']} ({of_a}) does not differ significantly from that of "
+            f"{row['model_b']} ({of_b}){p}."
         )
     by = _difference(row) if score.unit else _p(row, corrected=True)
     return (
-        f"{where} {row['model_a']} has a greater mean {score.title} than {row['model_b']}: {of_a} against {of_b}, {by}."
+        f"{where} {row['model_a']} has a higher mean {score.title} than {row['model_b']}: {of_a} against {of_b}, {by}."
     )
 
 
-def worth_saying(rows: pd.DataFrame, chosen: str | None, blind: Collection[str] = ()) -> list[str]:
+def worth_saying(rows: pd.DataFrame, chosen: str | None, baselines: Collection[str] = ()) -> list[str]:
     """Return the sentences for a page's opening: the chosen model against others, on each unseen set.
 
     Parameters
     ----------
     rows : pandas.DataFrame
-        Of `classify.stats.differences.paired`, models from the best on: the chosen one is held against the first
+        Of `classify.stats.differences.paired`, models from the best on: the chosen one is compared with the first
         `MOST_OTHERS` others.
     chosen : str, optional
-        There is nothing to say without.
-    blind : collection of str
-        Models that see no picture; the chosen one is held against each, after the others.
+        Without it there are no sentences.
+    baselines : collection of str
+        Models that see no image. The chosen one is compared with each of them, after the others.
     """
     sentences = []
-    mine = seen_from(rows, chosen)
-    for _, part in mine.groupby("set", sort=False):
-        is_blind = part["model_b"].isin(blind)
-        for some in (part[~is_blind].head(MOST_OTHERS), part[is_blind]):
+    for _, part in seen_from(rows, chosen).groupby("set", sort=False):
+        is_baseline = part["model_b"].isin(baselines)
+        for some in (part[~is_baseline].head(MOST_OTHERS), part[is_baseline]):
             apart = some["apart"].astype(bool)
             sentences += [in_words(row) for _, row in some[apart].iterrows()]
             for _, alike in some[~apart].groupby("n", sort=False):
@@ -79,8 +80,8 @@ def worth_saying(rows: pd.DataFrame, chosen: str | None, blind: Collection[str] 
 
 def seen_from(rows: pd.DataFrame, model: str | None) -> pd.DataFrame:
     """Return the rows that a model is in, turned so that it is `model_a`."""
-    own = rows[(rows["model_a"] == model) | (rows["model_b"] == model)]
-    return own.apply(lambda row: row if row["model_a"] == model else turned(row), axis=1) if len(own) else own
+    rows = rows[(rows["model_a"] == model) | (rows["model_b"] == model)]
+    return rows.apply(lambda row: row if row["model_a"] == model else turned(row), axis=1) if len(rows) else rows
 
 
 def turned(row: pd.Series) -> pd.Series:
@@ -96,19 +97,19 @@ def turned(row: pd.Series) -> pd.Series:
 
 
 def _not_apart(rows):
-    """One sentence on rows of one model and as many images, none of which is a difference."""
+    """Return one sentence on rows of one model and equally many images, none of which is a significant difference."""
     first, more = rows.iloc[0], " or more" if len(rows) > 1 else ""
     others = listed([f"{row['model_b']} ({percent(row['accuracy_b'])})" for _, row in rows.iterrows()])
-    said = (
-        f"On {_images(first)} {first['model_a']} ({percent(first['accuracy_a'])}) cannot be told apart from {others}, "
-        f"{_p(rows.loc[rows['p'].astype(float).idxmin()], more)}"
+    sentence = (
+        f"On {_images(first)} {first['model_a']} ({percent(first['accuracy_a'])}) does not differ significantly from "
+        f"{others}, {_p(rows.loc[rows['p'].astype(float).idxmin()], more)}"
     )
     images = rows["needed"].astype(float).min()
     if not images > first["n"]:  # nothing differs
-        return f"{said}."
+        return f"{sentence}."
     about = f"about {_round(images)}" if images < MILLION else "over a million"
     groups = f" in {_round(images * first['units'] / first['n'])} such groups" if first["units"] < first["n"] else ""
-    return f"{said}; {about} images{groups}{more} would be needed."
+    return f"{sentence}; it would take {about} images{groups}{more} to show a difference."
 
 
 def _round(number):
@@ -116,9 +117,10 @@ def _round(number):
 
 
 def _images(row):
-    kind = "image" if row["n"] == 1 else "images"
-    said = f"{row['n']:,} held-out {kind}" if row["set"] == HELD_OUT else f"{row['n']:,} {kind} of “{row['set']}”"
-    return f"{said} in {row['units']:,} groups" if row["units"] < row["n"] else said
+    images = (
+        count(row["n"], "held-out image") if row["set"] == HELD_OUT else f"{count(row['n'], 'image')} of “{row['set']}”"
+    )
+    return f"{images} in {row['units']:,} groups" if row["units"] < row["n"] else images
 
 
 def _difference(row):
@@ -129,7 +131,7 @@ def _difference(row):
 
 
 def _p(row, more="", *, corrected=False):
-    """The p that decides: alone where that says enough, else after correction."""
+    """Return the p value before correction where it is not significant, else the corrected one."""
     if not corrected and row["p"] >= LEVEL:
         return p_value(row["p"]) + (more if row["p"] < CERTAIN else "")
     after = f" after correction for {int(row['tests'])} comparisons" if row["tests"] > 1 else ""

@@ -32,7 +32,7 @@ class Drawing:
     def __call__(self, evaluation: Evaluation) -> Figure:
         rows = self.rows(evaluation)
         if rows.empty:
-            raise DataError("this evaluation has nothing that this figure shows; its caption says what it needs")
+            raise DataError("this evaluation has nothing that the figure shows; its caption says what it needs")
         return self.drawn(rows)
 
     def drawn(self, rows: pd.DataFrame) -> Figure:
@@ -63,7 +63,9 @@ def draw_accuracy(rows: pd.DataFrame) -> Figure:
     models, sets = list(rows["model"].unique()), list(rows["set"].unique())
     columns = min(4, len(sets))
     figure, panels = _grid(len(sets), columns, WIDTH / columns, 1.25 + 0.42 * len(models), sharey=True)
-    figure.suptitle("Accuracy: filled dots are results on images no model has seen; hollow ones chose the model")
+    figure.suptitle(
+        "Accuracy: filled dots are results on unseen images; hollow dots are the validation scores that chose the model"
+    )
     for axes, name in zip(panels, sets, strict=True):
         part = rows[rows["set"] == name]
         seen = name == VALIDATION
@@ -108,7 +110,7 @@ def draw_confusion(rows: pd.DataFrame) -> Figure:
     fitting, sets = max(1, int(WIDTH / width)), rows["set"].nunique()
     columns = min(len(cases), max(1, fitting // sets) * min(sets, fitting))  # a model's sets on one line
     figure, panels = _grid(len(cases), columns, width, height)
-    figure.suptitle("Which class is taken for which")
+    figure.suptitle("Confusion matrices")
     for axes, ((model, name), part) in zip(panels, cases, strict=True):
         count, share = (part[column].to_numpy().reshape(k, k) for column in ("count", "share"))
         axes.imshow(np.nan_to_num(share.astype(float)), cmap="Blues", vmin=0, vmax=1)
@@ -161,7 +163,7 @@ def training_rows(evaluation: Evaluation) -> pd.DataFrame:
     `fit` is "fold 1" and so on, or "all", the training on all images.
     """
     columns = ["model", "fit", "epoch", "measure", "side", "value"]
-    sides = (("train", "training"), ("valid", "its own validation part"))
+    sides = (("train", "training"), ("valid", "validation part"))
     rows = [
         (model, fit["fit"], epoch["epoch"], measure, side, epoch[f"{short}_{key}"])
         for model, facts in evaluation.facts.items()
@@ -178,8 +180,8 @@ def draw_training(rows: pd.DataFrame) -> Figure:
     """Draw two panels a model, loss and accuracy, with a line a fit and side."""
     cases = list(rows.groupby(["model", "measure"], sort=False))
     figure, panels = _grid(len(cases), 2, WIDTH / 2, 2.6)
-    figure.suptitle("Training: where the lines part, a net learns its images by heart")
-    colours = dict(zip(("training", "its own validation part"), (BLUE, ORANGE), strict=True))
+    figure.suptitle("Training: where the two lines diverge, the net overfits")
+    colours = dict(zip(("training", "validation part"), (BLUE, ORANGE), strict=True))
     for axes, ((model, measure), part) in zip(panels, cases, strict=True):
         for (fit, side), line in part.groupby(["fit", "side"], sort=False):
             last = fit == "all"
@@ -202,8 +204,8 @@ def draw_training(rows: pd.DataFrame) -> Figure:
 
 FIGURES: dict[str, Drawing] = {
     "accuracy": Drawing(
-        "Accuracy of every model on every labelled set. Bars on unseen sets are 95 % intervals; on validation they are "
-        "one sample standard deviation over folds, and the score there helped to choose the settings.",
+        "Accuracy of every model on every labelled set. Bars are 95 % intervals on unseen sets. On validation they are "
+        "one standard deviation over folds, and that score was used to choose settings.",
         accuracy_rows,
         draw_accuracy,
     ),
@@ -213,20 +215,19 @@ FIGURES: dict[str, Drawing] = {
         draw_confusion,
     ),
     "roc": Drawing(
-        "ROC curves on unseen sets that hold both classes: what every threshold would find, and at what price.",
+        "ROC curves on unseen sets of both classes: true and false positive rate at every threshold.",
         attrgetter("roc"),
         draw_roc,
     ),
     "reliability": Drawing(
-        "Reliability: how often a model is right, against how sure it is, on each labelled set; dashed and faint "
-        "before its calibration. Upright lines are 95 % intervals of bins that hold about equally many images.",
+        "Reliability: accuracy against confidence on each labelled set. Dashed, faint curves are before calibration. "
+        "Each point is a bin of about equally many images, and vertical lines are 95 % intervals.",
         attrgetter("reliability"),
         figures_reliability.draw,
     ),
     "training": Drawing(
-        "Loss and accuracy of each epoch of nets: thick where all images were used, thin in each fold. Training "
-        "images are scored as they are shown, with augmentation and label smoothing; the epoch of "
-        "least validation loss was kept.",
+        "Loss and accuracy of nets in each epoch. Thick lines: training on all images; thin lines: each fold. Scores "
+        "on training images include augmentation and label smoothing. The epoch of least validation loss was kept.",
         training_rows,
         draw_training,
     ),

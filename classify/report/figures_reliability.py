@@ -1,4 +1,4 @@
-"""The figure of `classify.stats.reliability`: a curve on the diagonal means what it says."""
+"""The reliability figure: accuracy against confidence, where a calibrated model lies on the diagonal."""
 
 from textwrap import fill
 
@@ -15,9 +15,9 @@ MARKERS = "os^Dv<>"
 
 
 def draw(rows: pd.DataFrame) -> Figure:
-    """Draw a panel a set and a curve a model: after calibration as it stands, before it dashed and faint.
+    """Draw a panel for each set and a curve for each model, dashed and faint before its calibration.
 
-    Upright lines are 95 % intervals, of what is right after calibration.
+    Vertical lines are 95 % intervals of accuracy after calibration.
     """
     sets, models = list(rows["set"].unique()), list(rows["model"].unique())
     columns = min(3, len(sets))
@@ -25,7 +25,7 @@ def draw(rows: pd.DataFrame) -> Figure:
     least = 100 * min(rows["confidence"].min(), 0.5)
     keys = -(-(len(models) + 3) // 3)
     figure = Figure(figsize=(WIDTH, 0.6 + 3.4 * lines + 0.25 * keys), layout="constrained")
-    figure.suptitle("Reliability: below the diagonal a model is right less often than it says, above it more often")
+    figure.suptitle("Reliability: below the diagonal a model is overconfident, above it underconfident")
     panels = list(figure.subplots(lines, columns, squeeze=False).flat)
     for unused in panels[len(sets) :]:
         unused.remove()
@@ -43,9 +43,9 @@ def draw(rows: pd.DataFrame) -> Figure:
                 limits = 100 * points["right_low"], 100 * points["right_high"]
                 axes.vlines(x, *limits, color=style["color"], linewidth=0.8, alpha=0.5)
         n = here[here["calibration"] == AFTER].groupby("model")["n"].sum().max()
-        note = "\nits calibration was fitted here" if name == VALIDATION else ""
+        note = "\ncalibration was fitted here" if name == VALIDATION else ""
         axes.set_title(f"{fill(set_title(name), 26)}, n = {n}{note}")
-        axes.set(xlim=(least - 2, 102), ylim=(-2, 102), xlabel="sure of its answer (%)", ylabel="right (%)")
+        axes.set(xlim=(least - 2, 102), ylim=(-2, 102), xlabel="confidence (%)", ylabel="accuracy (%)")
         axes.grid(color="#dddddd", linewidth=0.6)
         axes.set_axisbelow(True)
     figure.legend(handles=_keys(rows, models), loc="outside lower center", ncols=3, frameon=False)
@@ -59,7 +59,7 @@ def _keys(rows: pd.DataFrame, models: list[str]) -> list[Line2D]:
     ]
     if np.isin(BEFORE, rows["calibration"]):
         keys.append(Line2D([], [], color=GREY, linestyle="--", marker="o", markersize=2.5, label="before calibration"))
-    return [*keys, Line2D([], [], color=GREY, linestyle=":", label="right as often as it says")]
+    return [*keys, Line2D([], [], color=GREY, linestyle=":", label="perfectly calibrated")]
 
 
 def _marker(i: int) -> str:

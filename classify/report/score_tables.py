@@ -43,14 +43,14 @@ def accuracy_table(evaluation: Evaluation) -> dict:
 
 
 def other_scores(evaluation: Evaluation) -> Section:
-    """Return all scores but accuracy: two tables a set, of what models decide and of how sure they are."""
+    """Return all scores but accuracy: for each set a table on predicted classes and one on probabilities."""
     positive, kinds = evaluation.positive, {"decided": [], "sure": []}
     # macro recall is balanced accuracy by another name
     for name in (
         name for name in scores_for(evaluation.predictions.classes) if name not in ("accuracy", "recall_macro")
     ):
         kinds["decided" if isinstance(SCORES[name].statistic, Confusion) else "sure"].append(name)
-    titles = {"decided": "what models decide", "sure": "how they rank, and how sure they are"}
+    titles = {"decided": "predicted classes", "sure": "ranking and probabilities"}
     tables = []
     for set_name in evaluation.sets:
         part = evaluation.scores[evaluation.scores["set"] == set_name]
@@ -64,17 +64,17 @@ def other_scores(evaluation: Evaluation) -> Section:
             title = f"{set_title(set_name)}: {titles[kind]}"
             mark = evaluation.chosen or ""
             tables.append(Table(f"scores-{set_name}-{kind}", title, rows, plain=plain, most=len(rows), mark=mark))
-    of = f"Of {positive}, the positive class: precision, recall, F1 and TPR (true positive rate). " if positive else ""
+    of = f"Precision, recall, F1 and true positive rates (TPR) are those of the class {positive}. " if positive else ""
     about = (
-        f"With 95 % intervals. {of}Smaller is better in log loss, Brier score and calibration error. Guessing gets "
-        "50 % in ROC AUC, and in average precision the share of the class; a dash where a set has one class only."
+        f"Intervals are 95 %. {of}Lower is better for log loss, Brier score and calibration error. Guessing reaches "
+        "50 % ROC AUC, and the share of the class in average precision. A dash means that a set has one class only."
     )
     about = " ".join([about, *unknown(evaluation.scores, positive)])
     return Section("scores", "Other scores on unseen sets", tables=tables, about=about)
 
 
 def unknown(scores: pd.DataFrame, positive: str | None) -> list[str]:
-    """Return why sets lack intervals, or true positive rates, a sentence a set and reason."""
+    """Return a sentence for each set that lacks intervals or true positive rates, with the reason."""
     sentences = []
     for name, row in scores.groupby("set", sort=False).first().iterrows():
         if reason := too_few(row["n"], row["units"], row["effective_units"]):
@@ -83,8 +83,8 @@ def unknown(scores: pd.DataFrame, positive: str | None) -> list[str]:
         lacking = [SCORES[score] for score in ("tpr_at_fpr_1", "tpr_at_fpr_5") if score in row and positive]
         lacking = [score for score in lacking if others < score.statistic.least]
         if lacking and others:
-            titles = listed([f"{score.title} takes {score.statistic.least}" for score in lacking])
-            sentences.append(f"{titles} images of the other class, and {set_title(name)} has {others:,.0f}.")
+            titles = listed([f"{score.title} needs {score.statistic.least}" for score in lacking])
+            sentences.append(f"{titles} images of the other class; {set_title(name)} has {others:,.0f}.")
     return sentences
 
 

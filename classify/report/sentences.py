@@ -23,23 +23,24 @@ def rule_sentences(table: pd.DataFrame) -> list[str]:
 def _rule_sentence(row: pd.Series) -> str:
     held_out = row["set"] == HELD_OUT
     images = count(row["n"], "held-out image") if held_out else f"{count(row['n'], 'image')} of “{row['set']}”"
-    goal = f"Asked to err in at most {100 * row['target']:g} % of its answers, "
+    goal = f"With a target of at most {100 * row['target']:g} % wrong answers, "
     if not row["answered"]:
         return f"{goal}{row['model']} answers none of the {images}."
     sentence = f"{goal}{row['model']} answers {with_interval(row, 'answered')} of the {images}"
     if not row["judged"]:
-        return f"{sentence}; they have no labels, so nothing is known of its errors there."
-    sentence = f"{sentence} and errs in {with_interval(row, 'error')} of these answers"
+        return f"{sentence}; they have no labels, so its error rate there is unknown."
+    sentence = f"{sentence}, and {with_interval(row, 'error')} of these answers are wrong"
     if row["promise"] == KEPT:
-        return f"{sentence}, as promised."
+        return f"{sentence}: the target is met."
     if row["promise"] == UNCLEAR:
         answers = count(row["judged"], "answer")
         if row["error"] <= row["target"]:
-            return f"{sentence}: no more than promised, and {answers} cannot show that it stays so."
-        return f"{sentence}: more than promised, but {answers} cannot tell it from chance."
+            return f"{sentence}: no more than the target, but {answers} are too few to prove it."
+        return f"{sentence}: more than the target, but with {answers} this may be chance."
     if held_out:
-        return f"{sentence}: the promise is broken: these images are unlike those of training, or its folds flatter it."
-    return f"{sentence}: the promise holds only for images like those it was trained on."
+        why = "Either these images differ from the training images, or its validation scores are too high."
+        return f"{sentence}: the target is missed. {why}"
+    return f"{sentence}: the target is missed. It is promised only for images like the training images."
 
 
 def drift_sentences(table: pd.DataFrame) -> list[str]:
@@ -54,20 +55,20 @@ def drift_sentences(table: pd.DataFrame) -> list[str]:
     pairs = f"{len(silent)} of {len(table)} pairs of model and set"
     return [
         *warnings,
-        f"That there is no warning for {pairs} proves nothing: a model can be just as sure of images unlike any it has "
-        f"seen, and wrong; and distances below {silent['visible'].max():.2f} could not show for the smallest of these.",
+        f"The absence of a warning for {pairs} proves nothing: a model can be just as confident, and wrong, on images "
+        f"unlike any it has seen. In the smallest of these sets, a distance below {silent['visible'].max():.2f} cannot "
+        "be detected.",
     ]
 
 
 def _drift_sentence(row: pd.Series) -> str:
     name = "the held-out set" if row["set"] == HELD_OUT else f"“{row['set']}”"
     change = row["sure"] - row["sure_reference"]
-    how = "otherwise" if abs(change) < SAME else "less" if change < 0 else "more"
+    how = "differently" if abs(change) < SAME else "less" if change < 0 else "more"
     return (
-        f"{row['model']} is {how} sure of {name} than of images like those it was trained on (on average "
-        f"{percent(row['sure'])}, out of fold {percent(row['sure_reference'])}; Kolmogorov–Smirnov distance "
-        f"{row['distance']:.2f}, {p_value(row['p'])}): the set is unlike the training images, and scores on "
-        "others do not tell how it does there."
+        f"{row['model']} is {how} confident on {name} than out of fold (mean {percent(row['sure'])} against "
+        f"{percent(row['sure_reference'])}; Kolmogorov–Smirnov distance {row['distance']:.2f}, {p_value(row['p'])}). "
+        "The set differs from the training images, so scores on other sets do not apply to it."
     )
 
 
@@ -81,11 +82,11 @@ def novelty_sentences(model: str, counts: Mapping[str, Mapping[str, float]]) -> 
         if numbers["p"] > novelty.LEVEL:
             continue
         others = numbers["n"] - numbers["unlike"]
-        errors = f"{model} errs in {numbers['wrong unlike']:,} of these {numbers['unlike']:,}"
-        errors += f" and in {numbers['wrong others']:,} of the other {others:,}" if others else ""
+        errors = f"{model} is wrong on {numbers['wrong unlike']:,} of these {numbers['unlike']:,}"
+        errors += f" and on {numbers['wrong others']:,} of the other {others:,}" if others else ""
         sentences.append(
-            f"{percent(numbers['unlike'] / numbers['n'])} of {set_title(name)} images are unlike all that {model} was "
-            f"trained on, where chance makes {percent(novelty.LEVEL)} ({p_value(numbers['p'])}); {errors}."
+            f"{percent(numbers['unlike'] / numbers['n'])} of the {set_title(name)} images are out of distribution for "
+            f"{model}; {percent(novelty.LEVEL)} are expected by chance ({p_value(numbers['p'])}). {errors}."
         )
     return sentences
 
@@ -94,13 +95,14 @@ def too_few(n: int, n_units: int, effective: float) -> str:
     """Return why there is no interval, as the end of a sentence; empty where images are enough.
 
     >>> too_few(40, 1, 1.0)
-    'no interval: its 40 images form 1 group, and an interval takes 5 independent groups'
+    'no interval: its 40 images form 1 group, and an interval needs 5 independent groups'
     >>> too_few(100, 20, 2.3)
-    'no interval: its 100 images form 20 groups so unequal that they are worth 2.3, and an interval takes 5'
+    'no interval: its 100 images form 20 groups of such unequal sizes that they count as 2.3, and an interval needs 5'
     """
     if n_units == n or effective >= LEAST - 1e-9:
         return ""
     groups = f"its {count(n, 'image')} form {count(n_units, 'group')}"
     if n_units < LEAST:
-        return f"no interval: {groups}, and an interval takes {LEAST:.0f} independent groups"
-    return f"no interval: {groups} so unequal that they are worth {effective:.1f}, and an interval takes {LEAST:.0f}"
+        return f"no interval: {groups}, and an interval needs {LEAST:.0f} independent groups"
+    unequal = f"of such unequal sizes that they count as {effective:.1f}"
+    return f"no interval: {groups} {unequal}, and an interval needs {LEAST:.0f}"

@@ -29,7 +29,7 @@ from classify.stats.selection import not_ranked
 from featex.system.words import count
 
 SELECTION = "a selection score, not a result"
-SKEWED = 0.6  # share of the largest class from which accuracy alone would mislead, so that guessing stands beside it
+SKEWED = 0.6  # where the largest class has this share or more, the headline adds what always guessing it gets
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,13 @@ def verdict(evaluation: Evaluation) -> Verdict:
     """Return what the opening of a page says of the chosen model and its scores."""
     chosen, why = evaluation.chosen, _why(evaluation)
     if chosen is None:
-        return Verdict("No model is chosen: see all of them below.", [], why)
+        return Verdict("No model was chosen; all of them are listed below.", [], why)
     rows = evaluation.scores_of(chosen)
     sentences = [_on_unseen(row, evaluation.abilities[chosen, name]) for name, row in rows.iterrows()]
     if HELD_OUT not in rows.index:
         sentences.append(
-            "There is no held-out set: nothing here says how the model does on unseen images of the kind it was "
-            "trained on."
+            "There is no held-out set, so nothing is known about unseen images of the kind that the model was trained "
+            "on."
         )
     changes = {start: [] for start in (HELD_OUT, VALIDATION)}
     for (start, name), change in evaluation.changes.items():
@@ -69,7 +69,7 @@ def verdict(evaluation: Evaluation) -> Verdict:
 
 def _headline(chosen: str, rows: pd.DataFrame, evaluation: Evaluation) -> str:
     if rows.empty:
-        return "No result yet: no model was tried on labelled images it had not seen."
+        return "No result yet: there are no labelled images that the models have not seen."
     parts = [_right(row, evaluation.predictions.classes) for _, row in rows.iterrows()]
     custom = rows[rows.index != HELD_OUT]
     if len(custom) > 2:
@@ -86,11 +86,11 @@ def _why(evaluation: Evaluation) -> str:
     rows, alike = evaluation.ranking, evaluation.groups
     models = [model for model in evaluation.predictions.models if model not in evaluation.baselines]
     if not models:
-        return "Every model here judges by how files are stored, and none has seen a picture."
+        return "No model was chosen: all of them are baselines that read only file metadata."
     if rows.empty and len(models) > 1:
-        return "No model has validation scores, and choosing by an unseen set would be choosing by hindsight."
+        return "No model has validation scores. A choice by scores on an unseen set would be a choice in hindsight."
     if rows.empty:
-        return "There is one model, and no validation score."
+        return "There is only one model, and it has no validation score."
     best, title, worst = rows["model"].iloc[0], SCORES[evaluation.scoring].title, alike[0].worst
 
     def score(row) -> str:
@@ -99,13 +99,11 @@ def _why(evaluation: Evaluation) -> str:
     what = f"{title} in the worst of {_n_folds(rows)} folds" if worst else f"mean {title} over folds"
     if len(rows) > 1:
         second = f"{rows['model'].iloc[1]} with {score(rows.iloc[1])}"
-        why = f"{best} was chosen from {len(rows)} models by cross-validation, for its {what}: {score(rows.iloc[0])}, "
-        why += f"before {second}"
-    elif worst:
-        why = f"The {what} of {best} is {score(rows.iloc[0])}"
+        why = f"Cross-validation chose {best} from {len(rows)} models. Its {what} is the best: {score(rows.iloc[0])}; "
+        why += f"the second best is {second}"
     else:
-        why = f"{best} has a mean {title} of {score(rows.iloc[0])} over the folds of cross-validation"
-    why += f". That is {SELECTION}: it helped to choose, so it tends to be too high."
+        why = f"The {what} of {best} is {score(rows.iloc[0])}"
+    why += f". That is {SELECTION}: it was used to choose, so it tends to be too high."
     scored = evaluation.folds.loc[evaluation.folds["scoring"] == evaluation.scoring, "model"]
     more = [not_ranked(alike, evaluation.baselines), _unvalidated([name for name in models if name not in set(scored)])]
     return " ".join([why, *filter(None, more)])
@@ -118,11 +116,11 @@ def _n_folds(rows: pd.DataFrame) -> int:
 def _unvalidated(names: Sequence[str]) -> str:
     if not names:
         return ""
-    return f"{listed(names)} {'has' if len(names) == 1 else 'have'} no validation score, and could not be chosen."
+    return f"{listed(names)} {'has' if len(names) == 1 else 'have'} no validation score, so could not be chosen."
 
 
 def _right(row: pd.Series, classes: Sequence[str]) -> str:
-    """Return a part of the headline; where one class is most of the set, with what guessing it gets."""
+    """Return a set's part of the headline; where one class dominates the set, it adds what guessing that class gets."""
     images = f"{percent(row['accuracy'])} of {_images(row)}"
     if not SKEWED <= row["chance"] < 1:
         return images
@@ -131,41 +129,42 @@ def _right(row: pd.Series, classes: Sequence[str]) -> str:
 
 
 def _on_unseen(row: pd.Series, found: Ability) -> str:
-    right = f"On {_images(row)}: {with_interval(row)} right"
+    accuracy = f"On {_images(row)}: accuracy {with_interval(row)}"
     if found.kind == ONE_CLASS:
-        return f"{right}; all of them are {found.only}, and with one class there is no guessing to compare with."
-    return f"{right}; balanced accuracy {with_interval(row, 'balanced_accuracy')}, {in_words(row, found)}."
+        return f"{accuracy}. All of them are {found.only}, so there is no guessing to compare with."
+    return f"{accuracy}, balanced accuracy {with_interval(row, 'balanced_accuracy')}: {in_words(row, found)}."
 
 
 def in_words(row: pd.Series, found: Ability) -> str:
-    """Return what a model can do on a set of several classes, to stand behind its balanced accuracy."""
+    """Return what a model can do on a set of several classes; it follows the balanced accuracy."""
     guess, area = f"guessing ({percent(found.guess)})", f"ROC AUC {with_interval(row, 'roc_auc')}"
     reason = too_few(row["n"], row["units"], row["effective_units"]) or "no interval"
-    everything = f": it calls every image {found.only}" if found.only else ""
+    everything = f" (it calls every image {found.only})" if found.only else ""
     return {
         BETTER: f"better than {guess}",
-        RANKS: f"not shown to beat {guess}{everything}; yet its scores rank the classes apart ({area})"
+        RANKS: f"not shown to beat {guess}{everything}, but its scores separate the classes ({area})"
         + (", so another threshold may do better" if found.guess == 0.5 else ""),
-        REVERSED: f"reversed: its scores rank the classes the wrong way round ({area}, and guessing gets 50.0 %), as "
-        "where labels are swapped",
+        REVERSED: f"reversed, because its scores rank the classes the wrong way round ({area}; guessing gets 50.0 %), "
+        "as if the labels were swapped",
         WORSE: f"worse than {guess}",
         ONE_ANSWER: f"not shown to beat {guess}{everything}",
         UNSHOWN: f"not shown to beat {guess}",
-        UNKNOWN: f"of which nothing is claimed, for there is {reason}",
+        UNKNOWN: f"no conclusion, because there is {reason}",
     }[found.kind]
 
 
 def _baseline(row: pd.Series, found: Ability) -> str:
     if found.kind == ONE_CLASS:
         return ""
-    right = f"{row['model']} is right on {with_interval(row)} of {_images(row)}"
-    score = f"balanced accuracy {with_interval(row, 'balanced_accuracy')}"
-    how = "Without a look at any picture, by how files are stored alone (format, size, compression, metadata)"
+    sentence = (
+        f"{row['model']}, a baseline that reads only file metadata (format, size, compression), reaches "
+        f"{with_interval(row)} on {_images(row)} (balanced accuracy {with_interval(row, 'balanced_accuracy')})"
+    )
     if found.kind not in (BETTER, RANKS):
-        return f"{how}, {right}: {score}, {in_words(row, found)}."
+        return f"{sentence}: {in_words(row, found)}."
     return (
-        f"{how}, {right} ({score}). Scores up to that prove nothing about the pictures; "
-        "`pipelines audit` names what gives the answer away."
+        f"{sentence}. A score up to that says nothing about what images show; `pipelines audit` names the metadata "
+        "that gives the answer away."
     )
 
 
@@ -176,8 +175,10 @@ def _changed(where: str, name: str, found: Change) -> str:
     return {
         FALLS: f"{start} balanced accuracy falls by {-value:.1f} points ({-high:.1f}–{-low:.1f}).",
         RISES: f"{start} balanced accuracy rises by {value:.1f} points ({low:.1f}–{high:.1f}).",
-        UNCLEAR: f"{start} no change of balanced accuracy is shown: {value:+.1f} points ({low:+.1f} to {high:+.1f}).",
-        UNKNOWN: f"{start} balanced accuracy changes by {value:+.1f} points; so few independent images show no more.",
+        UNCLEAR: f"{start} balanced accuracy does not change significantly: {value:+.1f} points ({low:+.1f} to "
+        f"{high:+.1f}).",
+        UNKNOWN: f"{start} balanced accuracy changes by {value:+.1f} points; there are too few independent images for "
+        "an interval.",
     }[found.kind]
 
 

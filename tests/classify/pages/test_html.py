@@ -37,7 +37,7 @@ def test_pages_share_their_frame_and_fetch_nothing(template):
     assert "<title>&lt;A title&gt;</title>" in html
     assert html.index("Beware.") < html.index("&lt;b&gt;") < html.index("pipelines audit x")
     assert "default-src 'none'" in html
-    assert "Make it again" not in render(template(""), page | {"command": ""})
+    assert "Reproduce" not in render(template(""), page | {"command": ""})
 
 
 def test_the_pages_own_script_is_the_only_one_that_may_run(template):

@@ -23,7 +23,7 @@ def points(models=("svm", "cnn"), sets=(VALIDATION, "test"), before=("svm",)):
 def test_a_panel_a_set_a_curve_a_model_and_before_dashed():
     figure = draw(points())
     assert [axes.get_title() for axes in figure.axes] == [
-        "validation, n = 50\nits calibration was fitted here",
+        "validation, n = 50\ncalibration was fitted here",
         "held-out, n = 50",
     ]
     for axes in figure.axes:
@@ -35,12 +35,12 @@ def test_a_panel_a_set_a_curve_a_model_and_before_dashed():
         assert len(axes.collections) == 2  # intervals of what is said after calibration
         segments = [segment.round(6).tolist() for segment in axes.collections[0].get_segments()]
         assert segments == [[[60, 30], [60, 70]], [[90, 55], [90, 95]]]
-        assert axes.get_xlabel() == "sure of its answer (%)"
+        assert axes.get_xlabel() == "confidence (%)"
 
 
 def test_before_is_in_the_key_only_where_there_is_such_a_curve():
     keys = [text.get_text() for text in draw(points()).legends[0].get_texts()]
-    assert keys == ["svm", "cnn", "before calibration", "right as often as it says"]
+    assert keys == ["svm", "cnn", "before calibration", "perfectly calibrated"]
     assert "before calibration" not in [text.get_text() for text in draw(points(before=())).legends[0].get_texts()]
 
 

@@ -39,14 +39,14 @@ def test_all_scores_stand_in_two_tables_a_set_each_once():
     assert [shown.count(title) for title in titles] == [1] * len(titles)
     assert {table.mark for table in section.tables} == {evaluation.chosen}
     assert set(section.tables[1].plain) == {"log loss", "Brier score"}
-    assert "Of ai, the positive class" in section.about
+    assert "those of the class ai" in section.about
 
 
 def test_three_classes_have_no_positive_one():
     section = other_scores(evaluate(said(("a", "b", "c"))))
     assert "precision" not in section.tables[0].rows
     assert "macro precision" in section.tables[0].rows
-    assert "positive class" not in section.about
+    assert "true positive rates" not in section.about
 
 
 def test_sets_without_labels_are_named():
@@ -59,7 +59,7 @@ def test_what_has_no_interval_or_no_true_positive_rate_is_said_with_its_reason()
     predictions = said()
     few, many = unknown(evaluate(predictions).scores, "ai")
     assert "30" in few
-    assert "TPR at 1 % FPR takes 100" in few
+    assert "TPR at 1 % FPR needs 100" in few
     assert "wild" in many
     table = predictions.table.assign(group=[f"g{i // 20}" for i in range(len(predictions.table))])
     assert "form 3 groups" in unknown(evaluate(Predictions(table)).scores, None)[0]
