@@ -6,6 +6,7 @@ import pandas as pd
 
 from classify.pages.words import listed, p_value, percent, plain
 from classify.predictions import HELD_OUT
+from classify.stats.paired import LEVEL
 from classify.stats.scores import SCORES
 from featex.system.words import count
 

@@ -33,12 +33,12 @@ def cut(data: bytes, boxes: Sequence[tuple[int, int, int, int]]) -> tuple[list[b
     data : bytes
         A whole file, of which the first frame is taken.
     boxes : sequence of (left, top, right, bottom)
-        In pixels of the upright image, as `featex.images.decode.decode.decode` gives it; within it, and none empty.
+        In pixels of the upright image, as `featex.images.decode.decode` gives it; within it, and none empty.
 
     Raises
     ------
     ImageError
-        If the file is none that `featex.images.decode.decode.decode` opens, or a part cannot be saved in its format.
+        If the file is none that `featex.images.decode.decode` opens, or a part cannot be saved in its format.
     """
     with opened(data) as image:
         kind = "JPEG" if image.format == "MPO" else image.format

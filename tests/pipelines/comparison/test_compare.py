@@ -117,8 +117,8 @@ def test_what_files_give_away_stands_in_every_comparison_and_in_no_ensemble(run,
         path.unlink()
     path, _ = run(only=("svm", "logreg"))
     page = path.read_text()
-    assert "sees no picture, only how files are stored" in page
-    assert "Without a look at any picture" in page
+    assert "baseline, reads only file metadata" in page
+    assert "a baseline that reads only file metadata" in page
     passports = {p["model"]: p for p in persist.passports(tmp_path / "artifacts/models")}
     assert passports["shortcut"]["cv"]["mean"] == 1
     assert [member["name"] for member in passports["vote"]["members"]] == ["svm-images", "logreg-images"]

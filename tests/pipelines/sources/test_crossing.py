@@ -4,8 +4,8 @@ import pytest
 
 from classify.errors import DataError
 from featex.errors import InputError
+from pipelines.sources import crossing as sources
 from pipelines.sources.crossing import crossing, origins
-from pipelines.sources.crossing import crossing as sources
 
 
 def table(*parts, **columns) -> pd.DataFrame:
