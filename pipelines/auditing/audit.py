@@ -1,4 +1,4 @@
-"""audit(): what in a set of images could have told a model the answer, on one page; CHECKS has a row a check."""
+"""audit(): what in a set of images could make scores on it too high, on one page; `CHECKS` has a row for each check."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -24,25 +24,25 @@ from pipelines.auditing.looks import read_looks
 from pipelines.auditing.page import verdict_lines, write_page
 from pipelines.auditing.shortcuts import shortcuts
 
-NOT_LOOKED_FOR = (
+NOT_CHECKED = (
     "invisible watermarks (such as SynthID), whether a C2PA signature holds, noise patterns of single cameras, marks "
     "in the middle of pictures, text in pictures, values in EXIF directories other than the main one, numbers in "
     "comments and EXIF tags, values in texts of PNG files, in XMP and C2PA (but for the digital source type), "
     "order of segments, bytes after the end of formats other than JPEG, PNG and WebP, permissions and owners of files"
 )
-"""What can tell a class and no check sees, so that silence about it is not taken for its absence."""
+"""What can predict a class and no check reads: the page lists it, so that nobody takes silence for its absence."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """A kind of thing to look for.
+    """A check of the audit.
 
     Parameters
     ----------
     title : str
-        As a heading.
+        Its heading on the page.
     run : callable
-        ``run(subject)`` returns findings; it copes with any set: one class, no labels, ten images.
+        ``run(subject)`` returns findings, at least one, for any set: one class, no labels, ten images.
     """
 
     title: str
@@ -50,18 +50,18 @@ class Check:
 
 
 CHECKS = {
-    "shortcuts": Check("Shortcuts: what tells the answer without the content", shortcuts),
-    "leaks": Check("Leaks: what training has seen of the test images", leaks),
-    "balance": Check("Balance: classes, sets and broken files", balance),
-    "coverage": Check("Coverage: content that one class lacks", coverage),
-    "doubts": Check("Labels in doubt", doubts),
-    "appearance": Check("What it looks like", appearance),
+    "shortcuts": Check("Shortcuts: how well the class can be predicted without the content", shortcuts),
+    "leaks": Check("Leaks: test images that training has seen", leaks),
+    "balance": Check("Balance: sizes of classes and sets, and broken files", balance),
+    "coverage": Check("Coverage: content that only one class has", coverage),
+    "doubts": Check("Labels that may be wrong", doubts),
+    "appearance": Check("What the images look like", appearance),
 }
 
 
 @dataclass(frozen=True, eq=False)
 class Audit:
-    """What a run of `audit` found.
+    """The result of `audit`.
 
     Parameters
     ----------
@@ -73,17 +73,17 @@ class Audit:
     findings: tuple[Finding, ...]
 
     def lines(self) -> list[str]:
-        """Return the verdict for a terminal, a line a check, the worst first."""
+        """Return the verdict for a terminal: a line for each check, the worst first."""
         return verdict_lines(self.findings, titles(self.findings))
 
     @property
     def shortcut(self) -> float:
-        """Lower limit of the balanced accuracy with which files tell the label, of the family where it is greatest.
+        """Lower limit of the balanced accuracy with which file properties predict the label, of the best family.
 
-        It is that of an interval for all families together, so of labels at random it exceeds a half in 2.5 % of sets.
-        NaN where shortcuts cannot be looked for.
+        The interval is simultaneous for all families, so with random labels it exceeds 0.5 in 2.5 % of sets. NaN where
+        shortcuts cannot be tested.
         """
-        return next((one.low for one in self.findings if one.check == "shortcuts"), float("nan"))
+        return next((one.low for one in self.findings if one.id == "shortcuts.files"), float("nan"))
 
 
 def audit(
@@ -100,7 +100,7 @@ def audit(
     progress: Progress | None = None,
     **dataset_options,
 ) -> Audit:
-    """Look for all that could inflate a score on a set of images, and write a page on it.
+    """Look for everything that could make scores on a set of images too high, and write a page about it.
 
     Parameters
     ----------
@@ -137,8 +137,8 @@ def audit(
     else:
         if ignored := [name for name, value in dataset_options.items() if value]:
             raise InputError(
-                f"the images of a set of features are read already: leave out {' and '.join(ignored)}, or name the "
-                "folder itself"
+                f"the images of a set of features have been read already: leave out {' and '.join(ignored)}, or name "
+                "the folder of the images"
             )
         stored = _stored(target, artifacts)
     subject = _subject(stored, artifacts.looks, seed, progress)
@@ -151,7 +151,7 @@ def audit(
         findings,
         titles(findings),
         artifacts.audits / stored.name,
-        title=f"What could tell the classes of {stored.name} apart without their content",
+        title=f"Audit of {stored.name}: what could make scores too high",
         facts=_facts(subject),
         images=images_digest(subject.rows),
         command=command,
@@ -160,7 +160,7 @@ def audit(
 
 
 def titles(findings: Sequence[Finding]) -> dict[str, str]:
-    """Return the titles of the checks that found something, by name, in the order of `CHECKS`."""
+    """Return the titles of the checks that were made, by name, in the order of `CHECKS`."""
     made = {one.check for one in findings}
     return {name: check.title for name, check in CHECKS.items() if name in made}
 
@@ -189,10 +189,12 @@ def _subject(stored: StoredSet, looks: Path, seed: int, progress: Progress) -> S
 
 def _facts(subject: Subject) -> dict[str, str]:
     extractor = subject.features.extractor
-    untrained = "" if extractor.get("trained", True) else "; UNTRAINED: judge no content or label by them"
+    untrained = (
+        "" if extractor.get("trained", True) else "; UNTRAINED: what the checks say of content and labels means nothing"
+    )
     return {
         "images": f"{count(len(subject.rows), 'image')} below {shown_path(subject.features.root)}",
         "features": f"{extractor['backbone']}, weights {extractor['weights']}{untrained}",
         "seed": str(subject.seed),
-        "not looked for": NOT_LOOKED_FOR,
+        "not checked": NOT_CHECKED,
     }

@@ -1,4 +1,4 @@
-"""What a set holds of each class: how many images, of which content, and what they look like."""
+"""How many images each class has, which content they show, and what they look like."""
 
 from collections.abc import Iterator
 
@@ -33,24 +33,24 @@ from pipelines.auditing.leaks import sides_of
 from pipelines.images.contact_sheet import contact_sheet
 
 PURE = 0.95
-"""Share of one class from which on a cluster is nearly pure."""
+"""Share of one class from which a cluster is nearly pure."""
 
 IMAGES_A_CLUSTER = 40
 MOST_CLUSTERS = 60
 FEWEST_CLUSTERS = 8
 FEWEST_IMAGES = 5  # a cluster, on average: ten images make two clusters
 LITTLE = 0.05
-"""Share of images in nearly pure clusters up to which the gap is small; no more than that moves an accuracy by it."""
+"""Share of images in nearly pure clusters up to which the gap is small: it moves an accuracy by no more than that."""
 
 ALPHA = 0.05
 N_SHEETS = 3
 N_SHOWN = 24
 MOST_CLASSES = 8  # that get a sheet of their own
 UNEVEN = 1.5
-"""Times that the largest class may have the images of the smallest; a guess then scores 60 % of two classes."""
+"""The largest class may have so many times the images of the smallest; of two classes, a guess then scores 60 %."""
 
 FEW = 100
-"""Images of a test set below which a score is known to no better than 10 points: Wilson's interval at a half."""
+"""With fewer test images, a score is known to no better than 10 points (Wilson's interval at an accuracy of 0.5)."""
 
 MANY_BROKEN = 0.05
 
@@ -58,19 +58,19 @@ MANY_BROKEN = 0.05
 def coverage(subject: Subject) -> list[Finding]:
     """Return whether there is content that only one class has, as far as the features see content.
 
-    k-means on the principal components of the training images' standardised features; a cluster counts where nearly
-    all of it is of one class (`PURE`) and that is not chance: a binomial test against the class's share of all, on
-    independent images, corrected by Holm (1979) for as many tests as there are clusters and classes.
+    Clusters are k-means on the principal components of the training images' standardised features. A cluster counts
+    where nearly all of it is of one class (`PURE`) and chance does not explain that: a binomial test against the
+    class's share of all images, on independent images, corrected by Holm (1979) for all clusters and classes.
     """
     try:
         train = subject.train
     except DataError as error:
-        return [Finding("coverage", "mind", f"The content of classes cannot be compared: {error}.")]
+        return [Finding("coverage.content", "warn", f"The content of classes cannot be compared: {error}.")]
     labels, units = subject.features.y[train], independent_units(subject.rows)[train]
     n = len(train)
     if n < 2 * FEWEST_IMAGES:
-        said = f"{n} training images are too few to compare the content of classes; {2 * FEWEST_IMAGES} would do."
-        return [Finding("coverage", "mind", said)]
+        sentence = f"The content of classes cannot be compared: it takes {2 * FEWEST_IMAGES} training images, not {n}."
+        return [Finding("coverage.content", "warn", sentence)]
     Z = principal(subject.features.X[train], subject.seed)
     k = int(np.clip(n // IMAGES_A_CLUSTER, FEWEST_CLUSTERS, MOST_CLUSTERS))
     means = KMeans(min(k, n // FEWEST_IMAGES), n_init=5, random_state=subject.seed).fit(Z)
@@ -78,28 +78,31 @@ def coverage(subject: Subject) -> list[Finding]:
     gap = clusters[clusters["one class"]]
     inside = np.isin(means.labels_, gap["cluster"])
     share, low, high = _share(inside, units)
-    known = f"{within(share, low, high)} of the {n:,} training images"
-    told = (
-        f"To know an image's cluster alone tells the class of {percent(told_by_cluster(means.labels_, labels))}; "
-        f"guessing, {percent(pd.Series(labels).value_counts(normalize=True).iloc[0])}."
+    largest = percent(pd.Series(labels).value_counts(normalize=True).iloc[0])
+    by_cluster = (
+        f"An image's cluster predicts the class of {percent(accuracy_of_clusters(means.labels_, labels))} of them; "
+        f"always guessing the largest class is right for {largest}."
     )
     if gap.empty:
-        said = f"No content was found that only one class has: {known} lie in such clusters, of {len(clusters)}. {told}"
-        return [Finding("coverage", "fine", said, share, low, high, (_table(clusters),))]
+        sentence = (
+            f"No class has content of its own: {within(share, low, high)} of the {n:,} training images are in a cluster "
+            f"that only one class has (0 of {count(len(clusters), 'cluster')}). {by_cluster}"
+        )
+        return [Finding("coverage.content", "fine", sentence, share, low, high, (_table(clusters),))]
     of_class = pd.Series(labels[inside]).value_counts()
     most = ", ".join(
         f"{percent(images / (labels == label).sum())} of {label}" for label, images in sorted(of_class.items())
     )
-    said = (
-        f"{known} lie in {len(gap)} of {len(clusters)} clusters of content that only one class has ({most}). {told} "
-        "Where classes are meant to differ in content (cats against dogs), this is the task; where they are not (real "
-        "against generated), it is a content gap: a model can learn what is shown instead of how it was made, and "
-        "scores on images with the same gap are inflated."
+    sentence = (
+        f"{within(share, low, high)} of the {n:,} training images ({most}) are in clusters of content that only one "
+        f"class has ({len(gap)} of {count(len(clusters), 'cluster')}). {by_cluster} If the classes are meant to differ "
+        "in content (cats and dogs), that is the task. If not (real and generated), it is a content gap: a model can "
+        "learn what is shown instead of how it was made, and scores on images with the same gap are too high."
     )
-    level = "mind" if not high <= LITTLE else "fine"
+    level = "fine" if high <= LITTLE else "warn"
     near = means.transform(Z)
     pictures = tuple(_sheet(subject, train, means.labels_, near, row) for row in gap.head(N_SHEETS).itertuples())
-    return [Finding("coverage", level, said, share, low, high, (_table(clusters),), pictures)]
+    return [Finding("coverage.content", level, sentence, share, low, high, (_table(clusters),), pictures)]
 
 
 def cluster_rows(cluster: np.ndarray, labels: np.ndarray, units: np.ndarray) -> pd.DataFrame:
@@ -133,13 +136,13 @@ def cluster_rows(cluster: np.ndarray, labels: np.ndarray, units: np.ndarray) -> 
     return rows.reset_index(drop=True)
 
 
-def told_by_cluster(cluster: np.ndarray, labels: np.ndarray) -> float:
-    """Return the share of images of the class that most others in their cluster have."""
+def accuracy_of_clusters(cluster: np.ndarray, labels: np.ndarray) -> float:
+    """Return the share of images whose class is the most frequent one among the others of their cluster."""
     counts = pd.crosstab(cluster, labels)
     others = counts.loc[cluster].to_numpy(copy=True)
-    own = counts.columns.get_indexer(labels)
-    others[np.arange(len(own)), own] -= 1
-    return float((others.argmax(axis=1) == own).mean())
+    codes = counts.columns.get_indexer(labels)
+    others[np.arange(len(codes)), codes] -= 1
+    return float((others.argmax(axis=1) == codes).mean())
 
 
 def balance(subject: Subject) -> list[Finding]:
@@ -158,20 +161,20 @@ def balance(subject: Subject) -> list[Finding]:
 def _evenness(labels: np.ndarray, tables: tuple[Table, ...]) -> Finding:
     counts = pd.Series(labels[labels != "no label"]).value_counts()
     if len(counts) < 2:
-        what = f"one class only ({counts.index[0]})" if len(counts) else "no labelled image"
-        said = f"There is {what} to train on; a classifier needs two classes or more."
-        return Finding("balance", "mind", said, tables=tables)
+        what = f"only one class ({counts.index[0]})" if len(counts) else "no labelled image"
+        sentence = f"There is {what} to train on; a classifier needs two classes or more."
+        return Finding("balance.classes", "warn", sentence, tables=tables)
     listed = ", ".join(f"{n:,} {label}" for label, n in counts.items())
     ratio, guess = counts.iloc[0] / counts.iloc[-1], counts.iloc[0] / counts.sum()
-    said = (
-        f"Of the {counts.sum():,} training images, the largest class has {ratio:.1f} times the images of the smallest "
-        f"({listed}); calling all of them {counts.index[0]} would be right for {percent(guess)}."
+    sentence = (
+        f"The largest class has {ratio:.1f} times as many training images as the smallest ({listed}); always guessing "
+        f"{counts.index[0]} is right for {percent(guess)}."
     )
-    return Finding("balance", "mind" if ratio > UNEVEN else "fine", said, ratio, tables=tables)
+    return Finding("balance.classes", "warn" if ratio > UNEVEN else "fine", sentence, ratio, tables=tables)
 
 
 def _test_sizes(names: np.ndarray, labels: np.ndarray) -> Iterator[Finding]:
-    """Yield, of each set that models are tested on, how well its size lets a score be known."""
+    """Yield a finding for each test set: how well its size lets a score be known."""
     for name in in_order(names):
         known = labels[(names == name) & (labels != "no label")]
         if name in ("train", "unused") or not len(known):
@@ -179,25 +182,27 @@ def _test_sizes(names: np.ndarray, labels: np.ndarray) -> Iterator[Finding]:
         counts = pd.Series(known).value_counts()
         low, high = wilson(len(known) // 2, len(known))
         listed = ", ".join(f"{n:,} {label}" for label, n in counts.items())
-        said = (
-            f"Set {name!r} has {len(known):,} labelled images ({listed}), which tell an accuracy near a half to about "
-            f"{100 * (high - low) / 2:.0f} points either way."
+        sentence = (
+            f"“{name}” has {count(len(known), 'labelled image')} ({listed}): an accuracy near 50 % is known to about "
+            f"±{100 * (high - low) / 2:.0f} points."
         )
-        said += " It holds one class only." if len(counts) < 2 else ""
-        yield Finding("balance", "mind" if len(known) < FEW or len(counts) < 2 else "fine", said)
+        sentence += " It holds only one class." if len(counts) < 2 else ""
+        level = "warn" if len(known) < FEW or len(counts) < 2 else "fine"
+        yield Finding("balance.tests", level, sentence, of=name)
 
 
 def _broken(subject: Subject) -> Finding:
     k, n = len(subject.failed), len(subject.failed) + len(subject.rows)
     share, (low, high) = k / n, wilson(k, n)
     if not k:
-        return Finding("balance", "fine", f"All of {n:,} files can be read.", share, low, high)
+        return Finding("balance.files", "fine", f"All {count(n, 'file')} can be read.", share, low, high)
     table = Table("broken", "Files that cannot be used, and why", subject.failed[["path", "reason"]])
-    said = (
-        f"{k:,} of {n:,} files cannot be used: {within(share, low, high)}. They are in no set; if they are of one "
-        "class, ask what made them so."
+    sentence = (
+        f"{k:,} of {count(n, 'file')} cannot be used, {within(share, low, high)}, and {'is' if k == 1 else 'are'} in "
+        "no set. If most are of one class, find out why."
     )
-    return Finding("balance", "bad" if share > MANY_BROKEN else "mind", said, share, low, high, (table,))
+    level = "bad" if share > MANY_BROKEN else "warn"
+    return Finding("balance.files", level, sentence, share, low, high, (table,))
 
 
 def appearance(subject: Subject) -> list[Finding]:
@@ -205,7 +210,7 @@ def appearance(subject: Subject) -> list[Finding]:
     names, labels = _sets(subject.rows), subject.features.y
     rng = np.random.default_rng(subject.seed)
     sheets = [
-        Picture(f"sheet-{number}.jpg", f"{title}: {min(N_SHOWN, len(rows))} of {len(rows):,}, drawn at random.", sheet)
+        Picture(f"sheet-{number}.jpg", f"{title}: {min(N_SHOWN, len(rows))} of {len(rows):,}, chosen at random.", sheet)
         for number, (title, rows) in enumerate(_parts(names, labels), start=1)
         for sheet in [_images(subject, np.sort(rng.choice(rows, min(N_SHOWN, len(rows)), replace=False)))]
     ]
@@ -214,33 +219,33 @@ def appearance(subject: Subject) -> list[Finding]:
     figures = [
         Picture(
             "spectrum.png",
-            "Mean spectrum of each class, of the middle 256 x 256 pixels of each image, with the 95 % interval of the "
-            "mean. Noise, sharpening and enlarging, and what generators leave, show at the right.",
+            "Mean spectrum of each class, with its 95 % interval, from the middle 256 x 256 pixels of each image. "
+            "Noise, sharpening, enlarging and traces of generators show at the right.",
             drawn(lambda: draw_spectrum(spectrum_rows(subject.looks["spectrum"], labels, names)), "png"),
         ),
         Picture(
             "sizes.png",
-            "Sizes of images in each set (the larger the mark, the more of them), and shares of file formats.",
+            "Sizes of images in each set (a larger mark stands for more images), and shares of file formats.",
             drawn(lambda: draw_sizes(*(rows(subject.rows, labels, names) for rows in (size_rows, format_rows))), "png"),
         ),
     ]
-    said = f"What {len(names):,} images look like is for the eye to judge."
+    sentence = f"Look at the pictures of the {count(len(names), 'image')}: this check makes no verdict."
     if len(mapped) < LEAST_MAPPED:
-        said += f" No map was drawn: {count(len(mapped), 'image')} are too few for one; it needs {LEAST_MAPPED}."
+        sentence += f" There is no map, which takes {LEAST_MAPPED} images, not {len(mapped)}."
     else:
         caption = (
-            "Map of the features of training images by t-SNE: near ones look alike to the model, distances between "
-            "parts mean little. Where several meet, one is shown."
+            "Map of the training images' features by t-SNE. Neighbours look alike to the model; distances between "
+            "groups mean little. Where several images meet, one is shown."
         )
         places = map_rows(subject.features.X[mapped], labels[mapped], subject.seed)
         figures.append(
             Picture("map.jpg", caption, drawn(lambda: draw_map(places, subject.looks["tile"][mapped]), "jpeg"))
         )
-    return [Finding("appearance", "fine", said, pictures=(*sheets, *figures))]
+    return [Finding("appearance.images", "fine", sentence, pictures=(*sheets, *figures))]
 
 
 def _parts(names: np.ndarray, labels: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield title and row numbers of what gets a sheet: each class of train, and each other set."""
+    """Yield the title and row numbers of each sheet: one for each class of train, and one for each other set."""
     training = pd.Series(labels[(names == "train") & (labels != "")]).value_counts()
     for label in sorted(training.index[:MOST_CLASSES]):
         yield f"Training images of class {label}", np.flatnonzero((names == "train") & (labels == label))
@@ -261,7 +266,7 @@ def _share(flags: np.ndarray, units: np.ndarray) -> tuple[float, float, float]:
 
 
 def _table(clusters: pd.DataFrame) -> Table:
-    return Table("clusters", "Clusters of content, those of one class first", clusters, percent=("share",))
+    return Table("clusters", "Clusters of content; those of one class first", clusters, percent=("share",))
 
 
 def _sheet(subject: Subject, train: np.ndarray, cluster: np.ndarray, distances: np.ndarray, row) -> Picture:
@@ -269,8 +274,8 @@ def _sheet(subject: Subject, train: np.ndarray, cluster: np.ndarray, distances: 
     nearest = members[np.argsort(distances[members, row.cluster], kind="stable")][:N_SHOWN]
     name = row[3]  # "class", which no attribute of a tuple can be called
     caption = (
-        f"Cluster {row.cluster}: {row.images:,} training images, {percent(row.share)} of them {name}; the "
-        f"{len(nearest)} nearest to its middle."
+        f"Cluster {row.cluster}: {count(row.images, 'training image')}, {percent(row.share)} of them {name}. These "
+        f"{len(nearest)} are nearest to its centre."
     )
     return Picture(f"cluster-{row.cluster}.jpg", caption, _images(subject, train[nearest]))
 

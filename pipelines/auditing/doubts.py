@@ -1,4 +1,4 @@
-"""Which labels are in doubt: images that a model, which has not seen them, takes for another class with confidence.
+"""Labels that may be wrong: images that a model, trained without them, assigns to another class with confidence.
 
 Confident learning (Northcutt, Jiang & Chuang 2021, "Confident learning: Estimating uncertainty in dataset labels",
 Journal of Artificial Intelligence Research 70, 1373-1411), written from the paper: the library its authors keep,
@@ -17,17 +17,19 @@ from classify.pages.words import percent, within
 from classify.splits.folds import folds
 from classify.stats.reliability import share_interval
 from featex.store.units import independent_units
+from featex.system.words import count
 from pipelines.auditing.findings import Finding, Subject
 from pipelines.images.contact_sheet import contact_sheet
 
 N_FOLDS = 5
 STRENGTHS = (0.001, 0.01, 0.1, 1.0)
-"""Values of C to choose from by log loss. An unregularised model of 512 features is sure of everything."""
+"""Values of C, of which the one with the least log loss is taken. Without regularisation, 512 features make a model
+certain of everything."""
 
 ENOUGH = 10_000  # images on which C is chosen
 N_SHOWN = 24
 FEW = 0.01
-"""Share of doubtful labels up to which there is little to mend; ten well-known test sets have 3.3 % wrong on average
+"""Share of doubtful labels up to which there is little to fix; ten well-known test sets have 3.3 % wrong on average
 (Northcutt, Athalye & Mueller 2021, "Pervasive label errors in test sets")."""
 
 
@@ -38,38 +40,40 @@ def doubts(subject: Subject) -> list[Finding]:
         labels, units = subject.features.y[train], independent_units(subject.rows)[train]
         p, classes = out_of_fold(subject.features.X[train], labels, units, subject.seed)
     except DataError as error:
-        return [Finding("doubts", "mind", f"No label can be doubted: {error}.")]
-    n, given = len(labels), np.searchsorted(classes, labels)
-    right = int((p.argmax(axis=1) == given).sum())
-    guess = np.bincount(given).max() / n
-    known = f"out of fold, the features tell {percent(right / n)} of the {n:,} training images"
-    group = units.astype(str)
-    if not share_interval(p.argmax(axis=1) == given, group)[0] > guess:
-        said = f"No label can be doubted: {known}, and calling all by the largest class {percent(guess)}."
-        return [Finding("doubts", "mind", said)]
-    seems = confident_classes(p, given)
+        return [Finding("doubts.labels", "warn", f"Labels cannot be checked: {error}.")]
+    n, codes = len(labels), np.searchsorted(classes, labels)
+    right, guess, group = p.argmax(axis=1) == codes, np.bincount(codes).max() / n, units.astype(str)
+    model = f"a model on the features predicts {percent(right.mean())} of held-out training labels"
+    if not share_interval(right, group)[0] > guess:
+        sentence = f"Labels cannot be checked: {model}, and always guessing the largest class {percent(guess)}."
+        return [Finding("doubts.labels", "warn", sentence)]
+    seems = confident_classes(p, codes)
     rows = doubt_rows(subject.rows["path"].to_numpy()[train], labels, classes, p, seems)
-    share, (low, high) = len(rows) / n, share_interval(seems != given, group)
-    value = f"{len(rows):,} of {n:,} training images, {within(share, low, high)}"
+    share, (low, high) = len(rows) / n, share_interval(seems != codes, group)
     if rows.empty:
-        said = f"No label is in doubt: {value}, look more like another class than their own ({known})."
-        return [Finding("doubts", "fine", said, share, low, high)]
-    said = (
-        f"{value}, look with confidence like another class than their label says: the label is wrong, or the features "
-        f"cannot tell ({known}). Look at them, the most doubtful first."
+        sentence = f"No label is in doubt: {within(share, low, high)} of {count(n, 'training image')}; {model}."
+        return [Finding("doubts.labels", "fine", sentence, share, low, high)]
+    sentence = (
+        f"{len(rows):,} of {count(n, 'training image')}, {within(share, low, high)}, clearly {_looks(len(rows))} like "
+        f"another class than the label: either the label is wrong, or the features do not show the class ({model}). "
+        "Look at the images below, the most doubtful first."
     )
     shown = rows.head(N_SHOWN)
     at = train[shown["row"].to_numpy()]
     captions = [f"{row.path}\n{row.label}, seems {row.seems}" for row in shown.itertuples()]
     sheet = Picture(
         "doubts.jpg",
-        f"The {len(shown)} most doubtful labels, in the order of the table.",
+        f"The most doubtful labels ({len(shown)}), in the order of the table.",
         contact_sheet(subject.looks["tile"][at], captions),
     )
     title, columns = "Labels in doubt, the most doubtful first", ("probability", "of label")
     table = Table("doubts", title, rows.drop(columns="row"), columns)
-    level = "mind" if share > FEW else "fine"
-    return [Finding("doubts", level, said, share, low, high, (table,), (sheet,))]
+    level = "warn" if share > FEW else "fine"
+    return [Finding("doubts.labels", level, sentence, share, low, high, (table,), (sheet,))]
+
+
+def _looks(n: int) -> str:
+    return "looks" if n == 1 else "look"
 
 
 def out_of_fold(X: np.ndarray, y: np.ndarray, units: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -88,7 +92,7 @@ def out_of_fold(X: np.ndarray, y: np.ndarray, units: np.ndarray, seed: int) -> t
     DataError
         If a class has fewer than two independent images.
     """
-    classes, given = np.unique(y, return_inverse=True)
+    classes, codes = np.unique(y, return_inverse=True)
     pairs = _folds(y, units, seed)
     some = np.ones(len(y), dtype=bool)
     if len(y) > ENOUGH:
@@ -99,13 +103,13 @@ def out_of_fold(X: np.ndarray, y: np.ndarray, units: np.ndarray, seed: int) -> t
         for fit, rest in pairs:
             fit, rest = fit[of[fit]], rest[of[rest]]
             model = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=1000))
-            model.fit(X[fit], given[fit])
+            model.fit(X[fit], codes[fit])
             p[np.ix_(rest, model.classes_)] = model.predict_proba(X[rest])
         return p
 
     def log_loss(strength: float) -> float:
         p = predicted(strength, some)[some]
-        return -np.log(np.maximum(p[np.arange(len(p)), given[some]], 1e-15)).mean()
+        return -np.log(np.maximum(p[np.arange(len(p)), codes[some]], 1e-15)).mean()
 
     return predicted(min(STRENGTHS, key=log_loss), np.ones(len(y), dtype=bool)), classes
 
@@ -120,7 +124,7 @@ def _folds(y: np.ndarray, units: np.ndarray, seed: int) -> list[tuple[np.ndarray
     raise DataError("a class has too few independent images to predict each from the others")
 
 
-def confident_classes(p: np.ndarray, given: np.ndarray) -> np.ndarray:
+def confident_classes(p: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """Return the class that each image is counted for in the confident joint, (n,) int.
 
     An image is confidently of a class where that class's probability reaches the mean that it has among the images
@@ -130,12 +134,12 @@ def confident_classes(p: np.ndarray, given: np.ndarray) -> np.ndarray:
     ----------
     p : ndarray of shape (n, n_classes)
         Out of fold.
-    given : ndarray of shape (n,), int
+    codes : ndarray of shape (n,), int
         Labels as columns of `p`.
     """
-    thresholds = np.array([p[given == column, column].mean() for column in range(p.shape[1])])
+    thresholds = np.array([p[codes == column, column].mean() for column in range(p.shape[1])])
     confident = np.where(p >= thresholds, p, -1.0)
-    return np.where(confident.max(axis=1) >= 0, confident.argmax(axis=1), given)
+    return np.where(confident.max(axis=1) >= 0, confident.argmax(axis=1), codes)
 
 
 def doubt_rows(
@@ -145,9 +149,9 @@ def doubt_rows(
 
     `probability` is that of the class it seems of, `of label` that of its label; the widest margin is first.
     """
-    given = np.searchsorted(classes, labels)
-    rows = np.flatnonzero(seems != given)
+    codes = np.searchsorted(classes, labels)
+    rows = np.flatnonzero(seems != codes)
     table = pd.DataFrame({"row": rows, "path": paths[rows], "label": labels[rows], "seems": classes[seems[rows]]})
-    table["probability"], table["of label"] = p[rows, seems[rows]], p[rows, given[rows]]
+    table["probability"], table["of label"] = p[rows, seems[rows]], p[rows, codes[rows]]
     order = (table["of label"] - table["probability"]).sort_values(kind="stable").index
     return table.loc[order].reset_index(drop=True)

@@ -69,7 +69,7 @@ def draw_spectrum(rows: pd.DataFrame) -> Figure:
     sets, styles = list(rows["set"].unique()), _styles(rows["label"])
     figure = Figure(figsize=(WIDTH, 0.3 + 3.4 * _panel_rows(sets)), layout="constrained")
     panels = _panels(figure, sets)
-    figure.suptitle("Mean spectrum: where bands part, a class can be told by its sharpness or by a generator's traces")
+    figure.suptitle("Mean spectrum: where bands separate, sharpness or a generator's traces predict the class")
     for axes, name in zip(panels, sets, strict=True):
         for label, curve in rows[rows["set"] == name].groupby("label", sort=False):
             colour, dash = styles[label]
@@ -139,7 +139,7 @@ def draw_map(rows: pd.DataFrame, tiles: np.ndarray) -> Figure:
     axes.imshow(canvas)
     axes.set_axis_off()
     shown = f"{free.sum():,} of {len(tiles):,} images"
-    figure.suptitle(f"Map of features, {shown}: parts of one colour are content that other classes lack")
+    figure.suptitle(f"Map of features, {shown}: areas of one colour are content that other classes lack")
     marks = [Line2D([], [], marker="s", linestyle="", color=colour, label=name) for name, (colour, _) in styles.items()]
     figure.legend(handles=marks, loc="outside lower center", ncols=min(4, len(marks)), frameon=False)
     return figure
@@ -171,7 +171,7 @@ def draw_sizes(sizes: pd.DataFrame, formats: pd.DataFrame) -> Figure:
     panels_height, table_height = 3.3 * _panel_rows(sets), 0.9 + 0.32 * len(cases)
     figure = Figure(figsize=(WIDTH, 0.4 + panels_height + table_height), layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=[panels_height, table_height])
-    figure.suptitle("Sizes and formats: where classes part, they can be told without a look at the picture")
+    figure.suptitle("Sizes and formats: where classes differ, the class can be predicted without seeing the picture")
     panels = _panels(above, sets, sharex=True)
     lowest, highest = sizes[["width", "height"]].to_numpy().min(), sizes[["width", "height"]].to_numpy().max()
     for axes, name in zip(panels, sets, strict=True):

@@ -1,4 +1,4 @@
-"""What crosses the doors of an audit: the subject that every check looks at, and the findings it comes back with."""
+"""The subject that every check of an audit looks at, and the findings that it returns."""
 
 from dataclasses import dataclass
 
@@ -8,8 +8,8 @@ import pandas as pd
 from classify.pages.sections import Picture, Table
 from featex.store.features import Features
 
-LEVELS = ("fine", "mind", "bad")
-"""How a finding weighs: nothing to mend; to be known when a score is read; it makes a score worthless if left."""
+LEVELS = ("fine", "warn", "bad")
+"""How much a finding matters: nothing to fix; keep it in mind when you read a score; no score counts until fixed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,20 +51,23 @@ class Finding:
 
     Parameters
     ----------
-    check : str
-        The key in `pipelines.auditing.audit.CHECKS`.
+    id : str
+        What kind of finding it is, the same in every audit: its check, a key of `pipelines.auditing.audit.CHECKS`, a dot and a
+        name, such as "leaks.test".
     level : str
         One of `LEVELS`.
     sentence : str
-        What was found, with its number and interval, in words that stand alone.
+        What was found, with its number and interval; it can be read without any other.
     value, low, high : float
         The number that the sentence is about and its 95 % interval; NaN where there is none.
     tables, pictures : tuples
     warning : str
-        What a report on these images must begin with, as a clause: such as that a test set is known in training.
+        A clause that a report on these images must begin with: such as that training has seen test images.
+    of : str
+        The set that the finding is about, or "".
     """
 
-    check: str
+    id: str
     level: str
     sentence: str
     value: float = float("nan")
@@ -73,3 +76,9 @@ class Finding:
     tables: tuple[Table, ...] = ()
     pictures: tuple[Picture, ...] = ()
     warning: str = ""
+    of: str = ""
+
+    @property
+    def check(self) -> str:
+        """The key in `pipelines.auditing.audit.CHECKS`."""
+        return self.id.partition(".")[0]

@@ -1,4 +1,4 @@
-"""Leaks: images of a test set that training has seen in another guise, and copies that carry two labels."""
+"""Leaks: test images of which training has seen a copy, and copies that carry two labels."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,30 +15,30 @@ from classify.stats.intervals import wilson
 from featex.errors import InputError
 from featex.images.duplicates import Duplicates, find_duplicates
 from featex.store.units import independent_units
+from featex.system.words import count
 from pipelines.auditing.findings import Finding, Subject
 from pipelines.images.contact_sheet import contact_sheet
 
-CHECK = "leaks"
 MOST = 0.05
-"""Share of a set from which on copies are bad. Copies of fewer images move its accuracy by less than the 95 % interval
-that a few hundred images have anyway."""
+"""Share of a set from which copies are bad. Fewer copies move its accuracy by less than the 95 % interval of a few
+hundred images."""
 
 N_SHOWN = 24  # pairs on a contact sheet
 
 
 @dataclass(frozen=True, eq=False)
 class Sides:
-    """Where each image of a set stands; masks of shape (n,).
+    """On which side each image of a set is; masks of shape (n,).
 
     Parameters
     ----------
     offered : ndarray of bool
-        Labelled images that are there to train on.
+        Labelled images in training sets.
     trained : ndarray of bool
-        Those of them that `partition.partition` leaves for training: copies and groups of a test set go.
+        Those of them that `classify.splits.partition.partition` leaves for training: without copies and groups of a test set.
         All of them where there is `trouble`.
     names : ndarray of str
-        "train" for those offered, the set's name for those tested on, "" for others.
+        "train" for images offered, the set's name for test images, "" for others.
     trouble : str
         Why nothing can be trained on these images as they are, or "".
     """
@@ -55,33 +55,34 @@ class Sides:
 
 
 def leaks(subject: Subject) -> list[Finding]:
-    """Return what is known in training of the images that models are judged by.
+    """Return what training knows of the images that models are tested on.
 
     Copies (equal or nearly so) of each test set's images in train, between test sets, between classes, and within
-    train; groups that straddle sets; prompts that train and a test set share.
+    train; groups in more than one set; prompts that train and a test set share.
     """
     rows, sides = subject.rows, sides_of(subject.rows)
     findings = []
     if sides.trouble:
-        findings.append(Finding(CHECK, "mind", f"Nothing can be trained on these images as they are: {sides.trouble}."))
+        sentence = f"No model can be trained on these images as they are: {sides.trouble}."
+        findings.append(Finding("leaks.training", "warn", sentence))
     elif not sides.tests:
-        findings.append(Finding(CHECK, "mind", "There is no test set, so leaks into it cannot be looked for."))
+        findings.append(Finding("leaks.training", "warn", "There is no test set, so leaks into one cannot be tested."))
     try:
         if subject.features.thumbnails is None:
-            raise InputError("their thumbnails have gone from the disk; run featex extract again")
-        found = find_duplicates(subject.features.thumbnails, subject.rows["key"])
+            raise InputError("their thumbnails are no longer on the disk; run featex extract again")
+        duplicates = find_duplicates(subject.features.thumbnails, subject.rows["key"])
     except InputError as error:
-        findings.append(Finding(CHECK, "mind", f"Copies could not be told apart: {error}."))
+        findings.append(Finding("leaks.copies", "warn", f"Copies cannot be searched for: {error}."))
     else:
-        findings += [_into_test(subject, sides, found, name) for name in sides.tests if sides.offered.any()]
-        findings += _between_tests(subject, sides, found)
-        findings += _between_classes(subject, sides, found)
-        findings += _within_train(subject, sides, found)
+        findings += [_into_test(subject, sides, duplicates, name) for name in sides.tests if sides.offered.any()]
+        findings += _between_tests(subject, sides, duplicates)
+        findings += _between_classes(subject, sides, duplicates)
+        findings += _within_train(subject, sides, duplicates)
     return [*findings, _straddling(rows, sides), *_prompts(subject, sides)]
 
 
 def sides_of(rows: pd.DataFrame) -> Sides:
-    """Return where each image stands; by the names of sets alone where nothing can be trained on them."""
+    """Return the side of each image; only by the names of sets where nothing can be trained on them."""
     split, labelled = rows["split"].to_numpy(dtype=str), (rows["label"] != "").to_numpy()
     training = np.isin(split, TRAINING) if (split != "").any() else np.ones(len(split), dtype=bool)
     names = np.where(training, np.where(labelled, "train", ""), split).astype(object)
@@ -95,7 +96,7 @@ def sides_of(rows: pd.DataFrame) -> Sides:
     return Sides(names == "train", trained, names.astype(str))
 
 
-def nearest_copies(found: Duplicates, sought: np.ndarray, among: np.ndarray, values: np.ndarray) -> pd.DataFrame:
+def nearest_copies(duplicates: Duplicates, sought: np.ndarray, among: np.ndarray, values: np.ndarray) -> pd.DataFrame:
     """Return, for each image sought that has one, its nearest copy among some that differ from it in a value.
 
     Copies are direct ones: images that only a chain of others joins need not look alike.
@@ -111,7 +112,7 @@ def nearest_copies(found: Duplicates, sought: np.ndarray, among: np.ndarray, val
     DataFrame
         ``image``, ``copy`` (row numbers), ``kind`` and ``distance`` as `Duplicates.pairs` has them.
     """
-    pairs, original = found.pairs, np.arange(len(values))
+    pairs, original = duplicates.pairs, np.arange(len(values))
     exact = pairs["kind"] == "exact"
     original[pairs.loc[exact, "second"]] = pairs.loc[exact, "first"]
     near = pairs.loc[~exact, ["first", "second", "distance", "kind"]]
@@ -119,122 +120,140 @@ def nearest_copies(found: Duplicates, sought: np.ndarray, among: np.ndarray, val
     links = pd.concat([near, near.rename(columns={"first": "second", "second": "first"})])
     links = pd.concat([itself.assign(second=itself["first"]), links]).rename(columns={"second": "at"})
     # Of the images with equal pixels, two are enough to choose from: the first, and the first of another value.
-    there = pd.DataFrame({"at": original, "copy": np.arange(len(values)), "value": values})[among]
-    one = there.drop_duplicates("at")
-    other = there[there["value"].to_numpy() != there["at"].map(one.set_index("at")["value"]).to_numpy()]
+    candidates = pd.DataFrame({"at": original, "copy": np.arange(len(values)), "value": values})[among]
+    one = candidates.drop_duplicates("at")
+    other = candidates[candidates["value"].to_numpy() != candidates["at"].map(one.set_index("at")["value"]).to_numpy()]
     choice = pd.concat([one, other.drop_duplicates("at")])
-    asked = pd.DataFrame({"first": original, "image": np.arange(len(values)), "own": values})[sought]
-    met = asked.merge(links, on="first").merge(choice, on="at")
-    met = met[(met["own"] != met["value"]) & (met["image"] != met["copy"])]
-    met = met.sort_values(["image", "distance", "copy"]).drop_duplicates("image")
-    met["distance"] = met["distance"].clip(lower=0)
-    return met[["image", "copy", "kind", "distance"]].reset_index(drop=True)
+    images = pd.DataFrame({"first": original, "image": np.arange(len(values)), "value of image": values})[sought]
+    pairs = images.merge(links, on="first").merge(choice, on="at")
+    pairs = pairs[(pairs["value of image"] != pairs["value"]) & (pairs["image"] != pairs["copy"])]
+    pairs = pairs.sort_values(["image", "distance", "copy"]).drop_duplicates("image")
+    pairs["distance"] = pairs["distance"].clip(lower=0)
+    return pairs[["image", "copy", "kind", "distance"]].reset_index(drop=True)
 
 
-def _into_test(subject: Subject, sides: Sides, found: Duplicates, name: str) -> Finding:
+def _into_test(subject: Subject, sides: Sides, duplicates: Duplicates, name: str) -> Finding:
     tested, each = sides.names == name, np.arange(len(sides.names))
-    known = nearest_copies(found, tested, sides.trained, each)
-    rest = tested & ~np.isin(each, known["image"])
-    caught = nearest_copies(found, rest, sides.offered & ~sides.trained, each)
-    copies = pd.concat([known.assign(training="uses it"), caught.assign(training="leaves it out")])
-    k, n, whose = len(copies), int(tested.sum()), _images(name, int(tested.sum()))
+    used = nearest_copies(duplicates, tested, sides.trained, each)
+    rest = tested & ~np.isin(each, used["image"])
+    left_out = nearest_copies(duplicates, rest, sides.offered & ~sides.trained, each)
+    copies = pd.concat([used.assign(training="uses it"), left_out.assign(training="leaves it out")])
+    k, n, images = len(copies), int(tested.sum()), _images(name, int(tested.sum()))
     if not k:
-        return Finding(CHECK, "fine", f"None of the {whose} has a copy in train: {_share(0, n)}.", *_interval(0, n))
-    said = f"{_share(k, n)} of the {whose} have a copy in train ({_kinds(copies)})."
-    if len(caught):
-        said += f" Training leaves out the copies of {len(caught):,} of them: they are kept on one side of every split."
-    if len(known):
-        said += f" {len(known):,} of them ask for what training has seen: delete their copies from train."
+        sentence = f"Train holds no copy of the {images}: {_share(0, n)}."
+        return Finding("leaks.test", "fine", sentence, *_interval(0, n), of=name)
+    sentence = f"{_share(k, n)} of the {images} {_have(k)} a copy in train ({_kinds(copies)})."
+    if len(left_out):
+        sentence += (
+            f" Training leaves out the copies of {len(left_out):,} of them, because equal files and groups stay "
+        )
+        sentence += "on one side of every split."
+    if len(used):
+        sentence += f" {len(used):,} of them {'is' if len(used) == 1 else 'are'} also in train, so the test rewards "
+        sentence += "memory: delete the copies from train."
     pairs = copies.rename(columns={"image": "second", "copy": "first"})
-    shown = _shown(subject, sides, pairs, f"copies-{name}", f"Copies between train and the {whose}")
-    warning = f"{len(known):,} of the {whose} have a copy or near-duplicate that training uses" if len(known) else ""
-    return Finding(CHECK, _level(len(known), n), said, *_interval(k, n), *shown, warning=warning)
+    shown = _shown(subject, sides, pairs, f"copies-{name}", f"Copies between train and the {images}")
+    warning = f"{len(used):,} of the {images} {_have(len(used))} a copy or near-duplicate in the training data"
+    level = _level(len(used), n)
+    return Finding(
+        "leaks.test", level, sentence, *_interval(k, n), *shown, warning=warning if len(used) else "", of=name
+    )
 
 
-def _between_tests(subject: Subject, sides: Sides, found: Duplicates) -> Iterator[Finding]:
+def _between_tests(subject: Subject, sides: Sides, duplicates: Duplicates) -> Iterator[Finding]:
     tested = np.isin(sides.names, sides.tests)
-    copies = nearest_copies(found, tested, tested, sides.names)
+    copies = nearest_copies(duplicates, tested, tested, sides.names)
     k, n = len(copies), int(tested.sum())
     if k:
-        said = f"{_share(k, n)} of the {n:,} images to test on have a copy in another test set ({_kinds(copies)}): "
-        said += "these sets do not confirm each other."
+        sentence = (
+            f"{_share(k, n)} of the {count(n, 'test image')} {_have(k)} a copy in another test set "
+            f"({_kinds(copies)}): these sets do not confirm each other."
+        )
         shown = _shown(subject, sides, _once(copies), "copies-between-tests", "Copies between test sets")
-        yield Finding(CHECK, "mind", said, *_interval(k, n), *shown)
+        yield Finding("leaks.tests", "warn", sentence, *_interval(k, n), *shown)
 
 
-def _between_classes(subject: Subject, sides: Sides, found: Duplicates) -> Iterator[Finding]:
+def _between_classes(subject: Subject, sides: Sides, duplicates: Duplicates) -> Iterator[Finding]:
     labels = subject.rows["label"].to_numpy(dtype=str)
-    copies = nearest_copies(found, labels != "", labels != "", labels)
+    copies = nearest_copies(duplicates, labels != "", labels != "", labels)
     k, n = len(copies), int((labels != "").sum())
     if k:
-        said = f"{_share(k, n)} of the {n:,} labelled images have a copy of another class ({_kinds(copies)}): "
-        said += "one of the two labels is wrong, or the classes are not told apart by what is to be seen."
+        sentence = (
+            f"{_share(k, n)} of the {count(n, 'labelled image')} {_have(k)} a copy in another class "
+            f"({_kinds(copies)}): either one of the two labels is wrong, or nothing visible separates the classes."
+        )
         shown = _shown(subject, sides, _once(copies), "copies-between-classes", "Copies between classes")
-        yield Finding(CHECK, _level(k, n), said, *_interval(k, n), *shown)
+        yield Finding("leaks.classes", _level(k, n), sentence, *_interval(k, n), *shown)
     elif len(np.unique(labels[labels != ""])) > 1:
-        said = f"None of the {n:,} labelled images has a copy of another class: {_share(0, n)}."
-        yield Finding(CHECK, "fine", said, *_interval(0, n))
+        sentence = f"No labelled image has a copy in another class: {_share(0, n)} of {count(n, 'image')}."
+        yield Finding("leaks.classes", "fine", sentence, *_interval(0, n))
 
 
-def _within_train(subject: Subject, sides: Sides, found: Duplicates) -> Iterator[Finding]:
+def _within_train(subject: Subject, sides: Sides, duplicates: Duplicates) -> Iterator[Finding]:
     train, each, n = sides.offered, np.arange(len(sides.names)), int(sides.offered.sum())
-    apart = nearest_copies(found, train, train, independent_units(subject.rows))
-    together = nearest_copies(found, train & ~np.isin(each, apart["image"]), train, each)
+    apart = nearest_copies(duplicates, train, train, independent_units(subject.rows))
+    together = nearest_copies(duplicates, train & ~np.isin(each, apart["image"]), train, each)
     copies = pd.concat([apart.assign(folds="may part them"), together.assign(folds="keep them together")])
     k = len(copies)
     if k:
-        said = f"{_share(k, n)} of the {n:,} training images have a copy in train ({_kinds(copies)})."
+        sentence = f"{_share(k, n)} of the {count(n, 'training image')} {_have(k)} a copy in train ({_kinds(copies)})."
         if len(together):
-            said += f" Folds keep {len(together):,} of them with theirs."
+            sentence += f" Folds keep {len(together):,} of them on the same side as the copy."
         if len(apart):
-            said += f" The copies of {len(apart):,} may stand on both sides of a fold, whose score is then too high."
+            sentence += (
+                f" {len(apart):,} of them may be on the other side of a fold than the copy, whose score is then "
+            )
+            sentence += "too high."
         shown = _shown(subject, sides, _once(copies), "copies-in-train", "Copies within train")
-        yield Finding(CHECK, "mind" if len(apart) else "fine", said, *_interval(k, n), *shown)
+        yield Finding("leaks.train", "warn" if len(apart) else "fine", sentence, *_interval(k, n), *shown)
     elif n:
-        said = f"None of the {n:,} training images has a copy in train: {_share(0, n)}."
-        yield Finding(CHECK, "fine", said, *_interval(0, n))
+        sentence = f"No training image has a copy in train: {_share(0, n)} of {count(n, 'image')}."
+        yield Finding("leaks.train", "fine", sentence, *_interval(0, n))
 
 
 def _straddling(rows: pd.DataFrame, sides: Sides) -> Finding:
     placed = ((rows["group"] != "") & (sides.names != "")).to_numpy()
     if not placed.any():
-        said = "No image is said to be of a group (such as crops of one photograph), so none can straddle sets."
-        return Finding(CHECK, "fine", said)
+        sentence = "No image belongs to a named group (such as crops of one photograph), so no group is in two sets."
+        return Finding("leaks.groups", "fine", sentence)
     held = pd.crosstab(rows["group"][placed], sides.names[placed])
     straddling = held[(held > 0).sum(axis=1) > 1]
     k, n = len(straddling), len(held)
     if not k:
-        return Finding(CHECK, "fine", f"None of {n:,} groups straddles sets: {_share(0, n)}.", *_interval(0, n))
+        sentence = f"No group is in more than one set: {_share(0, n)} of {count(n, 'group')}."
+        return Finding("leaks.groups", "fine", sentence, *_interval(0, n))
     left_out = int((rows["group"].isin(straddling.index).to_numpy() & sides.offered & ~sides.trained).sum())
-    said = f"{_share(k, n)} of {n:,} groups stand in more than one set."
+    sentence = f"{_share(k, n)} of {count(n, 'group')} {'is' if k == 1 else 'are'} in more than one set."
     if left_out:
-        said += f" Training leaves out those of their images that are in train ({left_out:,})."
+        sentence += f" Training leaves out the {count(left_out, 'image')} of train in these groups."
     table = straddling.reindex(columns=["train", *sides.tests], fill_value=0).reset_index()
     tables = (Table("groups-across-sets", "Groups in more than one set, and their images in each", table),)
-    return Finding(CHECK, "mind", said, *_interval(k, n), tables)
+    return Finding("leaks.groups", "warn", sentence, *_interval(k, n), tables)
 
 
 def _prompts(subject: Subject, sides: Sides) -> Iterator[Finding]:
     prompts = subject.rows["prompt"].str.casefold().to_numpy(dtype=str)
     if not (prompts != "").any():
-        yield Finding(CHECK, "fine", "No file tells the prompt it was generated from, so none can be shared by sets.")
+        yield Finding("leaks.prompts", "fine", "No file states the prompt that it was generated from.")
         return
     first = pd.Series(np.arange(len(prompts)), index=prompts)[sides.trained & (prompts != "")]
     first = first[~first.index.duplicated()]
     for name in sides.tests if sides.offered.any() else ():
         index = np.flatnonzero(sides.names == name)
         index, n = index[np.isin(prompts[index], first.index)], len(index)
-        k, whose = len(index), _images(name, n)
+        k, images = len(index), _images(name, n)
         if not k:
-            said = f"None of the {whose} tells a prompt that a training image has: {_share(0, n)}."
-            yield Finding(CHECK, "fine", said, *_interval(0, n))
+            sentence = f"No training image shares a prompt with the {images}: {_share(0, n)}."
+            yield Finding("leaks.prompts", "fine", sentence, *_interval(0, n), of=name)
             continue
         pairs = pd.DataFrame({"first": first[prompts[index]].to_numpy(), "second": index, "kind": "prompt"})
         pairs["prompt"] = subject.rows["prompt"].to_numpy()[index]
-        said = f"{_share(k, n)} of the {whose} were generated from a prompt that a training image has too: "
-        said += "they ask for less than new prompts would."
-        shown = _shown(subject, sides, pairs, f"prompts-{name}", f"Prompts shared by train and the {whose}")
-        yield Finding(CHECK, "mind", said, *_interval(k, n), *shown)
+        sentence = (
+            f"{_share(k, n)} of the {images} {'shares' if k == 1 else 'share'} a prompt with a training image: they "
+            "are an easier test than new prompts would be."
+        )
+        shown = _shown(subject, sides, pairs, f"prompts-{name}", f"Prompts shared by train and the {images}")
+        yield Finding("leaks.prompts", "warn", sentence, *_interval(k, n), *shown, of=name)
 
 
 def _once(copies: pd.DataFrame) -> pd.DataFrame:
@@ -247,7 +266,7 @@ def _once(copies: pd.DataFrame) -> pd.DataFrame:
 def _shown(
     subject: Subject, sides: Sides, pairs: pd.DataFrame, name: str, title: str
 ) -> tuple[tuple[Table, ...], tuple[Picture, ...]]:
-    """Return the table of the pairs, the least alike first, and a sheet of its beginning."""
+    """Return the table of the pairs, the least similar first, and a sheet of its first `N_SHOWN`."""
     if "distance" in pairs:
         pairs = pairs.sort_values(["distance", "kind", "first", "second"], ascending=[False, False, True, True])
     one, other = pairs["first"].to_numpy(), pairs["second"].to_numpy()
@@ -261,27 +280,30 @@ def _shown(
         for at in (one[number], other[number]):
             images.append(subject.looks["tile"][at])
             captions.append(f"{number + 1}  {paths[at]}")
-    caption = f"{title}: {_of_all(len(images) // 2, len(pairs))}, side by side, in the order of the table."
+    n, pairs_ = len(images) // 2, count(len(pairs), "pair")
+    caption = (
+        f"{title}: {f'the first {n:,} of ' if n < len(pairs) else ''}{pairs_}, side by side, in the table's order."
+    )
     return (Table(name, title, table),), (Picture(f"{name}.jpg", caption, contact_sheet(images, captions)),)
 
 
-def _of_all(n: int, of: int) -> str:
-    return f"the first {n:,} of {of:,} pairs" if n < of else f"{of:,} pair{'s' if of > 1 else ''}"
-
-
 def _images(name: str, n: int) -> str:
-    return f"{n:,} held-out images" if name == HELD_OUT else f"{n:,} images of “{name}”"
+    return count(n, "held-out image") if name == HELD_OUT else f"{count(n, 'image')} of “{name}”"
+
+
+def _have(k: int) -> str:
+    return "has" if k == 1 else "have"
 
 
 def _kinds(copies: pd.DataFrame) -> str:
     equal = int((copies["kind"] == "exact").sum())
     mirrored = int((copies["kind"] == "mirrored").sum())
-    words = {"equal files": equal, "nearly equal": len(copies) - equal - mirrored, "mirrored": mirrored}
+    words = {"identical": equal, "nearly identical": len(copies) - equal - mirrored, "mirrored": mirrored}
     return ", ".join(f"{n:,} {what}" for what, n in words.items() if n)
 
 
 def _level(k: int, n: int) -> str:
-    return ("bad" if k >= MOST * n else "mind") if k else "fine"
+    return ("bad" if k >= MOST * n else "warn") if k else "fine"
 
 
 def _interval(k: int, n: int) -> tuple[float, float, float]:

@@ -1,10 +1,11 @@
-"""One page that shows what an audit found, the worst first, with its tables and pictures as files beside it."""
+"""The page of an audit: its findings, the worst first, with their tables and pictures as files beside it."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from classify.pages.html import own_files, page_folder, render
 from classify.pages.sections import FileNames, Section, shown, write_section
+from featex.system.words import count
 from pipelines.auditing.findings import LEVELS, Finding
 
 MARK = '<meta name="generator" content="pipelines audit">'  # in audit.html: the files this page links to are its own
@@ -33,9 +34,9 @@ def write_page(
     facts : mapping of str to str
         What was audited and how: terms and their text.
     images : str
-        Their digest, so that reports on the same images may show the verdict too.
+        Digest of the images, so that reports on the same images may show the verdict too.
     command : str
-        What makes this page again.
+        The command that makes this page again.
 
     Returns
     -------
@@ -56,20 +57,26 @@ def write_page(
             "notices": [],
             "headline": headline(findings),
             "verdict": [
-                {"level": one.level, "check": one.check, "title": checks[one.check], "sentence": one.sentence}
+                {"level": one.level, "anchor": _anchor(one), "title": checks[one.check], "sentence": one.sentence}
                 for one in _worst_first(findings)
                 if one.level != "fine"
             ],
-            "fine": [checks[name] for name, own in by_check.items() if {one.level for one in own} == {"fine"}],
+            "fine": [checks[name] for name, part in by_check.items() if {one.level for one in part} == {"fine"}],
             "sections": [
                 {
                     "name": name,
                     "title": checks[name],
                     "findings": [
-                        {"level": one.level, "sentence": one.sentence, **shown(one, folder, names)} for one in own
+                        {
+                            "level": one.level,
+                            "anchor": _anchor(one),
+                            "sentence": one.sentence,
+                            **shown(one, folder, names),
+                        }
+                        for one in part
                     ],
                 }
-                for name, own in by_check.items()
+                for name, part in by_check.items()
             ],
             "facts": facts,
             "command": command,
@@ -81,22 +88,19 @@ def write_page(
 
 
 def _section(findings: Sequence[Finding], checks: Mapping[str, str]) -> Section:
-    """Return what a report shows of an audit: its verdict, and how well each kind of shortcut tells the label."""
-    said = [f"{checks[one.check]}: {one.sentence}" for one in _worst_first(findings) if one.level != "fine"]
-    families = next((one.tables for one in findings if one.check == "shortcuts" and one.tables), ())
+    """Return what a report shows of an audit: its verdict, and how well file properties predict the label."""
+    sentences = [f"{checks[one.check]}: {one.sentence}" for one in _worst_first(findings) if one.level != "fine"]
+    families = next((one.tables for one in findings if one.id == "shortcuts.files"), ())
     warning = ". ".join(one.warning for one in _worst_first(findings) if one.warning)
-    title = "The audit: what could inflate these scores"
-    return Section("audit", title, [headline(findings), *said], families[:1], warning=warning and f"{warning}.")
+    title = "The audit: what could make these scores too high"
+    return Section("audit", title, [headline(findings), *sentences], families[:1], warning=warning and f"{warning}.")
 
 
 def verdict_lines(findings: Sequence[Finding], checks: Mapping[str, str]) -> list[str]:
-    """Return a line a check for the terminal, the worst first: its level, its title and its worst finding."""
+    """Return a line for each check, for the terminal, the worst first: its level, its title and its worst finding."""
     lines = []
     by_check = _by_check(findings, checks)
-    for name in sorted(by_check, key=lambda name: min(map(_badness, by_check[name]), default=len(LEVELS))):
-        if not by_check[name]:
-            lines.append(f"{'—':5} {checks[name]}: nothing to say.")
-            continue
+    for name in sorted(by_check, key=lambda name: _badness(by_check[name][0])):
         worst, *others = by_check[name]
         more = sum(one.level == worst.level != "fine" for one in others)
         lines.append(f"{worst.level:5} {checks[name]}: {worst.sentence}" + (f" (And {more} more.)" if more else ""))
@@ -105,15 +109,14 @@ def verdict_lines(findings: Sequence[Finding], checks: Mapping[str, str]) -> lis
 
 def headline(findings: Sequence[Finding]) -> str:
     """Return the verdict in a sentence."""
-    bad, mind = (sum(one.level == level for one in findings) for level in ("bad", "mind"))
+    bad, warn = (sum(one.level == level for one in findings) for level in ("bad", "warn"))
+    limit = f"{'limits' if warn == 1 else 'limit'} what scores mean"
     if bad:
-        more = f", and {_number(mind)} more should be kept in mind" if mind else ""
-        said = "finding makes" if bad == 1 else "findings make"
-        return f"{_number(bad).capitalize()} {said} scores on these images worthless{more}."
-    if mind:
-        said = "finding says" if mind == 1 else "findings say"
-        return f"Nothing was found that makes scores worthless; {_number(mind)} {said} how far they reach."
-    return "Nothing was found that would inflate a score." if findings else "Nothing was looked at."
+        more = f"; {warn} more {limit}" if warn else ""
+        return f"{count(bad, 'finding')} {'makes' if bad == 1 else 'make'} scores on these images worthless{more}."
+    if warn:
+        return f"No finding makes scores on these images worthless; {warn} {limit}."
+    return "No finding makes scores on these images too high."
 
 
 def _by_check(findings: Sequence[Finding], checks: Mapping[str, str]) -> dict[str, list[Finding]]:
@@ -133,5 +136,6 @@ def _badness(finding: Finding) -> int:
     return len(LEVELS) - 1 - LEVELS.index(finding.level)
 
 
-def _number(n: int) -> str:
-    return "one" if n == 1 else str(n)
+def _anchor(finding: Finding) -> str:
+    """Return the id of a finding on the page, which a link from elsewhere may name."""
+    return f"{finding.id}.{finding.of}" if finding.of else finding.id

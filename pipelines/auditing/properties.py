@@ -1,4 +1,4 @@
-"""Which single property of files differs between classes, and how: the guilty one by its name."""
+"""Which single properties of files differ between classes, each by its name."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from scipy.stats import chi2
 
 from classify.models.file_facts import LISTS
 
-SURE = 0.05  # of a p that is adjusted for all properties, values and classes looked at
-LEAST_FILES = 5  # a value in fewer files can prove nothing
-BY_IT_ALONE = "balanced accuracy by it alone"
+SURE = 0.05  # for p, adjusted for all properties, values and classes
+LEAST_FILES = 5  # a value in fewer files proves nothing
+ALONE, P = "balanced accuracy", "p (adjusted)"  # of the best rule on one property
 MOST_VALUES = 40  # of one property, the most frequent first
 N_PERMUTATIONS = 999
 _CHUNK = 2_000_000  # labels of permutations that are held at once
@@ -20,7 +20,7 @@ _CHUNK = 2_000_000  # labels of permutations that are held at once
 
 @dataclass(frozen=True, eq=False)
 class _Test:
-    """A property that is compared: whether files have a text (0 or 1 each), or a number (NaN where a file has none)."""
+    """A property to compare: whether each file has a text (0 or 1), or a number (NaN where a file has none)."""
 
     name: str
     value: str
@@ -30,17 +30,17 @@ class _Test:
 def differing(
     table: pd.DataFrame, labels: np.ndarray, units: np.ndarray | None = None, *, seed: int = 0
 ) -> pd.DataFrame:
-    """Return the properties whose values differ between classes by more than chance, the most telling first.
+    """Return the properties whose values differ between classes by more than chance, the strongest first.
 
-    What chance does is measured: labels are permuted `N_PERMUTATIONS` times among independent units, and the greatest
-    difference of all properties, values and classes in each permutation sets the bar (Westfall and Young 1993). So in
-    95 % of sets with labels at random nothing is named, however many classes and properties there are. A unit of
-    images counts once for each class in it; a unit that holds several classes has its labels exchanged within it.
+    Chance is measured: labels are permuted `N_PERMUTATIONS` times among independent units, and the greatest difference
+    of all properties, values and classes in each permutation sets the bar (Westfall and Young 1993). So nothing is
+    named in 95 % of sets with random labels, however many classes and properties there are. A unit of images counts
+    once for each class in it; where a unit holds several classes, labels are exchanged within it.
 
     Parameters
     ----------
     table : DataFrame
-        As `classify.models.file_facts.properties` gives it.
+        As `classify.models.file_facts.properties` returns it.
     labels : ndarray of shape (n,), str
     units : ndarray of shape (n,), int, optional
         Rows with the same number are not independent; by default all are.
@@ -50,26 +50,24 @@ def differing(
     Returns
     -------
     DataFrame
-        ``property``; ``value``, a text that files have or lack, or "" for a number; a column a class, the share of
-        its files that have the value, or the median of the number; ``told`` (balanced accuracy in hindsight of the
-        best rule on this property alone: has it or not, or above one cut or not) and ``p``, adjusted as above. For
-        three classes and more, a class against the rest where that tells most.
+        ``property``; ``value``, a text that files have or lack, or "" for a number; a column for each class, with the
+        share of its files that have the value, or the median of the number; ``balanced accuracy``, in hindsight, of
+        the best rule on this property alone (has it or not, or above a threshold or not); and ``p (adjusted)``. With
+        three classes and more, the class that this property separates best from the rest.
     """
     units = np.arange(len(labels)) if units is None else units
     classes = sorted(set(labels.tolist()))
     tests = list(_tests(table, labels))
     p = _adjusted(tests, labels, units, classes, seed)
     rows = [_row(test, labels, classes, adjusted) for test, adjusted in zip(tests, p, strict=True) if adjusted < SURE]
-    found = pd.DataFrame(rows, columns=["property", "value", *classes, "told", "p"])
-    return found.sort_values(["told", "p"], ascending=[False, True], ignore_index=True)
+    table = pd.DataFrame(rows, columns=["property", "value", *classes, ALONE, P])
+    return table.sort_values([ALONE, P], ascending=[False, True], ignore_index=True)
 
 
-def shown(found: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
-    """Return what `differing` gives for people to read: shares as "6.2 %", medians as "512"."""
-    table = found.copy()
-    for name in classes:
-        table[name] = [_cell(value, number) for value, number in zip(found["value"], found[name], strict=True)]
-    return table.rename(columns={"told": BY_IT_ALONE, "p": "p (adjusted)"})
+def shown(table: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
+    """Return the table of `differing` for people to read: shares as "6.2 %", medians as "512"."""
+    cells = {name: [_cell(*pair) for pair in zip(table["value"], table[name], strict=True)] for name in classes}
+    return table.assign(**cells)
 
 
 def in_words(row: pd.Series, classes: list[str]) -> str:
@@ -105,20 +103,21 @@ def _tests(table: pd.DataFrame, labels: np.ndarray) -> Iterator[_Test]:
 def _row(test: _Test, labels: np.ndarray, classes: list[str], p: float) -> dict:
     known = ~np.isnan(test.numbers)
     numbers, labels = test.numbers[known], labels[known]
-    told, each = 0.5, {}
+    accuracy, middles = 0.5, {}
     for label in classes:
-        own = labels == label
-        if own.any() and not own.all():
-            told = max(told, (1 + _distance(numbers, own)) / 2)
-        each[label] = np.nan if not own.any() else numbers[own].mean() if test.value else np.median(numbers[own])
-    return {"property": test.name, "value": test.value, **each, "told": told, "p": p}
+        inside = labels == label
+        if inside.any() and not inside.all():
+            accuracy = max(accuracy, (1 + _distance(numbers, inside)) / 2)
+        middle = np.mean if test.value else np.median
+        middles[label] = middle(numbers[inside]) if inside.any() else np.nan
+    return {"property": test.name, "value": test.value, **middles, ALONE: accuracy, P: p}
 
 
-def _distance(numbers: np.ndarray, own: np.ndarray) -> float:
+def _distance(numbers: np.ndarray, members: np.ndarray) -> float:
     """Return the greatest distance of two distribution functions; of 0 and 1, the difference of their shares."""
     order = np.argsort(numbers, kind="stable")
     last = np.append(np.diff(numbers[order]) > 0, True)
-    inside, outside = np.cumsum(own[order])[last] / own.sum(), np.cumsum(~own[order])[last] / (~own).sum()
+    inside, outside = (np.cumsum(part[order])[last] / part.sum() for part in (members, ~members))
     return float(np.abs(inside - outside).max())
 
 

@@ -1,8 +1,8 @@
-"""Shortcuts: how well a class, or a set, can be told from things that are not content.
+"""Shortcuts: how well a class, or a set, can be predicted from things that are not content.
 
-Two kinds. How files are stored has nothing to do with the picture: whatever it tells is a flaw of the data. What a
-picture shrunk to a stamp, its colours and its traces of resampling tell may belong to the subject or not; that is for
-a person to say.
+There are two kinds. How files are stored has nothing to do with the picture: if it predicts the class, the data are
+flawed. A picture shrunk to 16 pixels, its colours and its traces of resampling may belong to the subject or not; a
+person has to decide that.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,41 +22,42 @@ from classify.stats.chance import Judged, judged
 from classify.stats.scores import SCORES
 from featex.store.units import independent_units
 from featex.system.cores import threads_for
+from featex.system.words import count
 from pipelines.auditing.findings import Finding, Subject
 from pipelines.auditing.leaks import sides_of
 from pipelines.auditing.measures import COLUMNS
 from pipelines.auditing.measures import FAMILIES as MEASURED
 from pipelines.auditing.names import names_and_dates
-from pipelines.auditing.properties import BY_IT_ALONE, differing, in_words, shown
+from pipelines.auditing.properties import ALONE, differing, in_words, shown
 
-CHECK = "shortcuts"
-TOGETHER = "all of these together"
+TOGETHER = "all families together"
 N_FOLDS = 5
-N_TREES = 50  # of 105 forests for a set with two test sets: 100 took twice as long and told 869 images one point better
+N_TREES = 50  # a set with two test sets takes 105 forests; with 100 trees, twice the time, and 1 point more (n = 869)
 MOST = 10_000
 """Images that are looked at; more are sampled, for the intervals are narrow enough."""
 
 SCORE, LOW, HIGH = "balanced accuracy", "balanced accuracy low", "balanced accuracy high"
 TELLING = 0.2
-"""How far of the way from guessing to certainty a shortcut is bad: 0.6 for two classes."""
+"""Share of the way from chance to certainty at which a shortcut is bad: 0.6 for two classes."""
 
 
 def shortcuts(subject: Subject) -> list[Finding]:
-    """Return how well the label, and each test set against train, can be told without the content."""
-    sides, rows = sides_of(subject.rows), subject.rows
+    """Return how well the label, and each test set against train, can be predicted without the content."""
+    sides = sides_of(subject.rows)
     offered = np.flatnonzero(sides.offered)
     findings = [*_label(subject, offered)] if len(offered) else []
     if not findings:
-        findings.append(Finding(CHECK, "mind", "No image that could train has a label, so no label can be told."))
+        sentence = "No training image has a label, so shortcuts to the label cannot be tested."
+        findings.append(Finding("shortcuts.files", "warn", sentence))
     for name in sides.tests if len(offered) else ():
         findings.append(_set(subject, offered, np.flatnonzero(sides.names == name), name))
-    return findings if len(rows) else []
+    return findings
 
 
 def family_scores(
     rows: pd.DataFrame, labels: np.ndarray, looks: np.ndarray | None = None, *, seed: int = 0
 ) -> tuple[pd.DataFrame, pd.DataFrame | None]:
-    """Return how well each family of properties tells the labels: of files, and of pictures where looks are given.
+    """Return how well each family of properties predicts the labels: of files, and of pixels where looks are given.
 
     Parameters
     ----------
@@ -67,8 +68,8 @@ def family_scores(
 
     Returns
     -------
-    DataFrame (one of files, one of pictures or None)
-        ``family`` (of files as in `file_facts.FAMILIES`); ``balanced accuracy`` over `N_FOLDS` folds out of
+    DataFrame (one of files, one of pixels or None)
+        ``family`` (of files as in `classify.models.file_facts.FAMILIES`); ``balanced accuracy`` over `N_FOLDS` folds out of
         fold, with ``low`` and ``high`` of its interval, which is simultaneous for the rows of a table (see
         `classify.stats.chance.judged`; NaN where nothing varies); ``ROC AUC``. The last row of the first is of
         all families together.
@@ -82,7 +83,7 @@ def family_scores(
     classes = np.unique(labels)
     least = min((len(np.unique(units[labels == label])) for label in classes), default=0)
     if len(classes) < 2 or least < 2:
-        raise DataError("there are too few images, or one class only")
+        raise DataError("it takes two classes, each with at least two independent images")
     pairs = folds(labels, units, min(N_FOLDS, least), seed)
 
     def table(matrices: Mapping[str, np.ndarray], max_features: float | str) -> pd.DataFrame:
@@ -136,49 +137,51 @@ def _label(subject: Subject, offered: np.ndarray) -> Iterator[Finding]:
     try:
         files, pictures = family_scores(rows, labels, subject.looks[index], seed=subject.seed)
     except DataError as error:
-        yield Finding(CHECK, "mind", f"Shortcuts to the label cannot be looked for: {error}.")
+        yield Finding("shortcuts.files", "warn", f"Shortcuts to the label cannot be tested: {error}.")
         return
     units = independent_units(rows)
     guilty = differing(properties(rows), labels, units, seed=subject.seed)
-    yield _of_files(files, guilty, classes, f"{listed(classes)} of {len(index):,} training images")
+    yield _of_files(files, guilty, classes, f"{listed(classes)} in {count(len(index), 'training image')}")
     yield _of_pictures(pictures, classes)
-    if by_names := names_and_dates(CHECK, rows, labels, units, subject.seed):
+    if by_names := names_and_dates(rows, labels, units, subject.seed):
         yield by_names
 
 
 def _of_files(files: pd.DataFrame, guilty: pd.DataFrame, classes: list[str], who: str) -> Finding:
-    row = most_certain(files)
-    best = f"{row['family']}: {_number(row, len(classes))}"
-    named = _named_of_each_family(guilty, classes)
+    row, named = most_certain(files), _named_of_each_family(guilty, classes)
     if telling(row, len(classes)):
-        level, said = "bad", f"How files are stored, without a pixel, tells {who} apart, best by {best}."
-        said += f" By what: {named}." if named else ""
+        level, verb, more = "bad", "separates", f" What differs: {named}." if named else ""
     else:
-        level = "mind" if named else "fine"
-        tells = "hardly tells" if row[LOW] > 1 / len(classes) else "does not tell"
-        said = f"How files are stored, without a pixel, {tells} {who} apart, best by {best}."
-        said += f" But there is a difference that is no chance: {named}." if named else ""
-    tables = [_table("files", "How well each family of properties of files tells the class", files)]
+        level = "warn" if named else "fine"
+        verb = "barely separates" if row[LOW] > 1 / len(classes) else "does not separate"
+        more = f" Still, this differs by more than chance: {named}." if named else ""
+    sentence = (
+        f"A baseline that sees only how files are stored, and no pixel, {verb} {who}: {_number(row, len(classes))}."
+    )
+    tables = [_table("files", "How well each family of file properties predicts the class", files)]
     if named:
-        title = "Properties of files that differ between classes by more than chance (shares, or medians)"
-        tables.append(Table("properties", title, shown(guilty, classes), percent=(BY_IT_ALONE,)))
-    return Finding(CHECK, level, said, row[SCORE], row[LOW], row[HIGH], tuple(tables))
+        title = "File properties that differ between classes by more than chance (shares, or medians)"
+        tables.append(Table("properties", title, shown(guilty, classes), percent=(ALONE,)))
+    return Finding("shortcuts.files", level, sentence + more, row[SCORE], row[LOW], row[HIGH], tuple(tables))
 
 
 def _of_pictures(pictures: pd.DataFrame, classes: list[str]) -> Finding:
     row = most_certain(pictures)
-    those = [each for _, each in pictures.iterrows() if telling(each, len(classes))]
-    those.sort(key=lambda each: -each[SCORE])
-    who = listed(classes)
-    said = f"Of what is hardly content, {who} are told apart best by {row['family']}: {_number(row, len(classes))}."
-    if those:
-        others = [f"{each['family']} ({percent(each[SCORE])})" for each in those if each["family"] != row["family"]]
-        said += f" They are also told apart by {listed(others)}." if others else ""
-        said += " A model need not look closely to score that."
+    strong = [family for _, family in pictures.iterrows() if telling(family, len(classes))]
+    strong.sort(key=lambda family: -family[SCORE])
+    sentence = (
+        f"A baseline that sees pixel properties, and hardly any content, separates {listed(classes)} with "
+        f"{_number(row, len(classes))}."
+    )
+    if strong:
+        others = [f"{one['family']} ({percent(one[SCORE])})" for one in strong if one["family"] != row["family"]]
+        sentence += f" These predict the class too: {listed(others)}." if others else ""
+        sentence += " A model can reach that score without recognising what a picture shows."
     else:
-        said += " That is little."
-    table = _table("pictures", "How well what is left of a picture when its subject is gone tells the class", pictures)
-    return Finding(CHECK, "mind" if those else "fine", said, row[SCORE], row[LOW], row[HIGH], (table,))
+        sentence += " That is too little for a shortcut."
+    table = _table("pictures", "How well pixel properties with hardly any content predict the class", pictures)
+    level = "warn" if strong else "fine"
+    return Finding("shortcuts.pixels", level, sentence, row[SCORE], row[LOW], row[HIGH], (table,))
 
 
 def _set(subject: Subject, train: np.ndarray, test: np.ndarray, name: str) -> Finding:
@@ -188,33 +191,35 @@ def _set(subject: Subject, train: np.ndarray, test: np.ndarray, name: str) -> Fi
     try:
         files, _ = family_scores(rows, sides, seed=subject.seed)
     except DataError as error:
-        return Finding(CHECK, "mind", f"Whether “{name}” differs from train cannot be told: {error}.")
-    guilty, both = differing(properties(rows), sides, independent_units(rows), seed=subject.seed), ["train", name]
+        sentence = f"Whether “{name}” is stored like train cannot be tested: {error}."
+        return Finding("shortcuts.set", "warn", sentence, of=name)
+    guilty, names = differing(properties(rows), sides, independent_units(rows), seed=subject.seed), ["train", name]
     row = most_certain(files)
     apart = telling(row, 2)
-    families = [each["family"] for _, each in files.iloc[:-1].iterrows() if telling(each, 2)]
+    families = [family["family"] for _, family in files.iloc[:-1].iterrows() if telling(family, 2)]
     if apart:
-        said = f"“{name}” is stored otherwise than train, in {listed(families or ['several properties'])}: "
+        sentence = f"“{name}” is stored differently from train, in {listed(families or ['several properties'])}"
     else:
-        said = f"“{name}” is stored much as train is: "
-    said += f"files tell the two apart, best by {row['family']}: {_number(row, 2)}."
-    said += f" By what: {_named_of_each_family(guilty, both)}." if apart and len(guilty) else ""
-    tables = [_table(f"files-{name}", f"How well properties of files tell “{name}” from train", files)]
+        sentence = f"“{name}” is stored much like train"
+    sentence += f": a baseline that sees no pixel separates the two sets with {_number(row, 2)}."
+    sentence += f" What differs: {_named_of_each_family(guilty, names)}." if apart and len(guilty) else ""
+    tables = [_table(f"files-{name}", f"How well file properties separate “{name}” from train", files)]
     if len(guilty):
-        title = f"Properties of files that differ between train and “{name}” by more than chance"
-        tables.append(Table(f"properties-{name}", title, shown(guilty, both), percent=(BY_IT_ALONE,)))
-    return Finding(CHECK, "mind" if apart else "fine", said, row[SCORE], row[LOW], row[HIGH], tuple(tables))
+        title = f"File properties that differ between train and “{name}” by more than chance"
+        tables.append(Table(f"properties-{name}", title, shown(guilty, names), percent=(ALONE,)))
+    limits = row[SCORE], row[LOW], row[HIGH]
+    return Finding("shortcuts.set", "warn" if apart else "fine", sentence, *limits, tuple(tables), of=name)
 
 
 def _named_of_each_family(guilty: pd.DataFrame, names: list[str]) -> str:
-    """Return the most telling property of each family in words: width, aspect and area would say the same thrice."""
+    """Return the strongest property of each family in words: width and aspect would say the same twice."""
     family = {name: family for family, names in FAMILIES.items() for name in names}
     firsts = guilty[~guilty["property"].map(family).duplicated()]
     return "; ".join(in_words(row, names) for _, row in firsts.iterrows())
 
 
 def most_certain(scores: pd.DataFrame) -> pd.Series:
-    """Return the row of `family_scores` that is judged: that with the greatest lower limit.
+    """Return the row of `family_scores` with the greatest lower limit: the finding is about that one.
 
     Where nothing varies, the limits are chance, which is the score.
     """
@@ -223,14 +228,15 @@ def most_certain(scores: pd.DataFrame) -> pd.Series:
 
 
 def telling(row: pd.Series, n_classes: int) -> bool:
-    """Return whether a row of `family_scores` tells the classes: its score is high enough, and no chance."""
-    guess = 1 / n_classes
-    return bool(row[SCORE] >= guess + TELLING * (1 - guess) and row[LOW] > guess)
+    """Return whether a row of `family_scores` separates the classes: its score is high enough, and above chance."""
+    chance = 1 / n_classes
+    return bool(row[SCORE] >= chance + TELLING * (1 - chance) and row[LOW] > chance)
 
 
 def _number(row: pd.Series, n_classes: int) -> str:
     limits = f" ({100 * row[LOW]:.1f}–{100 * row[HIGH]:.1f})" if row[LOW] < row[HIGH] else ""
-    return f"balanced accuracy {percent(row[SCORE])}{limits}, where guessing gets {percent(1 / n_classes)}"
+    chance = percent(1 / n_classes)
+    return f"balanced accuracy {percent(row[SCORE])}{limits} from {row['family']}; chance is {chance}"
 
 
 def _table(name: str, title: str, scores: pd.DataFrame) -> Table:

@@ -27,7 +27,7 @@ def test_labels_that_were_swapped_are_those_in_doubt(make_subject):
     assert set(table["path"]) == swapped
     truths = dict(zip(subject.rows["path"], truth, strict=True))
     assert list(table["seems"]) == [truths[path] for path in table["path"]]
-    assert finding.level == "mind"
+    assert finding.level == "warn"
     assert finding.low < finding.value == len(swapped) / len(subject.train) < finding.high
     assert finding.pictures[0].data[:2] == b"\xff\xd8"
 
@@ -69,8 +69,8 @@ def test_right_labels_are_in_no_doubt(make_subject):
 
 def test_features_that_tell_nothing_put_no_label_in_doubt(make_subject):
     (finding,) = doubts(make_subject(np.repeat(["ai", "real"], 60)))
-    assert (finding.level, finding.tables) == ("mind", ())
-    assert "No label can be doubted: out of fold" in finding.sentence
+    assert (finding.level, finding.tables) == ("warn", ())
+    assert finding.sentence.startswith("Labels cannot be checked: ")
 
 
 def test_a_rare_class_can_be_told_by_guessing(make_subject):
@@ -149,13 +149,13 @@ def test_doubts_come_by_their_margin():
     ("labels", "split"),
     [(["ai"] * 12, "train"), ([""] * 12, "train"), (["ai", "real"] * 5, "test"), (["ai", "real"], "")],
 )
-def test_what_cannot_be_doubted_is_said(make_subject, labels, split):
+def test_labels_that_cannot_be_checked_are_said_to_be_so(make_subject, labels, split):
     (finding,) = doubts(make_subject(labels, split=split))
-    assert finding.level == "mind"
-    assert finding.sentence.startswith("No label can be doubted: ")
+    assert finding.level == "warn"
+    assert finding.sentence.startswith("Labels cannot be checked: ")
 
 
 def test_ten_images_are_looked_at(make_subject):
     labels = ["ai", "real"] * 5
     (finding,) = doubts(make_subject(labels, split=["train"] * 10, X=blobs(labels, 20)))
-    assert finding.check == "doubts"
+    assert finding.id == "doubts.labels"

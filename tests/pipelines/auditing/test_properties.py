@@ -38,8 +38,8 @@ def test_a_format_of_one_class_is_named_with_its_shares(table):
     rows = differing(table, LABELS)
     assert set(rows["value"]) == {"PNG", "JPEG"}
     row = rows[rows["value"] == "PNG"].iloc[0]
-    assert (row["ai"], row["real"], row["told"]) == (1, 0, 1)
-    assert row["p"] <= 0.001
+    assert (row["ai"], row["real"], row["balanced accuracy"]) == (1, 0, 1)
+    assert row["p (adjusted)"] <= 0.001
     assert in_words(row, ["ai", "real"]) == "format “PNG” in 100.0 % of ai, 0.0 % of real"
 
 
@@ -48,14 +48,14 @@ def test_a_rare_name_among_others_is_found_by_itself(table):
     table.loc[rare, "metadata"] = "comment," + table.loc[rare, "metadata"]
     rows = differing(table, LABELS)
     assert found(table) == ["metadata comment"]
-    assert rows["told"].iloc[0] == pytest.approx(0.5 + rare.sum() / N / 2)
+    assert rows["balanced accuracy"].iloc[0] == pytest.approx(0.5 + rare.sum() / N / 2)
 
 
 def test_a_number_is_told_by_its_best_cut_and_shown_by_medians(table):
     table.loc[LABELS == "ai", "width"] = 384.0
     row = differing(table, LABELS).iloc[0]
     assert (row["property"], row["value"], row["ai"]) == ("width", "", 384)
-    assert row["told"] > 0.98
+    assert row["balanced accuracy"] > 0.98
     assert in_words(row, ["ai", "real"]).startswith("median width 384 in ai, ")
 
 
@@ -76,14 +76,14 @@ def test_of_three_classes_each_stands_against_the_rest(table):
     labels = np.resize(["a", "b", "c"], 2 * N)
     table["format"] = np.where(labels == "b", "PNG", "JPEG")
     row = differing(table, labels).query("value == 'PNG'").iloc[0]
-    assert (row["a"], row["b"], row["c"], row["told"]) == (0, 1, 0, 1)
+    assert (row["a"], row["b"], row["c"], row["balanced accuracy"]) == (0, 1, 0, 1)
 
 
 def test_the_most_telling_comes_first_and_is_shown_for_people(table):
     table["format"] = np.where(LABELS == "ai", "PNG", "JPEG")
     table.loc[LABELS == "ai", "width"] += 20
     rows = differing(table, LABELS)
-    assert rows["told"].is_monotonic_decreasing
+    assert rows["balanced accuracy"].is_monotonic_decreasing
     read = shown(rows, ["ai", "real"])
     assert read.loc[0, "ai"] in ("100.0 %", "0.0 %")
     assert read[read["property"] == "width"]["ai"].iloc[0].startswith("5")
