@@ -85,7 +85,7 @@ def coverage(subject: Subject) -> list[Finding]:
     )
     if gap.empty:
         sentence = (
-            f"No class has content of its own: {within(share, low, high)} of the {n:,} training images are in a cluster "
+            f"No class has content of its own: {within(share, low, high)} of the {n:,} training images are in clusters "
             f"that only one class has (0 of {count(len(clusters), 'cluster')}). {by_cluster}"
         )
         return [Finding("coverage.content", "fine", sentence, share, low, high, (_table(clusters),))]

@@ -39,7 +39,7 @@ class Subject:
 
     @property
     def train(self) -> np.ndarray:
-        """Row numbers of labelled training images, as `classify.splits.partition.partition` puts them."""
+        """Row numbers of labelled training images, as `classify.splits.partition.partition.partition` puts them."""
         from classify.splits.partition import partition
 
         return partition(self.rows).train

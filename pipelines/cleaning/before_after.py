@@ -1,4 +1,4 @@
-"""What files and pixels told of the classes before images were changed, and what they tell after, beside each other."""
+"""How well files and pixels predict the class before images are changed, and after."""
 
 import os
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from pipelines.auditing.shortcuts import family_scores
 from pipelines.images.new_folder import each, image_bytes
 
 MOST_LOOKED_AT = 1000
-"""Images of each folder whose pixels are looked at; intervals are narrow enough, and each takes some 50 ms."""
+"""Images of each folder whose pixels are measured; their intervals are narrow enough, and each image takes 50 ms."""
 
 FILES, PIXELS = "files", "pixels"
 SCORE = "balanced accuracy"
@@ -29,7 +29,7 @@ SCORE = "balanced accuracy"
 
 @dataclass(frozen=True, eq=False)
 class BeforeAfter:
-    """How well each family of properties tells the class in two folders.
+    """How well each family of properties predicts the class in two folders.
 
     Parameters
     ----------
@@ -45,33 +45,34 @@ class BeforeAfter:
 
     @property
     def words(self) -> pd.DataFrame:
-        """``of, family, before, after``, each with its interval in words."""
+        """``of, family, before, after``, with each score and its interval as text."""
         columns = {when: [with_interval(row, when) for _, row in self.table.iterrows()] for when in ("before", "after")}
         return self.table[["of", "family"]].assign(**columns)
 
     @property
     def left(self) -> pd.DataFrame:
-        """The families of pixels that still tell the class better than guessing, the best first."""
+        """The families of pixels that still predict the class better than chance, the best first."""
         rows = self.table[self.table["of"] == PIXELS]
         certain = rows["after_low"] > 1 / self.n_classes  # limits are for all families together; NaN: nothing varies
         return rows[certain].sort_values("after", ascending=False, kind="stable")
 
     @property
     def sentence(self) -> str:
-        """Return which families stay, or that none does."""
+        """The families that still predict the class, in words, or that none does."""
         left = self.left
         if left.empty:
             return (
-                "No family of properties of the pixels is shown to tell the class after. "
-                "A detector made for one trace may still see it."
+                "After normalising, no family of pixel properties is shown to predict the class. A detector that is "
+                "made for one trace may still see it."
             )
         names = [
             f"{row['family']} ({percent(row['after'])}, before {percent(row['before'])})" for _, row in left.iterrows()
         ]
         return (
-            f"What pixels tell of the class stays in: {listed(names)}; guessing gets {percent(1 / self.n_classes)}. "
-            "Colours and thumbnails may be what pictures show. A smaller --size takes traces of resampling and saving "
-            "away. Bars, borders and marks stay until they are cropped, or such images are left out."
+            f"After normalising, these pixel properties still predict the class: {listed(names)}; chance is "
+            f"{percent(1 / self.n_classes)}. Colours and thumbnails may belong to what the pictures show. A smaller "
+            "--size removes traces of resampling and saving. Bars, borders and marks stay: crop them, or leave such "
+            "images out."
         )
 
 
@@ -83,19 +84,19 @@ def before_and_after(
     progress: Progress | None = None,
     **dataset_options,
 ) -> BeforeAfter:
-    """Return how well each family of properties of files and of pixels tells the class in two folders.
+    """Return how well each family of file and pixel properties predicts the class in two folders.
 
     Parameters
     ----------
     source, target : path
-        The images before, and after. Options are for `source`; `target` says itself what is in it.
+        The images before and after. The options are for `source`; `target` needs none.
     **dataset_options
         As `featex.datasets.dataset.find_images` takes them.
 
     Raises
     ------
     DataError
-        If there are fewer than two classes to train on, or than two images of one.
+        If there are fewer than two classes to train on, or a class has fewer than two images.
     """
     progress = progress or Progress()
     parts = []
@@ -103,7 +104,7 @@ def before_and_after(
         rows = _with_facts(find_images(root, **options), progress)
         rows = rows[sides_of(rows).offered].reset_index(drop=True)
         if rows["label"].nunique() < 2:
-            raise DataError("there are fewer than two classes with images to train on")
+            raise DataError("it takes two classes with training images")
         parts.append((rows, _scored(rows, Path(root), seed, progress)))
     (_, before), (rows, after) = parts
     both = (part.set_index(["of", "family"])[["", "_low", "_high"]] for part in (before, after))
@@ -135,7 +136,7 @@ def _look(path: Path) -> np.ndarray | None:
 
 
 def _with_facts(dataset: Dataset, progress: Progress) -> pd.DataFrame:
-    """Return the rows of the files that can be read, with their content key and facts."""
+    """Return the rows of the files that can be read, with content key and facts."""
     files = [dataset.root / path for path in dataset.table["path"]]
     rows = each(progress, "read", _facts, files, dataset.table["size"])
     known = np.array([bool(facts) for facts in rows])

@@ -1,4 +1,4 @@
-"""Which of several copies of an image is kept, and which copies are for a person to judge."""
+"""Which of several copies of an image to keep, and which copies a person should judge."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ from featex.images.duplicates import Duplicates
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """What becomes of copies; numbers are those of rows.
+    """What to do with copies; images are row numbers.
 
     Parameters
     ----------
     dropped : DataFrame
-        ``image`` that goes, ``other`` that is kept in its place, ``kind`` and ``distance`` as in `Duplicates.pairs`;
-        both are of one class and set.
+        ``image`` to drop, ``other`` to keep in its place, ``kind`` and ``distance`` as in `Duplicates.pairs`; both
+        have the same class and set.
     disputed : DataFrame
-        The same columns for copies that are both kept, because their classes or sets differ: which of two labels is
-        right, and which set shall have the image, cannot be seen from the pixels.
+        The same columns for copies that are both kept, because their classes or sets differ: pixels do not show which
+        of two labels is right, or to which set the image belongs.
     """
 
     dropped: pd.DataFrame
@@ -28,16 +28,16 @@ class Choice:
 
 
 def choose(images: pd.DataFrame, duplicates: Duplicates) -> Choice:
-    """Return which copies are dropped and which disputed.
+    """Return which copies to drop and which are disputed.
 
-    Of copies in one class and set, the one of most pixels is kept, then of most bytes, then the first by path. An
-    image is dropped only if it is itself a copy of one that is kept: of a chain A, B, C whose ends are no copies of
-    each other both may stay.
+    Of copies in one class and set, the one with most pixels is kept, then the one with most bytes, then the first by
+    path. An image is dropped only if it is a copy of a kept one: of a chain A, B, C, both ends may stay if they are no
+    copies of each other.
 
     Parameters
     ----------
     images : DataFrame
-        ``path, label, split``, and ``pixels`` and ``bytes`` to prefer by; row i is image i of `duplicates`.
+        ``path, label, split``, and ``pixels`` and ``bytes`` to choose by; row i is image i of `duplicates`.
     """
     content, near = _copies(len(images), duplicates.pairs)
     places = list(zip(images["split"], images["label"], strict=True))
@@ -45,18 +45,18 @@ def choose(images: pd.DataFrame, duplicates: Duplicates) -> Choice:
     kept: dict[int, dict[tuple[str, str], int]] = defaultdict(dict)  # content -> place -> image
     dropped, disputed = [], []
     for i in order.tolist():
-        found = [
+        copies = [
             (distance, kind, other)
             for same, kind, distance in ((content[i], "exact", 0), *near[content[i]])
             for other in kept.get(same, {}).values()
         ]
-        here = [copy for copy in found if places[copy[-1]] == places[i]]
-        if here:
-            distance, kind, other = min(here)
+        same_place = [copy for copy in copies if places[copy[-1]] == places[i]]
+        if same_place:
+            distance, kind, other = min(same_place)
             dropped.append((i, other, kind, distance))
         else:
             kept[content[i]][places[i]] = i
-            disputed += [(max(i, other), min(i, other), kind, distance) for distance, kind, other in found]
+            disputed += [(max(i, other), min(i, other), kind, distance) for distance, kind, other in copies]
     columns = {"image": int, "other": int, "kind": str, "distance": float}
     return Choice(*(pd.DataFrame(sorted(rows), columns=list(columns)).astype(columns) for rows in (dropped, disputed)))
 

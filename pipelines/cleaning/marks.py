@@ -1,4 +1,4 @@
-"""Marks that generators leave in a corner: DALL-E's colour bar, which is cropped off exactly; others are reported."""
+"""Marks that generators leave in a corner: DALL-E's colour bar is cropped off exactly; another mark is reported."""
 
 from functools import lru_cache
 
@@ -8,31 +8,31 @@ from skimage.feature import match_template
 
 from pipelines.cleaning.judgement import Judgement
 
-# DALL-E 2's signature: five squares of 16 pixels at the bottom right of 1024 x 1024, scaled with the image.
+# DALL-E 2's signature: five squares of 16 pixels at the bottom right of 1024 x 1024, which scale with the image.
 COLOURS = np.array([[255, 255, 102], [66, 255, 255], [81, 218, 76], [255, 110, 60], [60, 70, 255]], dtype=np.float64)
-# Sides of a square, as parts of the image's width, that are tried: 1/64 is the rule, and crops make it larger.
+# Sides of a square to try, as parts of the image's width: usually 1/64, and more after a crop.
 SMALLEST, LARGEST = 1 / 160, 1 / 24
 
-# Greatest mean distance of a square's middle from its colour, in levels. Five bars, each at six sizes from 256 to 2048
-# and three JPEG qualities from 50: 34 at most. 1,184 images without one, of ai-vs-real and others: 76 at least.
+# Greatest mean distance of a square's middle from its colour, in levels. Measured: at most 34 for five bars, each at
+# six sizes from 256 to 2048 and three JPEG qualities from 50; at least 76 for 1,184 images without a bar.
 MOST_SURE, MOST = 45, 60
-LEAST_BLUE = 40  # levels by which the last pixels, of the blue square, are bluer than else; 185 where nothing blurs
+LEAST_BLUE = 40  # levels by which blue exceeds red and green in the last pixels (blue square); 185 without blur
 MIXED = 0.1
-"""Part of the way from the picture to the bar from which on a row is taken for a mixture of both."""
+"""Part of the way from picture to bar from which a row counts as a mixture of both."""
 
 # Gemini's mark: a four-pointed star 48 pixels wide, its middle 56 pixels from both sides of 1024 x 1024, lighter than
-# what it lies on. An astroid, x^(2/3) + y^(2/3) = 1, fits it.
+# its background. An astroid, x^(2/3) + y^(2/3) = 1, fits it.
 STAR, INSET = 48 / 1024, 56 / 1024
-STAR_SIDE = 24  # pixels at which it is looked for
+STAR_SIDE = 24  # pixels; the corner is scaled so that the star has this width
 ALIKE = 0.82
-"""Correlation from which on a star at its place is reported: four of four marked images have 0.91 or more. Of 1,184
-others none that has 0.82 lies within `ASTRAY` of the place (the nearest has 0.814)."""
+"""Correlation from which a star at its place is reported. Measured: 0.91 or more for four of four marked images; at
+most 0.814 within `ASTRAY` of the place for 1,184 other images."""
 
 ASTRAY = 0.3  # of the star's width
 
 
 def find_bar(image: np.ndarray) -> Judgement | None:
-    """Return where DALL-E's five-colour bar is and what to keep above it, or None.
+    """Return the part of an image above DALL-E's five-colour bar, or None where there is no bar.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def find_bar(image: np.ndarray) -> Judgement | None:
     top = len(off)
     while top and off[top - 1] <= MOST:
         top -= 1
-    if not top:  # no bar is that high: the picture has its colours
+    if not top:  # no bar is that high: the picture itself has these colours
         return None
     top = _before_mixtures(rows, top)
     keep = height - len(off) + top
@@ -64,13 +64,13 @@ def find_bar(image: np.ndarray) -> Judgement | None:
 
 
 def _squares(image: np.ndarray) -> tuple[float | None, float]:
-    """Return the side of squares that fits best at the bottom right, in pixels, and how far the worst is off."""
+    """Return the side of squares, in pixels, that fits best at the bottom right, and the worst square's distance."""
     height, width, _ = image.shape
     sides = width * np.geomspace(SMALLEST, LARGEST, 160)
     sides = sides[(sides >= 2) & (sides <= height)]
     red, green, blue = image[-2:, -2:].reshape(-1, 3).mean(axis=0)
     if not len(sides) or blue - max(red, green) < LEAST_BLUE:
-        return None, np.inf  # nearly every image, at once
+        return None, np.inf  # nearly every image ends here
     off = []
     for side in sides:
         bottom = image[height - max(1, round(0.6 * side)) :]
@@ -91,7 +91,7 @@ def _middles(rows: np.ndarray, side: float) -> np.ndarray:
 
 
 def _before_mixtures(rows: np.ndarray, top: int) -> int:
-    """Return the first row that is no longer picture alone: resizing and JPEG mix the rows at an edge."""
+    """Return the first row that is not pure picture: resizing and JPEG mix the rows at an edge."""
     bar = rows[top:].mean(axis=0)
     for _ in range(3):
         if top < 3:
@@ -105,7 +105,7 @@ def _before_mixtures(rows: np.ndarray, top: int) -> int:
 
 
 def find_mark(image: np.ndarray) -> Judgement | None:
-    """Return where Gemini's four-pointed star is at the bottom right, or None. It is reported, and never acted on.
+    """Return a report of Gemini's four-pointed star at the bottom right, or None. No rule acts on it.
 
     Parameters
     ----------

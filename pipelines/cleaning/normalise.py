@@ -1,14 +1,16 @@
-"""normalise(): a copy of a folder of images in which little but the picture itself can tell a class.
+"""normalise(): a copy of a folder of images in which little but the picture itself can predict the class.
 
-Files of one format, quality, subsampling and size, without metadata: that much is exact. What an image went through
-before stays behind in its pixels, and one resampled here beside one left as it was differs too. So by default every
-image is resampled, to about half, which hides most of it, from a square that its pixels' hash moves by up to 15 pixels,
-so that the place of an earlier JPEG's blocks tells no class: of 120 images of 256 pixels that become 224, half of them
-cropped by 3 x 5 pixels before, a forest on that place has a ROC AUC of 1.00 before, 1.00 after without the move, and
-0.62 with it (standard error 0.05). Bars, marks and blur stay; `before_after` looks at the pixels of both
-folders and names what does. Measured on 200 images of 512 pixels, each beside a copy that had been treated, both then
-made squares of one size, the middle ones: accuracy of a logistic regression on spectrum, periods, DCT coefficients and
-bytes per pixel, 5 folds by image; 0.5 is chance, and 0.05 more or less is too:
+All files get one format, quality, subsampling and size, and no metadata: that much is exact. But pixels keep traces of
+what happened to an image before, and an image that is resampled here differs from one that is not. So by default every
+image is resampled to about half its size, which hides most of these traces. The square that is resampled moves by up to
+15 pixels, decided by a hash of the pixels, so that the place of an earlier JPEG's blocks does not predict the class: of
+120 images of 256 pixels that become 224, half of them cropped by 3 x 5 pixels before, a forest on that place has a ROC
+AUC of 1.00 before, 1.00 after without the move, and 0.62 with it (standard error 0.05). Bars, marks and blur stay;
+`pipelines.cleaning.before_after` measures the pixels of both folders and names what stays.
+
+Measured on 200 images of 512 pixels, each beside a treated copy, both then made middle squares of one size: accuracy of
+a logistic regression on spectrum, periods, DCT coefficients and bytes per pixel, 5 folds by image. Chance is 0.5, plus
+or minus 0.05:
 
 =========================== ============ ===== ===== =====
 copy                        left alone   0.9   0.75  0.5
@@ -19,8 +21,8 @@ shrunk to 384 (Lanczos)     0.53         0.75  0.61  0.51
 shrunk to 384 (bilinear)    0.77         0.79  0.77  0.68
 =========================== ============ ===== ===== =====
 
-The columns are parts of the smaller of the two sizes, 384 or 512, that both became; "left alone" is that size itself,
-to which only the larger was resampled. What an earlier resize has blurred cannot be brought back: the last row stays
+The columns are the final size as a part of the smaller of the two sizes, 384 or 512; "left alone" is that size itself,
+to which only the larger image was resampled. Nothing brings back what an earlier resize has blurred: the last row stays
 above chance. `python benchmarks/normalise.py DIR` makes the table.
 """
 
@@ -58,15 +60,15 @@ FORMATS = {"jpeg": ".jpg", "png": ".png"}
 SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
 NUMBERS = ("width_before", "height_before", "left", "top", "side", "width", "height")
 LARGEST, LEAST = 512, 224
-"""Pixels a side that "auto" does not exceed; and does not go below where images reach it: what most nets look at."""
+"""Pixels a side: "auto" never exceeds the first, and is at least the second, which most nets read, where it can be."""
 
-REACHED = 0.05  # share of images, in the set and class where they are smallest, that may be too small to be halved
-FEWEST = 20  # images of which one is that share
-BLOCK = 16  # pixels a side that JPEG codes together at 4:2:0: whole ones only, so that no edge is padded
-HALVED = 0.6  # of the length of a side and less hides what 0.75 does not; see the table above
+REACHED = 0.05  # share of images, in the set and class with the smallest ones, that may be too small to halve
+FEWEST = 20  # images; one of them is that share
+BLOCK = 16  # pixels a side that JPEG codes together at 4:2:0; sizes are whole blocks, so that no edge is padded
+HALVED = 0.6  # a scale of this or less hides traces that 0.75 does not; see the table above
 SHIFT, SMALL_SHIFT, SMALL = 15, 7, 128
-"""Pixels that each image's square gives up and moves by at random: then no place of the blocks of 16 that an earlier
-JPEG had, or of the blocks of 8 where a side is shorter than `SMALL`, is commoner in one class than in another."""
+"""Pixels by which each image's square shrinks and moves at random: so an earlier JPEG's blocks of 16, or of 8 where a
+side is shorter than `SMALL`, lie at any place equally often in every class."""
 
 
 @dataclass(frozen=True)
@@ -113,19 +115,19 @@ class Form:
 
 @dataclass(frozen=True, eq=False)
 class Normalised:
-    """What a run of `normalise` did.
+    """The result of `normalise`.
 
     Parameters
     ----------
     folder, record : Path
-        Where the images are; and the table of what was done, a CSV.
+        Where the images are, and where the table is, a CSV.
     table : DataFrame
-        A row for every image of the source, in the order of its path: ``path, label, split``; ``written`` (path below
-        `folder`) or ``reason`` why not, the other ""; ``width_before, height_before`` (upright, 0 where unknown),
-        ``left, top`` and ``side`` of the square that was taken, and ``width, height``, in pixels (0 where nothing was
-        written, and ``side`` also where sizes were kept).
+        A row for each image of the source, ordered by path: ``path, label, split``; ``written`` (path below `folder`)
+        or ``reason`` why not, the other is ""; ``width_before, height_before`` (upright, 0 if unknown), ``left, top``
+        and ``side`` of the square that was taken, and ``width, height``, in pixels (0 if nothing was written; ``side``
+        is also 0 if sizes were kept).
     form : Form
-        Its `size` is the one taken, in pixels, or "keep".
+        With the `size` taken in pixels, or "keep".
     """
 
     folder: Path
@@ -136,25 +138,25 @@ class Normalised:
     def lines(self) -> list[str]:
         """Return what was done, in a few lines for a terminal."""
         size, kind = self.form.size, self.form.format.upper()
-        sized = "of the size they had" if size == "keep" else f"of {size} x {size} pixels"
+        sized = "of unchanged size" if size == "keep" else f"of {size} x {size} pixels"
         refused = self.table[self.table["reason"] != ""]
         n = len(self.table)
         lines = [f"{n - len(refused):,} of {count(n, 'image')} written, {kind} {sized}"]
         if len(refused):
-            lines.append(f"{len(refused):,} left out ({by_class(refused)}); why is in {self.record}")
+            lines.append(f"{len(refused):,} left out ({by_class(refused)}); {self.record} has the reasons")
         if size == "keep":
-            return [*lines, "sizes were kept, and can tell a class; --size auto takes that away too"]
+            return [*lines, "sizes were kept and can predict the class; --size auto makes them equal"]
         before, after = self.table[["width_before", "height_before"]], self.table[["width", "height"]]
-        enlarged = self.table[before.min(axis=1) < after.min(axis=1)]  # of what was left out nothing is after
+        enlarged = self.table[before.min(axis=1) < after.min(axis=1)]  # 0 after for images left out
         if len(enlarged):
-            lines.append(f"{len(enlarged):,} were enlarged ({by_class(enlarged)}), which leaves traces")
-        lines.append(f"sides were scaled by (median and range): {_factors(self.table)}")
+            lines.append(f"enlarged, which leaves traces: {len(enlarged):,} ({by_class(enlarged)})")
+        lines.append(f"scale of sides, median (range): {_factors(self.table)}")
         if (smaller := self._smaller()) < size:
-            lines.append(f"this leaves traces of earlier resizing and saving; --size {smaller} hides most of them")
+            lines.append(f"traces of earlier resizing and saving remain; --size {smaller} hides most of them")
         return lines
 
     def _smaller(self) -> int:
-        """Return the size that halves the squares, where they were reduced less than about so; else the one taken."""
+        """Return the size that halves the squares, if they were reduced less than that; otherwise the size taken."""
         side, size = self.table.loc[self.table["side"] > 0, "side"].median(), self.form.size
         return size if size / side <= HALVED else max(1, int(side) // 2 // BLOCK * BLOCK or int(side) // 2)
 
@@ -168,22 +170,22 @@ def normalise(
     progress: Progress | None = None,
     **dataset_options,
 ) -> Normalised:
-    """Write every image below `source` alike into the new folder `target`, and return what was done.
+    """Write every image of `source` in one form into the new folder `target`, and return what was done.
 
-    `source` is only read. `target` appears whole or not at all, keeps folders and stems, and is read by
-    `dataset.find_images` with the labels, sets, sources and groups of `source`; where folders do not say them,
-    it holds a ``metadata.csv``. Beside it ``<target>-normalised/normalised.csv`` tells what became of each file.
+    `source` is only read. `target` appears whole or not at all, with the same names of folders and files, but suffixes.
+    `featex.datasets.dataset.find_images` finds the labels, sets, sources and groups of `source` in it; where folder names are
+    not enough, it has a ``metadata.csv``. ``<target>-normalised/normalised.csv`` beside it lists each file.
 
     Parameters
     ----------
     source : path
         A folder in one of the layouts that `featex.datasets.dataset.find_images` knows.
     target : path
-        Absent or empty, and not in `source`.
+        Absent or empty, and not inside `source`.
     form : Form, optional
         What every image becomes.
     workers : int, optional
-        Threads, each with an image at a time; by default one a core, 16 at most.
+        Threads, each with one image at a time; by default one per core, at most 16.
     progress : Progress, optional
     **dataset_options
         As `featex.datasets.dataset.find_images` takes them: labels, path_column, ..., classes.
@@ -223,10 +225,10 @@ def normalise(
 def common_size(images: pd.DataFrame) -> tuple[int, str]:
     """Return the side of the square that all images become, in pixels, and why.
 
-    Half of the shorter side that all but `REACHED` of the images reach in the class and set where they are smallest:
-    halving hides most of what was done to an image before. But no more than `LARGEST`, and no less than `LEAST` where
-    that side is longer. Whole `BLOCK`s, if the images have any. Fewer than `FEWEST` images of a class in a set are not
-    asked, or one odd image could make all tiny; unless no class has more.
+    It is half of the shorter side that all but `REACHED` of the images reach, in the class and set with the smallest
+    images: halving hides most of what was done to an image before. It is at most `LARGEST`, at least `LEAST` where that
+    side is longer, and a whole number of `BLOCK`s where possible. A class with fewer than `FEWEST` images in a set is
+    ignored, or one odd image could make all tiny, unless every class is that small.
 
     Parameters
     ----------
@@ -235,7 +237,7 @@ def common_size(images: pd.DataFrame) -> tuple[int, str]:
     """
     usable = images[images["side"] > 0]
     if usable.empty:
-        return LEAST, "none can be measured"
+        return LEAST, "no image can be measured"
     groups = usable.groupby(["split", "label"])["side"]
     sides, many = groups.quantile(REACHED, interpolation="lower"), groups.size() >= FEWEST
     sides = sides[many] if many.any() else sides
@@ -243,13 +245,13 @@ def common_size(images: pd.DataFrame) -> tuple[int, str]:
     size = min(LARGEST, max(reached // 2, min(reached, LEAST)))
     size = max(size // BLOCK * BLOCK, min(size, BLOCK))
     where = " ".join(part for part in sides.idxmin() if part)
-    return size, f"all but a few images are {reached:,} or more{f' where they are smallest ({where})' if where else ''}"
+    return size, f"nearly all images have {reached:,} or more{f' in the smallest class ({where})' if where else ''}"
 
 
 def square(shape: Sequence[int], size: int, key: bytes) -> tuple[int, int, int]:
-    """Return ``left, top`` and ``side`` in pixels of the square that is taken of an image.
+    """Return ``left, top`` and ``side``, in pixels, of the square to take from an image.
 
-    Its middle, moved by `key` by up to `SHIFT` pixels either way, where that leaves a side of `size` or more.
+    It is the middle square, moved by up to `SHIFT` pixels in each direction if a side of `size` or more remains.
 
     Parameters
     ----------
@@ -258,7 +260,7 @@ def square(shape: Sequence[int], size: int, key: bytes) -> tuple[int, int, int]:
     size : int
         Pixels a side that the square becomes.
     key : bytes
-        Such as the pixels: the same image is always moved alike, and what class it is of plays no part.
+        Decides the move, such as the pixels: equal images move equally, whatever their class.
     """
     side = min(shape[:2])
     top, left = ((length - side) // 2 for length in shape[:2])
@@ -279,10 +281,10 @@ def _shorter_side(file: Path, n_bytes: int) -> int:
 
 
 def _rewrite(folder: Path, form: Form, file: Path, n_bytes: int, name: str) -> dict:
-    """Write one image below `folder` and return its row of the table, but for what the source says of it.
+    """Write one image into `folder` and return its row of the table, without path, label and set.
 
-    A square is resized in one step of Lanczos: the periods that resizing leaves told images once of 384 from those once
-    of 512 pixels in 0.88 of 120 cases by box, 0.87 by bilinear, 0.74 by bicubic and 0.54 by Lanczos.
+    The square is resized in one step by Lanczos. The periods that resizing leaves separate images of originally 384 and
+    512 pixels with an accuracy (n = 120) of 0.88 for box, 0.87 for bilinear, 0.74 for bicubic and 0.54 for Lanczos.
     """
     row, size = {"written": "", "reason": "", **dict.fromkeys(NUMBERS, 0)}, form.size
     try:
@@ -294,7 +296,8 @@ def _rewrite(folder: Path, form: Form, file: Path, n_bytes: int, name: str) -> d
     left = top = side = 0
     if size != "keep":
         if min(height, width) < size and not form.enlarge:
-            return row | {"reason": f"{width} x {height} pixels, too few for {size} x {size}; enlarge it or take less"}
+            reason = f"{width} x {height} pixels, too small for {size} x {size}; enlarge it or choose a smaller size"
+            return row | {"reason": reason}
         left, top, side = square(image.shape, size, image.tobytes())
         picture = Image.fromarray(image[top : top + side, left : left + side])
         image = np.asarray(picture.resize((size, size), Image.Resampling.LANCZOS))
@@ -310,7 +313,7 @@ def _rewrite(folder: Path, form: Form, file: Path, n_bytes: int, name: str) -> d
 
 
 def _factors(table: pd.DataFrame) -> str:
-    """Return by how much images of each class were reduced: a class that was reduced more can be told by that."""
+    """Return by how much the images of each class were scaled: a class that is scaled more can be known by that."""
     written = table[table["side"] > 0]
     factors = (written["width"] / written["side"]).groupby(written["label"])
     return "; ".join(

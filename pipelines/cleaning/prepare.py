@@ -1,8 +1,8 @@
-"""prepare(): raw downloads to clean images. Signatures cropped, sheets split, screenshots, blanks and copies dropped.
+"""prepare(): from raw downloads to clean images. It crops signatures, splits sheets, drops screenshots, blanks, copies.
 
-Every image is read and decoded once to judge it, in threads, and of what was seen only judgements and hashes are kept;
-then what is left is written: a file that needs no change byte for byte, parts of an image as `crops` saves
-them. Only what a rule is sure of is acted on.
+Threads read and decode each image once to judge it; only judgements and hashes stay in memory. Then the images that
+remain are written: a file that needs no change byte for byte, parts of an image as `pipelines.cleaning.crops` saves them. A rule
+acts only where it is sure.
 """
 
 import os
@@ -34,7 +34,7 @@ from pipelines.images.new_folder import beside, each, image_bytes, new_paths, no
 
 @dataclass(frozen=True, eq=False)
 class _Seen:
-    """What is kept of one file from the look at it until it is written; `reason` if it cannot be used."""
+    """What is known of one file until it is written; `reason` if it cannot be used."""
 
     reason: str = ""
     key: str = ""
@@ -55,28 +55,29 @@ def prepare(
     progress: Progress | None = None,
     **dataset_options,
 ) -> Prepared:
-    """Write the images below `source` cleaned into the new folder `target`, and return what was done to each.
+    """Write a cleaned copy of the images in `source` into the new folder `target`, and return what was done to each.
 
-    `source` is only read. `target` appears whole or not at all; files keep their paths, and the parts of ``a.png`` are
-    ``a_1.png`` to ``a_4.png``. `dataset.find_images` reads there the labels and sets of `source`; the parts of a
-    sheet, and copies that are kept, share a group, which folders cannot say: then there is a ``metadata.csv``. Beside
-    it the folder ``<target>-prepared`` holds the tables and contact sheets of `pipelines.cleaning.record`.
+    `source` is only read. `target` appears whole or not at all. Files keep their paths, and the parts of ``a.png`` are
+    ``a_1.png`` to ``a_4.png``. `featex.datasets.dataset.find_images` finds the labels and sets of `source` in it; the parts of a
+    sheet, and copies that are kept, share a group, which is written to ``metadata.csv``. The folder
+    ``<target>-prepared`` beside it holds the tables and contact sheets of `pipelines.cleaning.record`.
 
-    Copies are told from what would be written, so each part of a sheet is compared; for which of them stays, see
-    `keepers.choose`. The confidence is 1 for equal pixels, else 0.99 less what the thumbnails differ by.
+    Copies are searched for among the images to be written, so each part of a sheet is compared;
+    `pipelines.cleaning.keepers.choose` decides which one stays. The confidence is 1 for equal pixels, else at most 0.99, less
+    the more the thumbnails differ.
 
     Parameters
     ----------
     source : path
         A folder in one of the layouts that `featex.datasets.dataset.find_images` knows.
     target : path
-        Absent or empty, and not in `source`.
+        Absent or empty, and not inside `source`.
     skip : sequence of str
-        Names of `RULES` to switch off.
+        Names in `RULES` to switch off.
     dry_run : bool
-        Write only the report.
+        Write only the record.
     workers : int, optional
-        Threads, each with an image at a time; by default one a core, 16 at most.
+        Threads, each with one image at a time; by default one per core, at most 16.
     progress : Progress, optional
     **dataset_options
         As `featex.datasets.dataset.find_images` takes them: labels, path_column, ..., classes.
@@ -86,7 +87,7 @@ def prepare(
     InputError
         If an option, `source` or `target` cannot be used, no image can be read, or none is left.
     StoreError
-        If `target` or the report cannot be written.
+        If `target` or the record cannot be written.
     """
     for name in skip:
         if name not in RULES:
@@ -122,7 +123,9 @@ def prepare(
         )
         write_report(prepared, dataset.root)
         if parts.empty:
-            raise InputError(f"nothing is left of the {count(len(table), 'image')} below {source}; see why in {report}")
+            raise InputError(
+                f"the rules drop all of the {count(len(table), 'image')} below {source}; {report} says why"
+            )
         if folder:
             write_metadata(folder, parts)
     return prepared
@@ -149,7 +152,7 @@ def _look(rules: Mapping[str, Rule], file: Path, n_bytes: int) -> _Seen:
 
 
 def _judged(seen: Sequence[_Seen]) -> list[dict]:
-    """Return a row for everything that a rule found in one image, acted on or for review."""
+    """Return a row for each judgement on one image, acted on or for review."""
     return [
         _event(i, name, judgement.action, judgement.confidence, judgement.why, acted)
         for i, one in enumerate(seen)
@@ -164,7 +167,7 @@ def _event(image: int, rule: str, would: str, confidence: float, why: str, acted
 
 
 def _parts(table: pd.DataFrame, seen: Sequence[_Seen]) -> pd.DataFrame:
-    """Return a row for everything to be written, with what the table says of the image it comes from."""
+    """Return a row for each file to write, with label, set, source and group of the image it comes from."""
     names = new_paths(list(table["path"]), [len(one.verdict.parts) for one in seen])
     rows = [
         {
@@ -183,20 +186,20 @@ def _parts(table: pd.DataFrame, seen: Sequence[_Seen]) -> pd.DataFrame:
     ]
     columns = ["image", "path", "box", "pixels", "bytes", "content", "thumbnail", "whole", "several"]
     parts = pd.DataFrame(rows, columns=columns).astype({"image": int, "path": str, "several": bool})
-    said = table.iloc[parts["image"]].reset_index(drop=True)
-    parts[["label", "split", "source"]] = said[["label", "split", "source"]]
-    together = parts["several"] & (said["group"] == "")
-    parts["group"] = said["group"].where(~together, "parts of " + said["path"])
+    origin = table.iloc[parts["image"]].reset_index(drop=True)
+    parts[["label", "split", "source"]] = origin[["label", "split", "source"]]
+    together = parts["several"] & (origin["group"] == "")
+    parts["group"] = origin["group"].where(~together, "parts of " + origin["path"])
     return parts
 
 
 def _without_copies(parts: pd.DataFrame, paths: pd.Series, progress: Progress) -> tuple[pd.DataFrame, list[dict]]:
-    """Return the parts that stay, copies among them in one group, and a row for every copy dropped or disputed."""
+    """Return the parts that stay, with copies in one group, and a row for each copy dropped or disputed."""
     try:
         thumbnails = np.stack([*parts["thumbnail"], np.zeros((SIDE, SIDE), np.uint8)])[:-1]  # also where there is none
         duplicates = find_duplicates(thumbnails, parts["content"], mirrored=False, progress=progress)
     except InputError as error:
-        raise InputError(f"{error}, or leave all in by skipping the rule duplicates") from error
+        raise InputError(f"{error}, or keep all of them: skip the rule duplicates") from error
     choice = choose(parts, duplicates)
     mirrored = choice.disputed.rename(columns={"image": "other", "other": "image"})
     events = []
@@ -219,29 +222,29 @@ def _without_copies(parts: pd.DataFrame, paths: pd.Series, progress: Progress) -
 
 
 def grouped(parts: pd.DataFrame, copies: np.ndarray) -> pd.DataFrame:
-    """Return the parts with a `group` that copies share, and what shared a group with one of them before."""
-    alone = parts.assign(key=np.arange(len(parts)).astype(str))
-    units = pd.Series(independent_units(alone))
-    together = independent_units(alone.assign(near=copies.astype(str)))
+    """Return the parts with one `group` for copies and for everything that shared a group with one of them before."""
+    single = parts.assign(key=np.arange(len(parts)).astype(str))
+    units = pd.Series(independent_units(single))
+    together = independent_units(single.assign(near=copies.astype(str)))
     grew = units.groupby(together).transform("nunique") > 1
     names = "copies of " + parts["path"].groupby(together).transform("first")
     return parts.assign(group=parts["group"].where(~grew.to_numpy(), names))
 
 
 def _confidence(distance: float) -> float:
-    """Return how sure it is that images are copies whose pixels differ: 0.99 where their thumbnails are the same.
+    """Return the confidence that images with different pixels are copies: 0.99 where their thumbnails are equal.
 
-    What `find_duplicates` returns are copies, as far as was measured; so the furthest are just sure.
+    Wherever pairs that `find_duplicates` returns were checked, they were copies, so the most different get `SURE`.
     """
     return round(0.99 - (0.99 - SURE) * distance / (1 - MIN_CORRELATION), 3)
 
 
 def _write(folder: Path, file: Path, seen: _Seen, parts: pd.DataFrame) -> tuple[str, str]:
-    """Write the parts of one file below `folder`; return why they could not be, and how they were saved if cut."""
+    """Write the parts of one file into `folder`; return the reason if that fails, and how cut parts were saved."""
     try:
         data = image_bytes(file, 0)
         if content_key(data) != seen.key:
-            return "it was changed while this ran", ""
+            return "it changed during the run", ""
         contents, saved = ([data], "") if parts["whole"].all() else cut(data, list(parts["box"]))
     except ImageError as error:
         return str(error), ""

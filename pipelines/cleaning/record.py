@@ -1,4 +1,4 @@
-"""What a run of prepare did: a row for each file, the review list, sheets to look at, a few lines to read."""
+"""The record of a run of prepare: a row for each file, the list for review, contact sheets, a few lines to read."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,33 +14,33 @@ from pipelines.images.new_folder import by_class
 
 ACTIONS = ("kept", "review", "cropped", "split", "dropped", "refused")
 SHOWN = 96
-"""Files on a sheet at most; the tables list all."""
+"""Most files on a sheet; the tables list all."""
 
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """What was done, or would be.
+    """What `prepare` did, or what it would do in a dry run.
 
     Parameters
     ----------
     folder : Path or None
-        Where the images are; None of a dry run.
+        Where the images are; None after a dry run.
     report : Path
         Folder of ``prepared.csv`` (`table`), ``review.csv`` (`review`) and the sheets.
     table : DataFrame
-        A row for every file of the source, in the order of its path: ``path, label, split``; ``action`` (`ACTIONS`);
-        ``rule`` that acted, or of a file left for review that would have (several joined by ";"); ``confidence`` (0
-        to 1, the least of theirs, NaN without one); ``why``; ``written`` (paths joined by ";", "" for none);
-        ``saved`` (how, where the file was not copied as it is) and ``group`` (of what is written, "" for none).
+        A row for each file of the source, ordered by path: ``path, label, split``; ``action`` (`ACTIONS`); ``rule``
+        that acted, or would act on a file left for review (several joined by ";"); ``confidence`` (0 to 1, the least
+        of these rules, NaN without one); ``why``; ``written`` (paths joined by ";", "" for none); ``saved`` (how,
+        where the file was not copied unchanged) and ``group`` (of the written files, "" for none).
     review : DataFrame
-        A row for everything that a person should look at: ``path, label, split, rule, would`` (crop, split, drop;
-        report for what no rule acts on), ``confidence, why, other`` (the file that it is a copy of).
+        A row for each judgement that a person should check: ``path, label, split, rule, would`` (crop, split, drop;
+        report where no rule ever acts), ``confidence, why, other`` (the file that it is a copy of).
     acted : DataFrame
-        The same columns for what was surely found and acted on.
+        The same columns for the judgements that were sure and acted on.
     rules : dict of str to str
-        Title of each rule that was not switched off, by its name.
+        Title of each rule that was not switched off, by name.
     n_written : int
-        Files written; parts count each.
+        Files written; each part counts.
     """
 
     folder: Path | None
@@ -53,7 +53,7 @@ class Prepared:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Files by what was done to them."""
+        """Number of files for each of `ACTIONS`."""
         return {action: int((self.table["action"] == action).sum()) for action in ACTIONS}
 
     def lines(self) -> list[str]:
@@ -62,13 +62,13 @@ class Prepared:
         lines = [f"{count(self.n_written, 'image')} {done} of {count(len(self.table), 'file')}"]
         for name, title in self.rules.items():
             acted, unsure = (events[events["rule"] == name] for events in (self.acted, self.review))
-            said = [f"{acted['path'].nunique():,} ({by_class(acted)})"] if len(acted) else ["none"]
-            said += [f"{unsure['path'].nunique():,} for review ({by_class(unsure)})"] if len(unsure) else []
-            lines.append(f"{name}: {title}: {'; '.join(said)}")
+            counts = [f"{acted['path'].nunique():,} ({by_class(acted)})"] if len(acted) else ["none"]
+            counts += [f"{unsure['path'].nunique():,} for review ({by_class(unsure)})"] if len(unsure) else []
+            lines.append(f"{name}: {title}: {'; '.join(counts)}")
         refused = self.table[self.table["action"] == "refused"]
         if len(refused):
-            lines.append(f"refused, for they cannot be used: {len(refused):,} ({by_class(refused)})")
-        return [*lines, f"what was done to each file, and why: {self.report}"]
+            lines.append(f"refused, cannot be used: {len(refused):,} ({by_class(refused)})")
+        return [*lines, f"the record of each file, with reasons: {self.report}"]
 
 
 def tabulate(
@@ -79,43 +79,40 @@ def tabulate(
     Parameters
     ----------
     table : DataFrame
-        Of the source, as `featex.datasets.dataset.find_images` gives it.
+        Of the source, as `featex.datasets.dataset.find_images` returns it.
     parts : DataFrame
-        A row for everything written: ``image`` (its row in `table`), ``path``, ``group``.
+        A row for each file written: ``image`` (its row in `table`), ``path``, ``group``.
     events : sequence of dict
-        A row for everything found: ``image, rule, would, confidence, why, acted`` (bool), ``other`` (path or "").
+        A row for each judgement: ``image, rule, would, confidence, why, acted`` (bool), ``other`` (path or "").
     reasons, saved : dict of int to str
         By row in `table`: why a file cannot be used; how its parts were saved.
     """
     columns = ["image", "rule", "would", "confidence", "why", "acted", "other"]
-    found = pd.DataFrame(events, columns=columns).astype({"image": int, "confidence": float, "acted": bool})
-    found = found[~found["image"].isin(reasons)]
-    by_image = dict(list(found.groupby("image")))
-    written = dict(list(parts.groupby("image")))
+    judged = pd.DataFrame(events, columns=columns).astype({"image": int, "confidence": float, "acted": bool})
+    judged = judged[~judged["image"].isin(reasons)].reset_index(drop=True)
+    judged = judged.astype(dict.fromkeys(("rule", "would", "why", "other"), "str"))
+    by_image, written = dict(list(judged.groupby("image"))), dict(list(parts.groupby("image")))
     rows = [_row(by_image.get(i), written.get(i), reasons.get(i, ""), saved.get(i, "")) for i in range(len(table))]
-    said = table[["path", "label", "split"]]
-    listed = said.iloc[found["image"]].reset_index(drop=True).join(found.reset_index(drop=True))
-    listed = listed.astype(dict.fromkeys(("rule", "would", "why", "other"), "str"))
-    acted = listed.pop("acted")
-    listed = listed.drop(columns="image")
-    review, done = (listed[which].reset_index(drop=True) for which in (~acted, acted))
-    return pd.concat([said, pd.DataFrame(rows)], axis=1), review, done
+    images = table[["path", "label", "split"]]
+    listed = images.iloc[judged["image"]].reset_index(drop=True).join(judged.drop(columns=["image", "acted"]))
+    review, acted = (listed[part].reset_index(drop=True) for part in (~judged["acted"], judged["acted"]))
+    return pd.concat([images, pd.DataFrame(rows)], axis=1), review, acted
 
 
-def _row(found: pd.DataFrame | None, parts: pd.DataFrame | None, reason: str, saved: str) -> dict:
+def _row(judged: pd.DataFrame | None, parts: pd.DataFrame | None, reason: str, saved: str) -> dict:
     row = {"action": "kept", "rule": "", "confidence": float("nan"), "why": "", "written": "", "saved": "", "group": ""}
     if reason:
         return row | {"action": "refused", "why": reason}
     if parts is not None:
         groups = dict.fromkeys(group for group in parts["group"] if group)
         row |= {"written": ";".join(parts["path"]), "saved": saved, "group": ";".join(groups)}
-    if found is None:
+    if judged is None:
         return row
-    shown = found[found["acted"]] if found["acted"].any() else found
+    shown = judged[judged["acted"]] if judged["acted"].any() else judged
     row["rule"] = ";".join(dict.fromkeys(shown["rule"]))
     row["confidence"] = shown["confidence"].min()
     row["why"] = "; ".join(shown["why"])
-    acts = set(found.loc[found["acted"], "would"])
+    acts = set(judged.loc[judged["acted"], "would"])
     if parts is None:
         row["action"] = "dropped"
     elif "split" in acts:
@@ -126,10 +123,10 @@ def _row(found: pd.DataFrame | None, parts: pd.DataFrame | None, reason: str, sa
 
 
 def write_report(prepared: Prepared, source: Path) -> None:
-    """Write tables and sheets into the report folder, in place of those of an older run.
+    """Write tables and contact sheets into the report folder, and delete the sheets of an older run.
 
-    Sheets show files as they are in `source`, the surest first: ``acted_<rule>.jpg`` what a rule acted on,
-    ``review_<rule>.jpg`` what is for review; copies stand beside what they are copies of.
+    ``acted_<rule>.jpg`` shows the files of `source` that a rule acted on, ``review_<rule>.jpg`` those for review; the
+    most certain come first, and each copy stands beside its original.
 
     Raises
     ------
@@ -148,7 +145,7 @@ def write_report(prepared: Prepared, source: Path) -> None:
 def _sheet(events: pd.DataFrame, source: Path) -> bytes:
     images, captions, shown = [], [], set()
     for event in events.sort_values("confidence", ascending=False, kind="stable").itertuples():
-        if (event.other, event.path) in shown:  # of two copies that both stay each has its row
+        if (event.other, event.path) in shown:  # two copies that both stay have a row each
             continue
         shown.add((event.path, event.other))
         images.append(source / event.path)

@@ -1,4 +1,4 @@
-"""RULES: what `pipelines.cleaning.prepare` looks for in an image, in which order, and what comes of it together."""
+"""`RULES`: what `pipelines.cleaning.prepare` looks for in an image, in which order, and how the judgements combine."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Rule:
-    """What a rule does, in words; and how it looks at one image, None where it looks at all of them together."""
+    """A cleaning rule: what it does, in words, and its function of one image; None if it compares all images."""
 
     title: str
     find: Callable[[np.ndarray], Judgement | None] | None
@@ -29,22 +29,22 @@ RULES = {
     "marks": Rule("other corner marks, which are only reported", find_mark),
     "duplicates": Rule("copies within a class and set dropped, others reported", None),
 }
-"""Rules by name. Each sees what those before it have left: sheets come before bars, because cropping would move the
-halves that a sheet is split at, and because each of its pictures may bear a bar."""
+"""Rules by name. Each sees what the rules before it left: sheets come before bars, because cropping would move the
+halves at which a sheet is split, and because each of its pictures may have a bar."""
 
 _ACTING = ("crop", "split", "drop")
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What rules say of one image.
+    """The judgements on one image.
 
     Parameters
     ----------
     acted, unsure : tuples of (name of the rule, Judgement)
-        What was surely found and acted on; and what is for a person to look at.
+        Judgements that were sure and acted on, and those that a person should check.
     parts : tuple of (left, top, right, bottom)
-        What is left of the image, in its pixels: one box if it stays whole or is cropped, none if it is dropped.
+        The boxes of the image that remain, in pixels: one if it stays whole or is cropped, none if it is dropped.
     """
 
     acted: tuple[tuple[str, Judgement], ...] = ()
@@ -53,12 +53,12 @@ class Verdict:
 
 
 def judge(image: np.ndarray, rules: Mapping[str, Rule]) -> Verdict:
-    """Return what `rules` say of an image, in their order; of what one drops the next see nothing.
+    """Return the judgements of `rules` on an image, in their order; what one rule drops, the next do not see.
 
     Parameters
     ----------
     image : ndarray of shape (height, width, 3), uint8
-        As `featex.images.decode.decode` gives it.
+        As `featex.images.decode.decode.decode.decode` returns it.
     """
     acted, unsure = [], []
     height, width, _ = image.shape

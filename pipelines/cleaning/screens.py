@@ -1,17 +1,17 @@
-"""Which images are no pictures: screenshots of user interfaces, blank images, and placeholders that are blurred out.
+"""Find images that are no pictures: screenshots of user interfaces, blank images, and blurred-out placeholders.
 
-Nothing is learnt here; what is measured holds for interfaces in general. They have grounds (a few grey levels, each
-exactly equal over large parts), text on them (small islands of many upright strokes, in a ring of untouched ground)
-and long straight steps from one flat part to the next, level or upright. A camera's noise, a generator's and a brush's
-spoil each of these, and art that has one of them seldom has all, so the three are multiplied. Colour is not looked at.
+No model is trained; the measures hold for interfaces in general. An interface has flat backgrounds (a few grey levels,
+each exactly equal over large parts), text on them (small islands of many upright strokes, surrounded by background) and
+long straight edges between flat parts, horizontal or vertical. Noise of a camera, a generator or a brush spoils all
+three, and art that has one of them rarely has all, so the three are multiplied. Colour is ignored.
 
-Measured: of 1,169 photographs and generated pictures (168 to 1,369 pixels a side) and 14 others none is found, surely
-or for review; 6 real screenshots are found surely. Of 72 screenshots of web pages (chats, file explorers, editors,
-dialogs, tables, viewers, posts; light and dark; 360 x 240 to 2,560 x 1,600) 64 are found surely as PNG, 60 as JPEG at
-quality 85 and 55 at 75, and 8, 11 and 12 for review: viewers and posts that are mostly photograph, for the most part. A
-caption on a white bar over 195 of those pictures put 169 up for review and 2 surely; in a flat frame, 182 and 9.
-Blurred with a sigma of 1/20 of the shorter side all of 195 are surely blurred out; of 1/50, 4, and 181 are for review;
-of 1/100, none, and 3 for review.
+Measured: of 1,169 photographs and generated pictures (168 to 1,369 pixels a side) and 14 others, none is flagged, not
+even for review; all of 6 real screenshots are sure. Of 72 screenshots of web pages (chats, file explorers, editors,
+dialogs, tables, viewers, posts; light and dark; 360 x 240 to 2,560 x 1,600), 64 are sure as PNG, 60 as JPEG of quality
+85 and 55 at 75; 8, 11 and 12 are for review, mostly viewers and posts that show a large photograph. With a caption on a
+white bar, 169 of 195 of those pictures are for review and 2 are sure; in a flat frame, 182 and 9. Blurred with a sigma
+of 1/20 of the shorter side, all 195 are surely blurred out; at 1/50, 4 are, and 181 are for review; at 1/100, none is,
+and 3 are for review.
 """
 
 from dataclasses import dataclass
@@ -20,17 +20,18 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
+from featex.system.words import count
 from pipelines.cleaning.judgement import Judgement
 
 MAX_PIXELS = 1_200_000
-"""Larger images are looked at reduced by a whole number, which leaves flat parts flat."""
+"""Larger images are reduced by a whole number first, which keeps flat parts flat."""
 
-# An interface that has the three in these amounts is one surely; each may stand in for another, up to twice.
-GROUND = 0.3  # of the area in the four commonest levels of flat parts
-STROKES = 30.0  # upright strokes that a level line through the text crosses: about 20 letters
-LINES = 0.5  # half perimeters of the image in straight steps
-NO_LINES = 0.3  # is made of an image without: text on a flat ground may be a poster, a logo or a card, for review
-REVIEW = 0.2  # of what is sure
+# An image with all three in these amounts is surely an interface; one may make up for another, up to twice.
+GROUND = 0.3  # share of the area in the four most frequent levels of flat parts
+STROKES = 30.0  # upright strokes that a horizontal line through the text crosses: about 20 letters
+LINES = 0.5  # length of straight edges, in half perimeters of the image
+NO_LINES = 0.3  # least value, for images without: text on a flat background may be a poster or a logo, for review
+REVIEW = 0.2  # of the score that is sure
 
 _BLACKS, _BLACK = 4, 0.25  # levels that any dark picture clips to, and what they count as a ground
 _GROUND = 0.02  # of the area, for a level with two neighbours on either side
@@ -50,7 +51,7 @@ _SPECKS = 0.005  # of the area may be other than `_NEARLY`, and a hundredth of t
 
 @dataclass(frozen=True)
 class _Screen:
-    """What of an interface is in an image; `ground`, `strokes` and `lines` are in the units of `GROUND` and so on."""
+    """The measures of one image; `ground`, `strokes` and `lines` are in the units of `GROUND`, `STROKES`, `LINES`."""
 
     ground: float
     words: int
@@ -64,10 +65,10 @@ class _Screen:
 
 
 def find_screenshot(image: np.ndarray) -> Judgement | None:
-    """Return "drop" for a screenshot of a user interface, surely or for review; None for what has no look of one.
+    """Return "drop" for a screenshot of a user interface, sure or for review; None for any other image.
 
-    Documents, plots and tables are screens too. Found for review only are words on a flat ground without straight
-    edges (a logo, a card that says "no image available") and windows of which a photograph fills nine tenths.
+    Documents, plots and tables count as screenshots. Words on a flat background without straight edges (a logo, a card
+    that says "no image available"), and windows that are nine tenths photograph, are only for review.
 
     Parameters
     ----------
@@ -82,18 +83,19 @@ def find_screenshot(image: np.ndarray) -> Judgement | None:
     if screen.score < REVIEW:
         return None
     why = (
-        f"looks like a screen: {screen.ground:.0%} of it in four flat grey levels, {screen.words} words or lines of "
-        f"text on them, {screen.lines * (height + width):.0f} pixels of straight edges"
+        f"looks like a screenshot: {screen.ground:.0%} of it in four flat grey levels, with "
+        f"{count(screen.words, 'piece')} of text on them and "
+        f"{screen.lines * (height + width):.0f} pixels of straight edges"
     )
     return Judgement("drop", why, screen.score / (screen.score + 1 / 9))  # 0.9 for a score of 1
 
 
 def find_blank(image: np.ndarray) -> Judgement | None:
-    """Return "drop" for an image with nothing to be seen: of one colour, nearly so, or blurred out; else None.
+    """Return "drop" for an image that shows nothing: of one colour, nearly so, or blurred out; otherwise None.
 
-    An image is blurred out when its steepest slope anywhere is no steeper than a step from its darkest to its lightest
-    blurred by a Gaussian with sigma of `_BLURRED` of the shorter side. One sharp spot, as a photograph of fog or
-    of the night has, and it is not.
+    An image is blurred out if no slope in it is steeper than a step from its darkest to its lightest value, blurred by
+    a Gaussian with a sigma of `_BLURRED` of the shorter side. One sharp spot is enough to keep it, as in a photograph
+    of fog or of the night.
 
     Parameters
     ----------
@@ -106,20 +108,20 @@ def find_blank(image: np.ndarray) -> Judgement | None:
     blank = f"blank: {1 - off:.2%} of it in one colour, RGB {tuple(common.tolist())}"
     if (away > _EQUAL).mean() <= _SPECKS / 100:
         return Judgement("drop", blank, 0.97)
-    # Nearly every picture is seen to be one here: it has steps that no blur leaves
+    # Nearly every picture ends here: it has steps that no blur leaves
     steepest = _GRAIN + 255 / (_SOFT * side * _ROOT_TAU)
     sharp = side < 2 or (_steps(rows[:, 1:], rows[:, :-1]) > steepest).mean() > 0.001
     edge = 0.0 if sharp else _narrowest_edge(image)
     if edge >= _SOFT:
-        why = f"blurred out: no edge in it is sharper than a blur of {min(edge, 1) * side:.0f} pixels leaves one"
+        why = f"blurred out: no edge is sharper than after a blur of {min(edge, 1) * side:.0f} pixels"
         return Judgement("drop", why, 0.95 if edge >= _BLURRED else 0.7)
     return Judgement("drop", blank, 0.7) if off <= _SPECKS else None
 
 
 def _narrowest_edge(image: np.ndarray) -> float:
-    """Return the sigma, in shorter sides, of the blur that makes a step of the image's contrast as steep as it gets.
+    """Return the sigma, in shorter sides, of the blur after which a step of full contrast has the steepest slope here.
 
-    Blurred by a Gaussian, a step is contrast / (sigma sqrt(2 pi)) at its steepest.
+    The steepest slope of a step blurred by a Gaussian is contrast / (sigma sqrt(2 pi)).
     """
     small = Image.fromarray(image).reduce(max(1, min(image.shape[:2]) // _GRID))
     pixels = np.asarray(small).astype(np.float32)
@@ -131,7 +133,7 @@ def _narrowest_edge(image: np.ndarray) -> float:
 
 
 def _look(grey: np.ndarray) -> _Screen:
-    """Return what of an interface is in grey levels (height, width), uint8; all 0 where there is no ground or text."""
+    """Return the measures of grey levels (height, width), uint8; all 0 where there is no background or text."""
     nothing = _Screen(0.0, 0, 0.0, 0.0)
     if min(grey.shape) < _LINE:
         return nothing
@@ -141,7 +143,7 @@ def _look(grey: np.ndarray) -> _Screen:
     levels[:_BLACKS] *= _BLACK
     on_ground = np.convolve(levels, np.ones(5), "same") >= _GROUND
     commonest = np.sort(levels)[-4:].sum()
-    # Where flat parts have many levels, as in a sky, the commonest are less of a ground
+    # Where flat parts have many levels, as in a sky, the most frequent ones are less of a background
     ground = commonest**2 / max(levels.sum(), 1e-9)
     if ground < GROUND * REVIEW / 4 or not on_ground.any():  # nearly every picture ends here
         return nothing
@@ -159,15 +161,15 @@ def _steps(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _words(grey: np.ndarray, across: np.ndarray, down: np.ndarray, ground: np.ndarray) -> list[float]:
-    """Return the upright strokes of each word: an island in the ground, as high as text and wider than high.
+    """Return the upright strokes of each word: an island in the background, as high as text and wider than high.
 
-    `across` (height, width - 1) and `down` (height - 1, width) are where neighbours differ as a letter from its ground.
+    `across` (height, width - 1) and `down` (height - 1, width) mark neighbours that differ like ink and background.
     """
     height, width = grey.shape
     edges = np.zeros((height, width), bool)
     edges[:, 1:] = across
     edges[1:] |= down
-    edges &= ~_runs(edges.T, _HIGH + 1).T  # borders of cells, which else would join with the text in them
+    edges &= ~_runs(edges.T, _HIGH + 1).T  # borders of cells, which would otherwise join the text in them
     edges |= ~_runs(~edges, _GAP + 1)
     islands, _ = ndimage.label(edges, np.ones((3, 3)))
     boxes = [(y.start - 1, y.stop, x.start - 1, x.stop) for y, x in ndimage.find_objects(islands)]
@@ -179,7 +181,7 @@ def _words(grey: np.ndarray, across: np.ndarray, down: np.ndarray, ground: np.nd
     boxes = boxes[fits]
     top, bottom, left, right = boxes.T
     corners = [grey[y, x].astype(np.int16) for y in (top, bottom) for x in (left, right)]
-    calm = np.ptp(corners, axis=0) <= 4 * _RING  # most islands in a photograph are done with here, at little cost
+    calm = np.ptp(corners, axis=0) <= 4 * _RING  # rejects most islands of a photograph at little cost
     words = []
     for top, bottom, left, right in boxes[calm].tolist():
         rows, columns = slice(top, bottom + 1), slice(left, right + 1)
@@ -195,11 +197,11 @@ def _words(grey: np.ndarray, across: np.ndarray, down: np.ndarray, ground: np.nd
 
 
 def _lines(step: np.ndarray, along: np.ndarray, on_ground: np.ndarray) -> int:
-    """Return the length of all straight level steps between rows that are both calm along it, and one a ground.
+    """Return the length of all straight horizontal edges: both rows are calm along it, and one is background.
 
     `step` (height - 1, width) are differences between rows, `along` (height, width - 1) within rows.
     """
-    # What is no ground must be wholly flat: the rim of a photograph is nearly so for long in places, too
+    # A row that is no background must be exactly flat: the rim of a photograph is nearly flat for long stretches too
     calm = np.pad(along <= np.where(on_ground[:, 1:], 2, 0), ((0, 0), (1, 0)))
     edge = (step >= _LINE_STEP) & calm[1:] & calm[:-1] & (on_ground[1:] | on_ground[:-1])
     return int(_runs(edge, _LINE).sum())

@@ -1,16 +1,16 @@
-"""Sheets of 2 x 2 pictures, as some generators give them: told by seams at the halves between pictures that differ."""
+"""Sheets of 2 x 2 pictures, as some generators return them: found by seams at the halves of the image."""
 
 import numpy as np
 from PIL import Image
 
 from pipelines.cleaning.judgement import Judgement
 
-LEAST_SIDE = 128  # pixels; halves of less are no pictures
+LEAST_SIDE = 128  # pixels; smaller halves are no pictures
 JUMP = 4.0
-"""Levels that a step across a seam must have to count: above noise and JPEG ringing."""
+"""Levels from which a step across a seam counts: above noise and JPEG ringing."""
 
 FLAT = 1.5
-"""Levels up to which steps say nothing: where both pictures end in one colour there is no seam to be seen."""
+"""Levels up to which steps are ignored: where both pictures end in one colour, no seam is visible."""
 
 LEAST_TELLING = 0.1  # of the rows of an arm
 SURE_SHARE, SHARE = 0.3, 0.3
@@ -21,8 +21,8 @@ LEAST_DIFFERENCE = 6.0  # levels, of 16 x 16 thumbnails of two parts
 def find_sheet(image: np.ndarray) -> Judgement | None:
     """Return the four pictures of a 2 x 2 sheet, or None.
 
-    At a seam the step from one pixel to the next is above both its neighbours in most rows, along the whole of the
-    image, exactly at the half. A cross within one picture is soft, bent, off the half or of limited length.
+    At a seam, the step from one pixel to the next is larger than its neighbours in most rows, along the whole image and
+    exactly at the half. A cross within one picture is soft, bent, away from the half or shorter.
 
     Parameters
     ----------
@@ -50,15 +50,15 @@ def find_sheet(image: np.ndarray) -> Judgement | None:
         return None
     sure = shares[0] >= SURE_SHARE
     confidence = 0.9 + 0.1 * shares[0] if sure else 0.5 + 0.35 * shares[1]
-    along = f"a step along {100 * shares[0]:.0f} % of each seam at least"
+    along = f"a step along at least {100 * shares[0]:.0f} % of each seam"
     why = f"2 x 2 sheet of pictures of {across} x {down} pixels; {along}"
     return Judgement("split", why, round(float(confidence), 3), boxes)
 
 
 def _arms(image: np.ndarray, at: int, half: int) -> list[float]:
-    """Return for the upper and the lower half of column `at` how much more of it is a seam than of columns near it.
+    """Return, for the upper and the lower half of column `at`, by how much its share of seam exceeds that nearby.
 
-    The blocks of a JPEG make steps at every eighth column, so it is those that a seam is set against.
+    The blocks of a JPEG make steps at every eighth column, so a seam is compared with those columns.
     """
     near = [_steps(image, at + offset) for offset in (0, -24, -16, -8, 8, 16, 24)]
     arms = []
@@ -75,7 +75,7 @@ def _steps(image: np.ndarray, at: int) -> np.ndarray:
 
 
 def _share(steps: np.ndarray) -> float:
-    """Return in which share of an arm's rows the middle step is above the others, of those that can tell."""
+    """Return the share of an arm's rows in which the middle step exceeds the others, of the rows with any step."""
     telling = steps.max(axis=1) > FLAT
     if telling.mean() < LEAST_TELLING:
         return 0.0
@@ -84,7 +84,7 @@ def _share(steps: np.ndarray) -> float:
 
 
 def _least_difference(image: np.ndarray, boxes) -> float:
-    """Return the mean difference, in levels, of the two parts that are most alike."""
+    """Return the mean difference, in levels, of the two most similar parts."""
     parts = [
         np.asarray(Image.fromarray(np.ascontiguousarray(image[top:bottom, left:right])).resize((16, 16)), dtype=float)
         for left, top, right, bottom in boxes

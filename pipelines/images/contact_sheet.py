@@ -1,4 +1,4 @@
-"""Many images on one sheet, so that a person can look at them together."""
+"""Contact sheets: many images in one picture, for a person to look at."""
 
 from collections.abc import Sequence
 from io import BytesIO

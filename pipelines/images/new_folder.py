@@ -1,4 +1,4 @@
-"""A changed copy of a folder of images: what its files are called, and how it is read as the original was."""
+"""A changed copy of a folder of images: how its files are named, and how it keeps labels, sets and groups."""
 
 import itertools
 import os
@@ -23,8 +23,8 @@ COLUMNS = ["file_name", "label", "split", "source", "group"]
 def write_metadata(folder: Path, table: pd.DataFrame) -> None:
     """Write ``metadata.csv`` into `folder` if its folders alone would not be read as `table`.
 
-    They would not where `table` has groups, where its labels or sets came from a table or were renamed, or where so
-    many images were left out that what is there looks like another layout.
+    They would not where `table` has groups, where labels or sets came from a table or were renamed, or where so many
+    images were left out that the rest looks like another layout.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def write_metadata(folder: Path, table: pd.DataFrame) -> None:
     wanted = table[columns].sort_values("path", ignore_index=True)
     try:
         found = find_images(folder).table[columns]
-    except FeatexError:  # what is left of the folders can be read in no layout
+    except FeatexError:  # the remaining folders fit no layout
         found = None
     if found is None or not found.astype(object).equals(wanted.astype(object)):
         with born_whole(folder / METADATA) as temporary:
@@ -46,11 +46,11 @@ def write_metadata(folder: Path, table: pd.DataFrame) -> None:
 
 
 def new_paths(paths: Sequence[str], numbers: Sequence[int] | None = None, suffix: str = "") -> list[list[str]]:
-    """Return the paths of what is written of each file: the one it has, or ``a_1.png`` to ``a_4.png`` for four parts.
+    """Return the paths to write for each file: the path it has, or ``a_1.png`` to ``a_4.png`` for four parts.
 
-    Of several that would get one name (``a.jpg`` and ``a.png`` when both become JPEG), the one that has it already
-    keeps it, and the others get their old suffix into the stem (``a_png.jpg``), and a number where that is taken too.
-    Names that differ only in upper and lower case are one name, as they are on some disks. What lies outside the folder
+    Where several files would get one name (``a.jpg`` and ``a.png`` when both become JPEG), the file that has it already
+    keeps it, the others add their old suffix to the stem (``a_png.jpg``), and a number if that is taken too. Names that
+    differ only in upper and lower case count as equal, as they do on some disks. A file outside the folder
     (``../a.png``, from a table) is put inside.
 
     Parameters
@@ -58,9 +58,9 @@ def new_paths(paths: Sequence[str], numbers: Sequence[int] | None = None, suffix
     paths : sequence of str
         POSIX, relative, each once.
     numbers : sequence of int, optional
-        Parts of each, by default 1; what is dropped has none, and its name stays free of others.
+        Parts of each file, by default 1. A dropped file has 0, and no other file gets its name.
     suffix : str
-        Such as ".jpg"; by default each keeps its own.
+        Such as ".jpg"; by default each file keeps the one it has.
     """
     numbers = numbers or [1] * len(paths)
     inside = [PurePosixPath(*(part for part in PurePosixPath(path).parts if part not in ("..", "/"))) for path in paths]
@@ -88,12 +88,12 @@ def new_paths(paths: Sequence[str], numbers: Sequence[int] | None = None, suffix
 
 
 def beside(target: str | os.PathLike, ending: str, root: Path) -> Path:
-    """Return the folder beside `target` in which a run says what it did.
+    """Return the folder beside `target` for the record of a run.
 
     Raises
     ------
     InputError
-        If it lies in `root`, the folder of the source.
+        If it is inside `root`, the folder of the source.
     """
     place = Path(target).resolve()
     folder = place.parent / f"{place.name}-{ending}"
@@ -105,7 +105,7 @@ def beside(target: str | os.PathLike, ending: str, root: Path) -> Path:
 def each(
     progress: Progress, label: str, work: Callable, items: Sequence, *more: Sequence, workers: int | None = None
 ) -> list:
-    """Return work(item, ...) for every item, in order, by threads: `workers`, or one a core."""
+    """Return work(item, ...) for every item, in order, computed by `workers` threads, by default one per core."""
     results = []
     with ThreadPoolExecutor(workers or n_readers()) as pool, progress.task(label, len(items), "image") as tick:
         try:
@@ -118,7 +118,7 @@ def each(
 
 
 def none_is_left(reasons: Mapping[str, str], source: str | os.PathLike) -> InputError:
-    """Return the error for a folder of which no image can be used; `reasons` are by path."""
+    """Return the error for a folder in which no image can be used; `reasons` maps paths to reasons."""
     examples = "; ".join(f"{path}: {reason}" for path, reason in itertools.islice(reasons.items(), 3))
     return InputError(f"no image below {source} can be used ({examples})")
 
@@ -133,12 +133,12 @@ def save(path: Path, data: bytes) -> None:
 
 
 def image_bytes(file: Path, size: int) -> bytes:
-    """Return the bytes of a file that `featex.datasets.dataset.find_images` has listed with `size`.
+    """Return the bytes of a file that `featex.datasets.dataset.find_images` lists with `size`.
 
     Raises
     ------
     ImageError
-        If it is none, as a negative size says, or cannot be read.
+        If it is no regular file, which a negative size says, or cannot be read.
     """
     if size < 0:
         raise ImageError(NO_FILE[size])
@@ -149,7 +149,7 @@ def image_bytes(file: Path, size: int) -> bytes:
 
 
 def by_class(images: pd.DataFrame) -> str:
-    """Return "test ai 3, train real 1", each image once: what befalls one class more than others can tell it."""
+    """Return "test ai 3, train real 1", each image once: what happens to one class more often can give it away."""
     images = images.drop_duplicates("path")
     counts = Counter((images["split"] + " " + images["label"]).str.strip())
     return ", ".join(f"{name or 'without a label'} {number:,}" for name, number in sorted(counts.items()))

@@ -111,7 +111,7 @@ def test_a_file_that_cannot_be_used_is_listed_and_the_rest_is_written(telling, t
     assert "not an image" in rows.loc["train/ai/1.png", "reason"]
     assert rows.loc["train/real/gone.jpg", "reason"] == "no such file"
     small = rows.loc["train/real/small.jpg"]
-    assert small["reason"] == "200 x 90 pixels, too few for 100 x 100; enlarge it or take less"
+    assert small["reason"] == "200 x 90 pixels, too small for 100 x 100; enlarge it or choose a smaller size"
     assert (small["written"], small["width_before"], small["height_before"], small["width"]) == ("", 200, 90, 0)
     assert sorted(rows["written"][rows["written"] != ""]) == sorted(contents(tmp_path / "new"))
     assert "3 left out (train ai 1, train real 2)" in done.lines()[1]
@@ -147,7 +147,7 @@ def test_small_images_are_enlarged_only_when_asked(tmp_path):
     saved(tmp_path / "old" / "ai" / "a.png", picture(40, 120))
     saved(tmp_path / "old" / "real" / "b.png", picture(100, 64))
     done = normalise(tmp_path / "old", tmp_path / "new", Form(size=64, enlarge=True))
-    assert "1 were enlarged (ai 1), which leaves traces" in done.lines()
+    assert "enlarged, which leaves traces: 1 (ai 1)" in done.lines()
     assert Image.open(tmp_path / "new" / "ai" / "a.jpg").size == (64, 64)
     left_out = normalise(tmp_path / "old", tmp_path / "strict", Form(size=64)).table
     assert (left_out["reason"] == "").tolist() == [False, True]
@@ -158,7 +158,7 @@ def test_sizes_that_are_kept_are_warned_of(telling, tmp_path):
     assert Image.open(tmp_path / "new" / "train" / "real" / "0.jpg").size == (400, 280)
     before, after = done.table[["width_before", "height_before"]], done.table[["width", "height"]]
     assert after.to_numpy().tolist() == before.to_numpy().tolist()
-    assert done.lines()[-1] == "sizes were kept, and can tell a class; --size auto takes that away too"
+    assert done.lines()[-1] == "sizes were kept and can predict the class; --size auto makes them equal"
     assert done.table["width"].nunique() == 3
 
 
@@ -184,7 +184,7 @@ def test_auto_measures_all_images_and_says_what_it_chose(tmp_path, telling):
     lines = []
     done = normalise(telling, tmp_path / "new", progress=Heard())
     assert done.form.size == 224
-    chosen = "every image becomes 224 x 224 pixels: all but a few images are 280 or more where they are smallest"
+    chosen = "every image becomes 224 x 224 pixels: nearly all images have 280 or more in the smallest class"
     assert lines[1:] == [f"{chosen} (train real)"]
 
 
@@ -234,7 +234,7 @@ def test_nothing_is_left_where_nothing_can_be_used(tmp_path):
     saved(tmp_path / "old" / "ai" / "a.png", picture(20, 20))
     (tmp_path / "old" / "real").mkdir()
     (tmp_path / "old" / "real" / "b.png").write_bytes(b"")
-    with pytest.raises(InputError, match=r"no image below .*ai/a.png: 20 x 20 pixels, too few for 30 x 30"):
+    with pytest.raises(InputError, match=r"no image below .*ai/a.png: 20 x 20 pixels, too small for 30 x 30"):
         normalise(tmp_path / "old", tmp_path / "new", Form(size=30))
     (tmp_path / "old" / "ai" / "a.png").write_bytes(b"")
     with pytest.raises(InputError, match="no image below"):

@@ -118,7 +118,7 @@ def test_every_file_is_accounted_for(mixed, tmp_path):
     assert "not an image" in row(table, "train/ai/broken.jpg")["why"]
     blue = row(table, "test/real/blue.jpg")
     assert (blue["action"], blue["rule"], blue["written"]) == ("cropped", "blue", "test/real/blue.jpg")
-    assert blue["saved"] == "as JPEG with the tables it had"
+    assert blue["saved"] == "as JPEG with its own tables"
     sheet = row(table, "train/ai/sheet.png")
     assert (sheet["action"], sheet["confidence"]) == ("split", 0.9)
     assert sheet["written"] == ";".join(f"train/ai/sheet_{i}.png" for i in (1, 2, 3, 4))
@@ -286,7 +286,7 @@ def test_where_no_file_can_be_read_the_run_fails_and_leaves_nothing(tmp_path, ru
 
 def test_where_nothing_is_left_the_report_says_why(tmp_path, rules):
     saved(tmp_path / "raw" / "a.png", picture(0, RED))
-    with pytest.raises(InputError, match=r"nothing is left of the 1 image below .*new-prepared"):
+    with pytest.raises(InputError, match=r"drop all of the 1 image below .*new-prepared"):
         prepare(tmp_path / "raw", tmp_path / "new")
     assert "drop because of its corner" in (tmp_path / "new-prepared" / "prepared.csv").read_text()
     assert not (tmp_path / "new").exists()

@@ -1,4 +1,4 @@
-"""What a run of prepare did is told of every file, in tables, on sheets and in a few lines."""
+"""What a run of prepare did is recorded for each file, in tables, on sheets and in a few lines."""
 
 import math
 from io import BytesIO
@@ -83,7 +83,7 @@ def test_lines_count_files_by_rule_set_and_class(prepared):
     assert "bar: bars cropped: 1 (train ai 1)" in lines
     assert "marks: marks: none; 2 for review (train ai 2)" in lines
     assert "duplicates: copies: 1 (train real 1); 2 for review (train ai 1, train real 1)" in lines
-    assert "refused, for they cannot be used: 1 (train real 1)" in lines
+    assert "refused, cannot be used: 1 (train real 1)" in lines
     assert str(prepared.report) in lines[-1]
 
 

@@ -247,7 +247,7 @@ def test_black_alone_is_hardly_a_ground_because_dark_pictures_clip_to_it():
 def test_the_reason_tells_what_was_found():
     why = find_screenshot(np.asarray(dialog(LIGHT))).why
     assert "flat grey levels" in why
-    assert "words" in why
+    assert "pieces of text" in why
     assert "pixels of straight edges" in why
 
 
