@@ -23,7 +23,7 @@ def unchanged(train, validation, settings=None):
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A kind of model that `classify.tuning.tune.tune.tune` can tune.
+    """A kind of model that `classify.tuning.tune.tune` can tune.
 
     Parameters
     ----------

@@ -150,7 +150,7 @@ def combine(job: Ensemble, predictions: Sequence[Predictions]) -> Tuned:
     Returns
     -------
     Tuned
-        As `classify.tuning.tune.tune.tune` gives it. Its model holds no members: to predict new images, keep it and load it.
+        As `classify.tuning.tune.tune` gives it. Its model holds no members: to predict new images, keep it and load it.
 
     Raises
     ------

@@ -46,7 +46,7 @@ def thumbnail(image: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     image : ndarray of shape (height, width, 3), uint8
-        As `featex.images.decode.decode.decode` gives it.
+        As `featex.images.decode.decode` gives it.
     """
     step = max(1, min(image.shape[:2]) // _LEAST_SAMPLED)
     sampled = Image.fromarray(np.ascontiguousarray(image[::step, ::step]))

@@ -88,7 +88,7 @@ def file_facts(data: bytes) -> dict:
     Raises
     ------
     ImageError
-        If `featex.images.decode.decode.decode` cannot open the file.
+        If `featex.images.decode.decode` cannot open the file.
     """
     with opened(data) as image:
         keys = [name for name in _METADATA if name in image.info]

@@ -39,7 +39,7 @@ class Subject:
 
     @property
     def train(self) -> np.ndarray:
-        """Row numbers of labelled training images, as `classify.splits.partition.partition.partition` puts them."""
+        """Row numbers of labelled training images, as `classify.splits.partition.partition` puts them."""
         from classify.splits.partition import partition
 
         return partition(self.rows).train
@@ -52,8 +52,8 @@ class Finding:
     Parameters
     ----------
     id : str
-        What kind of finding it is, the same in every audit: its check, a key of `pipelines.auditing.audit.CHECKS`, a dot and a
-        name, such as "leaks.test".
+        What kind of finding it is, the same in every audit: its check, a key of `pipelines.auditing.audit.CHECKS`, a
+        dot and a name, such as "leaks.test".
     level : str
         One of `LEVELS`.
     sentence : str

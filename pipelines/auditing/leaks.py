@@ -35,8 +35,8 @@ class Sides:
     offered : ndarray of bool
         Labelled images in training sets.
     trained : ndarray of bool
-        Those of them that `classify.splits.partition.partition.partition` leaves for training: without copies and groups of a test set.
-        All of them where there is `trouble`.
+        Those of them that `classify.splits.partition.partition` leaves for training: without copies and
+        groups of a test set. All of them where there is `trouble`.
     names : ndarray of str
         "train" for images offered, the set's name for test images, "" for others.
     trouble : str

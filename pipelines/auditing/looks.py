@@ -96,7 +96,7 @@ def look(image: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     image : ndarray of shape (height, width, 3), uint8
-        As `featex.images.decode.decode.decode` gives it.
+        As `featex.images.decode.decode` gives it.
     """
     seen = np.zeros((), dtype=LOOK)
     picture = Image.fromarray(image)

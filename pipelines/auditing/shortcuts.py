@@ -69,10 +69,10 @@ def family_scores(
     Returns
     -------
     DataFrame (one of files, one of pixels or None)
-        ``family`` (of files as in `classify.models.file_facts.FAMILIES`); ``balanced accuracy`` over `N_FOLDS` folds out of
-        fold, with ``low`` and ``high`` of its interval, which is simultaneous for the rows of a table (see
-        `classify.stats.chance.judged`; NaN where nothing varies); ``ROC AUC``. The last row of the first is of
-        all families together.
+        ``family`` (of files as in `classify.models.file_facts.FAMILIES`); ``balanced accuracy`` over `N_FOLDS` folds
+        out of fold, with ``low`` and ``high`` of its interval, which is simultaneous for the rows of a table (see
+        `classify.stats.chance.judged`; NaN where nothing varies); ``ROC AUC``. The last row of the first is of all
+        families together.
 
     Raises
     ------

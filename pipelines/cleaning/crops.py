@@ -32,12 +32,13 @@ def cut(data: bytes, boxes: Sequence[tuple[int, int, int, int]]) -> tuple[list[b
     data : bytes
         A whole file; its first frame is cut.
     boxes : sequence of (left, top, right, bottom)
-        In pixels of the upright image that `featex.images.decode.decode.decode.decode` returns; inside it, and not empty.
+        In pixels of the upright image that `featex.images.decode.decode` returns; inside it, and not
+        empty.
 
     Raises
     ------
     ImageError
-        If `featex.images.decode.decode.decode.decode` cannot open the file, or a part cannot be saved in its format.
+        If `featex.images.decode.decode` cannot open the file, or a part cannot be saved in its format.
     """
     with opened(data) as image:
         kind = "JPEG" if image.format == "MPO" else image.format

@@ -19,8 +19,8 @@ class Judgement:
     confidence : float
         0 to 1; see `SURE`. A rule that finds nothing worth a look returns None instead.
     boxes : tuple of (left, top, right, bottom)
-        The parts to keep, in pixels of the upright image that `featex.images.decode.decode.decode.decode` returns: one for "crop", one per
-        part for "split", otherwise none.
+        The parts to keep, in pixels of the upright image that `featex.images.decode.decode` returns: one
+        for "crop", one per part for "split", otherwise none.
     """
 
     action: str

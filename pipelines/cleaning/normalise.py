@@ -173,8 +173,8 @@ def normalise(
     """Write every image of `source` in one form into the new folder `target`, and return what was done.
 
     `source` is only read. `target` appears whole or not at all, with the same names of folders and files, but suffixes.
-    `featex.datasets.dataset.find_images` finds the labels, sets, sources and groups of `source` in it; where folder names are
-    not enough, it has a ``metadata.csv``. ``<target>-normalised/normalised.csv`` beside it lists each file.
+    `featex.datasets.dataset.find_images` finds the labels, sets, sources and groups of `source` in it; where folder
+    names are not enough, it has a ``metadata.csv``. ``<target>-normalised/normalised.csv`` beside it lists each file.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """prepare(): from raw downloads to clean images. It crops signatures, splits sheets, drops screenshots, blanks, copies.
 
 Threads read and decode each image once to judge it; only judgements and hashes stay in memory. Then the images that
-remain are written: a file that needs no change byte for byte, parts of an image as `pipelines.cleaning.crops` saves them. A rule
-acts only where it is sure.
+remain are written: a file that needs no change byte for byte, parts of an image as `pipelines.cleaning.crops` saves
+them. A rule acts only where it is sure.
 """
 
 import os
@@ -58,13 +58,13 @@ def prepare(
     """Write a cleaned copy of the images in `source` into the new folder `target`, and return what was done to each.
 
     `source` is only read. `target` appears whole or not at all. Files keep their paths, and the parts of ``a.png`` are
-    ``a_1.png`` to ``a_4.png``. `featex.datasets.dataset.find_images` finds the labels and sets of `source` in it; the parts of a
-    sheet, and copies that are kept, share a group, which is written to ``metadata.csv``. The folder
+    ``a_1.png`` to ``a_4.png``. `featex.datasets.dataset.find_images` finds the labels and sets of `source` in it; the
+    parts of a sheet, and copies that are kept, share a group, which is written to ``metadata.csv``. The folder
     ``<target>-prepared`` beside it holds the tables and contact sheets of `pipelines.cleaning.record`.
 
     Copies are searched for among the images to be written, so each part of a sheet is compared;
-    `pipelines.cleaning.keepers.choose` decides which one stays. The confidence is 1 for equal pixels, else at most 0.99, less
-    the more the thumbnails differ.
+    `pipelines.cleaning.keepers.choose` decides which one stays. The confidence is 1 for equal pixels, else at most
+    0.99, less the more the thumbnails differ.
 
     Parameters
     ----------

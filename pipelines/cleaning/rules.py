@@ -58,7 +58,7 @@ def judge(image: np.ndarray, rules: Mapping[str, Rule]) -> Verdict:
     Parameters
     ----------
     image : ndarray of shape (height, width, 3), uint8
-        As `featex.images.decode.decode.decode.decode` returns it.
+        As `featex.images.decode.decode` returns it.
     """
     acted, unsure = [], []
     height, width, _ = image.shape

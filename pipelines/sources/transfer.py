@@ -73,7 +73,7 @@ def transfer(
 ) -> Transfer:
     """Fit each model on each source, and judge it on unseen images of that source and of every other one.
 
-    How is said in `pipelines.sources.crossing.crossing.crossing`.
+    How is said in `pipelines.sources.crossing.crossing`.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ def summarise(table: pd.DataFrame, said: pd.DataFrame, varied: str = "", held: S
     said : DataFrame
         ``model, same, unit, right, weight``, a row an image and cell: `same` tells the cells of a source with itself.
     varied : str
-        As `pipelines.sources.crossing.crossing.Crossing` has it.
+        As `pipelines.sources.crossing.Crossing` has it.
     held : sequence of str
         The classes that it is told from.
     """

@@ -148,7 +148,7 @@ def travel(
     features : Features
         Rows, labels and the default's columns.
     parts : Partition
-        From `classify.splits.partition.partition.partition`.
+        From `classify.splits.partition.partition`.
     found : dict
         From `columns`.
     grid : sequence of Choice

@@ -12,7 +12,7 @@ from classify.models import registry as models
 from classify.predictions import Predictions
 from classify.stats.tables import fold_scores
 from classify.trained.persist import load
-from classify.tuning.tune import tune as tuning
+from classify.tuning import tune as tuning
 from classify.tuning.cross_validation import CrossValidation
 from classify.tuning.plan import plan
 from classify.tuning.tune import _complete, _study, tune

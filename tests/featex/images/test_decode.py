@@ -347,8 +347,8 @@ def test_a_large_image_has_the_pixels_it_would_have_in_one_go(name, monkeypatch)
     }
     data = others[name]() if name in others else FORMATS[name]
     whole = decode(data)
-    monkeypatch.setattr("featex.images.decode.decode.LARGE", 10)
-    monkeypatch.setattr("featex.images.decode.decode._STRIP", 3 * 48)
+    monkeypatch.setattr("featex.images.decode.LARGE", 10)
+    monkeypatch.setattr("featex.images.decode._STRIP", 3 * 48)
     assert np.array_equal(decode(data), whole)
 
 
@@ -391,7 +391,7 @@ def test_heic_is_read_where_the_extra_is_installed():
 
 
 def test_heic_without_the_extra_names_it(monkeypatch):
-    monkeypatch.setattr("featex.images.decode.decode.reads_heif", lambda: False)
+    monkeypatch.setattr("featex.images.decode.reads_heif", lambda: False)
     with pytest.raises(ImageError, match=r"featex\[heif\]"):
         decode(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64))
 

@@ -4,7 +4,7 @@ import pytest
 
 from classify.errors import DataError
 from featex.errors import InputError
-from pipelines.sources.crossing import crossing as sources
+from pipelines.sources import crossing as sources
 from pipelines.sources.crossing import crossing, origins
 
 
