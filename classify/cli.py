@@ -114,7 +114,7 @@ def tune(
     from classify.models.registry import get_model
     from classify.nets.recipe import parse_choice
     from classify.splits.content import content_of
-    from classify.splits.scheme import Regime, parse_folds
+    from classify.splits.scheme import Scheme, parse_folds
     from classify.tuning.plan import plan
     from classify.tuning.tune import tune
     from classify.workspace import keep, replaced
@@ -137,7 +137,7 @@ def tune(
         model,
         features,
         n_folds=n_folds,
-        regime=Regime(kind, weigh, pool, content),
+        scheme=Scheme(kind, weigh, pool, content),
         command=command_line(),
         progress=progress,
         **choices,

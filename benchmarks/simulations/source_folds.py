@@ -7,7 +7,7 @@ import pandas as pd
 
 from benchmarks.simulations.claims import Claim
 from classify.splits.folds import folds_by_source
-from classify.splits.scheme import Regime
+from classify.splits.scheme import Scheme
 from classify.stats.tables import fold_scores
 from classify.tuning.plan import plan
 from classify.tuning.tune import tune
@@ -28,7 +28,7 @@ def simulate(scale: float, seed: int) -> list[Claim]:
         pairs = folds_by_source(y, np.arange(len(y)), sources, draw)
         judged = np.sort(np.concatenate([rows for _, rows in pairs]))
         once += np.array_equal(judged, np.arange(len(y))) and all(set(y[rows]) == set(y) for _, rows in pairs)
-        job = plan("logreg", features, trials=0, scoring="balanced_accuracy", seed=draw, regime=Regime("source"))
+        job = plan("logreg", features, trials=0, scoring="balanced_accuracy", seed=draw, scheme=Scheme("source"))
         tuned = tune(job)
         cv, page = tuned.model.passport["cv"], fold_scores(tuned.predictions, "balanced_accuracy").iloc[0]
         equal += np.allclose([cv["mean"], cv["std"]], page[["mean", "std"]].astype(float), rtol=0, atol=1e-12)

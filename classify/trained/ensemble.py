@@ -260,7 +260,7 @@ def _passport(job: Ensemble, cv: dict, notes: list[str], seconds: float) -> dict
         "cv": cv,
         "trials": job.trials,
         "training": [],
-        "regime": None,
+        "scheme": None,
         "digest": job.digest,
         "seconds": seconds,
         "seed": first["seed"],

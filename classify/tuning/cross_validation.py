@@ -14,7 +14,7 @@ from threadpoolctl import ThreadpoolController
 from classify.errors import DataError
 from classify.models.registry import unchanged
 from classify.models.tiles import Tilewise
-from classify.splits.scheme import weighted, with_copies
+from classify.splits.weights import weighted, with_copies
 from classify.stats.calibration import class_scores
 from classify.stats.scores import SCORES
 from classify.stats.selection import selection_score
@@ -102,7 +102,7 @@ class CrossValidation:
             numbers = range(len(judged), min(len(judged) + at_once, len(self.pairs)))
             judged += self._each(n_jobs, lambda number: self._fold(number, params, progress), numbers)
             scores += [self._score(self.pairs[number][1], judged[number][0]) for number in numbers]
-            lost = lost_after(scores, best, self.job.regime.worst)
+            lost = lost_after(scores, best, self.job.scheme.worst)
         return self._folded(params, judged[:lost], scores[:lost])
 
     def race(self, settings: Sequence[dict], progress: Progress, best: Folded | None = None) -> Folded:
@@ -140,7 +140,7 @@ class CrossValidation:
             return list(pool.map(function, items))
 
     def _lost(self, scores: list[float], leader: list[float]) -> bool:
-        return not self.job.regime.worst and len(scores) >= LEAST_FOLDS and behind(scores, leader) > MARGIN
+        return not self.job.scheme.worst and len(scores) >= LEAST_FOLDS and behind(scores, leader) > MARGIN
 
     def _at_once(self, n_fits: int) -> int:
         spec = self.job.spec
@@ -151,12 +151,12 @@ class CrossValidation:
         return self._value(folded.scores)
 
     def _value(self, scores: Sequence[float]) -> float:
-        return selection_score(scores, self.job.regime.folds)
+        return selection_score(scores, self.job.scheme.folds)
 
     @property
     def held_out(self) -> list[dict[str, list[str]]]:
         """For each fold the sources that it holds out, by class; [] for other kinds of folds."""
-        if self.job.regime.folds != "source":
+        if self.job.scheme.folds != "source":
             return []
 
         def names(label: str, rows: np.ndarray) -> list[str]:
@@ -207,12 +207,12 @@ class CrossValidation:
         options = spec.fit_options(units, told, checkpoint)
         estimator = spec.build(**settings, **params)
         if self.job.tiles > 1:
-            estimator = Tilewise(estimator, self.job.tiles, self.job.regime.pool, self._positive)
+            estimator = Tilewise(estimator, self.job.tiles, self.job.scheme.pool, self._positive)
         with threads_for(len(y)):
             return estimator.fit(X, y, **options, **weighted(estimator, weights))
 
     def _weights(self, rows: np.ndarray) -> np.ndarray | None:
-        return self.job.regime.weights(self.y[rows], self.sources[rows], self.rows[rows])
+        return self.job.scheme.weights(self.y[rows], self.sources[rows], self.rows[rows])
 
     def _fitted_on(self, rows: np.ndarray):
         return self.X[rows] if self.copies is None else with_copies(self.X[rows], self.copies[rows])

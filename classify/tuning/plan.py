@@ -13,7 +13,7 @@ from classify.errors import ModelError
 from classify.models.registry import ModelSpec, get_model
 from classify.positive import Positive, choose_positive
 from classify.splits.partition import Partition, partition
-from classify.splits.scheme import N_FOLDS, USUAL, Regime
+from classify.splits.scheme import DEFAULT_SCHEME, N_FOLDS, Scheme
 from classify.stats.scores import checked_scoring
 from classify.stats.selection import folds_in_words
 from featex.store.features import Features
@@ -42,7 +42,7 @@ class Plan:
     notes: tuple[str, ...] = ()
     command: str = ""
     published: dict | None = None
-    regime: Regime = USUAL
+    scheme: Scheme = DEFAULT_SCHEME
     positive: Positive | None = None
 
     @property
@@ -59,7 +59,7 @@ class Plan:
     @property
     def folds_in_words(self) -> str:
         """Return "5 random folds", "5 folds by content" or "folds by source", of which the sources say how many."""
-        return folds_in_words(self.regime.folds, None if self.regime.folds == "source" else self.n_folds)
+        return folds_in_words(self.scheme.folds, None if self.scheme.folds == "source" else self.n_folds)
 
     @property
     def tiles(self) -> int:
@@ -98,7 +98,7 @@ class Plan:
             "settings": {k: v for k, v in self.settings.items() if k != "weights"},  # their sha256 stands for them
             "versions": versions(),
         }
-        facts |= self.regime.facts
+        facts |= self.scheme.facts
         facts |= {"copies": self.n_copies} if self.n_copies else {}
         facts |= {} if self.trials else {"search": False}  # a recipe is another model than the best of some trials
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
@@ -107,7 +107,7 @@ class Plan:
         """Return the folds, pairs of row numbers among the training rows; raises DataError where there can be none."""
         train = self.parts.train
         sources = self.features.rows["source"].to_numpy(dtype=str)[train]
-        return self.regime.pairs(self.y, self.parts.units[train], sources, train, self.n_folds, self.seed)
+        return self.scheme.pairs(self.y, self.parts.units[train], sources, train, self.n_folds, self.seed)
 
     @property
     def training_folder(self) -> str:
@@ -134,7 +134,7 @@ def plan(
     notes: Sequence[str] = (),
     command: str = "",
     published: dict | None = None,
-    regime: Regime = USUAL,
+    scheme: Scheme = DEFAULT_SCHEME,
     positive: str | None = None,
     progress: Progress | None = None,
     **wishes,
@@ -164,7 +164,7 @@ def plan(
         What makes the model again.
     published : dict, optional
         What a study that is run again said of this model, as JSON can hold it; see `classify.report.published`.
-    regime : Regime
+    scheme : Scheme
         How folds are cut and images weighed.
     positive : str, optional
         The positive one of two classes; see `classify.positive.choose_positive`.
@@ -186,7 +186,7 @@ def plan(
         raise ModelError(f"cross-validation needs two folds or more, not {n_folds}")
     trials = spec.trials if trials is None else trials
     settings = settled(spec, seed, trials=trials, progress=progress, **wishes)
-    regime.check(spec.reads, spec.name)
+    scheme.check(spec.reads, spec.name)
     parts = partition(features.rows)
     n_copies = features.copies.shape[1] if features.copies is not None and spec.reads == "features" else 0
     needed, why = spec.beyond_memory(len(parts.train) * (1 + n_copies), len(classes))
@@ -207,10 +207,10 @@ def plan(
         notes=(*parts.notes, *notes),
         command=command,
         published=published,
-        regime=regime,
+        scheme=scheme,
         positive=positive,
     )
-    if regime.pool != "mean" and job.tiles == 1:
+    if scheme.pool != "mean" and job.tiles == 1:
         raise ModelError(f"{features.name!r} has no tiles to pool; extract it with --view tiles --pool each")
     if spec.scales and len(features.blocks) > job.tiles:
         settings["blocks"] = [width for _, width in features.blocks[: len(features.blocks) // job.tiles]]

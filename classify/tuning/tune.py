@@ -227,7 +227,7 @@ def _optimise(
             continue
         value = validation.value(folded)
         if len(folded.scores) < len(validation.pairs):  # stopped: what it would reach, by how far it is behind
-            value = min(value, leader.value) if job.regime.worst else leader.value - behind(folded.scores, scores)
+            value = min(value, leader.value) if job.scheme.worst else leader.value - behind(folded.scores, scores)
         else:
             trial.set_user_attr(SCORES, folded.scores)
             if best is None or value > validation.value(best):
@@ -269,11 +269,11 @@ def _passport(
         "thresholds": dict(zip(classes, calibration.thresholds, strict=True)),
         "params": best.params,
         "settings": job.settings,
-        "regime": {
-            "folds": job.regime.folds,
-            "weigh": job.regime.weigh,
+        "scheme": {
+            "folds": job.scheme.folds,
+            "weigh": job.scheme.weigh,
             "copies": job.n_copies,
-            "pool": job.regime.pool,
+            "pool": job.scheme.pool,
         },
         "extractor": job.features.extractor if job.spec.reads == "features" else None,
         "data": {
@@ -306,8 +306,8 @@ def _passport(
 def _cv(job: Plan, validation: CrossValidation, predictions: Predictions, positive: str | None) -> dict:
     """Return the scores of the folds, taken from the predictions, as a report takes them."""
     scores = fold_values(predictions, job.scoring, positive)
-    content = job.regime.facts.get("content", "") if job.regime.folds == "content" else ""
-    alike = Validation(job.regime.folds, len(scores), job.seed, job.scoring, content)
+    content = job.scheme.facts.get("content", "") if job.scheme.folds == "content" else ""
+    alike = Validation(job.scheme.folds, len(scores), job.seed, job.scoring, content)
     return fold_facts(scores, alike, validation.held_out)
 
 

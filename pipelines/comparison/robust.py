@@ -7,7 +7,7 @@ import numpy as np
 
 from classify.errors import DataError
 from classify.splits.content import content_of
-from classify.splits.scheme import travelling
+from classify.splits.scheme import robust_scheme
 from classify.tuning.plan import Plan, plan
 from featex.extraction.extract import extract
 from featex.extraction.recipes import Recipe
@@ -56,7 +56,7 @@ def robust_job(
     features = _same_rows(done.load(), like.features)
     train = like.parts.train
     labels, sources = (features.rows[column].to_numpy(dtype=str)[train] for column in ("label", "source"))
-    regime = travelling(labels, sources, content_of(features, [default]))
+    scheme = robust_scheme(labels, sources, content_of(features, [default]))
     options = {
         "trials": like.trials if like.spec.name == recipe.model else None,
         "n_folds": like.n_folds,
@@ -69,7 +69,7 @@ def robust_job(
         "progress": progress,
     }
     notes = [note for note in like.notes if note not in like.parts.notes]
-    job = plan(recipe.model, features, regime=regime, notes=notes, **options)
+    job = plan(recipe.model, features, scheme=scheme, notes=notes, **options)
     try:
         job.pairs()
     except DataError as error:
@@ -85,7 +85,7 @@ def _said(job: Plan, recipe: Recipe) -> str:
         copies = copies or f", and {job.n_copies} varied copies of each training image"
     return (
         f"{recipe.model}-{recipe.name} is the recipe {recipe.name}: {recipe.sentence()}{copies}; "
-        f"{FOLDS_SAID[job.regime.folds]}. Its selection score is not ranked with those of other folds."
+        f"{FOLDS_SAID[job.scheme.folds]}. Its selection score is not ranked with those of other folds."
     )
 
 

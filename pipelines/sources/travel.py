@@ -11,7 +11,8 @@ import pandas as pd
 from classify.errors import DataError
 from classify.models.scaling import BlockScaler
 from classify.models.svm import RBFSVC
-from classify.splits.scheme import Regime, misleading, weighted, with_copies
+from classify.splits.scheme import Scheme
+from classify.splits.weights import misleading, weighted, with_copies
 from classify.stats.calibration import class_scores
 from classify.stats.differences import Drawn, auc_difference, corrected_t
 from classify.stats.scores import SCORES, Sample
@@ -75,7 +76,7 @@ class Travel:
     n_folds : int
     folds : str
         What folds hold out: "source", or "content", of which the images that mislead are judged; see
-        `classify.splits.scheme.misleading`.
+        `classify.splits.weights.misleading`.
     """
 
     table: pd.DataFrame
@@ -131,7 +132,7 @@ def travel(
     parts,
     found: dict[str, tuple[np.ndarray, np.ndarray]],
     grid: Sequence[Choice],
-    regime: Regime,
+    scheme: Scheme,
     *,
     n_folds: int = 5,
     seed: int = 0,
@@ -153,7 +154,7 @@ def travel(
         From `columns`.
     grid : sequence of Choice
         `REFERENCE` among them.
-    regime : Regime
+    scheme : Scheme
         What folds hold out, and the content that weights go by.
 
     Raises
@@ -167,11 +168,11 @@ def travel(
     if len(classes) != 2:
         raise DataError(f"the study of what travels is of two classes, and {features.name} has {len(classes)}")
     sources = features.rows["source"].to_numpy(dtype=str)[train]
-    pairs = regime.pairs(y, parts.units[train], sources, train, n_folds, seed)
-    weigh = Regime(weigh="content", content=regime.content)
+    pairs = scheme.pairs(y, parts.units[train], sources, train, n_folds, seed)
+    weigh = Scheme(weigh="content", content=scheme.content)
     told_by = np.ones(len(y), dtype=bool)
-    if regime.folds == "content":
-        told_by = misleading(y, regime.content[train])
+    if scheme.folds == "content":
+        told_by = misleading(y, scheme.content[train])
     tests = {name: rows[features.y[rows] != ""] for name, rows in parts.tests.items()}
     with progress.task("travel", len(grid), "choice") as tick:
         by_features = {}
@@ -195,7 +196,7 @@ def travel(
             done = joblib.Parallel(n_jobs=-1, prefer="threads")(joblib.delayed(run)(choice) for choice in own)
             outcomes |= dict(zip(own, done, strict=True))
             tick(len(own))
-    return _told(outcomes, features, parts, tests, len(pairs), regime.folds, found, seed)
+    return _told(outcomes, features, parts, tests, len(pairs), scheme.folds, found, seed)
 
 
 def _fit(choice: Choice, X, copies, y, weights, widths):

@@ -9,7 +9,7 @@ from classify.errors import DataError
 from classify.pages.sections import Section, Table
 from classify.splits.content import content_of
 from classify.splits.partition import partition
-from classify.splits.scheme import travelling
+from classify.splits.scheme import robust_scheme
 from classify.tuning.plan import images_digest
 from featex.extraction.extract import extract
 from featex.extraction.extractor import Extractor
@@ -99,9 +99,9 @@ def travel_set(
     found = columns(sets)
     content = content_of(first, [])
     labels, sources = (first.rows[column].to_numpy(dtype=str)[parts.train] for column in ("label", "source"))
-    regime = travelling(labels, sources, content)
+    scheme = robust_scheme(labels, sources, content)
     grid = choices(list(found), JOINED if quick else JOINED + WITH_CROPS, quick=quick)
-    done = travel(first, parts, found, grid, regime, n_folds=n_folds, seed=seed, progress=progress)
+    done = travel(first, parts, found, grid, scheme, n_folds=n_folds, seed=seed, progress=progress)
     costs = _costs(done, first, {key: options[key] for key in ("backbone", "weights", "device")}, progress)
     trained = first.extractor.get("trained", True)
     facts = {

@@ -232,7 +232,7 @@ def test_sets_are_joined_and_tuned_on_folds_that_hold_out_content(classify, extr
     passport = json.loads((tmp_path / "artifacts/models/both/passport.json").read_text())
     assert passport["extractor"]["n_features"] == 512 + 289
     assert passport["settings"]["blocks"] == [512, 289]
-    assert passport["regime"]["weigh"] == "content"
+    assert passport["scheme"]["weigh"] == "content"
     code, out, _ = classify("predict", "both", data / "wild", "--share", "0.5", "--weights", weights_file)
     assert code == 0
     assert [line.split(",")[1] for line in out.splitlines()[1:]].count("ai") == 3

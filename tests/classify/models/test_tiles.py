@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 
 from classify.errors import ModelError
 from classify.models.tiles import Tilewise
-from classify.splits.scheme import Regime
+from classify.splits.scheme import Scheme
 from classify.trained import persist
 from classify.tuning.plan import plan
 from classify.tuning.tune import tune
@@ -70,7 +70,7 @@ def tiled(features, tiles=2):
 @pytest.mark.parametrize("model", ["svm", "logreg", "forest"])
 def test_models_on_tiles_are_tuned_kept_and_read_back(make_features, tmp_path, model):
     features = tiled(make_features(shift=4.0))
-    job = plan(model, features, trials=1, n_folds=3, regime=Regime(pool="suspicious"))
+    job = plan(model, features, trials=1, n_folds=3, scheme=Scheme(pool="suspicious"))
     assert (job.tiles, job.n_features) == (2, 4)
     tuned = tune(job)
     loaded = persist.load(persist.save(tuned.model, tmp_path))
@@ -80,4 +80,4 @@ def test_models_on_tiles_are_tuned_kept_and_read_back(make_features, tmp_path, m
 
 def test_what_has_no_tiles_cannot_be_pooled(make_features):
     with pytest.raises(ModelError, match="--view tiles --pool each"):
-        plan("svm", make_features(), regime=Regime(pool="suspicious"))
+        plan("svm", make_features(), scheme=Scheme(pool="suspicious"))

@@ -4,7 +4,7 @@ from sklearn import ensemble
 from sklearn.ensemble import RandomForestClassifier
 
 from classify.errors import DataError
-from classify.splits.scheme import Regime
+from classify.splits.scheme import Scheme
 from classify.tuning import cross_validation as validation
 from classify.tuning import race
 from classify.tuning.cross_validation import CrossValidation
@@ -64,7 +64,7 @@ def test_a_race_leaves_losers_behind_and_prepares_a_fold_once(features, monkeypa
 
 def test_where_sources_are_held_out_the_worst_fold_decides_and_no_race_is_cut_short(features):
     ours = cross_validation(features)
-    object.__setattr__(ours.job, "regime", Regime("source"))
+    object.__setattr__(ours.job, "scheme", Scheme("source"))
     good, bad = (ours.run(params, Progress()) for params in (GOOD, BAD))
     assert ours.value(good) == min(good.scores)
     won = ours.race([BAD, GOOD], Progress())

@@ -39,8 +39,8 @@ def test_the_robust_recipe_stands_beside_the_default_and_can_be_asked_about_an_i
     robust, usual = passports["svm-robust-images"], passports["svm-images"]
     assert usual["extractor"]["n_features"] == 512
     assert len(robust["extractor"]["parts"]) == 2
-    assert robust["regime"]["copies"] == 1
-    assert robust["regime"]["folds"] in ("content", "random")
+    assert robust["scheme"]["copies"] == 1
+    assert robust["scheme"]["folds"] in ("content", "random")
     assert robust["data"]["images"] == usual["data"]["images"]
     for words in (
         "svm-robust is the recipe robust",
@@ -65,7 +65,7 @@ def test_sources_are_held_out_where_there_are_several(run, data, write_images):
         for path in (data / "train" / label).glob("*.jpg"):
             path.unlink()
     _, _, passports = run()
-    assert passports["svm-robust-images"]["regime"]["folds"] == "source"
+    assert passports["svm-robust-images"]["scheme"]["folds"] == "source"
     assert passports["svm-robust-images"]["cv"]["n_folds"] == 2
 
 

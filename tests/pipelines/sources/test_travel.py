@@ -7,7 +7,7 @@ from sklearn.metrics import roc_auc_score
 
 from classify.errors import DataError
 from classify.splits.partition import partition
-from classify.splits.scheme import Regime
+from classify.splits.scheme import Scheme
 from featex.store.features import Features
 from pipelines.sources.travel import REFERENCE, USUAL, Choice, choices, columns, travel
 
@@ -39,8 +39,8 @@ def found(world):
 
 
 def run(world, found, grid, **options):
-    regime = options.pop("regime", None) or Regime("content", content=found[USUAL][0])
-    return travel(world, partition(world.rows), found, grid, regime, n_folds=3, **options)
+    scheme = options.pop("scheme", None) or Scheme("content", content=found[USUAL][0])
+    return travel(world, partition(world.rows), found, grid, scheme, n_folds=3, **options)
 
 
 def test_columns_are_taken_apart_as_they_were_put_together(world, found):
@@ -73,7 +73,7 @@ def test_unseen_sets_play_no_part_in_the_choice(world, found):
     noise = np.random.default_rng(5).normal(size=world.X.shape).astype(np.float32)
     spoilt = replace(world, X=np.where(unseen[:, None], noise, world.X))
     after = run(
-        spoilt, columns({"resize": spoilt}), choices(list(found)), regime=Regime("content", content=found[USUAL][0])
+        spoilt, columns({"resize": spoilt}), choices(list(found)), scheme=Scheme("content", content=found[USUAL][0])
     )
     assert after.chosen == before.chosen
     pd.testing.assert_series_equal(after.table["both"], before.table["both"])
@@ -108,7 +108,7 @@ def test_effects_compare_what_is_equal_but_for_one_choice(world, found):
 
 def test_sources_are_judged_whole(world, found):
     rows = world.rows.assign(source=np.where(np.arange(360) % 4 < 2, "one", "two"))
-    done = run(replace(world, rows=rows), found, [REFERENCE], regime=Regime("source"))
+    done = run(replace(world, rows=rows), found, [REFERENCE], scheme=Scheme("source"))
     assert (done.folds, done.n_folds) == ("source", 2)
     assert "sources" in done.sentences[0]
 
