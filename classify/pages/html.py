@@ -1,4 +1,4 @@
-"""What all pages share: one look, numbers that do not break, pictures inside, and a folder that appears whole."""
+"""What all pages share: one template, numbers without line breaks, embedded pictures, and a folder written whole."""
 
 import base64
 import hashlib
@@ -23,9 +23,9 @@ def render(template: Path, page: dict) -> str:
     Parameters
     ----------
     template : Path
-        A file that extends ``page.html``; the filter ``numbers``, ``section.html`` and ``figure.html`` are there.
+        A file that extends ``page.html``. It may use the filter ``numbers``, ``section.html`` and ``figure.html``.
     page : dict
-        What the template names, and for ``page.html``: ``title``, ``notices`` (a list) and ``command`` ("" for none).
+        The template's variables; ``page.html`` needs ``title``, ``notices`` (a list) and ``command`` ("" for none).
     """
     folders = [template.parent, Path(__file__).parent]
     environment = jinja2.Environment(
@@ -37,18 +37,18 @@ def render(template: Path, page: dict) -> str:
     )
     environment.filters["numbers"] = numbers
     script = Path(__file__).with_name("sort.js").read_text(encoding="utf-8")
-    # The page's policy lets this very script run and no other
+    # the page's policy runs this script alone
     sha256 = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template(template.name).render(page, script=Markup(script), script_sha256=sha256)
 
 
 def _sent_on(value):
-    """Return what a template shows: texts as `featex.system.shown.shown_text` has them, but for pictures."""
+    """Return a value for a template, without home folders and passwords in its text; pictures stay as they are."""
     return type(value)(shown_text(value)) if isinstance(value, str) and not value.startswith("data:") else value
 
 
 def numbers(text: str) -> Markup:
-    """Return the text escaped, with no line break inside a percentage or points with their interval, or a p value."""
+    """Return the text escaped, without line breaks inside p values and inside numbers with their intervals."""
     return Markup(_NUMBERS.sub(r'<span class="number">\g<0></span>', str(escape(text))))
 
 
@@ -58,16 +58,15 @@ _NUMBERS = re.compile(
 
 
 def figure(file: str, caption: str, data: bytes) -> dict:
-    """Return what ``figure.html`` shows: a PNG or JPEG as part of the page, as wide as it was drawn.
+    """Return the variables of ``figure.html``: a PNG or JPEG embedded in the page, as wide as it was drawn.
 
     Parameters
     ----------
     file : str
-        What it is called in the page's folder.
+        Its name in the page's folder.
     caption : str
-        What to see in it.
     data : bytes
-        Where they tell of dots per inch, these decide the width; else a pixel of it is a pixel of the page.
+        If the image states dots per inch, they decide its width; else one image pixel is one CSS pixel.
     """
     with Image.open(BytesIO(data)) as image:
         dpi = image.info.get("dpi", (96, 96))[0]

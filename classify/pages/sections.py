@@ -1,6 +1,6 @@
-"""Parts of a page: sentences, tables and pictures, each also a file beside it; kept on disk for other pages to show.
+"""Parts of a page: sentences, tables and pictures, each also a file beside it.
 
-What an audit or a stress run found is written once, with its own page, and joins the report of the same images.
+A part is stored too, so that the findings of an audit or a stress run join the report of the same images.
 """
 
 import re
@@ -20,7 +20,7 @@ from featex.system.shown import shown_table, shown_value
 MOST_ROWS = 20  # of a table on the page; its CSV holds all
 FOLDER, SECTION = "section", "section.json"
 FORMAT = 2
-_TOLD = ("name", "title", "percent", "plain", "most", "about", "mark")  # of a table, beside its rows
+_OPTIONS = ("name", "title", "percent", "plain", "most", "about", "mark")  # the fields of a table other than its rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,15 +31,15 @@ class Table:
     ----------
     name, title : str
     rows : DataFrame
-        A value with columns ``<its name> low`` and ``<its name> high`` is shown with that interval in one cell.
+        A column with companions ``<column> low`` and ``<column> high`` is shown with that interval in one cell.
     percent : tuple of str
-        Columns of shares, shown as such.
+        Columns of shares, shown as percentages.
     plain : tuple of str
-        Columns with an interval that are no shares.
+        Columns with an interval that are not shares.
     most : int
-        Rows on the page; the file holds all.
+        Number of rows on the page; the file holds all.
     about : str
-        What to know before it is read.
+        An introduction.
     mark : str
         The first cell of the row to mark, if any.
     """
@@ -56,9 +56,9 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """An image file (PNG or JPEG) to show and to write as ``<name>``, with a caption that says what to see.
+    """An image file (PNG or JPEG) to show and to write as ``<name>``, with a caption.
 
-    `beside` holds further files by name, such as the same as SVG and the numbers that it draws as CSV.
+    `beside` holds further files by name, such as the same figure as SVG and its numbers as CSV.
     """
 
     name: str
@@ -69,9 +69,9 @@ class Picture:
 
 @dataclass(frozen=True, eq=False)
 class Section:
-    """A part of a page under one heading; `name` is its anchor, `about` what to know before it is read.
+    """A part of a page under one heading; `name` is its anchor, `about` an introduction.
 
-    `warning` is a sentence that a report which shows the part must begin with, or "".
+    `warning` is a sentence for the beginning of each report that shows the part, or "".
     """
 
     name: str
@@ -84,19 +84,19 @@ class Section:
 
 
 class FileNames:
-    """Names of files for what parts of a page call things: safe on any disk, and each given once."""
+    """Unique file names that are safe on any disk."""
 
     def __init__(self, *taken: str):
-        self.given = {"index.html", *taken}
+        self.taken = {"index.html", *taken}
 
     def new(self, wish: str, suffix: str) -> str:
         """Return `wish` with all but letters, digits, "-" and "_" replaced, and numbered where it is taken."""
         stem = re.sub(r"[^\w-]+", "-", wish).strip("-") or "unnamed"
         name, number = stem, 1
-        while f"{name}{suffix}".casefold() in self.given:
+        while f"{name}{suffix}".casefold() in self.taken:
             number += 1
             name = f"{stem}-{number}"
-        self.given.add(f"{name}{suffix}".casefold())
+        self.taken.add(f"{name}{suffix}".casefold())
         return f"{name}{suffix}"
 
 
@@ -114,19 +114,27 @@ def shown(part, folder: Path, names: FileNames) -> dict:
     }
 
 
+def _written(part: Table | Picture, folder: Path, names: FileNames) -> dict[str, str]:
+    """Write the files of a part, and return the name of each in `folder` by the name that the part gives it."""
+    if isinstance(part, Table):
+        data = {f"{part.name}.csv": shown_table(part.rows).to_csv(index=False).encode()}
+    else:
+        data = {part.name: part.data, **part.beside}
+    files = {}
+    for name, content in data.items():
+        stem, dot, suffix = name.rpartition(".")
+        files[name] = names.new(stem, dot + suffix)
+        (folder / files[name]).write_bytes(content)
+    return files
+
+
 def _picture(picture: Picture, folder: Path, names: FileNames) -> dict:
-    name = names.new(Path(picture.name).stem, Path(picture.name).suffix)
-    (folder / name).write_bytes(picture.data)
-    beside = []
-    for file, data in picture.beside.items():
-        beside.append(names.new(Path(file).stem, Path(file).suffix))
-        (folder / beside[-1]).write_bytes(data)
+    name, *beside = _written(picture, folder, names).values()
     return {**figure(name, picture.caption, picture.data), "beside": beside}
 
 
 def _table(table: Table, folder: Path, names: FileNames) -> dict:
-    name, n = names.new(table.name, ".csv"), len(table.rows)
-    shown_table(table.rows).to_csv(folder / name, index=False)
+    (name,), n = _written(table, folder, names).values(), len(table.rows)
     part = table.rows.head(table.most)
     limits = {f"{column} {end}" for column in part for end in ("low", "high") if f"{column} low" in part}
     columns = [column for column in part if column not in limits]
@@ -169,23 +177,19 @@ def write_section(section: Section, folder: Path, images: str) -> None:
     Parameters
     ----------
     folder : Path
-        Of a page, in which ``section`` is not there yet.
+        The folder of a page, without ``section`` so far.
     images : str
-        `classify.tuning.plan.images_digest` of the images that it tells of.
+        `classify.tuning.plan.images_digest` of the images that the section is about.
     """
     folder = Path(folder) / FOLDER
     folder.mkdir()
     tables, pictures, names = [], [], FileNames(SECTION)
     for table in section.tables:
-        file = names.new(table.name, ".csv")
-        shown_table(table.rows).to_csv(folder / file, index=False)
+        (file,) = _written(table, folder, names).values()
         texts = [str(column) for column in table.rows if pd.api.types.infer_dtype(table.rows[column]) == "string"]
-        tables.append({"file": file, "texts": texts} | {key: getattr(table, key) for key in _TOLD})
+        tables.append({"file": file, "texts": texts} | {key: getattr(table, key) for key in _OPTIONS})
     for picture in section.pictures:
-        files = {}
-        for wish, data in {picture.name: picture.data, **picture.beside}.items():
-            files[wish] = names.new(Path(wish).stem, Path(wish).suffix)
-            (folder / files[wish]).write_bytes(data)
+        files = _written(picture, folder, names)
         pictures.append({"files": files, "name": picture.name, "caption": picture.caption})
     kept = {"format": FORMAT, "images": images, "name": section.name, "title": section.title}
     kept |= {
@@ -199,7 +203,7 @@ def write_section(section: Section, folder: Path, images: str) -> None:
 
 
 def read_section(folder: Path, images: str) -> Section | None:
-    """Return the section that `write_section` wrote into `folder`; None if there is none of these images."""
+    """Return the section that `write_section` wrote into `folder`; None if there is none about these images."""
     path = Path(folder) / FOLDER / SECTION
     if not path.is_file():
         return None
@@ -207,14 +211,14 @@ def read_section(folder: Path, images: str) -> Section | None:
     if kept.get("format") != FORMAT or kept.get("images") != images:
         return None
     tables = []
-    for told in kept["tables"]:
-        file, texts = path.with_name(told.pop("file")), dict.fromkeys(told.pop("texts"), str)
+    for facts in kept["tables"]:
+        file, texts = path.with_name(facts.pop("file")), dict.fromkeys(facts.pop("texts"), str)
         rows = pd.read_csv(file, dtype=texts, keep_default_na=False, na_values=[""])
         rows[list(texts)] = rows[list(texts)].fillna("")
-        told = {key: tuple(value) if isinstance(value, list) else value for key, value in told.items()}
-        tables.append(Table(rows=rows, **told))
+        facts = {key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()}
+        tables.append(Table(rows=rows, **facts))
     pictures = []
-    for told in kept["pictures"]:
-        files = {wish: path.with_name(file).read_bytes() for wish, file in told["files"].items()}
-        pictures.append(Picture(told["name"], told["caption"], files.pop(told["name"]), files))
+    for facts in kept["pictures"]:
+        files = {wish: path.with_name(file).read_bytes() for wish, file in facts["files"].items()}
+        pictures.append(Picture(facts["name"], facts["caption"], files.pop(facts["name"]), files))
     return Section(kept["name"], kept["title"], kept["sentences"], tables, pictures, kept["about"], kept["warning"])

@@ -20,11 +20,11 @@ def within(value: float, low: float, high: float, *, unit: str = "%") -> str:
 
     Below zero a dash would be read as a sign: "-24.0 % (-35.5 to -11.4)".
     """
-    said = percent(value) if unit else plain(value)
+    text = percent(value) if unit else plain(value)
     if pd.isna(value) or pd.isna(low):
-        return said
+        return text
     ends = (f"{100 * end:.1f}" if unit else f"{end:.3f}" for end in (low, high))
-    return f"{said} ({(' to ' if low < 0 else '–').join(ends)})"
+    return f"{text} ({(' to ' if low < 0 else '–').join(ends)})"
 
 
 def with_interval(row: pd.Series, score: str = "accuracy", *, unit: str = "%") -> str:

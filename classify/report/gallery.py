@@ -1,4 +1,4 @@
-"""Which images a model calls right and wrong, to be looked at: the most confident errors first."""
+"""Images that a model gets wrong and right, the most confident first, as thumbnails on the page."""
 
 import hashlib
 from collections.abc import Iterator
@@ -25,12 +25,12 @@ NEIGHBOURS = "neighbours.csv"
 
 @dataclass(frozen=True)
 class Gallery:
-    """Thumbnails of a data set's images, each made once and kept in `folder`, so that a page needs no images.
+    """Thumbnails of a data set's images. Each is made once and stored in `folder`, so later pages need no images.
 
     Parameters
     ----------
     folder : Path
-        Of this very data set: the name of a thumbnail is made from its image's path alone.
+        One folder for each data set, because a thumbnail is named after its image's path alone.
     root : Path
         The folder that paths start from.
     """
@@ -39,7 +39,7 @@ class Gallery:
     root: Path
 
     def thumbnail(self, path: str) -> bytes | None:
-        """Return a small JPEG of an image; None where there is none and the image cannot be read."""
+        """Return a small JPEG of an image; None if none is stored and the image cannot be read."""
         kept = self.folder / f"{hashlib.sha256(path.encode()).hexdigest()[:24]}.jpg"
         try:
             return kept.read_bytes()
@@ -57,14 +57,14 @@ class Gallery:
         return file.getvalue()
 
     def keep_neighbours(self, table: pd.DataFrame) -> None:
-        """Add to what is known of nearest training images: ``path, rank, neighbour, label, distance``."""
+        """Store nearest training images: ``path, rank, neighbour, label, distance``."""
         known = self.neighbours()
         table = pd.concat([known[~known["path"].isin(table["path"])], table])
         with born_whole(self.folder / NEIGHBOURS) as temporary:
             table.to_csv(temporary, index=False)
 
     def neighbours(self) -> pd.DataFrame:
-        """Return what `keep_neighbours` has kept."""
+        """Return the nearest training images that `keep_neighbours` stored."""
         try:
             texts = {"path": str, "neighbour": str, "label": str}  # of a class that may be called NA or 00001
             return pd.read_csv(self.folder / NEIGHBOURS, dtype=texts, keep_default_na=False)
@@ -73,9 +73,9 @@ class Gallery:
 
 
 def picked(predictions: Predictions, model: str) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
-    """Yield (set, wrong, right) for each unseen labelled set: rows of a model, most confident first.
+    """Yield (set, wrong, right) for each unseen labelled set: rows of a model, the most confident first.
 
-    At most `N_WRONG` and `N_RIGHT` rows, with a column ``sure``, the probability of the class that it decided on.
+    Their column ``sure`` is the probability of the predicted class.
     """
     rows = predictions.labelled[lambda table: (table["model"] == model) & (table["set"] != VALIDATION)]
     sure = sureness(predictions.probabilities(rows), rows["predicted"], predictions.classes)
@@ -88,14 +88,14 @@ def picked(predictions: Predictions, model: str) -> Iterator[tuple[str, pd.DataF
 
 
 def shown_errors(predictions: Predictions, model: str) -> list[str]:
-    """Return the paths of the errors that a page shows of a model."""
+    """Return the paths of a model's errors that the page shows."""
     return [path for _, wrong, _ in picked(predictions, model) for path in wrong["path"].head(N_WRONG)]
 
 
 def galleries(evaluation: Evaluation, gallery: Gallery) -> list[dict]:
-    """Return what ``gallery.html`` shows: for each model its sets, each with pictures of errors and of what is right.
+    """Return the variables of ``gallery.html``: for each model and set, thumbnails of wrong and right images.
 
-    Nearest training images stand with the errors of the chosen model.
+    Errors of the chosen model have their nearest training images beside them.
     """
     near, chosen = gallery.neighbours(), evaluation.chosen
     shown = []
@@ -126,7 +126,7 @@ def _picture(row: dict, gallery: Gallery) -> dict:
         "path": row["path"],
         "uri": _uri(gallery, row["path"]),
         "label": row["label"],
-        "said": row["predicted"],
+        "predicted": row["predicted"],
         "sure": percent(row["sure"]),
         "near": [],
     }

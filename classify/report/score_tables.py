@@ -18,11 +18,11 @@ def accuracy_table(evaluation: Evaluation) -> dict:
     alike, sets = evaluation.groups, evaluation.sets
     how = {model: str(group.validation) for group in alike for model in group.models} if len(alike) > 1 else {}
     accuracy = evaluation.folds[evaluation.folds["scoring"] == "accuracy"].set_index("model")
-    found = evaluation.scores.set_index(["model", "set"])
+    by_model = evaluation.scores.set_index(["model", "set"])
     rows = []
     for model in evaluation.predictions.models:
         validation = accuracy.loc[model] if model in accuracy.index else None
-        cells = [found.loc[(model, name)] if (model, name) in found.index else None for name in sets]
+        cells = [by_model.loc[(model, name)] if (model, name) in by_model.index else None for name in sets]
         if validation is not None:
             validation = {"text": spread(validation), "n": f"{validation['n']:,.0f}", "how": how.get(model, "")}
         rows.append(
@@ -35,7 +35,7 @@ def accuracy_table(evaluation: Evaluation) -> dict:
                 ],
             }
         )
-    chances = [found.xs(name, level="set")["chance"].max() for name in sets]
+    chances = [by_model.xs(name, level="set")["chance"].max() for name in sets]
     return {
         "accuracy": {"header": [set_title(name) for name in sets], "rows": rows},
         "guessing": [percent(chance) if chance < 1 else "one class only" for chance in chances],

@@ -128,49 +128,49 @@ def _right(row: pd.Series, classes: Sequence[str]) -> str:
     return f"{images} (always guessing {largest}: {percent(row['chance'])})"
 
 
-def _on_unseen(row: pd.Series, found: Ability) -> str:
+def _on_unseen(row: pd.Series, ability: Ability) -> str:
     accuracy = f"On {_images(row)}: accuracy {with_interval(row)}"
-    if found.kind == ONE_CLASS:
-        return f"{accuracy}. All of them are {found.only}, so there is no guessing to compare with."
-    return f"{accuracy}, balanced accuracy {with_interval(row, 'balanced_accuracy')}: {in_words(row, found)}."
+    if ability.kind == ONE_CLASS:
+        return f"{accuracy}. All of them are {ability.only}, so there is no guessing to compare with."
+    return f"{accuracy}, balanced accuracy {with_interval(row, 'balanced_accuracy')}: {in_words(row, ability)}."
 
 
-def in_words(row: pd.Series, found: Ability) -> str:
+def in_words(row: pd.Series, ability: Ability) -> str:
     """Return what a model can do on a set of several classes; it follows the balanced accuracy."""
-    guess, area = f"guessing ({percent(found.guess)})", f"ROC AUC {with_interval(row, 'roc_auc')}"
+    guess, area = f"guessing ({percent(ability.guess)})", f"ROC AUC {with_interval(row, 'roc_auc')}"
     reason = too_few(row["n"], row["units"], row["effective_units"]) or "no interval"
-    everything = f" (it calls every image {found.only})" if found.only else ""
+    everything = f" (it calls every image {ability.only})" if ability.only else ""
     return {
         BETTER: f"better than {guess}",
         RANKS: f"not shown to beat {guess}{everything}, but its scores separate the classes ({area})"
-        + (", so another threshold may do better" if found.guess == 0.5 else ""),
+        + (", so another threshold may do better" if ability.guess == 0.5 else ""),
         REVERSED: f"reversed, because its scores rank the classes the wrong way round ({area}; guessing gets 50.0 %), "
         "as if the labels were swapped",
         WORSE: f"worse than {guess}",
         ONE_ANSWER: f"not shown to beat {guess}{everything}",
         UNSHOWN: f"not shown to beat {guess}",
         UNKNOWN: f"no conclusion, because there is {reason}",
-    }[found.kind]
+    }[ability.kind]
 
 
-def _baseline(row: pd.Series, found: Ability) -> str:
-    if found.kind == ONE_CLASS:
+def _baseline(row: pd.Series, ability: Ability) -> str:
+    if ability.kind == ONE_CLASS:
         return ""
     sentence = (
         f"{row['model']}, a baseline that reads only file metadata (format, size, compression), reaches "
         f"{with_interval(row)} on {_images(row)} (balanced accuracy {with_interval(row, 'balanced_accuracy')})"
     )
-    if found.kind not in (BETTER, RANKS):
-        return f"{sentence}: {in_words(row, found)}."
+    if ability.kind not in (BETTER, RANKS):
+        return f"{sentence}: {in_words(row, ability)}."
     return (
         f"{sentence}. A score up to that says nothing about what images show; `pipelines audit` names the metadata "
         "that gives the answer away."
     )
 
 
-def _changed(where: str, name: str, found: Change) -> str:
+def _changed(where: str, name: str, change: Change) -> str:
     # + 0.0: never "-0.0"
-    value, low, high = (round(100 * part, 1) + 0.0 for part in (found.value, found.low, found.high))
+    value, low, high = (round(100 * part, 1) + 0.0 for part in (change.value, change.low, change.high))
     start = f"From {where} to “{name}”"
     return {
         FALLS: f"{start} balanced accuracy falls by {-value:.1f} points ({-high:.1f}–{-low:.1f}).",
@@ -179,7 +179,7 @@ def _changed(where: str, name: str, found: Change) -> str:
         f"{high:+.1f}).",
         UNKNOWN: f"{start} balanced accuracy changes by {value:+.1f} points; there are too few independent images for "
         "an interval.",
-    }[found.kind]
+    }[change.kind]
 
 
 def _images(row: pd.Series) -> str:

@@ -157,7 +157,7 @@ def evaluate(
     scoring = scoring if scoring in SCORES else "accuracy"
     ranking, chosen = _choice(predictions, folds[folds["scoring"] == scoring], facts, alike)
     scores = score_table(predictions, positive)
-    found = abilities(predictions, scores)
+    ability_of = abilities(predictions, scores)
     out_of_fold = _out_of_fold(predictions, chosen)
     return Evaluation(
         predictions=predictions,
@@ -169,9 +169,9 @@ def evaluate(
         chosen=chosen,
         scores=scores,
         folds=folds,
-        abilities=found,
+        abilities=ability_of,
         out_of_fold=out_of_fold,
-        changes=_changes(in_order(scores[scores["model"] == chosen], predictions), found, out_of_fold),
+        changes=_changes(in_order(scores[scores["model"] == chosen], predictions), ability_of, out_of_fold),
         pairs=paired(predictions, positive),
         fold_pairs=fold_differences(predictions, folds[folds["scoring"] == scoring], [group.models for group in alike]),
         rules=rule_table(predictions, rules={} if UNSURE in predictions.classes else None),
@@ -245,13 +245,13 @@ def _out_of_fold(predictions: Predictions, model: str | None) -> pd.Series | Non
 
 
 def _changes(
-    scores: pd.DataFrame, found: Mapping[tuple[str, str], Ability], out_of_fold: pd.Series | None
+    scores: pd.DataFrame, ability_of: Mapping[tuple[str, str], Ability], out_of_fold: pd.Series | None
 ) -> dict[tuple[str, str], Change]:
     """Return how balanced accuracy changes from validation and the held-out set to each custom set of several classes.
 
     `scores` are the rows of one model.
     """
-    rows = {row["set"]: row for _, row in scores.iterrows() if found[row["model"], row["set"]].kind != ONE_CLASS}
+    rows = {row["set"]: row for _, row in scores.iterrows() if ability_of[row["model"], row["set"]].kind != ONE_CLASS}
     before = {VALIDATION: out_of_fold, HELD_OUT: rows.pop(HELD_OUT, None)}
     return {
         (start, name): change(at_start, row)

@@ -69,7 +69,7 @@ def test_pictures_stand_with_their_scores_and_those_of_the_chosen_model_with_the
     assert (len(part["wrong"]), len(part["right"])) == (N_WRONG, N_RIGHT)
     first = part["wrong"][0]
     assert (first["path"], first["sure"]) == ("test/39.jpg", "99.0 %")
-    assert first["label"] != first["said"]
+    assert first["label"] != first["predicted"]
     assert [one["path"] for one in first["near"]] == ["train/1.jpg", "train/2.jpg"]
     assert all(one["uri"].startswith("data:image/jpeg;base64,") for one in [first, *first["near"]])
     assert not any(picture["near"] for one in svm["sets"] for picture in one["wrong"])
