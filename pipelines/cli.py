@@ -35,6 +35,11 @@ def cli() -> None:
     """Run whole flows, from a folder of images to a report."""
 
 
+def _record(kind: type, options: dict):
+    """Return a record of the options that it has fields for, which leave the others."""
+    return kind(**{name: options.pop(name) for name in kind.__dataclass_fields__})
+
+
 @cli.command()
 @click.argument("directory", metavar="[DIR]", required=False, type=click.Path())
 @click.option(
@@ -98,14 +103,12 @@ def compare(directory: str | None, settings: tuple[str, ...], **options) -> None
     DIR is data/ by default; with --study, the study's folder below data/. What was done before is skipped, so a run
     that was stopped goes on where it was.
     """
-    from dataclasses import fields
-
     from classify.nets.recipe import parse_choice
     from featex.system.progress import TerminalProgress
     from pipelines.comparison.compare import Comparison, compare
 
     options["settings"] = dict(map(parse_choice, settings))
-    comparison = Comparison(**{field.name: options.pop(field.name) for field in fields(Comparison)})
+    comparison = _record(Comparison, options)
     path = compare(directory, comparison, command=command_line(), progress=TerminalProgress(), **options)
     click.echo(f"Report: {path}")
 
@@ -163,10 +166,11 @@ def stress(report: str | None, **options) -> None:
     REPORT is the report of the newest model by default. What was computed before is kept.
     """
     from featex.system.progress import TerminalProgress
-    from pipelines.robustness.stress import stress_set
+    from pipelines.robustness.stress import StressTest, stress
 
-    stressed = stress_set(report, command=command_line(), progress=TerminalProgress(), **options)
-    click.echo("\n".join([*stressed.lines(), f"Page: {stressed.page}"]))
+    test = _record(StressTest, options)
+    result = stress(report, test, command=command_line(), progress=TerminalProgress(), **options)
+    click.echo("\n".join([*result.lines(), f"Page: {result.page}"]))
 
 
 @cli.command()

@@ -1,4 +1,4 @@
-"""What happens to images on their way to a detector, in grades from mild to harsh: re-encoding, resizing, noise."""
+"""Conditions: what happens to images on their way to a detector, such as JPEG or resizing, from mild to harsh."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from PIL import Image, ImageFilter
 from featex.errors import ImageError, unknown
 
 VERSION = "conditions-1"
-"""Name of what all of these do to pixels, a part of every key that vectors are kept under: raise it when it changes."""
+"""A part of every key that vectors are cached under; raise it when any of these changes pixels in another way."""
 
 STRIP = 1 << 22  # values of noise made at once: 16 MB
 FULL, QUICK = "full", "quick"
@@ -19,28 +19,28 @@ FULL, QUICK = "full", "quick"
 
 @dataclass(frozen=True)
 class Transform:
-    """One kind of thing that happens to images.
+    """One kind of change to images.
 
     Parameters
     ----------
     title : str
-        What a figure calls it.
-    said : str
-        How a sentence calls it, ``{}`` standing for the grade.
+        Its name in figures.
+    phrase : str
+        Its name in sentences, with ``{}`` for the grade.
     scale : str
         What its grades measure, with the unit.
     grades : tuple of float
-        Mild to harsh.
+        From mild to harsh.
     quick : tuple of float
-        Those of them that a first look is content with.
+        The grades that a first look takes.
     apply : callable
         ``apply(image, grade, seed)`` with `image` (height, width, 3) uint8 gives an image of the same kind.
     unit : str
-        Said after a grade; "%" where a grade is a share.
+        Printed after a grade; "%" if a grade is a share.
     """
 
     title: str
-    said: str
+    phrase: str
     scale: str
     grades: tuple[float, ...]
     quick: tuple[float, ...]
@@ -72,10 +72,10 @@ class Condition:
         return f"{self.transform} {CONDITIONS[self.transform].grade(self.grade)}"
 
     @property
-    def said(self) -> str:
-        """Such as "JPEG at quality 50", within a sentence."""
+    def phrase(self) -> str:
+        """Such as "JPEG at quality 50", for a sentence."""
         transform = CONDITIONS[self.transform]
-        return transform.said.format(transform.grade(self.grade))
+        return transform.phrase.format(transform.grade(self.grade))
 
     def key(self, key: str) -> str:
         """Return the key of an image under this condition, 64 hexadecimal digits, from that of its file."""
@@ -88,19 +88,19 @@ class Condition:
         ----------
         image : ndarray of shape (height, width, 3), uint8
         key : str
-            The content key of its file, which alone decides on what is random: an image has the same noise in every
-            run and at every grade, only stronger.
+            The content key of its file. It seeds the noise, so that an image has the same noise in every run, and the
+            same but stronger at a harsher grade.
 
         Raises
         ------
         ImageError
-            If it cannot be had of this image: JPEG holds no side of more than 65,500 pixels, WebP none of 16,384.
+            If the image is too large: a side of a JPEG holds at most 65,500 pixels, of a WebP 16,383.
         """
         return CONDITIONS[self.transform].apply(image, self.grade, int(key[:16], 16))
 
 
 def conditions(transforms: Sequence[str] = (), grades: str = FULL) -> list[Condition]:
-    """Return each of the transforms (all, where none is named) at each grade, mild to harsh.
+    """Return each of the transforms (all by default) at each grade, from mild to harsh.
 
     Parameters
     ----------
@@ -200,7 +200,7 @@ CONDITIONS: dict[str, Transform] = {
         apply=_webp,
     ),
     "resize": Transform(
-        "made smaller",
+        "resizing",
         "resizing to {} of each side",
         "share of each side (bicubic)",
         grades=(0.75, 0.6, 0.5, 0.35, 0.25),
@@ -209,7 +209,7 @@ CONDITIONS: dict[str, Transform] = {
         unit="%",
     ),
     "downscale": Transform(
-        "made smaller and large again",
+        "resizing and back",
         "resizing to {} of each side and back",
         "share of each side, and back (bicubic)",
         grades=(0.75, 0.6, 0.5, 0.35, 0.25),

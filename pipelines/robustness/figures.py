@@ -1,4 +1,4 @@
-"""Figures of a stress run: a score over the grades of each transform, rows first, then drawn."""
+"""Figures of a stress test: scores over the grades of each transform. Rows are made first, then drawn."""
 
 from textwrap import fill
 
@@ -12,7 +12,7 @@ from classify.pages.sections import Picture
 from classify.predictions import set_title
 from pipelines.robustness.conditions import CONDITIONS
 
-AS_IS = "as is"
+UNTREATED = "none"
 MARKERS = "osD^vPX"
 LINES = ["set", "transform", "line", "place", "grade", "value", "low", "high", "n"]
 PANEL = 2.7  # inches high
@@ -22,47 +22,49 @@ COLUMNS = 3
 def accuracy_rows(table: pd.DataFrame) -> pd.DataFrame:
     """Return ``set, transform, line, place, grade, value, low, high, n`` of accuracy under conditions, a line a model.
 
-    `place` counts grades from mild to harsh, 0 for images as they are; `grade` is that grade with its unit.
+    `place` counts grades from mild to harsh, 0 for untreated images; `grade` is the grade with its unit.
     """
-    found = table[table["only"] == ""].rename(
+    rows = table[table["only"] == ""].rename(
         columns={"model": "line", "accuracy": "value", "accuracy_low": "low", "accuracy_high": "high"}
     )
-    return _over_grades(found, found[found["transform"] == ""])
+    return _over_grades(rows, rows[rows["transform"] == ""])
 
 
 def one_class_rows(table: pd.DataFrame, model: str) -> pd.DataFrame:
-    """Return rows as `accuracy_rows` has them, of one model: a line for both classes, and for each of them alone."""
-    ours = table[table["model"] == model]
-    as_is = ours[ours["transform"] == ""]
-    tried = [*ours.loc[ours["only"] != "", "only"].unique()]
-    named = {"": "all images", **{label: f"{label} images alone" for label in tried}}
+    """Return rows as `accuracy_rows` has them, of one model: a line for all images treated, and one for each class."""
+    rows = table[table["model"] == model]
+    untreated = rows[rows["transform"] == ""]
+    labels = [*rows.loc[rows["only"] != "", "only"].unique()]
+    lines = {"": "all images", **{label: f"only {label} images" for label in labels}}
     scores = {"accuracy": "value", "accuracy_low": "low", "accuracy_high": "high"}
-    found = ours.assign(line=ours["only"].map(named)).rename(columns=scores)
-    starts = [as_is.assign(line=line).rename(columns=scores) for line in named.values()]
-    return _over_grades(found, pd.concat(starts)) if tried else pd.DataFrame(columns=LINES)
+    starts = [untreated.assign(line=line).rename(columns=scores) for line in lines.values()]
+    rows = rows.assign(line=rows["only"].map(lines)).rename(columns=scores)
+    return _over_grades(rows, pd.concat(starts)) if labels else pd.DataFrame(columns=LINES)
 
 
 def bias_rows(bias: pd.DataFrame) -> pd.DataFrame:
-    """Return rows as `accuracy_rows` has them, of the bias: 0 for images as they are, a line a model."""
-    found = bias.rename(columns={"model": "line", "bias": "value", "bias_low": "low", "bias_high": "high"})
-    starts = found.drop_duplicates(["line", "set"]).assign(value=0.0, low=0.0, high=0.0)
-    return _over_grades(found, starts)
+    """Return rows as `accuracy_rows` has them, of the bias: 0 for untreated images, a line a model."""
+    rows = bias.rename(columns={"model": "line", "bias": "value", "bias_low": "low", "bias_high": "high"})
+    starts = rows.drop_duplicates(["line", "set"]).assign(value=0.0, low=0.0, high=0.0)
+    return _over_grades(rows, starts)
 
 
-def _over_grades(found: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
-    tried = found[found["transform"] != ""]
+def _over_grades(rows: pd.DataFrame, starts: pd.DataFrame) -> pd.DataFrame:
+    treated = rows[rows["transform"] != ""]
     parts = []
-    for (name, transform), part in tried.groupby(["set", "transform"], sort=False):
+    for (name, transform), part in treated.groupby(["set", "transform"], sort=False):
         grades = list(dict.fromkeys(part["grade"]))
-        parts.append(starts[starts["set"] == name].assign(transform=transform, place=0, grade=AS_IS))
-        told = part["grade"].map(CONDITIONS[transform].grade)
-        parts.append(part.assign(place=part["grade"].map(grades.index) + 1, grade=told))
+        parts.append(starts[starts["set"] == name].assign(transform=transform, place=0, grade=UNTREATED))
+        texts = part["grade"].map(CONDITIONS[transform].grade)
+        parts.append(part.assign(place=part["grade"].map(grades.index) + 1, grade=texts))
     return pd.concat(parts)[LINES].reset_index(drop=True) if parts else pd.DataFrame(columns=LINES)
 
 
 def draw_accuracy(rows: pd.DataFrame, title: str = "") -> Figure:
-    """Draw a panel a transform and a line a model, of one set, in %."""
-    figure = _drawn(rows, title or f"Accuracy on {_images(rows)}, mild to harsh: bands are 95 %", "accuracy (%)")
+    """Draw the accuracy on one set: a panel for each transform, a line for each model."""
+    figure = _drawn(
+        rows, title or f"Accuracy on {_images(rows)}, from mild to harsh; bands: 95 % intervals", "accuracy (%)"
+    )
     lowest = 100 * np.nanmin(rows[["low", "value"]].to_numpy(float))  # groups that are too few have no interval
     for axes in figure.axes:
         axes.set_ylim(min(45, 5 * (lowest // 5)), 101)
@@ -71,8 +73,10 @@ def draw_accuracy(rows: pd.DataFrame, title: str = "") -> Figure:
 
 
 def draw_bias(rows: pd.DataFrame, positive: str, other: str) -> Figure:
-    """Draw a panel a transform and a line a model, of one set: above 0 images look positive, below like the other."""
-    title = f"Above 0 it makes {_images(rows)} look {fill(positive, 30)}, below {fill(other, 30)}: bands are 95 %"
+    """Draw the bias on one set: a panel for each transform, a line for each model; above 0 it is to `positive`."""
+    title = (
+        f"Bias on {_images(rows)}: above 0 to {fill(positive, 30)}, below to {fill(other, 30)}; bands: 95 % intervals"
+    )
     figure = _drawn(rows, title, "bias (points)")
     reach = 100 * max(0.05, np.nanmax(np.abs(rows[["low", "high", "value"]].to_numpy(float))))
     for axes in figure.axes:
@@ -127,34 +131,34 @@ def _images(rows: pd.DataFrame) -> str:
 
 
 def pictures(table: pd.DataFrame, bias: pd.DataFrame) -> list[Picture]:
-    """Return the figures of a stress run, each as PNG with SVG and CSV beside it, a set after the other.
+    """Return the figures of a stress test, set by set, each as PNG with SVG and CSV beside it.
 
-    Of one class alone that of the model is drawn that is best on the images as they are.
+    The figure with one class treated shows the model that is best on untreated images.
     """
-    found = []
-    rows, leans = accuracy_rows(table), bias_rows(bias)
+    figures = []
+    rows, biases = accuracy_rows(table), bias_rows(bias)
     with styled():
         for name in table["set"].unique():
-            here, lean = rows[rows["set"] == name], leans[leans["set"] == name]
-            if here.empty:
+            accuracy, of_set = rows[rows["set"] == name], biases[biases["set"] == name]
+            if accuracy.empty:
                 continue
             caption = (
-                f"Accuracy on {set_title(name)} images as they are (left end) and under conditions from mild to harsh, "
-                "a panel a kind. Bands are 95 % intervals, of each point by itself; the dotted line is one half."
+                f"Accuracy on untreated {set_title(name)} images (left end) and under conditions from mild to harsh, a "
+                "panel for each kind. Bands are 95 % intervals of single points; the dotted line is one half."
             )
-            found.append(pictured(f"stress-{name}", caption, draw_accuracy(here), here))
-            as_is = table[(table["set"] == name) & (table["transform"] == "")]
-            best = as_is.loc[as_is["accuracy"].idxmax(), "model"]
+            figures.append(pictured(f"stress-{name}", caption, draw_accuracy(accuracy), accuracy))
+            untreated = table[(table["set"] == name) & (table["transform"] == "")]
+            best = untreated.loc[untreated["accuracy"].idxmax(), "model"]
             one = one_class_rows(table[table["set"] == name], best)
             if len(one):
-                title = f"{best} on {_images(one)}, where one class alone is changed: bands are 95 %"
+                title = f"{best} on {_images(one)}, with all of them or one class treated; bands: 95 % intervals"
                 caption = (
-                    f"Accuracy of {best} where all {set_title(name)} images, or those of one class alone, went through "
-                    "a condition. Where lines part, the condition looks like a class to the model: a set whose classes "
-                    "were stored differently would flatter it, or fool it."
+                    f"Accuracy of {best} with all {set_title(name)} images treated, or only those of one class. Where "
+                    "the lines part, the model takes the condition for a sign of a class: a set whose classes were "
+                    "stored differently would raise or lower its score."
                 )
-                found.append(pictured(f"one-class-{name}", caption, draw_accuracy(one, title), one))
-            if len(lean):
+                figures.append(pictured(f"one-class-{name}", caption, draw_accuracy(one, title), one))
+            if len(of_set):
                 positive = bias.loc[bias["set"] == name, "positive"].iloc[0]
                 (other,) = (
                     column.removeprefix("n_")
@@ -162,8 +166,8 @@ def pictures(table: pd.DataFrame, bias: pd.DataFrame) -> list[Picture]:
                     if column.startswith("n_") and column != f"n_{positive}"
                 )
                 caption = (
-                    f"Bias on {set_title(name)} images: the mean over both classes of how many more are taken for "
-                    f"{positive}, in points. 0 is no lean to either, however many errors there are."
+                    f"Bias on {set_title(name)} images: how many more images are taken for {positive} under a "
+                    "condition, in points, averaged over both classes. 0: no bias, however many errors there are."
                 )
-                found.append(pictured(f"bias-{name}", caption, draw_bias(lean, positive, other), lean))
-    return found
+                figures.append(pictured(f"bias-{name}", caption, draw_bias(of_set, positive, other), of_set))
+    return figures

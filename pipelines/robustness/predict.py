@@ -1,5 +1,7 @@
-"""Images under conditions, as models see them: a file is decoded once, and what comes of it is kept by content and
-condition, so that a second run computes nothing."""
+"""Predictions for images under conditions.
+
+A file is decoded once, and what is read is cached by content and condition, so that a second run computes nothing.
+"""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -13,87 +15,90 @@ from featex.images.decode import decode
 from featex.store.cache import content_key
 from featex.system.progress import Progress
 from pipelines.robustness.conditions import Condition
-from pipelines.robustness.readers import Eye, eye_name
+from pipelines.robustness.readers import Reader, reader_name
 
-CHUNK = 4096  # vectors read and judged at once, as many as a part of a cache holds
+CHUNK = 4096  # vectors that are taken from a cache at once, as many as a part of a cache holds
 
 
-def bring(
+def read_images(
     images: Mapping[str, Path],
     conditions: Sequence[Condition],
-    eyes: Sequence[Eye],
+    readers: Sequence[Reader],
     *,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> dict[str, str]:
-    """Bring what every eye sees of every image under every condition into its cache; return why images are left out.
+    """Let every reader read every image under every condition, into its cache.
 
     Parameters
     ----------
     images : mapping of str to Path
-        Where the file with a content key is.
+        The file of each content key.
     workers : int, optional
-        Threads that read and change images; by default one a core, 16 at most.
+        Threads that decode and change images; by default one a core, 16 at most.
 
     Returns
     -------
     dict
-        The reason, by content key, of images that some eye has not under each condition.
+        The reason, by content key, for each image that some reader could not read under each condition.
 
     Raises
     ------
     ModelError
-        If something is missing, and the weights that it takes cannot be had.
+        If something is missing in a cache, and the weights that it takes cannot be had.
     """
     progress = progress or Progress()
-    todo = [key for key in images if _missing(key, conditions, eyes)]
+    todo = [key for key in images if _missing(key, conditions, readers)]
     if not todo:
         return {}
-    # These take torch with them, and a second run needs none.
+    # These import torch, which a second run does not need.
     from featex.system.cores import Batches, in_order, n_readers, one_core_each
 
     workers = workers or n_readers()
-    lacking = {id(eye): eye for key in todo for _, _, eye in _missing(key, conditions, eyes)}
-    ahead = workers + max(eye.batch_size for eye in lacking.values()) // max(1, len(conditions))
+    used = {id(reader): reader for key in todo for _, _, reader in _missing(key, conditions, readers)}
+    ahead = workers + max(reader.batch_size for reader in used.values()) // max(1, len(conditions))
     reasons: dict[str, str] = {}
 
-    def read(key: str) -> tuple[str, list, str]:
-        seen, reason = [], ""
+    def preprocessed(key: str) -> tuple[str, list, str]:
+        inputs, reason = [], ""
         try:
             image = decode(_unchanged(images[key], key))
-            wanted = _missing(key, conditions, eyes)
-            for condition in dict.fromkeys(condition for condition, _, _ in wanted):
+            missing = _missing(key, conditions, readers)
+            for condition in dict.fromkeys(condition for condition, _, _ in missing):
                 changed = condition(image, key)
-                seen += [(at, eye, eye.see(changed)) for which, at, eye in wanted if which == condition]
+                inputs += [(at, reader, reader.preprocess(changed)) for one, at, reader in missing if one == condition]
         except ImageError as error:
             reason = str(error)
-        return key, seen, reason
+        return key, inputs, reason
 
     with progress.task("stress", len(todo), "image") as tick, one_core_each(workers) as pool:
         batches = {
-            at: Batches(pool, eye.look, partial(_keep, eye), eye.batch_size, workers + 1) for at, eye in lacking.items()
+            at: Batches(pool, reader.read, partial(_keep, reader), reader.batch_size, workers + 1)
+            for at, reader in used.items()
         }
         try:
-            for key, seen, reason in in_order(pool, read, todo, ahead=ahead):
+            for key, inputs, reason in in_order(pool, preprocessed, todo, ahead=ahead):
                 if reason:
                     reasons[key] = reason
-                for at, eye, pixels in seen:
-                    batches[id(eye)].add(at, pixels)
+                for at, reader, pixels in inputs:
+                    batches[id(reader)].add(at, pixels)
                 tick(1)
-            for own in batches.values():
-                own.finish()
+            for batch in batches.values():
+                batch.finish()
         finally:
-            for eye in lacking.values():
-                eye.cache.flush()  # what is computed is kept, also when the run is stopped
+            for reader in used.values():
+                reader.cache.flush()  # a run that is stopped keeps what it has computed
     for key in todo:
-        if key not in reasons and (missing := _missing(key, conditions, eyes)):
-            reasons[key] = f"what a model sees of it under {missing[0][0].name} is not finite"
+        if key not in reasons and (missing := _missing(key, conditions, readers)):
+            reasons[key] = f"what a model reads of it under {missing[0][0].name} is not finite"
     return reasons
 
 
-def _missing(key: str, conditions: Sequence[Condition], eyes: Sequence[Eye]) -> list[tuple[Condition, str, Eye]]:
+def _missing(
+    key: str, conditions: Sequence[Condition], readers: Sequence[Reader]
+) -> list[tuple[Condition, str, Reader]]:
     keys = [(condition, condition.key(key)) for condition in conditions]
-    return [(condition, at, eye) for condition, at in keys for eye in eyes if at not in eye.cache]
+    return [(condition, at, reader) for condition, at in keys for reader in readers if at not in reader.cache]
 
 
 def _unchanged(path: Path, key: str) -> bytes:
@@ -106,15 +111,18 @@ def _unchanged(path: Path, key: str) -> bytes:
     return data
 
 
-def _keep(eye: Eye, keys: list[str], values: np.ndarray) -> None:
+def _keep(reader: Reader, keys: list[str], values: np.ndarray) -> None:
     finite = np.isfinite(values).all(axis=1)
-    eye.cache.add([key for key, good in zip(keys, finite, strict=True) if good], values[finite])
+    reader.cache.add([key for key, good in zip(keys, finite, strict=True) if good], values[finite])
 
 
-def judge(
-    models: Sequence[TrainedModel], keys: Sequence[str], conditions: Sequence[Condition], eyes: Mapping[str, Eye]
+def predict_all(
+    models: Sequence[TrainedModel],
+    keys: Sequence[str],
+    conditions: Sequence[Condition],
+    readers: Mapping[str, Reader],
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Return what each model says of images under conditions, from caches that `bring` has filled.
+    """Return the predictions of each model for images under conditions, from caches that `read_images` has filled.
 
     Returns
     -------
@@ -126,10 +134,10 @@ def judge(
     parts: dict[str, list] = {model.name: [] for model in models}
     for start in range(0, len(keys), step):
         some = keys[start : start + step]
-        asked = [condition.key(key) for key in some for condition in conditions]  # as they lie in the cache
-        seen = {name: eye.cache.get(asked) for name, eye in eyes.items()}
+        cached = [condition.key(key) for key in some for condition in conditions]  # in the order of the cache
+        values = {name: reader.cache.get(cached) for name, reader in readers.items()}
         for model in models:
-            p, decided = _say(model, seen)
+            p, decided = _predict(model, values)
             parts[model.name].append((p.reshape(len(some), len(conditions), -1), decided.reshape(len(some), -1)))
     return {
         name: tuple(np.concatenate(side).swapaxes(0, 1) for side in zip(*part, strict=True))
@@ -137,13 +145,13 @@ def judge(
     }
 
 
-def _say(model: TrainedModel, seen: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def _predict(model: TrainedModel, values: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     if model.members:
-        said = [(member, _say(member, seen)[0]) for member in model.members]
-        X = [p[:, [member.classes.index(label) for label in model.classes]] for member, p in said]
+        probabilities = [(member, _predict(member, values)[0]) for member in model.members]
+        X = [p[:, [member.classes.index(label) for label in model.classes]] for member, p in probabilities]
         return model.predict(np.stack(X, axis=1))
-    values = seen[eye_name(model)]
+    own = values[reader_name(model)]
     if model.passport["reads"] == "pixels":
-        scores = values.astype(np.float64)
+        scores = own.astype(np.float64)
         return model.calibration(scores), np.array(model.classes)[scores.argmax(axis=1)]
-    return model.predict(values)
+    return model.predict(own)

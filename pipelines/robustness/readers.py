@@ -1,4 +1,4 @@
-"""What models look at images with: an extractor, or a net's own view; and where what each saw is kept."""
+"""Readers: how a model reads an image's pixels, by an extractor or as a net does, and the cache of what was read."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,25 +19,25 @@ NET_BATCH = 32
 
 
 @dataclass(frozen=True, eq=False)
-class FeatureEye:
-    """The eye of all models that read the features of one extractor; what it keeps of an image is its vector.
+class FeatureReader:
+    """Reads images for all models on the features of one extractor; its cache holds the vector of each image.
 
     Parameters
     ----------
     passport : dict
         The extractor's.
     artifacts : Artifacts
-    wanted_by : str
-        The name of a model, for errors.
+    model : str
+        The name of one of the models, for errors.
     weights : str, optional
-        Where the extractor's weights are now, if not where its passport says.
+        The file of the extractor's weights, if it is no longer where the passport says.
     device : str
     progress : Progress
     """
 
     passport: dict
     artifacts: Artifacts
-    wanted_by: str
+    model: str
     weights: str | None = None
     device: str = "auto"
     progress: Progress = field(default_factory=Progress)
@@ -48,39 +48,38 @@ class FeatureEye:
 
     @cached_property
     def extractor(self):
-        """The extractor, which is built only where a vector is missing; raises ModelError where it is another one."""
+        """The extractor, built only if a vector is missing; raises ModelError if its weights are not the model's."""
         from featex.extraction.embed import open_cache
         from featex.extraction.joined import extractor_of
 
-        passport = self.passport
         try:
-            found = extractor_of(passport, self.weights, self.device, progress=self.progress)
+            extractor = extractor_of(self.passport, self.weights, self.device, progress=self.progress)
         except WeightsError as error:
             raise ModelError(
-                f"{self.wanted_by} needs the weights it was trained with; name them with --weights ({error})"
+                f"{self.model} needs the weights it was trained with; name them with --weights ({error})"
             ) from error
-        if found.fingerprint != passport["fingerprint"]:
+        if extractor.fingerprint != self.passport["fingerprint"]:
             raise ModelError(
-                f"{self.wanted_by} was trained on features of {passport['name']}, and these weights make {found.name}; "
-                "name the right file with --weights"
+                f"{self.model} was trained on features of {self.passport['name']}, and these weights make "
+                f"{extractor.name}; name the right file with --weights"
             )
-        open_cache(found, self.artifacts.features)
-        return found
+        open_cache(extractor, self.artifacts.features)
+        return extractor
 
     @property
     def batch_size(self) -> int:
         return self.extractor.batch_size
 
-    def see(self, image: np.ndarray):
+    def preprocess(self, image: np.ndarray):
         return self.extractor.preprocess(image)
 
-    def look(self, batch: list) -> np.ndarray:
+    def read(self, batch: list) -> np.ndarray:
         return self.extractor(batch)
 
 
 @dataclass(frozen=True, eq=False)
-class NetEye:
-    """The eye of one net; what it keeps of an image are its scores of the classes."""
+class NetReader:
+    """Reads images for one net; its cache holds the net's scores of the classes for each image."""
 
     model: TrainedModel
     artifacts: Artifacts
@@ -91,46 +90,42 @@ class NetEye:
         return FeatureCache(self.artifacts.net_scores / made(self.model.passport)[:32], len(self.model.classes))
 
     @cached_property
-    def view(self):
+    def preprocess(self):
         return view_of(self.model.passport["model"], self.model.passport["settings"])
 
-    def see(self, image: np.ndarray) -> np.ndarray:
-        return self.view(image)
-
-    def look(self, batch: list) -> np.ndarray:
+    def read(self, batch: list) -> np.ndarray:
         return class_scores(self.model.estimator, np.stack(batch)).astype(np.float32)
 
 
-Eye = FeatureEye | NetEye
+Reader = FeatureReader | NetReader
 
 
-def blind(model: TrainedModel) -> str:
-    """Return why a model cannot be asked about other pixels, or ""."""
+def why_not_tested(model: TrainedModel) -> str:
+    """Return why other pixels cannot change what a model predicts, or ""."""
     for member in model.members or (model,):
         if member.passport["reads"] == "facts":
-            told = "it" if member is model else f"its member {member.name}"
-            return f"{told} reads how files are stored, and no pixel"
+            subject = "it" if member is model else f"its member {member.name}"
+            return f"{subject} reads file metadata and no pixels"
     return ""
 
 
-def eyes_of(models: Sequence[TrainedModel], artifacts: Artifacts, **options) -> dict[str, Eye]:
-    """Return the eyes that the models, and the members of ensembles, see with, by `eye_name`.
+def readers_of(models: Sequence[TrainedModel], artifacts: Artifacts, **options) -> dict[str, Reader]:
+    """Return the readers of the models and of the members of ensembles, by `reader_name`.
 
-    `options` are those of `FeatureEye`: weights, device, progress.
+    `options` are those of `FeatureReader`: weights, device, progress.
     """
-    eyes: dict[str, Eye] = {}
-    leaves = [leaf for model in models for leaf in model.members or (model,)]
-    for model in leaves:
-        if model.passport["reads"] == "pixels":
-            eyes.setdefault(eye_name(model), NetEye(model, artifacts))
+    readers: dict[str, Reader] = {}
+    members = [member for model in models for member in model.members or (model,)]
+    for model in members:
+        name, passport = reader_name(model), model.passport
+        if passport["reads"] == "pixels":
+            readers.setdefault(name, NetReader(model, artifacts))
         else:
-            eyes.setdefault(
-                eye_name(model), FeatureEye(model.passport["extractor"], artifacts, wanted_by=model.name, **options)
-            )
-    return eyes
+            readers.setdefault(name, FeatureReader(passport["extractor"], artifacts, model.name, **options))
+    return readers
 
 
-def eye_name(model: TrainedModel) -> str:
-    """Return what tells apart the eyes of models that are no ensembles."""
+def reader_name(model: TrainedModel) -> str:
+    """Return the name of a model's reader; models on the features of one extractor share a reader."""
     extractor = model.passport["extractor"]
     return extractor["fingerprint"] if extractor else made(model.passport)

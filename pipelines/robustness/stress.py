@@ -1,4 +1,4 @@
-"""stress: the unseen images of a report under each condition, to all its models that see pixels."""
+"""stress: test the models of a report on its unseen images under conditions such as JPEG, resizing, blur and noise."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,22 +23,51 @@ from featex.system.words import count
 from pipelines.result_page import ResultPage
 from pipelines.robustness.conditions import FULL, Condition, conditions
 from pipelines.robustness.page import CAPTION, headline, stress_section
-from pipelines.robustness.predict import bring, judge
-from pipelines.robustness.readers import blind, eyes_of
+from pipelines.robustness.predict import predict_all, read_images
+from pipelines.robustness.readers import readers_of, why_not_tested
 from pipelines.robustness.sentences import sentences
 from pipelines.robustness.tables import bias_table, stress_table
 
 FACTS = ["set", "path", "label", "source", "group"]
 
 
-@dataclass(frozen=True, eq=False)
-class Stressed:
-    """What a stress run found, and its page.
+@dataclass(frozen=True)
+class StressTest:
+    """Which models to test, on which images, under which conditions.
 
     Parameters
     ----------
-    said : DataFrame
-        What each model said of each image, as it is and under each condition; see `tables.stress_table`.
+    models : sequence of str
+        Names of models; empty: all models of the report that read pixels.
+    transforms, grades
+        As `pipelines.robustness.conditions.conditions` takes them.
+    limit : int, optional
+        At most so many images of each set, drawn at random, of each class by its share.
+    positive : str, optional
+        The positive one of two classes; by default the report's.
+    seed : int
+        Seed of the draw and of intervals.
+    """
+
+    models: Sequence[str] = ()
+    transforms: Sequence[str] = ()
+    grades: str = FULL
+    limit: int | None = None
+    positive: str | None = None
+    seed: int = 0
+
+
+DEFAULT = StressTest()
+
+
+@dataclass(frozen=True, eq=False)
+class StressResult:
+    """What a stress test found.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        The prediction of each model for each image, untreated and under each condition; see `tables.stress_table`.
     table, bias : DataFrame
         As `pipelines.robustness.tables.stress_table` and `pipelines.robustness.tables.bias_table` make them.
     failed : DataFrame
@@ -48,7 +77,7 @@ class Stressed:
     page : Path
     """
 
-    said: pd.DataFrame
+    predictions: pd.DataFrame
     table: pd.DataFrame
     bias: pd.DataFrame
     failed: pd.DataFrame
@@ -56,140 +85,142 @@ class Stressed:
     page: Path
 
     def lines(self) -> list[str]:
-        """Return what to say of it at a command line."""
+        """Return the result as lines for a terminal."""
         return [*self.notes, *sentences(self.table, self.bias)]
 
 
-def stress_set(
+def stress(
     report: str | None = None,
+    test: StressTest = DEFAULT,
     *,
-    models: Sequence[str] = (),
-    transforms: Sequence[str] = (),
-    grades: str = FULL,
-    limit: int | None = None,
-    positive: str | None = None,
-    seed: int = 0,
     weights: str | None = None,
     device: str = "auto",
     artifacts: Artifacts = ARTIFACTS,
     command: str = "",
     progress: Progress | None = None,
-) -> Stressed:
-    """Show the models of a report their unseen labelled images under conditions, and write a page on what they say.
+) -> StressResult:
+    """Test the models of a report on their unseen labelled images under conditions; write a page on the result.
 
-    Of images as they are that stands which each model's predictions say already. What is computed is kept by content
-    and condition, so that a run that was stopped goes on, and one that was done computes nothing.
+    Scores on untreated images are taken from each model's stored predictions. What is computed is kept by content and
+    condition: a run that was stopped goes on where it was, and a second run computes nothing.
 
     Parameters
     ----------
     report : str, optional
-        A report's name, which is its set's unless told otherwise; by default that of the newest model.
-    models : sequence of str
-        Names of models; none stands for all of the report that see pixels.
-    transforms, grades
-        As `pipelines.robustness.conditions.conditions` takes them.
-    limit : int, optional
-        Images of each set at most, drawn at random, of each class by its share.
-    positive : str, optional
-        The positive one of two classes; by default the report's.
-    seed : int
-        Of that draw, and of intervals.
+        A report's name, which is its set's by default; by default the report of the newest model.
+    test : StressTest
     weights : str, optional
-        Where the extractor's weights are now, if not where the models' passports say.
-    device
-        As `featex.extract` takes them.
+        The file of the extractor's weights, if it is no longer where the models' passports say.
+    device : str
+        As `featex.extract` takes it.
     artifacts : Artifacts
         Where results are kept.
     command : str
-        What makes the page again; printed on it.
+        The command that makes the page again; printed on it.
 
     Raises
     ------
     DataError
         If there is no unseen image with a label, or none can be used.
     InputError
-        If a name is unknown, a number out of range, or the set was extracted anew from other images.
+        If a name is unknown, a number out of range, or the set was extracted again from other images.
     ModelError
-        If weights are needed that cannot be had, or none of the models sees pixels.
+        If weights are needed that cannot be had, or none of the models reads pixels.
     """
-    progress, tried = progress or Progress(), conditions(transforms, grades)
-    if limit is not None and limit < 1:
-        raise InputError(f"a set is stressed on 1 image or more, not {limit}")
-    chosen = _chosen(report_models(report, artifacts.models), models)
-    tested, notes = _seeing(chosen, artifacts.models, device)
-    data, choice = chosen[-1]["data"], positive_of_report(tested[0].classes, chosen, positive)
+    progress, tried = progress or Progress(), conditions(test.transforms, test.grades)
+    if test.limit is not None and test.limit < 1:
+        raise InputError(f"--limit takes 1 image or more of each set, not {test.limit}")
+    passports = _passports(report_models(report, artifacts.models), test.models)
+    models, notes = _models(passports, artifacts.models, device)
+    data, choice = passports[-1]["data"], positive_of_report(models[0].classes, passports, test.positive)
+    untreated = read_predictions([model.passport for model in models], artifacts.predictions)
+    images = _images(untreated[0], test, notes)
+    keys, root = _keys(artifacts.features, data)
+    images["key"] = keys.loc[images["path"]].to_numpy()
+    readers = readers_of(models, artifacts, weights=weights, device=device, progress=progress)
+    files = {key: root / path for key, path in zip(images["key"], images["path"], strict=True)}
+    images, failed = _usable(images, read_images(files, tried, list(readers.values()), progress=progress), notes)
+    under = predict_all(models, images.pop("key").tolist(), tried, readers)
+    answers = _all_predictions(images, models, untreated, under, tried)
     positive = choice and choice.name
-    said = read_predictions([model.passport for model in tested], artifacts.predictions)
-    rows = _unseen(said[0])
-    drawn = rows if limit is None else _drawn(rows, limit, seed)
-    if len(drawn) < len(rows):
-        notes.append(f"Of each set at most {count(limit, 'image')} were drawn at random, of each class by its share.")
-    paths, root = _keys(artifacts.features, data)
-    keys = paths.loc[drawn["path"]].to_numpy()
-    eyes = eyes_of(tested, artifacts, weights=weights, device=device, progress=progress)
-    images = {key: root / path for key, path in zip(keys, drawn["path"], strict=True)}
-    reasons = bring(images, tried, list(eyes.values()), progress=progress)
-    bad = np.array([key in reasons for key in keys])
-    failed = drawn.loc[bad, ["set", "path"]].assign(reason=[reasons[key] for key in keys[bad]])
-    if bad.all():
-        raise DataError(f"none of {count(len(drawn), 'image')} can be used ({failed.iloc[0]['reason']})")
-    if bad.any():
-        notes.append(f"{count(len(failed), 'image')} left out, which cannot be had under each condition: failed.csv.")
-    drawn = drawn[~bad].reset_index(drop=True)
-    table = _gathered(drawn, tested, said, judge(tested, list(keys[~bad]), tried, eyes), tried)
-    found = stress_table(table, positive, seed=seed), bias_table(table, positive)
-    files = {"stress.csv": found[0], "bias.csv": found[1], "predictions.parquet": table}
-    page = ResultPage(
+    table, bias = stress_table(answers, positive, seed=test.seed), bias_table(answers, positive)
+    page = artifacts.stress / data["set"] / "index.html"
+    result = StressResult(answers, table, bias, failed, tuple(notes), page)
+    facts = {
+        "images": "; ".join(f"{n:,} of {name}" for name, n in images["set"].value_counts(sort=False).items()),
+        "models": ", ".join(model.name for model in models),
+        "conditions": ", ".join(condition.name for condition in tried),
+        "seed": str(test.seed),
+    }
+    title = f"Where the models of {passports[-1]['report']} break"
+    _page(result, title, facts, data["images"], command).write(page.parent)
+    return result
+
+
+def _page(result: StressResult, title: str, facts: dict[str, str], images: str, command: str) -> ResultPage:
+    files = {"stress.csv": result.table, "bias.csv": result.bias, "predictions.parquet": result.predictions}
+    return ResultPage(
         "stress",
-        title=f"Where the models of {chosen[-1]['report']} break",
-        headline=headline(found[0]),
-        section=stress_section(*found, notes),
+        title=title,
+        headline=headline(result.table),
+        section=stress_section(result.table, result.bias, result.notes),
         caption=CAPTION,
-        facts={
-            "images": "; ".join(f"{n:,} of {name}" for name, n in drawn["set"].value_counts(sort=False).items()),
-            "models": ", ".join(model.name for model in tested),
-            "conditions": ", ".join(condition.name for condition in tried),
-            "seed": str(seed),
-        },
-        images=data["images"],
-        notices=notes,
-        files=files | ({"failed.csv": failed} if len(failed) else {}),
+        facts=facts,
+        images=images,
+        notices=result.notes,
+        files=files | ({"failed.csv": result.failed} if len(result.failed) else {}),
         command=command,
     )
-    return Stressed(table, *found, failed, tuple(notes), page.write(artifacts.stress / data["set"]))
 
 
-def _chosen(passports: list[dict], names: Sequence[str]) -> list[dict]:
-    there = {passport["name"]: passport for passport in passports}
+def _passports(passports: list[dict], names: Sequence[str]) -> list[dict]:
+    by_name = {passport["name"]: passport for passport in passports}
     for name in names:
-        if name not in there:
-            raise unknown("model", name, there)
-    return [there[name] for name in dict.fromkeys(names)] or passports
+        if name not in by_name:
+            raise unknown("model", name, by_name)
+    return [by_name[name] for name in dict.fromkeys(names)] or passports
 
 
-def _seeing(passports: list[dict], directory: Path, device: str) -> tuple[list[TrainedModel], list[str]]:
-    """Return the models that other pixels can change the mind of, and a sentence on each of the others."""
+def _models(passports: list[dict], directory: Path, device: str) -> tuple[list[TrainedModel], list[str]]:
+    """Return the models that read pixels, and a sentence on each of the others."""
     models, notes = [], []
     for passport in passports:
         name = passport["name"]
         if passport["reads"] == READS:
-            notes.append(f"{name} is left out: it is known here by its scores alone.")
+            notes.append(f"{name} is left out: only its scores are known here.")
             continue
         model = persist.load(directory / name, device)
-        if why := blind(model):
-            notes.append(f"{name} is left out: {why}.")
+        if reason := why_not_tested(model):
+            notes.append(f"{name} is left out: {reason}.")
         else:
             models.append(model)
     if not models:
-        raise ModelError(f"there is no model to show images under conditions. {' '.join(notes)}")
+        raise ModelError(f"no model can be tested under conditions. {' '.join(notes)}")
     return models, notes
 
 
-def _unseen(said: Predictions) -> pd.DataFrame:
-    rows = said.labelled.loc[said.labelled["set"] != VALIDATION, FACTS].reset_index(drop=True)
+def _images(predictions: Predictions, test: StressTest, notes: list[str]) -> pd.DataFrame:
+    """Return the unseen labelled images, or as many of them as the test takes; note a draw."""
+    labelled = predictions.labelled
+    rows = labelled.loc[labelled["set"] != VALIDATION, FACTS].reset_index(drop=True)
     if rows.empty:
         raise DataError("there is no unseen image with a label; add a test set, and make the report again")
-    return rows
+    drawn = rows if test.limit is None else _drawn(rows, test.limit, test.seed)
+    if len(drawn) < len(rows):
+        images = count(test.limit, "image")
+        notes.append(f"At most {images} of each set were drawn at random, of each class by its share.")
+    return drawn
+
+
+def _usable(images: pd.DataFrame, reasons: dict[str, str], notes: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the images that every reader could read, and those that failed with the reason; note how many failed."""
+    bad = images["key"].isin(list(reasons)).to_numpy()
+    failed = images.loc[bad, ["set", "path"]].assign(reason=images.loc[bad, "key"].map(reasons))
+    if bad.all():
+        raise DataError(f"none of {count(len(images), 'image')} can be used ({failed.iloc[0]['reason']})")
+    if bad.any():
+        notes.append(f"{count(len(failed), 'image')} could not be read under each condition; failed.csv lists them.")
+    return images[~bad].reset_index(drop=True), failed
 
 
 def _drawn(rows: pd.DataFrame, limit: int, seed: int) -> pd.DataFrame:
@@ -203,32 +234,32 @@ def _drawn(rows: pd.DataFrame, limit: int, seed: int) -> pd.DataFrame:
 
 def _keys(directory: Path, data: dict) -> tuple[pd.Series, Path]:
     """Return the content keys of a set's images by path, and the folder that paths are relative to."""
-    named = [stored for stored in stored_sets(directory) if stored.name == data["set"]]
-    named = named or [find_set(directory, data["set"])]  # which says what there is
-    for stored in reversed(named):  # of whichever extractor: the newest may be of other images
+    sets = [stored for stored in stored_sets(directory) if stored.name == data["set"]]
+    sets = sets or [find_set(directory, data["set"])]  # whose error lists the sets that exist
+    for stored in reversed(sets):  # of any extractor: the newest may be of other images
         rows, root = stored.read()
         if images_digest(rows) == data["images"]:
             return rows.set_index("path")["key"], root
     raise InputError(
-        f"the set {data['set']!r} was extracted anew from other images than its models were trained and judged on; "
+        f"the set {data['set']!r} was extracted again, from other images than its models were trained and tested on; "
         "make the report again"
     )
 
 
-def _gathered(drawn, models, said, judged, tried: Sequence[Condition]) -> pd.DataFrame:
-    """Return what `stress_table` takes: each image as it is, by the model's own predictions, then under conditions."""
+def _all_predictions(images, models, untreated, under, tried: Sequence[Condition]) -> pd.DataFrame:
+    """Return what `stress_table` takes: the stored predictions for untreated images, then those under conditions."""
     parts, names = [], [None, *tried]
     classes = models[0].classes
     columns = [PROB + label for label in classes]
-    for model, before in zip(models, said, strict=True):
-        own = before.table.set_index(["set", "path"]).loc[pd.MultiIndex.from_frame(drawn[["set", "path"]])]
-        p, decided = judged[model.name]
+    for model, before in zip(models, untreated, strict=True):
+        stored = before.table.set_index(["set", "path"]).loc[pd.MultiIndex.from_frame(images[["set", "path"]])]
+        p, decided = under[model.name]
         p = p[..., [model.classes.index(label) for label in classes]]
-        facts = pd.concat([drawn] * len(names), ignore_index=True).assign(model=model.name)
-        facts["predicted"] = np.concatenate([own["predicted"].to_numpy(str), decided.ravel()])
-        facts[columns] = np.concatenate([own[columns].to_numpy(), p.reshape(-1, len(classes))])
-        facts["transform"] = np.repeat([one.transform if one else "" for one in names], len(drawn))
-        facts["grade"] = np.repeat([one.grade if one else np.nan for one in names], len(drawn))
+        facts = pd.concat([images] * len(names), ignore_index=True).assign(model=model.name)
+        facts["predicted"] = np.concatenate([stored["predicted"].to_numpy(str), decided.ravel()])
+        facts[columns] = np.concatenate([stored[columns].to_numpy(), p.reshape(-1, len(classes))])
+        facts["transform"] = np.repeat([one.transform if one else "" for one in names], len(images))
+        facts["grade"] = np.repeat([one.grade if one else np.nan for one in names], len(images))
         parts.append(facts)
     table = pd.concat(parts, ignore_index=True)
     texts = ["model", "set", "path", "label", "predicted", "transform", "source", "group"]

@@ -1,7 +1,7 @@
-"""What conditions do to models, from predictions alone: tables that tell bias from fragility.
+"""Tables of what conditions do to models' predictions; they separate bias to a class from a loss of accuracy.
 
-What a model says of an image under a condition depends on no other image. So a set of which only one class went
-through it is put together from what was said of its images as they are and under the condition.
+A model's prediction for an image depends on no other image. So the tables can also show a set of which only one class
+was treated: its predictions are those under the condition for that class, and the untreated ones for the others.
 """
 
 from collections.abc import Iterator
@@ -22,61 +22,61 @@ from pipelines.robustness.conditions import Condition
 KEYS = ["model", "set", "transform", "grade"]
 
 
-def stress_table(said: pd.DataFrame, positive: str | None = None, *, seed: int = 0) -> pd.DataFrame:
-    """Return how well each model does on each set under each condition, on all images or one class of them.
+def stress_table(predictions: pd.DataFrame, positive: str | None = None, *, seed: int = 0) -> pd.DataFrame:
+    """Return the scores of each model on each set under each condition, with all images treated or only one class.
 
     Parameters
     ----------
-    said : DataFrame
+    predictions : DataFrame
         ``model, set, path, label, predicted, transform, grade, source, group`` and a ``prob_<class>`` for each class;
-        images as they are have no transform ("") and no grade (NaN).
+        untreated images have no transform ("") and no grade (NaN).
     positive : str, optional
         The positive one of two classes.
     seed : int
-        Of intervals that need resamples.
+        Seed of intervals that need resamples.
 
     Returns
     -------
     pandas.DataFrame
-        ``model, set, transform, grade``, first of the images as they are;
+        ``model, set, transform, grade``, untreated images first;
 
         ============ ===============================================================================================
-        only         the class whose images alone went through the condition, or empty: all did
+        only         the one class that was treated, or empty if all were
         n            images
         accuracy     with its 95 % interval ``_low, _high``
         balanced_accuracy, roc_auc, recall_<class>
-                     NaN where a set has not the classes for it
-        difference   of accuracy to the images as they are, with its paired 95 % interval ``_low, _high``; see
+                     NaN if the set lacks the classes for it
+        difference   of accuracy to the untreated images, with its paired 95 % interval ``_low, _high``; see
                      `classify.stats.paired.paired_interval`
-        p            that such a difference is chance: McNemar's exact test, of groups where there are any
+        p            McNemar's exact test of that difference, by groups if there are any
         p_holm, tests
-                     p corrected by Holm (1979) for all conditions that a model was tried under on a set, and how many
-                     they are; where `only` is set, for all of these together
-        apart        whether the corrected p is under 0.05. Intervals are of one comparison each
+                     p corrected by Holm (1979) for all conditions that a model was tested under on a set, and their
+                     number; rows with `only` form a family of their own
+        apart        whether the corrected p is below 0.05. Each interval is of one comparison
         ============ ===============================================================================================
     """
-    classes, rows = _classes(said), []
-    for (model, name), before, conditions in _tried(said):
+    classes, rows = _classes(predictions), []
+    for (model, name), before, conditions in _by_condition(predictions):
         y, group = before["label"].to_numpy(), before["group"].to_numpy()
-        there = [label for label in classes if (y == label).any()]
+        present = [label for label in classes if (y == label).any()]
         unit = units(group, len(y))
         was_right = before["predicted"].to_numpy() == y
         probabilities = [PROB + label for label in classes]
-        scored = partial(_scored, y, group, there, (classes, positive), seed)
+        scored = partial(_scored, y, group, present, (classes, positive), seed)
         key = {"model": model, "set": name}
-        said_before, p_before = before["predicted"].to_numpy(), before[probabilities].to_numpy()
-        rows.append({**key, "transform": "", "grade": np.nan, "only": "", **scored(said_before, p_before)})
+        predicted_before, p_before = before["predicted"].to_numpy(), before[probabilities].to_numpy()
+        rows.append({**key, "transform": "", "grade": np.nan, "only": "", **scored(predicted_before, p_before)})
         for condition, after in conditions:
-            for only in ["", *(there if len(there) > 1 else [])]:
-                here = (y == only) if only else np.ones(len(y), bool)
-                predicted = np.where(here, after["predicted"].to_numpy(), said_before)
-                p = np.where(here[:, None], after[probabilities].to_numpy(), p_before)
+            for only in ["", *(present if len(present) > 1 else [])]:
+                treated = (y == only) if only else np.ones(len(y), bool)
+                predicted = np.where(treated, after["predicted"].to_numpy(), predicted_before)
+                p = np.where(treated[:, None], after[probabilities].to_numpy(), p_before)
                 right = predicted == y
                 low, high = paired_interval(right, was_right, unit)
                 gain = right.astype(int) - was_right
                 test = {"difference": gain.mean(), "difference_low": low, "difference_high": high}
                 test["p"] = sign_flip(np.bincount(unit, gain).astype(int))
-                rows.append({**key, **_named(condition), "only": only, **scored(predicted, p), **test})
+                rows.append({**key, **_key(condition), "only": only, **scored(predicted, p), **test})
     recalls = [f"recall_{label}" for label in classes]
     changes = ["difference", "difference_low", "difference_high", "p", "p_holm", "tests", "apart"]
     right = ["n", "accuracy", "accuracy_low", "accuracy_high", "balanced_accuracy", "roc_auc"]
@@ -87,25 +87,25 @@ def stress_table(said: pd.DataFrame, positive: str | None = None, *, seed: int =
     return table.assign(apart=table["p_holm"] < LEVEL)
 
 
-def _scored(y, group, there, asked, seed, predicted, p) -> dict:
-    low, high = interval("accuracy", y, p, predicted, *asked, group=group, seed=seed)
+def _scored(y, group, present, classes, seed, predicted, p) -> dict:
+    low, high = interval("accuracy", y, p, predicted, *classes, group=group, seed=seed)
     row = {"n": len(y), "accuracy": (predicted == y).mean(), "accuracy_low": low, "accuracy_high": high}
-    row |= {score: SCORES[score](y, p, predicted, *asked) for score in ("balanced_accuracy", "roc_auc")}
-    return row | {f"recall_{label}": (predicted[y == label] == label).mean() for label in there}
+    row |= {score: SCORES[score](y, p, predicted, *classes) for score in ("balanced_accuracy", "roc_auc")}
+    return row | {f"recall_{label}": (predicted[y == label] == label).mean() for label in present}
 
 
-def bias_table(said: pd.DataFrame, positive: str | None = None) -> pd.DataFrame:
-    """Return what conditions make images look like: how many more of each class are taken for the positive one.
+def bias_table(predictions: pd.DataFrame, positive: str | None = None) -> pd.DataFrame:
+    """Return to which class each condition biases each model.
 
-    Of two classes, a condition may move the share that is taken for the positive one, by `shift` of either class.
-    Half the sum of both shifts is `bias`: it is the balanced accuracy where the positive class alone went through the
-    condition less that where the other one alone did, so how much it matters to a score which class of a test set was
-    treated so. Half their difference is `fall`, of balanced accuracy where both went through it: a model that is lost
-    under a condition without leaning to a class has all fall and no bias.
+    Of two classes, a condition may move the share that a model takes for the positive one, by `shift` for each class.
+    Half the sum of both shifts is `bias`: the balanced accuracy with only the positive class treated, less that with
+    only the other class treated. It measures how much a score depends on which class of a test set was treated. Half
+    the difference of the shifts is `fall`, of balanced accuracy with both classes treated: a model whose errors grow
+    equally in both classes has a fall and no bias.
 
     Parameters
     ----------
-    said : DataFrame
+    predictions : DataFrame
         As `stress_table` takes it.
     positive : str, optional
         The positive one of two classes.
@@ -114,14 +114,14 @@ def bias_table(said: pd.DataFrame, positive: str | None = None) -> pd.DataFrame:
     -------
     pandas.DataFrame
         A row a model, set that holds both classes, and condition: ``model, set, transform, grade, positive, n``; for
-        each class ``n_<class>``, ``share_<class>`` taken for the positive one as they are, and ``shift_<class>`` with
+        each class ``n_<class>``, ``share_<class>`` taken for the positive class untreated, and ``shift_<class>`` with
         its paired 95 % interval and its ``p_holm_<class>``, McNemar's exact p corrected by Holm for all shifts of a
         model on a set; ``bias`` and ``fall`` with 95 % intervals (Newcombe 1998, method 10: images of two classes are
-        taken as independent); and ``looks``, the class that images are made to look like, or empty. It is named where
-        the corrected p of a shift towards it, of images of the other class, is under 0.05 and the interval of the bias
+        taken as independent); and ``looks``, the class that treated images look like, or empty. It is named if the
+        corrected p of a shift towards it, of images of the other class, is below 0.05 and the interval of the bias
         lies on that side. Empty for more than two classes.
     """
-    classes = _classes(said)
+    classes = _classes(predictions)
     ends = ("", "_low", "_high")
     columns = [*KEYS, "positive", "n", *(f"{name}_{label}" for label in classes for name in ("n", "share"))]
     columns += [f"shift_{label}{end}" for label in classes for end in ends]
@@ -131,25 +131,25 @@ def bias_table(said: pd.DataFrame, positive: str | None = None) -> pd.DataFrame:
     positive = positive or positive_class(classes)
     (other,) = (label for label in classes if label != positive)
     rows = []
-    for (model, name), before, conditions in _tried(said):
+    for (model, name), before, conditions in _by_condition(predictions):
         sides = {label: np.flatnonzero(before["label"] == label) for label in classes}
         if not all(len(side) for side in sides.values()):
             continue
-        taken = (before["predicted"] == positive).to_numpy()
+        was_positive = (before["predicted"] == positive).to_numpy()
         family = []
         for condition, after in conditions:
-            row = {"model": model, "set": name, **_named(condition), "positive": positive, "n": len(taken)}
-            moved, shifts = (after["predicted"] == positive).to_numpy(), {}
+            row = {"model": model, "set": name, **_key(condition), "positive": positive, "n": len(was_positive)}
+            is_positive, shifts = (after["predicted"] == positive).to_numpy(), {}
             for label, side in sides.items():
                 unit = units(before["group"].to_numpy()[side], len(side))
-                gain = moved[side].astype(int) - taken[side]
-                shifts[label] = (gain.mean(), *paired_interval(moved[side], taken[side], unit))
-                row |= {f"n_{label}": len(side), f"share_{label}": taken[side].mean()}
+                gain = is_positive[side].astype(int) - was_positive[side]
+                shifts[label] = (gain.mean(), *paired_interval(is_positive[side], was_positive[side], unit))
+                row |= {f"n_{label}": len(side), f"share_{label}": was_positive[side].mean()}
                 row |= _ends(f"shift_{label}", shifts[label])
                 row[f"p_holm_{label}"] = sign_flip(np.bincount(unit, gain).astype(int))
-            ours, theirs = shifts[positive], shifts[other]
-            row |= _ends("bias", [half / 2 for half in difference(ours, _turned(theirs))])
-            row |= _ends("fall", [half / 2 for half in difference(theirs, ours)])
+            of_positive, of_other = shifts[positive], shifts[other]
+            row |= _ends("bias", [half / 2 for half in difference(of_positive, _negated(of_other))])
+            row |= _ends("fall", [half / 2 for half in difference(of_other, of_positive)])
             family.append(row)
         p = np.array([row[f"p_holm_{label}"] for row in family for label in classes])
         for row, corrected in zip(family, holm(p).reshape(-1, 2), strict=True):
@@ -167,7 +167,7 @@ def _looks(row: dict, positive: str, other: str) -> str:
     return ""
 
 
-def _turned(shift):
+def _negated(shift):
     return -shift[0], -shift[2], -shift[1]
 
 
@@ -175,20 +175,20 @@ def _ends(name, values) -> dict:
     return {f"{name}{end}": float(value) for end, value in zip(("", "_low", "_high"), values, strict=True)}
 
 
-def _classes(said) -> list[str]:
-    return [column.removeprefix(PROB) for column in said if column.startswith(PROB)]
+def _classes(predictions) -> list[str]:
+    return [column.removeprefix(PROB) for column in predictions if column.startswith(PROB)]
 
 
-def _named(condition: Condition) -> dict:
+def _key(condition: Condition) -> dict:
     return {"transform": condition.transform, "grade": condition.grade}
 
 
-def _tried(said: pd.DataFrame) -> Iterator[tuple[tuple[str, str], pd.DataFrame, list]]:
-    """Yield ((model, set), rows of images as they are, [(condition, rows under it)]), all of the same images."""
-    for key, part in said.groupby(["model", "set"], sort=False, observed=True):
+def _by_condition(predictions: pd.DataFrame) -> Iterator[tuple[tuple[str, str], pd.DataFrame, list]]:
+    """Yield ((model, set), rows of untreated images, [(condition, rows under it)]), all in the order of the first."""
+    for key, part in predictions.groupby(["model", "set"], sort=False, observed=True):
         as_text = part.astype({"label": object, "predicted": object, "group": object})
-        as_is = as_text["transform"] == ""
-        before = as_text[as_is].set_index("path")
-        found = as_text[~as_is].groupby(["transform", "grade"], sort=False, observed=True)
-        conditions = [(Condition(*name), after.set_index("path").loc[before.index]) for name, after in found]
+        untreated = as_text["transform"] == ""
+        before = as_text[untreated].set_index("path")
+        groups = as_text[~untreated].groupby(["transform", "grade"], sort=False, observed=True)
+        conditions = [(Condition(*name), after.set_index("path").loc[before.index]) for name, after in groups]
         yield key, before, conditions

@@ -113,8 +113,8 @@ def make_sources(tmp_path, jpeg_facts):
 
 
 @pytest.fixture
-def make_said():
-    """Return a function that makes what a model said of images as they are and under conditions.
+def make_predictions():
+    """Return a function that makes the predictions of a model for images, untreated and under conditions.
 
     `before` and `under` are strings of one letter an image, the class it is taken for; `labels` its true class.
     """

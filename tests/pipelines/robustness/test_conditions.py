@@ -32,7 +32,7 @@ def test_every_condition_gives_an_image_the_same_each_time_and_leaves_its_own_al
     assert (photo == before).all()
     assert not np.shares_memory(changed, photo)
     assert condition.transform in condition.name
-    assert CONDITIONS[condition.transform].grade(condition.grade) in condition.said
+    assert CONDITIONS[condition.transform].grade(condition.grade) in condition.phrase
 
 
 @pytest.mark.parametrize("condition", conditions(), ids=lambda condition: condition.name)
@@ -74,8 +74,8 @@ def test_names_and_sentences_say_the_unit():
     names = ["jpeg 50", "resize 60 %", "blur 2 px", "noise 8 levels", "crop 55 %"]
     grades = [("jpeg", 50), ("resize", 0.6), ("blur", 2), ("noise", 8.0), ("crop", 0.55)]
     assert [Condition(*one).name for one in grades] == names
-    assert Condition("jpeg", 50).said == "JPEG at quality 50"
-    assert Condition("downscale", 0.5).said == "resizing to 50 % of each side and back"
+    assert Condition("jpeg", 50).phrase == "JPEG at quality 50"
+    assert Condition("downscale", 0.5).phrase == "resizing to 50 % of each side and back"
 
 
 def test_keys_tell_images_transforms_and_grades_apart_and_survive_a_table():

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from pipelines.robustness.figures import (
-    AS_IS,
+    UNTREATED,
     accuracy_rows,
     bias_rows,
     draw_accuracy,
@@ -21,22 +21,22 @@ UNDER = {("jpeg", 95): LABELS, ("jpeg", 20): "a" * 20 + "r" * 8 + "a" * 12, ("bl
 
 
 @pytest.fixture
-def found(make_said):
+def found(make_predictions):
     """Tables of two models on two sets."""
     parts = [
-        make_said(LABELS, LABELS[:-miss] + "a" * miss, UNDER, model=model, set=name)
+        make_predictions(LABELS, LABELS[:-miss] + "a" * miss, UNDER, model=model, set=name)
         for model, miss in (("svm", 4), ("cnn", 1))
         for name in ("test", "wild")
     ]
-    said = pd.concat(parts)
-    return stress_table(said, "a"), bias_table(said, "a")
+    predictions = pd.concat(parts)
+    return stress_table(predictions, "a"), bias_table(predictions, "a")
 
 
 def test_lines_begin_at_images_as_they_are_and_go_from_mild_to_harsh(found):
     rows = accuracy_rows(found[0])
     line = rows[(rows["set"] == "test") & (rows["transform"] == "jpeg") & (rows["line"] == "cnn")]
     assert line["place"].tolist() == [0, 1, 2]
-    assert line["grade"].tolist() == [AS_IS, "95", "20"]
+    assert line["grade"].tolist() == [UNTREATED, "95", "20"]
     assert line["value"].tolist() == pytest.approx([39 / 40, 1, 28 / 40])
     assert (line["low"] < line["value"]).all()
     assert set(rows["transform"]) == {"jpeg", "blur"}
@@ -49,11 +49,11 @@ def test_one_class_alone_has_a_line_beside_both(found):
     assert here.to_dict() == pytest.approx(
         {
             ("all images", 0): 0.9,
-            ("a images alone", 0): 0.9,
-            ("r images alone", 0): 0.9,
+            ("only a images", 0): 0.9,
+            ("only r images", 0): 0.9,
             ("all images", 1): 0.5,
-            ("a images alone", 1): 0.9,
-            ("r images alone", 1): 0.5,
+            ("only a images", 1): 0.9,
+            ("only r images", 1): 0.5,
         }
     )
 
@@ -73,8 +73,8 @@ def test_a_panel_a_transform_has_axes_with_units_and_a_line_a_model_with_its_ban
     assert figure.axes[0].get_ylabel() == "accuracy (%)"
     assert "40 wild images" in figure.get_suptitle()
     jpeg = figure.axes[0]
-    assert [tick.get_text() for tick in jpeg.get_xticklabels()] == [AS_IS, "95", "20"]
-    assert [tick.get_text() for tick in figure.axes[1].get_xticklabels()] == [AS_IS, "2"]  # the unit is on the axis
+    assert [tick.get_text() for tick in jpeg.get_xticklabels()] == [UNTREATED, "95", "20"]
+    assert [tick.get_text() for tick in figure.axes[1].get_xticklabels()] == [UNTREATED, "2"]  # the unit is on the axis
     lines = {line.get_label(): line for line in jpeg.lines if not line.get_label().startswith("_")}
     assert set(lines) == {"svm", "cnn"}
     assert lines["cnn"].get_ydata() == pytest.approx([97.5, 100, 70])
@@ -98,7 +98,7 @@ def test_no_value_is_cut_off(found):
 def test_the_title_of_bias_says_what_is_up_and_down(found):
     rows = bias_rows(found[1])
     title = draw_bias(rows[rows["set"] == "test"], "a", "r").get_suptitle()
-    assert " ".join(title.split()) == "Above 0 it makes 40 held-out images look a, below r: bands are 95 %"
+    assert " ".join(title.split()) == "Bias on 40 held-out images: above 0 to a, below to r; bands: 95 % intervals"
 
 
 def test_pictures_are_three_a_set_with_svg_and_numbers_beside(found):
@@ -114,7 +114,7 @@ def test_pictures_are_three_a_set_with_svg_and_numbers_beside(found):
     assert [picture.beside for picture in made] == [picture.beside for picture in pictures(*found)]
 
 
-def test_a_set_of_one_class_has_accuracy_alone(make_said):
-    said = make_said("a" * 20, "a" * 20, {("jpeg", 50): "a" * 10 + "r" * 10})
-    assert [one.name for one in pictures(stress_table(said), bias_table(said))] == ["stress-test.png"]
-    assert np.isfinite(accuracy_rows(stress_table(said))[["value", "low", "high"]].astype(float)).all(axis=None)
+def test_a_set_of_one_class_has_accuracy_alone(make_predictions):
+    predictions = make_predictions("a" * 20, "a" * 20, {("jpeg", 50): "a" * 10 + "r" * 10})
+    assert [one.name for one in pictures(stress_table(predictions), bias_table(predictions))] == ["stress-test.png"]
+    assert np.isfinite(accuracy_rows(stress_table(predictions))[["value", "low", "high"]].astype(float)).all(axis=None)

@@ -10,13 +10,13 @@ from featex.store.cache import FeatureCache, content_key
 from featex.system import cores
 from pipelines.robustness import predict as room
 from pipelines.robustness.conditions import Condition
-from pipelines.robustness.predict import bring, judge
-from pipelines.robustness.readers import eye_name
+from pipelines.robustness.predict import predict_all, read_images
+from pipelines.robustness.readers import reader_name
 
 TRIED = [Condition("jpeg", 50), Condition("blur", 2), Condition("noise", 8)]
 
 
-class FakeEye:
+class FakeReader:
     """Sees the mean colour of an image; counts what it is shown."""
 
     batch_size = 4
@@ -26,12 +26,12 @@ class FakeEye:
         self.seen, self.batches = 0, []
         self._lock = threading.Lock()
 
-    def see(self, image):
+    def preprocess(self, image):
         with self._lock:
             self.seen += 1
         return image.reshape(-1, 3).mean(axis=0)
 
-    def look(self, batch):
+    def read(self, batch):
         self.batches.append(len(batch))
         values = np.stack(batch).astype(np.float32)
         values[np.isin(np.arange(len(batch)), self.spoil)] = np.nan
@@ -44,60 +44,60 @@ def images(tmp_path, write_images):
 
 
 @pytest.fixture
-def eye(tmp_path):
-    return FakeEye(tmp_path / "a")
+def reader(tmp_path):
+    return FakeReader(tmp_path / "a")
 
 
-def test_each_eye_keeps_what_it_sees_of_every_image_under_every_condition(images, eye, tmp_path):
-    other = FakeEye(tmp_path / "b")
+def test_each_reader_keeps_what_it_reads_of_every_image_under_every_condition(images, reader, tmp_path):
+    other = FakeReader(tmp_path / "b")
     other.batch_size = 2
-    assert bring(images, TRIED, [eye, other]) == {}
+    assert read_images(images, TRIED, [reader, other]) == {}
     for key, path in images.items():
         pixels = np.array(Image.open(path))
         for condition in TRIED:
             mean = condition(pixels, key).reshape(-1, 3).mean(axis=0)
-            for one in (eye, other):
+            for one in (reader, other):
                 assert one.cache.get([condition.key(key)])[0] == pytest.approx(mean, rel=1e-5)
-    assert len(eye.cache) == 15
-    assert eye.batches == [4, 4, 4, 3]  # several conditions in a batch
+    assert len(reader.cache) == 15
+    assert reader.batches == [4, 4, 4, 3]  # several conditions in a batch
     assert other.batches == [2] * 7 + [1]
 
 
-def test_a_file_is_decoded_once_for_all_eyes_and_conditions(images, eye, tmp_path, monkeypatch):
+def test_a_file_is_decoded_once_for_all_readers_and_conditions(images, reader, tmp_path, monkeypatch):
     decoded = []
     original = room.decode
     monkeypatch.setattr(room, "decode", lambda data: decoded.append(1) or original(data))
-    bring(images, TRIED, [eye, FakeEye(tmp_path / "b")])
+    read_images(images, TRIED, [reader, FakeReader(tmp_path / "b")])
     assert len(decoded) == 5
 
 
-def test_what_is_kept_is_not_made_again(images, eye, tmp_path, monkeypatch):
-    bring(images, TRIED[:2], [eye])
-    again = FakeEye(tmp_path / "a")
-    bring(images, TRIED, [again])
+def test_what_is_kept_is_not_made_again(images, reader, tmp_path, monkeypatch):
+    read_images(images, TRIED[:2], [reader])
+    again = FakeReader(tmp_path / "a")
+    read_images(images, TRIED, [again])
     assert again.seen == 5  # the third condition alone
     monkeypatch.setattr(room, "decode", pytest.fail)
-    third = FakeEye(tmp_path / "a")
-    assert bring(dict.fromkeys(images, tmp_path / "gone"), TRIED, [third]) == {}
+    third = FakeReader(tmp_path / "a")
+    assert read_images(dict.fromkeys(images, tmp_path / "gone"), TRIED, [third]) == {}
     assert third.seen == 0
 
 
-def test_a_run_that_is_stopped_keeps_what_it_had(images, eye, tmp_path):
+def test_a_run_that_is_stopped_keeps_what_it_had(images, reader, tmp_path):
     class StopError(Exception):
         pass
 
-    def look(batch, original=eye.look):
-        if len(eye.batches) == 2:
+    def read(batch, original=reader.read):
+        if len(reader.batches) == 2:
             raise StopError
         return original(batch)
 
-    eye.look = look
+    reader.read = read
     with pytest.raises(StopError):
-        bring(images, TRIED, [eye], workers=1)
-    assert len(FakeEye(tmp_path / "a").cache) == 8
+        read_images(images, TRIED, [reader], workers=1)
+    assert len(FakeReader(tmp_path / "a").cache) == 8
 
 
-def test_files_that_cannot_be_used_are_told_with_their_reason_and_spare_the_others(images, eye, tmp_path):
+def test_files_that_cannot_be_used_are_told_with_their_reason_and_spare_the_others(images, reader, tmp_path):
     keys = list(images)
     images[keys[0]] = tmp_path / "gone.jpg"
     images[keys[1]] = images[keys[2]]
@@ -107,32 +107,34 @@ def test_files_that_cannot_be_used_are_told_with_their_reason_and_spare_the_othe
     text = tmp_path / "text.jpg"
     text.write_text("no image")
     images[content_key(b"no image")] = text
-    reasons = bring(images, TRIED, [eye])
+    reasons = read_images(images, TRIED, [reader])
     assert {key: reason[:30] for key, reason in reasons.items()} == {
         keys[0]: "cannot be read: No such file o",
         keys[1]: "has changed since its features",
         content_key(long.read_bytes()): "66,000 x 1 pixels cannot be st",
         content_key(b"no image"): "not an image that can be read ",
     }
-    assert len(eye.cache) == 9
+    assert len(reader.cache) == 9
 
 
 def test_what_is_not_finite_is_not_kept_and_told(images, tmp_path):
-    eye = FakeEye(tmp_path / "a", spoil=[1])
-    reasons = bring(images, TRIED, [eye], workers=1)
-    assert reasons[next(iter(images))] == "what a model sees of it under blur 2 px is not finite"
-    assert len(eye.cache) == 11
-    assert np.isfinite(eye.cache.get([key.key(k) for k in images for key in TRIED if key.key(k) in eye.cache])).all()
+    reader = FakeReader(tmp_path / "a", spoil=[1])
+    reasons = read_images(images, TRIED, [reader], workers=1)
+    assert reasons[next(iter(images))] == "what a model reads of it under blur 2 px is not finite"
+    assert len(reader.cache) == 11
+    assert np.isfinite(
+        reader.cache.get([key.key(k) for k in images for key in TRIED if key.key(k) in reader.cache])
+    ).all()
 
 
-def test_memory_does_not_grow_with_the_images(images, eye, monkeypatch):
+def test_memory_does_not_grow_with_the_images(images, reader, monkeypatch):
     asked = []
     original = cores.in_order
     told = lambda *arguments, ahead: asked.append(ahead) or original(*arguments, ahead=ahead)  # noqa: E731
     monkeypatch.setattr(cores, "in_order", told)
-    bring(images, TRIED, [eye], workers=2)
-    eye.batch_size = 60
-    bring(images, [Condition("crop", 0.9), *TRIED], [eye], workers=2)
+    read_images(images, TRIED, [reader], workers=2)
+    reader.batch_size = 60
+    read_images(images, [Condition("crop", 0.9), *TRIED], [reader], workers=2)
     assert asked == [2 + 1, 2 + 15]  # images that wait: one a worker, and as many as make a batch
 
 
@@ -153,7 +155,7 @@ def model(name, classes=("a", "r"), *, reads="features", members=(), sign=1.0, e
 
 
 def filled(tmp_path, name, values):
-    """An eye whose cache holds values (n_images, n_conditions, n_columns) of images "00.." and so on."""
+    """An reader whose cache holds values (n_images, n_conditions, n_columns) of images "00.." and so on."""
     keys = [f"{i:064x}" for i in range(len(values))]
     cache = FeatureCache(tmp_path / name, values.shape[2])
     cache.add([c.key(k) for k in keys for c in TRIED], values.reshape(-1, values.shape[2]).astype(np.float32))
@@ -164,8 +166,8 @@ def filled(tmp_path, name, values):
 def test_what_is_said_is_of_its_own_image_and_condition(tmp_path, monkeypatch, chunk):
     monkeypatch.setattr(room, "CHUNK", chunk)
     values = np.random.default_rng(0).normal(size=(7, 3, 2))
-    eye, keys = filled(tmp_path, "one", values)
-    p, decided = judge([model("svm")], keys, TRIED, {"one": eye})["svm"]
+    reader, keys = filled(tmp_path, "one", values)
+    p, decided = predict_all([model("svm")], keys, TRIED, {"one": reader})["svm"]
     assert p.shape == (3, 7, 2)
     assert p[:, :, 1] == pytest.approx(1 / (1 + np.exp(-values[:, :, 0].T)), rel=1e-5)
     assert (decided == np.where(values[:, :, 0].T < 0, "a", "r")).all()
@@ -173,7 +175,7 @@ def test_what_is_said_is_of_its_own_image_and_condition(tmp_path, monkeypatch, c
 
 def test_an_ensemble_hears_its_members_with_classes_in_its_own_order(tmp_path):
     values = np.random.default_rng(0).normal(size=(4, 3, 2))
-    eye, keys = filled(tmp_path, "one", values)
+    reader, keys = filled(tmp_path, "one", values)
     members = (model("m1"), model("m2", classes=("r", "a"), sign=-1.0))
     heard = {}
 
@@ -183,7 +185,7 @@ def test_an_ensemble_hears_its_members_with_classes_in_its_own_order(tmp_path):
 
     both = model("vote", members=members, reads="predictions")
     both.predict = predict
-    p, _ = judge([both], keys, TRIED, {"one": eye})["vote"]
+    p, _ = predict_all([both], keys, TRIED, {"one": reader})["vote"]
     assert heard["X"].shape == (12, 2, 2)
     assert heard["X"][:, 0] == pytest.approx(heard["X"][:, 1])
     assert p[:, :, 1] == pytest.approx(1 / (1 + np.exp(-values[:, :, 0].T)), rel=1e-5)
@@ -193,8 +195,8 @@ def test_a_net_says_what_its_kept_scores_say(tmp_path):
     net = model("lenet5", reads="pixels")
     net.calibration = Calibration(2.0)
     values = np.random.default_rng(0).normal(size=(4, 3, 2))
-    eye, keys = filled(tmp_path, "net", values)
-    p, decided = judge([net], keys, TRIED, {eye_name(net): eye})["lenet5"]
+    reader, keys = filled(tmp_path, "net", values)
+    p, decided = predict_all([net], keys, TRIED, {reader_name(net): reader})["lenet5"]
     margin = 2 * (values[:, :, 1] - values[:, :, 0]).T
     assert p[:, :, 1] == pytest.approx(1 / (1 + np.exp(-margin)), rel=1e-5)
     assert (decided == np.where(margin < 0, "a", "r")).all()

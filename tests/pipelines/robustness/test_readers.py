@@ -6,7 +6,7 @@ import pytest
 from classify.errors import ModelError
 from classify.trained.model import made
 from featex.layout import Artifacts
-from pipelines.robustness.readers import FeatureEye, NetEye, blind, eye_name, eyes_of
+from pipelines.robustness.readers import FeatureReader, NetReader, reader_name, readers_of, why_not_tested
 
 
 def model(name, *, reads="features", members=(), net="lenet5", settings=None, extractor="one", digest=""):
@@ -16,51 +16,53 @@ def model(name, *, reads="features", members=(), net="lenet5", settings=None, ex
     return SimpleNamespace(name=name, classes=["a", "r"], members=members, passport=passport)
 
 
-def test_models_on_features_of_one_extractor_share_an_eye_and_each_net_has_its_own(tmp_path):
+def test_models_on_features_of_one_extractor_share_a_reader_and_each_net_has_its_own(tmp_path):
     net, other = (model(name, reads="pixels") for name in ("lenet5", "cnn"))
     vote = model("vote", reads="predictions", members=(model("svm"), net))
-    eyes = eyes_of(
+    readers = readers_of(
         [model("svm"), model("logreg"), model("forest", extractor="two"), net, other, vote], Artifacts(tmp_path)
     )
-    assert {name: type(eye) for name, eye in eyes.items()} == {
-        "one": FeatureEye,
-        "two": FeatureEye,
-        eye_name(net): NetEye,
-        eye_name(other): NetEye,
+    assert {name: type(reader) for name, reader in readers.items()} == {
+        "one": FeatureReader,
+        "two": FeatureReader,
+        reader_name(net): NetReader,
+        reader_name(other): NetReader,
     }
 
 
-def test_a_net_that_was_trained_anew_is_asked_anew(tmp_path):
-    first, again = (NetEye(model("lenet5", reads="pixels", digest=digest), Artifacts(tmp_path)) for digest in "xy")
+def test_a_net_that_was_trained_again_has_a_cache_of_its_own(tmp_path):
+    first, again = (NetReader(model("lenet5", reads="pixels", digest=digest), Artifacts(tmp_path)) for digest in "xy")
     assert first.cache.directory.parent == again.cache.directory.parent == tmp_path / "net_scores"
     assert first.cache.directory != again.cache.directory
     assert first.cache.directory.name == made(first.model.passport)[:32]
     assert first.cache.n_features == 2
 
 
-def test_a_net_sees_an_image_at_the_size_and_in_the_way_it_was_trained_with(tmp_path):
+def test_a_net_reads_an_image_at_the_size_and_in_the_way_it_was_trained_with(tmp_path):
     image = np.zeros((40, 80, 3), np.uint8)
     image[:, 66:] = 255
-    squashed = NetEye(model("lenet5", reads="pixels", settings={"image_size": 20}), Artifacts(tmp_path)).see(image)
+    squashed = NetReader(model("lenet5", reads="pixels", settings={"image_size": 20}), Artifacts(tmp_path)).preprocess(
+        image
+    )
     assert squashed.shape == (3, 20, 20)
     assert squashed[0, 0].max() == 255
     settings = {"image_size": 20, "view": "crop"}
     assert (
-        NetEye(model("lenet5", reads="pixels", settings=settings), Artifacts(tmp_path)).see(image).max() == 0
+        NetReader(model("lenet5", reads="pixels", settings=settings), Artifacts(tmp_path)).preprocess(image).max() == 0
     )  # the middle
 
 
 def test_weights_are_not_looked_for_before_something_is_missing(tmp_path):
-    eye = FeatureEye(model("svm").passport["extractor"], Artifacts(tmp_path), "svm", device="cpu")
-    assert len(eye.cache) == 0
+    reader = FeatureReader(model("svm").passport["extractor"], Artifacts(tmp_path), "svm", device="cpu")
+    assert len(reader.cache) == 0
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(ModelError, match=r"svm was trained on features of resnet18-one, and .* make resnet18-"):
-        _ = eye.batch_size
+        _ = reader.batch_size
 
 
-def test_a_model_that_reads_how_files_are_stored_is_blind_and_so_is_an_ensemble_with_it():
+def test_a_model_on_file_metadata_is_not_tested_nor_an_ensemble_with_it():
     shortcut = model("shortcut", reads="facts")
-    assert blind(model("svm")) == ""
-    assert blind(shortcut) == "it reads how files are stored, and no pixel"
-    told = blind(model("vote", members=(model("svm"), shortcut), reads="predictions"))
-    assert told == "its member shortcut reads how files are stored, and no pixel"
+    assert why_not_tested(model("svm")) == ""
+    assert "no pixels" in why_not_tested(shortcut)
+    told = why_not_tested(model("vote", members=(model("svm"), shortcut), reads="predictions"))
+    assert "shortcut" in told

@@ -16,7 +16,7 @@ def at(table: pd.DataFrame, transform: str = "", only: str = "") -> pd.Series:
 
 
 @pytest.fixture
-def noisy(make_said):
+def noisy(make_predictions):
     """200 images, of which blur and jpeg change the answers at random."""
     rng = np.random.default_rng(3)
     labels = "".join(rng.choice(["a", "r"], 200, p=[0.3, 0.7]))
@@ -24,9 +24,9 @@ def noisy(make_said):
     def answers(right):
         return "".join(c if rng.random() < right else "ra"["ra".index(c) - 1] for c in labels)
 
-    said = make_said(labels, answers(0.9), {JPEG: answers(0.8), BLUR: answers(0.6)})
-    said["prob_a"] = np.where(said["predicted"] == "a", 0.5, 0.0) + rng.random(len(said)) / 2
-    return said.assign(prob_r=1 - said["prob_a"])
+    predictions = make_predictions(labels, answers(0.9), {JPEG: answers(0.8), BLUR: answers(0.6)})
+    predictions["prob_a"] = np.where(predictions["predicted"] == "a", 0.5, 0.0) + rng.random(len(predictions)) / 2
+    return predictions.assign(prob_r=1 - predictions["prob_a"])
 
 
 def test_every_score_is_that_of_scikit_learn(noisy):
@@ -96,10 +96,10 @@ def test_images_are_paired_by_path_in_whatever_order_they_come(noisy):
         pd.testing.assert_frame_equal(make(noisy.astype({"path": "category", "label": "category"})), make(noisy))
 
 
-def test_a_planted_bias_is_found_and_named(make_said):
+def test_a_planted_bias_is_found_and_named(make_predictions):
     labels, before = "a" * 40 + "r" * 40, "a" * 36 + "r" * 4 + "r" * 36 + "a" * 4
-    said = make_said(labels, before, {JPEG: "a" * 38 + "rr" + "r" * 16 + "a" * 24, BLUR: before})
-    row, blurred = bias_table(said, "a").to_dict("records")
+    predictions = make_predictions(labels, before, {JPEG: "a" * 38 + "rr" + "r" * 16 + "a" * 24, BLUR: before})
+    row, blurred = bias_table(predictions, "a").to_dict("records")
     assert row["looks"] == "a"
     assert (row["shift_a"], row["shift_r"]) == pytest.approx((2 / 40, 20 / 40))
     assert (row["share_a"], row["share_r"]) == pytest.approx((0.9, 0.1))
@@ -107,11 +107,11 @@ def test_a_planted_bias_is_found_and_named(make_said):
     assert 0 < row["bias_low"] < row["bias"] < row["bias_high"]
     assert row["fall"] == pytest.approx((0.5 - 0.05) / 2)
     assert (blurred["bias"], blurred["fall"], blurred["looks"]) == (0, 0, "")
-    mirrored = bias_table(said, "r").iloc[0]
+    mirrored = bias_table(predictions, "r").iloc[0]
     assert mirrored["bias"] == pytest.approx(-row["bias"])
     assert (mirrored["bias_low"], mirrored["bias_high"]) == pytest.approx((-row["bias_high"], -row["bias_low"]))
     assert mirrored["looks"] == "a"
-    other = make_said(labels, before, {JPEG: "a" * 16 + "r" * 24 + "r" * 40})
+    other = make_predictions(labels, before, {JPEG: "a" * 16 + "r" * 24 + "r" * 40})
     assert bias_table(other, "a")["looks"].tolist() == ["r"]
 
 
@@ -124,9 +124,9 @@ def test_bias_and_fall_are_differences_of_balanced_accuracy(noisy):
         assert bias.loc[name, "fall"] == pytest.approx(fall)
 
 
-def test_a_model_that_is_lost_without_leaning_is_fragile_and_not_biased(make_said):
+def test_a_model_that_is_lost_without_leaning_is_fragile_and_not_biased(make_predictions):
     labels = "a" * 60 + "r" * 60
-    row = bias_table(make_said(labels, labels, {JPEG: "a" * 30 + "r" * 30 + "r" * 30 + "a" * 30}), "a").iloc[0]
+    row = bias_table(make_predictions(labels, labels, {JPEG: "a" * 30 + "r" * 30 + "r" * 30 + "a" * 30}), "a").iloc[0]
     assert row["bias"] == 0
     assert row["bias_low"] < 0 < row["bias_high"]
     assert row["fall"] == pytest.approx(0.5)
@@ -135,26 +135,26 @@ def test_a_model_that_is_lost_without_leaning_is_fragile_and_not_biased(make_sai
     assert row["looks"] == ""
 
 
-def test_chance_is_rarely_called_a_bias_or_a_difference(make_said):
+def test_chance_is_rarely_called_a_bias_or_a_difference(make_predictions):
     rng, called, apart = np.random.default_rng(0), 0, 0
     labels = "a" * 30 + "r" * 30
     for _ in range(40):
         draws = ["".join(rng.choice(["a", "r"], 60)) for _ in range(6)]
-        said = make_said(labels, draws[0], {("jpeg", grade): d for grade, d in enumerate(draws[1:])})
-        called += bias_table(said, "a")["looks"].ne("").any()
-        table = stress_table(said)
+        predictions = make_predictions(labels, draws[0], {("jpeg", grade): d for grade, d in enumerate(draws[1:])})
+        called += bias_table(predictions, "a")["looks"].ne("").any()
+        table = stress_table(predictions)
         apart += table.loc[table["only"] == "", "apart"].any()
     assert called <= 4
     assert apart <= 4
 
 
-def test_a_bias_is_named_only_beyond_what_so_many_tries_would_find(make_said):
+def test_a_bias_is_named_only_beyond_what_so_many_tries_would_find(make_predictions):
     labels = "a" * 40 + "r" * 40
 
     def looks(n_moved, n_tried):
         moved = {("jpeg", 50): "a" * 40 + "a" * n_moved + "r" * (40 - n_moved)}
         others = {("blur", i): labels for i in range(n_tried - 1)}
-        row = bias_table(make_said(labels, labels, moved | others), "a").iloc[0]
+        row = bias_table(make_predictions(labels, labels, moved | others), "a").iloc[0]
         assert row["bias_low"] > 0
         return row["looks"], row["p_holm_r"]
 
@@ -166,36 +166,36 @@ def test_a_bias_is_named_only_beyond_what_so_many_tries_would_find(make_said):
     assert (of_one, of_few, of_many) == pytest.approx((2 * p, 2 * binomtest(6, 6).pvalue, 10 * p))
 
 
-def test_images_of_a_group_are_no_independent_answers(make_said):
+def test_images_of_a_group_are_no_independent_answers(make_predictions):
     labels, before = "a" * 40 + "r" * 40, "a" * 40 + "r" * 40
     after = {JPEG: "a" * 40 + "a" * 20 + "r" * 20}
     groups = [f"g{i // 20}" for i in range(80)]
-    alone, grouped = (make_said(labels, before, after, group=group) for group in (None, groups))
+    alone, grouped = (make_predictions(labels, before, after, group=group) for group in (None, groups))
     assert at(stress_table(alone), "jpeg")["apart"]
     assert not at(stress_table(grouped), "jpeg")["apart"]
     assert bias_table(alone, "a").loc[0, "looks"] == "a"
     assert bias_table(grouped, "a").loc[0, "looks"] == ""
     assert np.isnan(bias_table(grouped, "a").loc[0, "bias_low"])  # of two groups a class
-    fives = make_said(labels, before, after, group=[f"g{i // 5}" for i in range(80)])
+    fives = make_predictions(labels, before, after, group=[f"g{i // 5}" for i in range(80)])
     assert bias_table(fives, "a").loc[0, "bias_low"] < bias_table(alone, "a").loc[0, "bias_low"]
 
 
-def test_a_set_of_one_class_has_no_bias_and_no_rows_of_one_class(make_said):
-    said = make_said("a" * 20, "a" * 20, {JPEG: "a" * 12 + "r" * 8})
-    table = stress_table(said)
+def test_a_set_of_one_class_has_no_bias_and_no_rows_of_one_class(make_predictions):
+    predictions = make_predictions("a" * 20, "a" * 20, {JPEG: "a" * 12 + "r" * 8})
+    table = stress_table(predictions)
     assert table["only"].tolist() == ["", ""]
     assert np.isnan(table["roc_auc"]).all()
     assert np.isnan(table["recall_r"]).all()
-    assert bias_table(said).empty
-    assert "bias_low" in bias_table(said)
+    assert bias_table(predictions).empty
+    assert "bias_low" in bias_table(predictions)
 
 
-def test_three_classes_have_scores_and_no_bias(make_said):
+def test_three_classes_have_scores_and_no_bias(make_predictions):
     labels = "a" * 10 + "b" * 10 + "c" * 10
-    said = make_said(labels, labels, {JPEG: "a" * 10 + "b" * 10 + "a" * 10}, classes="abc")
-    table = stress_table(said)
+    predictions = make_predictions(labels, labels, {JPEG: "a" * 10 + "b" * 10 + "a" * 10}, classes="abc")
+    table = stress_table(predictions)
     assert table["only"].tolist() == ["", "", "a", "b", "c"]
     assert at(table, "jpeg", "c")["recall_c"] == 0
     assert at(table, "jpeg", "a")["accuracy"] == 1
     assert at(table, "jpeg")["accuracy"] == pytest.approx(2 / 3)
-    assert bias_table(said).empty
+    assert bias_table(predictions).empty
