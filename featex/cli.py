@@ -1,4 +1,4 @@
-"""featex ...: images -> features on disk."""
+"""The command line `featex`: from images to features on disk."""
 
 from functools import partial
 from pathlib import Path
@@ -43,7 +43,7 @@ def cli() -> None:
 @click.option(
     "--view",
     metavar="resize|crop|tiles",
-    help="What is cut from an image: all of it, made small; or its middle, or several squares, at full resolution.",
+    help="Part of an image: all of it, resized; or its middle, or several squares, at full resolution.",
 )
 @click.option("--tiles", type=click.IntRange(1), help="Number of squares of view tiles.")
 @click.option("--pool", metavar="mean|each", help="mean: average the tiles' vectors; each: keep columns for each tile.")
@@ -78,26 +78,25 @@ def extract(directory: str, artifacts: Artifacts, recipe: str, copies: int | Non
     both; --layout chooses.
     """
     from featex.extraction.extract import extract
-    from featex.extraction.recipes import choose
+    from featex.extraction.recipes import choose_recipe
     from featex.store.units import near_sentence
     from featex.system.progress import TerminalProgress
 
     choices = {name: options.pop(name) for name in ("view", "tiles", "pool", "inputs", "layers", "tta", "fast")}
     choices = {name: value for name, value in choices.items() if value not in (None, ())}
-    chosen = choose(recipe, copies=copies, **choices)
+    chosen = choose_recipe(recipe, copies=copies, **choices)
     done = extract(
         directory,
         artifacts.features,
-        views=chosen.views,
-        copies=chosen.copies,
+        recipe=chosen,
         progress=TerminalProgress(),
         **options,
     )
-    if chosen != choose():
-        click.echo(f"Taken of each image: {chosen.sentence()} ({done.n_features:,} columns)")
+    if chosen != choose_recipe():
+        click.echo(f"Features of each image: {chosen.sentence()} ({done.n_features:,} columns)")
     rate = f" ({done.computed / done.seconds:,.1f} images/s on {done.device})" if done.computed else ""
     click.echo(
-        f"{done.found:,} found: {done.cached:,} cached, {done.computed:,} computed{rate}, {done.failed:,} failed; "
+        f"{done.n_images:,} images: {done.cached:,} cached, {done.computed:,} computed{rate}, {done.failed:,} failed; "
         f"{done.seconds:,.1f} s; {done.stored.path}"
     )
     if chosen.copies:
@@ -106,10 +105,10 @@ def extract(directory: str, artifacts: Artifacts, recipe: str, copies: int | Non
         click.echo(f"Note: {note}")
     if done.near:
         click.echo(
-            f"{near_sentence(done.near)} (classify tune --near-duplicates keep: they count as different images)."
+            f"{near_sentence(done.near)} (with classify tune --near-duplicates keep, they count as different images)."
         )
     if done.failed:
-        click.echo(f"Cannot be used: {'; '.join(done.failed_kinds)}. Each with its reason: {done.stored.failed_path}")
+        click.echo(f"Cannot be used: {'; '.join(done.failed_kinds)}. Reasons: {done.stored.failed_path}")
 
 
 @cli.command()
@@ -135,28 +134,28 @@ def bench(directory: str, fast: bool, **options) -> None:
 @click.argument("source", metavar="DIR", type=click.Path())
 @click.argument("target", metavar="NEW_FOLDER", type=click.Path())
 def unpack(source: str, target: str) -> None:
-    """Write the images inside Parquet files in DIR, as Hugging Face keeps data sets, to NEW_FOLDER.
+    """Write the images inside the Parquet files in DIR, as Hugging Face stores data sets, to NEW_FOLDER.
 
-    A metadata.csv beside the images holds their labels and sets, so that every other command reads the new folder.
+    A metadata.csv in NEW_FOLDER holds their labels and sets, so that every other command can read the folder.
     """
     from featex.datasets.unpack import unpack
     from featex.system.progress import TerminalProgress
     from featex.system.words import count
 
     done = unpack(source, target, TerminalProgress())
-    empty = f"; {count(done.empty, 'row')} without an image left out" if done.empty else ""
+    empty = f"; {count(done.empty, 'row')} without an image skipped" if done.empty else ""
     click.echo(f"{count(done.images, 'image')}{empty}: {done.folder}")
 
 
 @cli.command()
 def backbones() -> None:
-    """List the backbones."""
+    """List the backbones with their numbers of features, image sizes and weights."""
     from featex.network.backbones import BACKBONES
 
     click.echo(f"{'name':<16} {'n_features':>10}  {'pixels':>6}  weights")
     for backbone in BACKBONES.values():
         click.echo(f"{backbone.name:<16} {backbone.n_features:>10}  {backbone.crop:>6}  {backbone.weights}")
-    click.echo("timm:NAME        any of timm's, with the timm extra: pip install 'featex[timm]'")
+    click.echo("timm:NAME        any timm model, with the timm extra: pip install 'featex[timm]'")
 
 
 @cli.command()
@@ -170,14 +169,14 @@ def show(artifacts: Artifacts) -> None:
     if not sets:
         click.echo(f"No features in {artifacts.features} yet; make some with: featex extract DIR")
     for directory in dict.fromkeys(stored.extractor_dir for stored in sets):
-        own = [stored for stored in sets if stored.extractor_dir == directory]
-        passport, cache = own[0].extractor(), own[0].cache()
+        members = [stored for stored in sets if stored.extractor_dir == directory]
+        passport, cache = members[0].extractor(), members[0].cache()
         size = parts_size([directory / "vectors"]) / 1e6
         click.echo(
             f"{directory.name}: {passport['backbone']}, weights {passport['weights']}, "
             f"{len(cache):,} vectors of {passport['n_features']}, {size:,.1f} MB"
         )
-        for stored in own:
+        for stored in members:
             rows, root = stored.read()
             splits = ", ".join(
                 f"{split or 'images'} {n:,}" for split, n in rows["split"].value_counts(sort=False).items()
@@ -188,7 +187,7 @@ def show(artifacts: Artifacts) -> None:
 @cli.command()
 @ARTIFACTS
 def verify(artifacts: Artifacts) -> None:
-    """Check every part and every row on disk; exit 1 and list what is wrong."""
+    """Check all stored vectors and rows; list the problems, and exit with code 1 if there are any."""
     from featex.store.features import stored_sets, verify
     from featex.system.words import count
 
@@ -198,7 +197,7 @@ def verify(artifacts: Artifacts) -> None:
     if problems:
         n_problems = count(len(problems), "problem")
         raise InputError(f"{n_problems} in {artifacts.features}; delete the files named, then run featex extract again")
-    click.echo(f"All well: {count(len(stored_sets(artifacts.features)), 'set')} in {artifacts.features}")
+    click.echo(f"No problems: {count(len(stored_sets(artifacts.features)), 'set')} in {artifacts.features}")
 
 
 @cli.command()
@@ -206,7 +205,7 @@ def verify(artifacts: Artifacts) -> None:
 @click.option("--to", "path", type=click.Path(), show_default="SET.npz", help="A .npz, .csv or .parquet file.")
 @ARTIFACTS
 def export(name: str | None, path: str | None, artifacts: Artifacts) -> None:
-    """Write a set (the newest by default) with its vectors as one file."""
+    """Write a set (by default the newest) with its vectors to one file."""
     from featex.store.features import export, load_features
 
     features = load_features(artifacts.features, name)

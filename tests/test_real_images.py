@@ -30,7 +30,7 @@ def extraction(real_data, real_weights, tmp_path_factory):
 def test_every_image_has_its_vector_and_a_copy_of_the_folder_costs_nothing(
     extraction, real_data, real_weights, tmp_path
 ):
-    assert (extraction.found, extraction.failed) == (1169, 0)
+    assert (extraction.n_images, extraction.failed) == (1169, 0)
     out = extraction.stored.extractor_dir.parent
     again = extract(real_data / "ai-vs-real", out, weights=real_weights, device="cpu")
     assert (again.cached, again.computed) == (1169, 0)

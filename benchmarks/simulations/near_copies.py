@@ -21,6 +21,7 @@ from benchmarks.simulations.claims import Claim
 from classify.splits.folds import folds
 from classify.splits.partition import partition
 from featex.extraction.extract import extract
+from featex.extraction.recipes import FeatureRecipe
 from featex.network.views import View
 from featex.store.features import Features
 from featex.store.units import without_near_duplicates
@@ -67,7 +68,9 @@ def _extracted(folder: Path, n: int, seed: int) -> Features:
         crop = Image.fromarray(np.ascontiguousarray(photograph[top : top + SIDE, left : left + SIDE]))
         crop.save(folder / "images" / f"{number}.png")
         crop.save(folder / "images" / f"{number}_again.jpg", quality=QUALITY)
-    return extract(folder / "images", folder / "features", views=[SIGNALS], device="cpu").load()
+    return extract(
+        folder / "images", folder / "features", recipe=FeatureRecipe("signals", (SIGNALS,)), device="cpu"
+    ).load()
 
 
 def _draw(features: Features, rows: pd.DataFrame, seed: int) -> tuple[float, float]:

@@ -1,6 +1,7 @@
 """Folders and tables: which images exist, and the label, set, source and group of each.
 
 dataset        the images of a folder as one `Dataset`
+options        how a folder is read: its layout, its classes and its table
 folders        folders and files, and the levels that they form
 meanings       what the name of a folder means
 set_levels     which level names the sets

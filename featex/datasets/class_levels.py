@@ -1,4 +1,4 @@
-"""Which folders of a tree name the classes, once those of sets are known; or a question to the user."""
+"""Find which level of folders names the classes, after the sets are known; or ask the user to choose."""
 
 from collections import Counter, defaultdict
 from dataclasses import replace
@@ -10,7 +10,7 @@ from featex.system.words import with_counts
 
 
 def classes(items: list[Item], where: str) -> None:
-    """Set the label and the source of items that have folders left, and raise where there are two ways."""
+    """Set the label and the source of items with folders left; raise InputError if there are two readings."""
     open_items = [item for item in items if item.inside and not item.label]
     _drop_last_that_say_nothing(open_items)
     open_items = [item for item in open_items if item.inside]
@@ -30,13 +30,13 @@ def classes(items: list[Item], where: str) -> None:
     labels = sorted({item.label for item in items} - {""})
     if len(labels) > 1 and (empty := [name for name in labels if names_no_class(name)]):
         raise InputError(
-            f"{where!r} would have the classes {', '.join(labels[:8])}, and {empty[0]!r} is no name of a class; move "
-            "what is no class out of the way, or say what each level of folders is with --layout"
+            f"{where!r} would have the classes {', '.join(labels[:8])}, and {empty[0]!r} is not a class name; move the "
+            "folders that are not classes away, or name each level of folders with --layout"
         )
 
 
 def _drop_last_that_say_nothing(items: list[Item]) -> None:
-    """Leave out an innermost folder like "images" that has none beside it."""
+    """Ignore an innermost folder such as "images" that has no other folder beside it."""
     changed = True
     while changed:
         beside: dict[tuple, set] = defaultdict(set)
@@ -55,7 +55,7 @@ def _drop_last_that_say_nothing(items: list[Item]) -> None:
 
 
 def _levels(items: list[Item]) -> list[int]:
-    """Return the levels that may hold the classes: 0 for the first, -1 for the last; one alone where it is plain."""
+    """Return the levels that may name the classes, 0 for the first, -1 for the last; only one if it is clear."""
     depths = {len(item.inside) for item in items}
     if not items:
         return []
@@ -76,7 +76,7 @@ def _levels(items: list[Item]) -> list[int]:
 
 
 def _levels_of_sides(items: list[Item]) -> list[int] | None:
-    """Return the levels at which names stand for real and generated images, or None where none does for all."""
+    """Return the levels whose names mean real and generated images; None if no level does for all items."""
     levels = []
     for level in [*range(max(len(item.inside) for item in items)), -1]:
         names = [item.inside[level] for item in items if level < len(item.inside)]
@@ -90,7 +90,7 @@ def _levels_of_sides(items: list[Item]) -> list[int] | None:
 
 
 def _is_shared(items: list[Item], level: int) -> bool:
-    """Tell whether folders of a level have the same names, two or more, below most folders of the level above."""
+    """Return whether most folders of the level above contain the same two or more names at this level."""
     names: dict[tuple, set] = defaultdict(set)
     for item in items:
         if level < len(item.inside):
@@ -100,7 +100,7 @@ def _is_shared(items: list[Item], level: int) -> bool:
     above = {folder for _, folder in names}
     if len(above) < 2 or (level < 0 and len(items) > sum(map(len, names.values()))):
         return False
-    counts = Counter(name for found in names.values() for name in found)
+    counts = Counter(name for below in names.values() for name in below)
     common = {name for name, n in counts.items() if 2 * n > len(names)}
     if (all(name.isdigit() for name in common) and common != {"0", "1"}) or all(map(is_numbered, common)):
         return False  # numbers of videos, scenes or parts

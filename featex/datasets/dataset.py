@@ -1,4 +1,4 @@
-"""Which images there are, and what is known of each: label, split, source and group, from folders or from a table."""
+"""Find the images of a data set, with label, split, source and group of each, from folders or from a table."""
 
 import os
 from collections.abc import Sequence
@@ -11,30 +11,30 @@ import pandas as pd
 
 from featex.datasets.folders import from_folders, walk
 from featex.datasets.meanings import SPLIT_NAMES, plain, side, sides_in, spelling_key, split_name, without_number
+from featex.datasets.options import DatasetOptions
 from featex.datasets.tables import from_tables, own_tables, unread_tables
 from featex.errors import InputError
 from featex.images.formats import cannot_read, suffix_of
 from featex.system.words import count, with_counts
 
-MOST_NAMES = 12  # of sets, and of classes, in the sentence
+MOST_NAMES = 12  # names of sets, and of classes, in the sentence
 _COLUMNS = ["path", "label", "split", "source", "group"]
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Images below a folder, one row each.
+    """The images below a folder, one row each.
 
     Parameters
     ----------
     root : Path
         The folder, absolute.
     sentence : str
-        Its sets, classes and sources with their counts of images, in one line for the user.
+        Sets, classes and sources with their numbers of images, in one line for the user.
     table : DataFrame
         Sorted by path: ``path`` (POSIX, relative to `root`), ``label``, ``split`` ("train", "val", "test", or the name
-        of a custom set), ``source`` (the folder it came from) and ``group`` (images that belong together), all str
-        with "" for none; ``size`` in bytes and ``mtime_ns``, both a key of `folders.NO_FILE` where the file
-        that is listed is none.
+        of a custom set), ``source`` (the folder of origin) and ``group`` (images that belong together), all str with
+        "" for none; ``size`` in bytes and ``mtime_ns``, both a key of `folders.NO_FILE` if the file cannot be read.
     """
 
     root: Path
@@ -42,66 +42,48 @@ class Dataset:
     table: pd.DataFrame
 
 
-def find_images(
-    root: str | os.PathLike,
-    *,
-    labels: str | os.PathLike | None = None,
-    path_column: str | None = None,
-    label_column: str | None = None,
-    set_column: str | None = None,
-    group_column: str | None = None,
-    group_rows: int | None = None,
-    classes: Sequence[tuple[str, str]] = (),
-    layout: str | None = None,
-) -> Dataset:
-    """Return the images below `root` with what its folders, or a table, say of them.
+def find_images(root: str | os.PathLike, **options) -> Dataset:
+    """Return the images below `root` with label, split, source and group, from its folders or from a table.
 
-    Folders are read as ``<set>/<class>/...`` where one at the top is named like train, val or test (any other is then
-    a custom set), as ``<class>/<set>/`` where that names every folder, else as ``<class>/...``, or as unlabelled images
-    where there are no folders. Names that stand for real and generated images (``0_real``, ``ai``) are classes at any
-    level. A lone folder around all the others is stepped into. Where two readings are possible, the error shows both.
-    A table is used where `labels` names one, or where `root` or each of its sets holds a table of images and labels
-    under a name of `featex.datasets.tables.METADATA`.
-    Labels that differ only in case, in blanks or hyphens, or in how an accent is written, are one class.
+    Folders are read as ``<set>/<class>/...`` if a top folder has a name like train, val or test; other top folders are
+    then custom sets. They are read as ``<class>/<set>/`` if every inner folder names a set, and otherwise as
+    ``<class>/...``. Names that mean real and generated images (``0_real``, ``ai``) are classes at any level. An outer
+    folder that contains all others is ignored. If there are two readings, the error shows both. Images without folders
+    have no labels.
+
+    A table is used if `labels` names one, or if `root` or each of its sets contains a table of paths and labels with
+    a name in `featex.datasets.tables.METADATA`. Labels that differ only in spelling become one class.
 
     Parameters
     ----------
     root : path
-        Folder that holds the images.
-    labels : path, optional
-        Table with a row an image (see `table_files`); its paths are relative to `root` or to its own folder, or
-        absolute.
-    path_column, label_column, set_column, group_column : str, optional
-        Columns of the table; by default the first there is of the usual names that `featex.datasets.tables` lists.
-    group_rows : int, optional
-        Every so many successive rows of the table are one group.
-    classes : sequence of (name, pattern)
-        Renames each label to the name whose pattern (as in `fnmatch.fnmatchcase`) is the first to match it.
-    layout : str, optional
-        What each level of folders says, such as "set/source/class"; see `featex.datasets.folders.by_layout`.
+        The folder that holds the images.
+    **options
+        The fields of `featex.datasets.options.DatasetOptions`, such as `layout`, `classes` and `labels`.
 
     Raises
     ------
     InputError
-        If a folder, file, column or option cannot be used, or no image is found.
+        If a folder, file, column or option cannot be used, or there are no images.
     """
+    options = DatasetOptions(**options)
     folder = Path(root)
     if not folder.is_dir():
-        what = "is a file; give the folder that holds the images" if folder.exists() else "does not exist"
-        raise InputError(f"{str(root)!r} {what}")
+        problem = "is a file; name the folder that holds the images" if folder.exists() else "does not exist"
+        raise InputError(f"{str(root)!r} {problem}")
     home = folder.resolve()
-    options = {"path": path_column, "label": label_column, "set": set_column, "group": group_column}
-    tables = [Path(labels)] if labels is not None else own_tables(home, label_column)
+    tables = [Path(options.labels)] if options.labels is not None else own_tables(home, options.label_column)
     if tables:
-        table, notes = from_tables(home, tables, options, group_rows, layout, complete=labels is None)
-    elif group_rows is not None or any(options.values()):
-        raise InputError(f"columns and group_rows are those of a table, and {str(root)!r} has none; name it as labels")
+        table, notes = from_tables(home, tables, options)
+    elif options.of_tables:
+        raise InputError(f"columns and group_rows belong to a table, and {str(root)!r} has none; name it as labels")
     else:
-        table, notes = from_folders(folder, layout)
+        table, notes = from_folders(folder, options.layout)
         notes += unread_tables(folder) if (table["label"] == "").all() else []
-    table["label"] = table["label"].map({label: _class(plain(label), classes) for label in table["label"].unique()})
+    names = {label: _class(plain(label), options.classes) for label in table["label"].unique()}
+    table["label"] = table["label"].map(names)
     notes += _one_spelling(table)
-    if not classes and layout is None:
+    if not options.classes and options.layout is None:
         notes += _joined_parts(table)
         if not tables:
             _refuse_several_kinds_of_real(table, str(root))
@@ -112,7 +94,7 @@ def find_images(
 
 
 def image_files(root: str | os.PathLike) -> list[Path]:
-    """Return all images below a folder, whatever its folders say of them, sorted by path.
+    """Return all images below a folder, sorted by path; names of folders do not matter.
 
     Raises
     ------
@@ -125,10 +107,10 @@ def image_files(root: str | os.PathLike) -> list[Path]:
 
 
 def parse_class(text: str) -> tuple[str, str]:
-    """Return ("ai", "AI_*") for "ai=AI_*", as `find_images` takes its classes."""
+    """Return ("ai", "AI_*") for "ai=AI_*", one of the `classes` of `featex.datasets.options.DatasetOptions`."""
     name, equals, pattern = text.partition("=")
     if not (name and equals and pattern):
-        raise InputError(f"{text!r} is no class; write NAME=PATTERN, such as ai='AI_*'")
+        raise InputError(f"{text!r} is not a class; write NAME=PATTERN, such as ai='AI_*'")
     return name, pattern
 
 
@@ -138,7 +120,7 @@ def _class(label: str, classes: Sequence[tuple[str, str]]) -> str:
     for name, pattern in classes:
         if fnmatchcase(label, pattern):
             return name
-    raise InputError(f"no class pattern matches {label!r}; give it one, such as --class other='*'")
+    raise InputError(f"no class pattern matches {label!r}; add one, such as --class other='*'")
 
 
 def _one_row_a_path(table: pd.DataFrame) -> pd.DataFrame:
@@ -146,16 +128,16 @@ def _one_row_a_path(table: pd.DataFrame) -> pd.DataFrame:
     twice = table[table["path"].duplicated(keep=False)]
     if len(twice):
         path = twice["path"].iloc[0]
-        said = twice.loc[twice["path"] == path, ["label", "split"]].agg(" ".join, axis=1).str.strip()
-        raise InputError(f"{path!r} is listed as {' and as '.join(map(repr, said))}; keep one of its rows")
+        places = twice.loc[twice["path"] == path, ["label", "split"]].agg(" ".join, axis=1).str.strip()
+        raise InputError(f"{path!r} is listed as {' and as '.join(map(repr, places))}; keep one of its rows")
     return table
 
 
 def _one_spelling(table: pd.DataFrame) -> list[str]:
-    """Give labels that differ in how they are spelled alone the most frequent spelling; return a note for each.
+    """Replace labels that differ only in spelling by the most frequent one; return a note for each.
 
-    Case, blanks, hyphens, width and invisible characters are spelling, and leading zeros of numbers. Single letters and
-    numbers are classes of their own where one set has both.
+    Case, blanks, hyphens, width, invisible characters and leading zeros of numbers are spelling. Single letters and
+    numbers stay different classes if one set contains both.
     """
     notes, counts = [], table["label"].value_counts()
     alike: dict[str, list[str]] = {}
@@ -193,19 +175,19 @@ def _joined_parts(table: pd.DataFrame) -> list[str]:
 
 
 def _refuse_several_kinds_of_real(table: pd.DataFrame, where: str) -> None:
-    """Raise where folders called real and generated hold several of real images: a model would tell those apart."""
+    """Raise InputError if several classes are all real images beside generated ones: a model would separate them."""
     labels = sorted(set(table["label"]) - {""})
     kinds = [sides_in(label) for label in labels]
     real = [label for label, kind in zip(labels, kinds, strict=True) if kind == {"real"}]
     if len(real) > 1 and len(real) < len(labels) and all(len(kind) == 1 for kind in kinds):
         generated = [label for label in labels if label not in real]
         sets = "set/" if (table["split"] != "").any() else ""
-        given = " ".join(
+        example = " ".join(
             f"--class {name}={label!r}" for name, of in (("real", real), ("ai", generated)) for label in of
         )
         raise InputError(
             f"{where!r} has the classes {', '.join(labels[:8])}, of which {', '.join(real[:4])} are all real; join "
-            f"them, as in {given}, or keep them with --layout {sets}class"
+            f"them, as in {example}, or keep them apart with --layout {sets}class"
         )
 
 
@@ -240,7 +222,7 @@ def _cannot_read(path: str) -> bool:
 
 
 def by_kind(table: pd.DataFrame, chosen: pd.Series, most: int = 6) -> list[str]:
-    """Return how many images are chosen, by suffix and class: "20 .heic of class real (20 of its 26 images)".
+    """Return the numbers of chosen images by suffix and class: "20 .heic of class real (20 of its 26 images)".
 
     Parameters
     ----------
@@ -248,7 +230,7 @@ def by_kind(table: pd.DataFrame, chosen: pd.Series, most: int = 6) -> list[str]:
         ``path`` and ``label``.
     chosen : Series of bool
     most : int
-        Kinds that are named, the most frequent first; the rest are counted in one line more.
+        Number of lines, the most frequent kinds first; one more line counts the rest.
     """
     kinds = table[np.asarray(chosen, dtype=bool)]
     kinds = kinds.assign(suffix=[suffix_of(path.rpartition("/")[2]) for path in kinds["path"]])

@@ -1,4 +1,4 @@
-"""Folders of images: what is in them, and which level of folders names the sets, the classes and the sources."""
+"""Folders of images: find the images, and the levels of folders that name sets, classes and sources."""
 
 import os
 import stat
@@ -35,14 +35,14 @@ NO_FILE = {
     -3: "not a file but a folder, a pipe or a device",
     -4: "cannot be reached; allow its folder to be entered, or shorten its name",
 }
-"""Why a file that is listed has no size, by the number that stands for its size and for its time."""
+"""Reasons why a listed file has no size, by the number that replaces its size and time."""
 
 
 def from_folders(folder: Path, layout: str | None) -> tuple[pd.DataFrame, list[str]]:
     empty: list[str] = []
     files, others = walk(folder, empty)
     table = pd.DataFrame(files, columns=["path", "size", "mtime_ns", "folder"])
-    numbers, folders = pd.factorize(table.pop("folder"))  # a hundred thousand images lie in few folders
+    numbers, folders = pd.factorize(table.pop("folder"))  # a hundred thousand images lie in a few folders
     parts = [tuple(name.split("/")) if name else () for name in folders]
     places = np.array(read(parts, np.bincount(numbers).tolist(), str(folder), layout), dtype=object)
     table[["label", "split", "source"]] = places[numbers]
@@ -54,20 +54,20 @@ def from_folders(folder: Path, layout: str | None) -> tuple[pd.DataFrame, list[s
 def read(folders: Sequence[tuple[str, ...]], images: Sequence[int], where: str, layout: str | None) -> list[Place]:
     """Return label, split and source of every folder that holds images.
 
-    Sets are known by their usual names. Classes are the folder names that stand for real and generated images where
-    there are such, and else those of the first level below a set; a level whose folders all share the same names may
-    be the classes too, so both readings are shown to the user, who chooses with `layout`.
+    Sets are recognised by their usual names. Classes are the folders whose names mean real and generated images; if
+    there are none, the folders of the first level below a set. A level with the same names in all folders above may
+    also hold the classes; the error then shows both readings, and the user chooses with `layout`.
 
     Parameters
     ----------
     folders : sequence of tuple of str
-        The names from the top down to a folder that holds images, each once; () for the top.
+        The path of each folder that holds images, from the top; () for the top itself.
     images : sequence of int
-        How many images each holds.
+        Number of images in each folder.
     where : str
         The top folder, for messages.
     layout : str, optional
-        What each level says, such as "set/class"; see `by_layout`.
+        The meaning of each level, such as "set/class"; see `by_layout`.
 
     Raises
     ------
@@ -87,9 +87,9 @@ def read(folders: Sequence[tuple[str, ...]], images: Sequence[int], where: str, 
 
 
 def sets_of_folders(folders: Sequence[tuple[str, ...]]) -> list[str]:
-    """Return the set that the names of folders say, for each; "" for all where they name fewer than two.
+    """Return the set of each folder by its name; "" for all if they name fewer than two sets.
 
-    For images whose labels are known from a table.
+    For images whose labels come from a table.
     """
     items = [Item(tuple(plain(part) for part in parts), 1) for parts in folders]
     inside_lone_folders(items)
@@ -103,17 +103,17 @@ def sets_of_folders(folders: Sequence[tuple[str, ...]]) -> list[str]:
 
 
 def by_layout(items: list[Item], layout: str, where: str) -> list[Place]:
-    """Return the places that a layout says, a word for each level from the top.
+    """Return the places of folders by a layout, which has one word for each level from the top.
 
-    ``set``, ``class`` and ``source`` say what a folder's name is; ``set_class`` is a name with both (`train_real`);
-    ``*`` is a folder that says nothing, ``**`` any number of folders, which are kept as the source. Folders below the
-    last word are kept as the source too. Lone folders around all the others are passed over first.
+    ``set``, ``class`` and ``source`` give the meaning of a folder's name; ``set_class`` is a name with both
+    (`train_real`); ``*`` is a level without meaning; ``**`` any number of levels, which become the source. Levels below
+    the last word become part of the source too. Outer folders that contain all others are removed first.
     """
     wanted = layout.strip("/").split("/")
     repeated = [word for word, n in Counter(wanted).items() if n > 1 and word in ("set", "class", "set_class", "**")]
     if unknown := [word for word in wanted if word not in WORDS]:
         raise InputError(
-            f"the layout {layout!r} has {unknown[0]!r}; its words are {', '.join(WORDS)}, with / between them"
+            f"the layout {layout!r} has {unknown[0]!r}; write words from {', '.join(WORDS)} with / between them"
         )
     if repeated or ("set_class" in wanted and {"set", "class"} & {*wanted}):
         raise InputError(f"the layout {layout!r} names a level twice; write one set and one class at most")
@@ -145,7 +145,7 @@ def by_layout(items: list[Item], layout: str, where: str) -> list[Place]:
 
 
 def _matched(item: Item, wanted: Sequence[str]) -> list[tuple[str, str]]:
-    """Return pairs of a layout's word and the folder that it stands for; "**" for folders below the last."""
+    """Return pairs of a layout's word and its folder; the word is "**" for folders below the last word."""
     parts, words = list(item.parts), list(wanted)
     if "**" in words:
         at = words.index("**")
@@ -156,7 +156,7 @@ def _matched(item: Item, wanted: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _joined(folders: Sequence[tuple[str, ...]], places: Sequence[Sequence[str]]) -> list[str]:
-    """Return which sets were put together from several folders: "train and train_augmented read as train"."""
+    """Return a note for each set that several folders form: "train and train_augmented read as train"."""
     names: dict[str, set] = {}
     for parts, (label, split, _) in zip(folders, places, strict=True):
         top = next((part for part in parts if set_and_rest(part)[0] == split or is_augmented(part)), "")
@@ -175,21 +175,23 @@ def _counted(others: Counter) -> str:
 def walk(top: Path, empty: list[str] | None = None) -> tuple[list[tuple[str, int, int, str]], Counter]:
     """Return path, size, time and folder of every image below `top`, and the number of other files by suffix.
 
-    Folders with nothing in them are added to `empty`.
+    Empty folders are added to `empty`.
     """
     root = str(top.resolve())
-    found, others, waiting = [], Counter(), [("", frozenset())]
+    images, others, waiting = [], Counter(), [("", frozenset())]
     while waiting:
         folder, above = waiting.pop()
         here = os.path.join(root, folder)
         try:
             facts = os.stat(here)
-            if (facts.st_dev, facts.st_ino) in above:  # a link back to a folder that this one lies in
+            if (facts.st_dev, facts.st_ino) in above:  # a link to a folder that contains this one
                 continue
             with os.scandir(here) as entries:
                 visible = [entry for entry in entries if not left_out(entry.name)]
         except OSError as error:
-            raise InputError(f"cannot read the folder {here!r}: {error.strerror}; mend it or move it away") from error
+            raise InputError(
+                f"cannot read the folder {here!r}: {error.strerror}; allow reading it, or move it away"
+            ) from error
         if not visible and folder and empty is not None:
             empty.append(folder)
         for entry in visible:
@@ -198,27 +200,27 @@ def walk(top: Path, empty: list[str] | None = None) -> tuple[list[tuple[str, int
             if os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir():
                 waiting.append((path, above | {(facts.st_dev, facts.st_ino)}))
             elif (entry.is_symlink() or entry.is_file()) and is_image(name, entry.path):
-                found.append((*image_row(path, entry.path), folder))
+                images.append((*image_row(path, entry.path), folder))
             else:
                 others[suffix_of(name)] += 1
-    if not found:
+    if not images:
         instead = f"; it holds {_counted(others)}" if others else ""
         if ".parquet" in others:
-            instead += f". Images inside Parquet files are written to a folder by: featex unpack {top} NEW_FOLDER"
+            instead += f". To write the images in Parquet files to a folder: featex unpack {top} NEW_FOLDER"
         elif packed := [suffix for suffix in others if suffix in _PACKED]:
             instead += f"; unpack {packed[0]} files first"
         elif films := [suffix for suffix in others if suffix in _FILMS]:
             instead += f"; write frames of the {films[0]} files to images first"
-        raise InputError(f"{str(top)!r} holds no images (looked for .jpg, .png and all other usual kinds){instead}")
-    return found, others
+        raise InputError(f"{str(top)!r} holds no images (looked for .jpg, .png and all other usual formats){instead}")
+    return images, others
 
 
 def image_row(path: str, file: str) -> tuple[str, int, int]:
-    """Return path, size in bytes and modification time; for what cannot be read as a file, a key of `NO_FILE` twice."""
+    """Return path, size in bytes and modification time; both are a key of `NO_FILE` if the file cannot be read."""
     try:
         path.encode()
         facts = os.stat(file)
-    except UnicodeEncodeError:  # keep the row, so that the file is listed as failed
+    except UnicodeEncodeError:  # the row stays, so that the file is listed as failed
         return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"), -2, -2
     except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a NUL in a name from a table
         return path, -1, -1

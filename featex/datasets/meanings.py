@@ -1,4 +1,4 @@
-"""What the name of a folder means: a set, real or generated, one of many numbered parts, or nothing."""
+"""Meanings of folder names: a set, real or generated images, one of several numbered parts, or nothing."""
 
 import re
 import unicodedata
@@ -28,7 +28,7 @@ SPLIT_NAMES = {
 _SPLITS = {spelling: split for split, spellings in SPLIT_NAMES.items() for spelling in spellings}
 
 
-# Words that say nothing of what a folder holds: left out of a set's name, and no classes where nothing stands beside.
+# Words without meaning: ignored in the name of a set, and not classes unless other folders stand beside them.
 _FILLERS = each_word(
     """
     all data database dataset datasets ds dir face faces file files final folder folders frame frames full image
@@ -48,7 +48,7 @@ _REAL = each_word(
     real reals untampered
     """
 )
-# Names of folders that are no classes: those of images of any kind, of masks, and of what lies beside a data set.
+# Names of folders that are not classes: images of any kind, masks, and what lies beside a data set.
 _NO_CLASS = each_word(
     """
     all data dataset files image images img imgs annotation annotations gt masks unannotated unlabeled unlabelled
@@ -56,7 +56,7 @@ _NO_CLASS = each_word(
     tmp
     """
 )
-# What systems and network drives put beside images: thumbnails, bins, indices.
+# Files and folders that operating systems and network drives add: thumbnails, recycle bins, indices.
 _OF_SYSTEMS = each_word(
     """
     @eadir @recently-snapshot @recycle @sharebin @tmp #recycle #snapshot $recycle.bin $extend recycled recycler
@@ -72,20 +72,20 @@ _NUMBERED = re.compile(
 
 @cache
 def plain(name: str) -> str:
-    """Return a folder's name with accents written as one character and no blanks around it."""
+    """Return a name with composed accents and without surrounding blanks."""
     return unicodedata.normalize("NFC", name).strip()
 
 
 @cache
 def spelling_key(name: str) -> str:
-    """Return what names of one class share that differ in case, blanks, hyphens, width or invisible characters."""
+    """Return a key that is equal for names that differ only in case, blanks, hyphens, width or invisible characters."""
     shown = "".join(char for char in unicodedata.normalize("NFKC", name) if unicodedata.category(char) != "Cf")
     return re.sub(r"(?<=\w)[\s_-]+(?=\w)", " ", shown).casefold().strip()
 
 
 @cache
 def words(name: str) -> tuple[str, ...]:
-    """Return the words and numbers of a name in small letters: ("train", "a") for trainA, ("val", "2017")."""
+    """Return the words and numbers of a name in lower case: ("train", "a") for trainA."""
     text = re.sub(r"hold[ _-]?out|held[ _-]?out", "heldout", name, flags=re.IGNORECASE)
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=\D)(?=\d)|(?<=\d)(?=\D)", " ", text)
     return tuple(word for word in re.split(r"[\W_]+", apart.casefold()) if word)
@@ -93,7 +93,7 @@ def words(name: str) -> tuple[str, ...]:
 
 @cache
 def set_and_rest(name: str) -> tuple[str, str]:
-    """Return the set that a name speaks of ("" for none, or several) and what else it says: ("train", "real")."""
+    """Return the set in a name ("" for none or several) and the other words: ("train", "real") for train_real."""
     split, rest = "", []
     for word in words(plain(name)):
         this = _SPLITS.get(word, "")
@@ -108,81 +108,80 @@ def set_and_rest(name: str) -> tuple[str, str]:
 
 
 def split_name(name: str) -> str:
-    """Return "train", "val" or "test" for the usual spellings of a set (`Training`, `test_set`, `val2017`), else ""."""
+    """Return "train", "val" or "test" for a usual name of a set (`Training`, `test_set`, `val2017`), else ""."""
     split, rest = set_and_rest(name)
     return "" if rest else split
 
 
 def class_in(name: str) -> str:
-    """Return what a set's name says beside the set, as it is written: "Real" for train_Real, "A" for trainA."""
+    """Return a name without its set, as written: "Real" for train_Real, "A" for trainA."""
     text = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", plain(name))
     kept = [word for word in re.split(r"[\s_.-]+", text) if word.casefold() not in _SPLITS]
     return "_".join(kept)
 
 
 def sets_of(names: Collection[str]) -> dict[str, str]:
-    """Return the sets that folders (or values of a column) beside each other stand for; others are left out.
+    """Return the set for each sibling folder (or value of a column) that names one.
 
-    A name that says nothing but the set is that set, also where all say the same beside it (`seg_train`, `seg_test`).
-    One that says more joins train or val (`train_augmented`), but stays a test set of its own (`test_blurred`), under
-    its name; save the only test set where no other set is plain (`train_big`, `test_small`).
+    A name that contains only the set means that set, also if all names share another word (`seg_train`, `seg_test`). A
+    name with other words joins train or val (`train_augmented`), but is a separate test set (`test_blurred`), unless it
+    is the only test set and no name contains only a set (`train_big`, `test_small`).
     """
-    said = {name: set_and_rest(name) for name in names if set_and_rest(name)[0]}
+    named = {name: set_and_rest(name) for name in names if set_and_rest(name)[0]}
     splits_of_rest: dict[str, set] = {}
-    for split, rest in said.values():
+    for split, rest in named.values():
         splits_of_rest.setdefault(rest, set()).add(split)
-    rests = Counter(rest for _, rest in said.values())
+    rests = Counter(rest for _, rest in named.values())
     shared = {rest for rest, splits in splits_of_rest.items() if len(splits) > 1 and rests[rest] == len(splits)}
     if "" in splits_of_rest or len(shared) != 1:
         shared = {""}
-    tests = [name for name, (split, _) in said.items() if split == "test"]
-    alone = [name for name in tests if said[name][1] in shared]
-    alone = alone or (tests if len(tests) == 1 and "" not in splits_of_rest else [])
-    return {name: split if split != "test" or name in alone else plain(name) for name, (split, _) in said.items()}
+    tests = [name for name, (split, _) in named.items() if split == "test"]
+    main = [name for name in tests if named[name][1] in shared]
+    main = main or (tests if len(tests) == 1 and "" not in splits_of_rest else [])
+    return {name: split if split != "test" or name in main else plain(name) for name, (split, _) in named.items()}
 
 
 @cache
 def side(name: str) -> str:
-    """Return "generated" or "real" for a name that says no more than that (`0_real`, `AI images`), else ""."""
-    said = [word for word in words(plain(name)) if not (word.isdigit() or word in _FILLERS or word in _SPLITS)]
-    said = ["".join(said)] if "".join(said) in _GENERATED | _REAL else said
-    said = [word for word in said if word not in ("art", "arts")] or said
+    """Return "generated" or "real" for a name that means only that (`0_real`, `AI images`), else ""."""
+    telling = [word for word in words(plain(name)) if not (word.isdigit() or word in _FILLERS or word in _SPLITS)]
+    telling = ["".join(telling)] if "".join(telling) in _GENERATED | _REAL else telling
+    telling = [word for word in telling if word not in ("art", "arts")] or telling
     for kind, known in (("generated", _GENERATED), ("real", _REAL)):
-        if said and known.issuperset(said):
+        if telling and known.issuperset(telling):
             return kind
     return ""
 
 
 @cache
 def is_numbered(name: str) -> bool:
-    """Tell whether a folder is one of many that a set was cut into: `fold_0`, `part-000001`, `shard3`."""
+    """Return whether a folder is a numbered part of a set: `fold_0`, `part-000001`, `shard3`."""
     return bool(_NUMBERED.fullmatch(plain(name).casefold()))
 
 
 @cache
 def is_augmented(name: str) -> bool:
-    """Tell whether a folder holds altered copies of training images, by its name (`augmented`)."""
-    said = {word for word in words(plain(name)) if word not in _FILLERS}
-    return bool(said) and {"aug", "augmented", "augmentation", "augmentations"}.issuperset(said)
+    """Return whether a name says that a folder holds augmented training images."""
+    telling = {word for word in words(plain(name)) if word not in _FILLERS}
+    return bool(telling) and {"aug", "augmented", "augmentation", "augmentations"}.issuperset(telling)
 
 
 @cache
 def says_nothing(name: str) -> bool:
-    """Tell whether a name holds no word beside such as "images" and "data"."""
-    said = words(plain(name))
-    return bool(said) and _FILLERS.issuperset(said)
+    """Return whether a name contains only words such as "images" and "data"."""
+    return bool(words(plain(name))) and _FILLERS.issuperset(words(plain(name)))
 
 
 @cache
 def names_no_class(name: str) -> bool:
-    """Tell whether a name is one for images of any kind ("images"), masks, or what is beside a data set."""
-    said = words(plain(name))
-    return bool(said) and (_NO_CLASS.issuperset(said) or "groundtruth" in "".join(said))
+    """Return whether a name cannot be a class: images of any kind, masks, or what lies beside a data set."""
+    parts = words(plain(name))
+    return bool(parts) and (_NO_CLASS.issuperset(parts) or "groundtruth" in "".join(parts))
 
 
 @cache
 def without_number(name: str) -> str:
-    """Return a name without the number of a part, or the mark of a copy, behind it: "real" for real_2, real (1)."""
+    """Return a name without the final number of a part or mark of a copy: "real" for real_2 and real (1)."""
     return re.sub(
         r"[\s_.-]*(\(\d+\)|\b(copy|kopie|copie|copia)\b( ?\(?\d+\)?)?|(part|pt|batch|chunk|shard)?[\s_.-]*\d+)$",
         "",
@@ -193,10 +192,10 @@ def without_number(name: str) -> str:
 
 @cache
 def sides_in(name: str) -> frozenset[str]:
-    """Return which of "real" and "generated" the words of a name say, whatever else they say: real for YouTube-real."""
+    """Return which of "real" and "generated" occur among the words of a name: real for YouTube-real."""
     return frozenset(side(word) for word in words(plain(name))) - {""}
 
 
 def left_out(name: str) -> bool:
-    """Tell whether a file or folder is hidden, in a bin, or made by a system beside the images (thumbnails)."""
+    """Return whether a file or folder is hidden, in a recycle bin, or added by an operating system (thumbnails)."""
     return name.startswith((".", "~$")) or name.casefold() in _OF_SYSTEMS or name.casefold().startswith("__macosx")

@@ -1,4 +1,4 @@
-"""Which folders of a tree name the sets; and what is refused, as it would be misread."""
+"""Find which folders of a tree name the sets, and refuse trees that would be misread."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from featex.errors import InputError
 
 @dataclass
 class Item:
-    """One folder that holds images: its names from the top, how many images; then what each of them was read as."""
+    """One folder that holds images: its path from the top, its number of images, and how its path was read."""
 
     parts: tuple[str, ...]
     images: int
@@ -33,29 +33,29 @@ class Item:
 
     @property
     def inside(self) -> tuple[str, ...]:
-        """Folders without that of the set."""
+        """The path without the folder of the set."""
         return self.above + self.below
 
 
 def inside_lone_folders(items: list[Item]) -> list[str]:
-    """Leave out folders that hold all the others, but one that is itself a set or a class; return their names."""
-    passed = []
+    """Remove outer folders that contain all others and are neither a set nor a class; return their names."""
+    removed = []
     while True:
         tops = {item.parts[0] for item in items if item.parts}
         if len(tops) != 1 or not all(item.parts for item in items) or all(len(item.parts) == 1 for item in items):
-            return passed
+            return removed
         (top,) = tops
         below = {item.parts[1] for item in items if len(item.parts) > 1}
         holds_sets = len({split_name(name) for name in below} - {""}) > 1
         if not holds_sets and (split_name(top) or side(top)):
-            return passed
-        passed.append(top)
+            return removed
+        removed.append(top)
         for item in items:
             item.parts = item.parts[1:]
 
 
 def refuse_copies(items: list[Item], where: str) -> None:
-    """Raise where a folder holds folders that are called as those beside it: a copy of the whole."""
+    """Raise InputError if a folder contains folders with the same names as its neighbours: a copy of the whole."""
     below: dict[tuple, set] = defaultdict(set)
     spelled = {}
     for item in items:
@@ -68,23 +68,23 @@ def refuse_copies(items: list[Item], where: str) -> None:
         whole = [name for name in shared if len(below[(*folder, name)] & below[(*folder[:-1], name)]) > 1]
         if len(shared) > 1 or whole:
             raise InputError(
-                f"{where!r} holds a whole data set inside another: {spelled[folder]!r} has {', '.join(sorted(shared))} "
-                "as the folder around it has; name one of the two, or move one away"
+                f"{where!r} contains one data set inside another: {spelled[folder]!r} and its parent both contain "
+                f"{', '.join(sorted(shared))}; name one of the two, or move one away"
             )
 
 
 def sets_with_classes(items: list[Item]) -> bool:
-    """Read top folders that name a set and a class at once (`train_real`, `testB`); tell whether they do."""
+    """Read top folders that each name a set and a class (`train_real`, `testB`); return whether they do."""
     tops = {item.parts[0] for item in items if item.parts}
-    said = {top: set_and_rest(top) for top in tops}
-    both = {top: rest for top, (split, rest) in said.items() if split and rest}
+    named = {top: set_and_rest(top) for top in tops}
+    both = {top: rest for top, (split, rest) in named.items() if split and rest}
     below = _below_tops(items)
     deep = {top for top in tops if below[top]}
     per_set: dict[str, set] = defaultdict(set)
     for top in both:
-        per_set[said[top][0]].add(class_in(top).casefold())
+        per_set[named[top][0]].add(class_in(top).casefold())
     rests = set().union(*per_set.values()) if per_set else set()
-    if len(rests) < 2 or any(not said[top][0] or (top not in both and top in deep) for top in tops):
+    if len(rests) < 2 or any(not named[top][0] or (top not in both and top in deep) for top in tops):
         return False
     if all(rest.isdigit() for rest in rests) and rests != {"0", "1"}:  # parts of a set
         return False
@@ -93,13 +93,11 @@ def sets_with_classes(items: list[Item]) -> bool:
         return False
     if len(per_set) > 1 and max(len(one & other) for one, other in combinations(per_set.values(), 2)) < 2:
         return False
-    if (
-        len(set.intersection(*(below[top] for top in both))) > 1
-    ):  # classes lie below: what stands beside the set is none
+    if len(set.intersection(*(below[top] for top in both))) > 1:  # the classes lie one level below
         return False
     for item in items:
         if item.parts:
-            item.split = said[item.parts[0]][0]
+            item.split = named[item.parts[0]][0]
             item.label = class_in(item.parts[0]) if item.parts[0] in both else ""
             item.source = "/".join([item.label, *item.parts[1:]]) if item.label else ""
             item.parts = ()
@@ -116,7 +114,7 @@ def _below_tops(items: list[Item]) -> dict[str, set[str]]:
 
 
 def sets_at_the_top(items: list[Item], where: str) -> bool:
-    """Read the top folders as sets where they are; those with other names are custom sets beside them."""
+    """Read the top folders as sets if some have names of sets; the others are custom sets. Return whether they do."""
     tops = {item.parts[0] for item in items if item.parts}
     numbered = {top for top in tops if is_numbered(top)}
     sets = sets_of(tops - numbered)
@@ -131,17 +129,17 @@ def sets_at_the_top(items: list[Item], where: str) -> bool:
             return False
     if marked := sorted(top for top in tops - sets.keys() if names_no_class(top) and top in deep):
         raise InputError(
-            f"{where!r} holds {', '.join(marked)} beside the set{'s'[: len(sets) > 1]} {', '.join(sorted(sets))}, and "
-            "that is no name of a set; move it away, or say what each level of folders is, as in --layout set/class"
+            f"{where!r} contains {', '.join(marked)} beside the set{'s'[: len(sets) > 1]} {', '.join(sorted(sets))}, "
+            "and that is not the name of a set; move it away, or name each level of folders, as in --layout set/class"
         )
     if sets.keys() != tops and not deep & sets.keys():
         others = sorted(tops - sets.keys())
         if [top.casefold() for top in sets] == ["train"] and not any(side(top) for top in others):
             return False  # a train beside a bus and a car
         raise InputError(
-            f"{where!r} holds the set {', '.join(sorted(sets))}, without folders for classes, beside "
-            f"{', '.join(others)}; move it out and give it to classify predict, or say what the folders are: "
-            "--layout class, or --layout set"
+            f"{where!r} contains the set {', '.join(sorted(sets))}, which has no folders for classes, beside "
+            f"{', '.join(others)}; move it away and use it with classify predict, or name the level of folders: "
+            "--layout class or --layout set"
         )
     for item in items:
         if item.parts:
@@ -202,7 +200,7 @@ def _pass_lone_folders_of_sets(by_top: dict[str, list[Item]]) -> None:
 
 
 def sets_below(items: list[Item], where: str) -> None:
-    """Read sets that lie below classes (`real/train`) or sources (`ADM/train/ai`), and remove them from the levels."""
+    """Read sets that lie below classes (`real/train`) or sources (`ADM/train/ai`), and remove their level."""
     children: dict[tuple, set] = defaultdict(set)
     for item in items:
         for depth in range(len(item.parts)):
@@ -230,21 +228,21 @@ def sets_below(items: list[Item], where: str) -> None:
     if not without and all(sides) and len({side(names[0]) for names in sides}) > 1:
         return
     raise InputError(
-        f"{where!r} holds whole data sets ({', '.join(sorted(inside))}); name one: featex extract "
-        f"{where}/{min(inside)}. If they are classes or sources of one data set, say so, as in --layout class/set or "
-        "--layout source/set/class"
+        f"{where!r} contains several data sets ({', '.join(sorted(inside))}); name one: featex extract "
+        f"{where}/{min(inside)}. If they are classes or sources of one data set, use --layout class/set or --layout "
+        "source/set/class"
     )
 
 
 def _shared_below_sets(items: list[Item]) -> bool:
-    """Read the folders below sets as classes where all sources have the same; tell whether they have."""
+    """Read the folders below sets as classes if all sources have the same ones; return whether they do."""
     names: dict[tuple, set] = defaultdict(set)
     for item in items:
         while item.below and says_nothing(item.below[0]) and len(item.below) > 1:
             item.below = item.below[1:]
         if item.below:
             names[item.above].add(item.below[0].casefold())
-    if any(map(is_numbered, (part for item in items for part in item.above))):  # folds share their images
+    if any(map(is_numbered, (part for item in items for part in item.above))):  # folds contain the same images
         return False
     union = set().union(*names.values())
     if {side(name) for name in union} != {"real", "generated"} or len(names) < 2:
@@ -258,7 +256,7 @@ def _shared_below_sets(items: list[Item]) -> bool:
 
 
 def forks(prefixes: set[tuple[str, ...]]) -> set[tuple[str, ...]]:
-    """Return the folders on the way to `prefixes` that hold several of them."""
+    """Return the folders that contain several of `prefixes`, at any depth."""
     inside: dict[tuple, set] = defaultdict(set)
     for prefix in prefixes:
         for at, name in enumerate(prefix):
@@ -267,5 +265,5 @@ def forks(prefixes: set[tuple[str, ...]]) -> set[tuple[str, ...]]:
 
 
 def telling(prefix: tuple[str, ...], several: set[tuple[str, ...]]) -> list[str]:
-    """Return the folders of a prefix that have others beside them: ("ADM",) of ADM/imagenet_ai_0508_adm."""
+    """Return those folders of a prefix that have siblings: ["ADM"] for ADM/imagenet_ai_0508_adm."""
     return [name for at, name in enumerate(prefix) if prefix[:at] in several] or list(prefix[:1])

@@ -1,4 +1,4 @@
-"""Which columns of a table hold paths, labels and sets: by their names, else by what their cells say."""
+"""Find the columns of a table that hold paths, labels and sets, by their names or their cells."""
 
 import re
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ GROUP_COLUMNS = ("group",)
 SOURCE_COLUMNS = ("source", "generator")
 _SIDES = ("is_fake", "fake", "is_ai", "ai", "ai_generated", "is_ai_generated", "is_generated", "generated", "is_real")
 _SIDES += ("real", "is_deepfake", "deepfake", "synthetic", "is_synthetic")
-_FLAGS = {  # fastai's is_valid, CUB's is_training_image: what 1 and 0 say
+_FLAGS = {  # the sets that 1 and 0 mean, as in fastai's is_valid and CUB's is_training_image
     **dict.fromkeys(("is_train", "train", "is_training", "training", "is_training_image"), ("train", "test")),
     **dict.fromkeys(("is_valid", "is_val", "is_validation"), ("val", "train")),
     **dict.fromkeys(("is_test", "test", "is_testing"), ("test", "train")),
@@ -37,7 +37,7 @@ _FLAGS = {  # fastai's is_valid, CUB's is_training_image: what 1 and 0 say
 _YES, _NO = frozenset({"1", "1.0", "true", "yes"}), frozenset({"0", "0.0", "false", "no"})
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 _MISSING = frozenset({"", "nan", "<na>", "#n/a"})
-# Columns that are no labels, by their names: a table of these alone describes images without a class.
+# Names of columns that are not labels: a table with only such columns describes images without classes.
 _DESCRIBES = re.compile(
     r"(unnamed|index|text|caption|prompt|title|descr|url|link|width|height|size|date|time|author|license|licence|hash|"
     r"md5|sha|bbox|objects|keyword|tags|seed|steps|cfg|sampler|model|user|nsfw|originalpath|resolution|format|mode)"
@@ -46,23 +46,23 @@ _DESCRIBES = re.compile(
 
 @cache
 def plain_name(column: str) -> str:
-    """Return a column's name without capitals, blanks and marks: "filename" for "File_Name" and "fileName"."""
+    """Return a column's name in lower case without blanks and punctuation: "filename" for "File_Name"."""
     return re.sub(r"[\W_]+", "", plain(column).casefold())
 
 
 def first_of(columns: Sequence[str], usual: Sequence[str]) -> str | None:
-    """Return the column with the first of the usual names; capitals, blanks and marks do not count."""
+    """Return the column with the first of the usual names, ignoring case, blanks and punctuation."""
     by_name = {plain_name(column): column for column in reversed(columns)}
     return next((by_name[name] for name in map(plain_name, usual) if name in by_name), None)
 
 
 def named(file: Path, rows: pd.DataFrame, asked: str | None, usual: Sequence[str]) -> str | None:
-    """Return the column that is asked for, or the first of the usual names.
+    """Return the requested column, or else the column with the first of the usual names.
 
     Raises
     ------
     InputError
-        If the column that is asked for is not there.
+        If the requested column does not exist.
     """
     if asked is None:
         return first_of(list(rows), usual)
@@ -72,29 +72,29 @@ def named(file: Path, rows: pd.DataFrame, asked: str | None, usual: Sequence[str
 
 
 def path_columns(file: Path, rows: pd.DataFrame, asked: str | None) -> list[str]:
-    """Return the columns that may hold paths, the likeliest first: those whose cells end as images do.
+    """Return the columns that may hold paths; those whose cells end like names of images come first.
 
     Raises
     ------
     InputError
-        If there is none.
+        If there is no such column.
     """
     if asked:
         return [named(file, rows, asked, ())]
     if any(suffix_of(column.partition(" ")[0]) in IMAGE_SUFFIXES for column in rows):
         raise InputError(
-            f"{str(file)!r} has no column of paths, for it begins with an image; give it a first line such as "
-            "path,label and commas between the cells"
+            f"{str(file)!r} has no column of paths: it begins with an image; add a first line such as path,label, and "
+            "commas between the cells"
         )
     usual = [column for name in map(plain_name, PATH_COLUMNS) for column in rows if plain_name(column) == name]
     ending = [column for column in [*usual, *rows] if _ends_as_images(rows[column])]
-    found = list(dict.fromkeys(ending + usual))
-    if not found:
+    columns = list(dict.fromkeys(ending + usual))
+    if not columns:
         raise InputError(
             f"{str(file)!r} has no column of paths (looked for {', '.join(PATH_COLUMNS[:6])}, ...); name one of its "
             f"columns with --path-column: {', '.join(column[:80] for column in rows)}"
         )
-    return found
+    return columns
 
 
 def _ends_as_images(cells: pd.Series) -> bool:
@@ -107,18 +107,18 @@ def labels_of(
 ) -> tuple[pd.Series, list[str]]:
     """Return the label of each row ("" for none), and notes.
 
-    The first column of a usual name is taken; one column a class with 1 where it is (one-hot) is read as such; without
-    either, the one column whose cells say real and generated.
+    Labels come from the first column with a usual name, or from one-hot columns, or from the only column whose cells
+    mean real and generated.
 
     Parameters
     ----------
     others : sequence of str
-        Columns that are known to hold something else, that of the paths first.
+        Columns known to hold something else, the column of paths first.
 
     Raises
     ------
     InputError
-        If labels may be in a column that is not named, or what the column holds are no classes.
+        If a column with an unusual name may hold labels, or the column of labels does not hold classes.
     """
     column = named(file, rows, asked, LABEL_COLUMNS)
     free = [name for name in rows if name not in others]
@@ -128,7 +128,7 @@ def labels_of(
             return hot
     saying = [name for name in free if {side(cell) for cell in _few_values(rows[name])} == {"real", "generated"}]
     if column and not asked and (telling := _telling_sides(rows, column, free, saying)):
-        note = f"labels from column {telling}, which says real and generated (--label-column takes {column} instead)"
+        note = f"labels from column {telling}, which means real and generated (--label-column takes {column} instead)"
         return _as_classes(file, telling, rows[telling]), [note]
     if column is None:
         if len(saying) != 1:
@@ -136,7 +136,7 @@ def labels_of(
             left = ", ".join([name for name in rows if name.strip() and name != others[0]][:8])
             note = f"{file.name} has no column of labels" + (f" (--label-column takes one of {left})" if left else "")
             return pd.Series("", index=rows.index), [note]
-        return rows[saying[0]].map(plain), [f"labels from column {saying[0]}, by what it says"]
+        return rows[saying[0]].map(plain), [f"labels from column {saying[0]}, by its cells"]
     labels = _as_classes(file, column, rows[column])
     alike = [name for name in free if name != column and first_of([name], LABEL_COLUMNS)]
     chosen = f"labels from column {column} (--label-column takes {', '.join(alike)} instead)"
@@ -144,7 +144,7 @@ def labels_of(
 
 
 def _telling_sides(rows: pd.DataFrame, column: str, free: Sequence[str], saying: Sequence[str]) -> str | None:
-    """Return the one column that says real and generated where that of a usual name says neither (`horse`, `dog`)."""
+    """Return the only column that means real and generated if the usual column means neither (`horse`, `dog`)."""
     values = _values(rows[column])
     if (
         any(map(sides_in, values))
@@ -160,7 +160,7 @@ def _telling_sides(rows: pd.DataFrame, column: str, free: Sequence[str], saying:
 
 
 def sets_in_labels(labels: pd.Series) -> dict[str, tuple[str, str]]:
-    """Return set and class of each label where all name both (`train_real`) and sets share classes, else {}."""
+    """Return set and class of each label if all contain both (`train_real`) and sets share classes; else {}."""
     both = {label: (set_and_rest(label)[0], class_in(label)) for label in labels.unique()}
     sets: dict[str, set] = {}
     for label, (split, rest) in both.items():
@@ -171,7 +171,7 @@ def sets_in_labels(labels: pd.Series) -> dict[str, tuple[str, str]]:
 
 
 def _few_values(cells: pd.Series, most: int = 100) -> set[str]:
-    """Return what the cells say, or nothing where they say more than a column of classes, sets or flags would."""
+    """Return the values of a column, or nothing if there are more than classes, sets or flags would have."""
     return _values(cells) if cells.nunique() <= most else set()
 
 
@@ -182,7 +182,7 @@ def _values(cells: pd.Series) -> set[str]:
 def _one_hot(
     file: Path, rows: pd.DataFrame, free: Sequence[str], column: str | None
 ) -> tuple[pd.Series, list[str]] | None:
-    """Return labels of one column a class, each 1 in its rows and 0 in the others; None where there are none such."""
+    """Return labels from one-hot columns, which are 1 in the rows of their class and 0 in others; None without any."""
     cells = {name: rows[name].map(lambda cell: plain(cell).casefold()) for name in free if _few_values(rows[name])}
     marks = {name: values.isin(_YES) for name, values in cells.items() if values.isin(_YES | _NO).all()}
     marks = {name: yes for name, yes in marks.items() if plain_name(name) not in map(plain_name, _FLAGS)}
@@ -197,13 +197,13 @@ def _one_hot(
             several = int((hot[sides].sum(axis=1) == 0).sum())
             raise InputError(
                 f"columns {', '.join(sides)} of {str(file)!r} are all 0 in {several:,} of its rows, so these images "
-                "are of another class; write one column of labels, or choose a column with --label-column"
+                "have another class; write one column of labels, or choose a column with --label-column"
             )
     return None
 
 
 def _as_classes(file: Path, column: str, cells: pd.Series) -> pd.Series:
-    """Return labels as names of classes, and raise where they are scores or a text for each image."""
+    """Return labels as names of classes; raise InputError if they are scores, or differ for every image."""
     spelled = {}
     for cell in cells.unique():
         text = plain(cell)
@@ -213,13 +213,13 @@ def _as_classes(file: Path, column: str, cells: pd.Series) -> pd.Series:
         broken = sorted(value for value in values if not float(value).is_integer())
         if len(broken) > 20 or any(0 < float(value) < 1 for value in broken):
             raise InputError(
-                f"column {column} of {str(file)!r} holds numbers such as {broken[0]}, which are scores and no classes; "
-                f"write classes into a column and name it with --label-column"
+                f"column {column} of {str(file)!r} holds numbers such as {broken[0]}, which are scores, not classes; "
+                "write classes into a column and name it with --label-column"
             )
     filled = int(cells.map(spelled).ne("").sum())
     if len(values) == filled >= 10:
         raise InputError(
-            f"column {column} of {str(file)!r} says something else of each of {filled:,} images, such as "
+            f"column {column} of {str(file)!r} has a different value for each of {filled:,} images, such as "
             f"{min(values)[:60]!r}, so it holds no classes; name the column of classes with --label-column"
         )
     return cells.map(spelled)
@@ -228,14 +228,15 @@ def _as_classes(file: Path, column: str, cells: pd.Series) -> pd.Series:
 def sets_of_rows(
     file: Path, rows: pd.DataFrame, asked: str | None, others: Sequence[str | None]
 ) -> tuple[list[str | None], list[str]]:
-    """Return the set of each row, None for all where no column says it; and notes.
+    """Return the set of each row, or None for all rows if no column names sets; and notes.
 
-    A column of a usual name is taken; else one like `is_valid` of 1 and 0, or one all of whose cells name sets.
+    Sets come from a column with a usual name, or from a column of flags like `is_valid`, or from a column whose cells
+    all name sets.
 
     Raises
     ------
     InputError
-        If the column of sets holds numbers that name none.
+        If the column of sets holds numbers that do not name sets.
     """
     usual = [column for name in SET_COLUMNS for column in rows if plain_name(column) == plain_name(name)]
     notes = []
@@ -255,11 +256,11 @@ def sets_of_rows(
     if flags:
         return [flags.get(plain(cell).casefold(), "") for cell in rows[column]], notes
     if values and all(map(is_numbered, values)):
-        return [None] * len(rows), [f"column {column} numbers folds, which name no sets; folds are made anew"]
+        return [None] * len(rows), [f"column {column} numbers folds, which are not sets; new folds are made"]
     if values and all(value.casefold() in _YES | _NO or _NUMBER.fullmatch(value) for value in values):
         raise InputError(
             f"column {column} of {str(file)!r} holds {', '.join(sorted(values)[:5])}, and none is the name of a set; "
-            "write train, val or test there, name another column with --set-column, or give this one another name"
+            "write train, val or test there, choose another column with --set-column, or rename this one"
         )
     sets = sets_of(rows[column].unique())
     return [sets.get(cell) or plain(cell) for cell in rows[column]], notes
@@ -272,7 +273,7 @@ def _says_sets(column: str, cells: pd.Series) -> bool:
 
 
 def _flags(column: str, values: set[str]) -> dict[str, str]:
-    """Return the sets that 1 and 0 stand for in a column such as `is_train`; {} for any other."""
+    """Return the set for 1 and 0 in a column such as `is_train`; {} for any other column."""
     by_name = {plain_name(name): sets for name, sets in _FLAGS.items()}
     sets = by_name.get(plain_name(column))
     small = {value.casefold() for value in values}
@@ -282,7 +283,7 @@ def _flags(column: str, values: set[str]) -> dict[str, str]:
 
 
 def refuse_without_labels(file: Path, columns: Sequence[str], others: Sequence[str | None]) -> None:
-    """Raise where a column may hold labels under a name that is not usual."""
+    """Raise InputError if a column with an unusual name may hold labels."""
     usual = {plain_name(name) for name in (*PATH_COLUMNS, *SET_COLUMNS, *GROUP_COLUMNS, *SOURCE_COLUMNS)}
     known = {*usual, *map(plain_name, filter(None, others)), ""}
     if any(name not in known and not _DESCRIBES.match(name) for name in map(plain_name, columns)):

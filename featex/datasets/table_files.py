@@ -1,4 +1,4 @@
-"""Tables as people write them (CSV with any separator, JSON lines, Parquet), all cells as text."""
+"""Read tables of any usual kind (CSV with any separator, JSON, JSON lines, Parquet), with all cells as text."""
 
 import csv
 import gzip
@@ -16,9 +16,9 @@ from featex.errors import InputError
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet")
 FIRST = 65_536
-"""Bytes that are looked at for a table's first line."""
+"""Number of bytes that are read for the first line of a table."""
 MOST_JSON = 50_000_000
-"""Bytes of the largest JSON file that is read for its columns alone."""
+"""Size in bytes of the largest JSON file that is read only for its columns."""
 _SEPARATORS = ",;\t|"
 _BYTE_ORDER_MARKS = (
     (b"\xef\xbb\xbf", "utf-8-sig"),
@@ -30,24 +30,24 @@ _BYTE_ORDER_MARKS = (
 _NO_TABLES = (
     (b"PK\x03\x04", "a ZIP archive or an Excel workbook; unpack it, or save the sheet as CSV"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook; save the sheet as CSV"),
-    (b"version https://git-lfs", "a pointer of Git LFS and not the file itself; fetch it with git lfs pull"),
-    (b"%PDF", "a PDF; write a CSV with a row an image"),
+    (b"version https://git-lfs", "a Git LFS pointer instead of the file; fetch the file with git lfs pull"),
+    (b"%PDF", "a PDF; write a CSV with one row per image"),
     (b"SQLite format", "an SQLite database; export the table as CSV"),
     (b"7z\xbc\xaf", "a 7z archive; unpack it"),
 )
 
 
 def read_rows(file: Path) -> pd.DataFrame:
-    """Return the rows of a table; column names have no blanks around them, and every cell is text ("" for none).
+    """Return the rows of a table with every cell as text ("" for none); names of columns have no surrounding blanks.
 
-    A CSV's separator is the one of comma, semicolon, tab and bar that divides its first line most; lines of comment
-    (``#``) before it are left out. Its encoding is UTF-8, UTF-16, UTF-32, or else Windows' Western European; what was
-    guessed so is said by ``attrs["note"]`` of the result. A suffix ``.gz`` behind the others is unpacked.
+    The separator of a CSV file is the one of comma, semicolon, tab and bar that gives the first line most cells;
+    comment lines (``#``) before it are skipped. The encoding is UTF-8, UTF-16 or UTF-32, or else Windows-1252, which
+    ``attrs["note"]`` of the result then reports. A file with an additional suffix ``.gz`` is decompressed.
 
     Raises
     ------
     InputError
-        If there is no such file, or it cannot be read as its suffix says.
+        If there is no such file, or it cannot be read as the kind of table that its suffix names.
     """
     kind = _kind(file)
     if file.is_dir():
@@ -61,7 +61,7 @@ def read_rows(file: Path) -> pd.DataFrame:
             rows = _from_json(text, kind) if kind in (".jsonl", ".ndjson", ".json") else _from_csv(text)
             if guessed:
                 rows.attrs["note"] = (
-                    f"{file.name} is not UTF-8, and was read as Windows-1252; save it as UTF-8 if names look odd"
+                    f"{file.name} is not UTF-8 and was read as Windows-1252; save it as UTF-8 if names look wrong"
                 )
     except FileNotFoundError as error:
         raise InputError(f"there is no table of labels {str(file)!r}") from error
@@ -80,12 +80,12 @@ def _kind(file: Path) -> str:
 
 
 def _bytes(file: Path) -> bytes:
-    """Return what a file of text holds, unpacked.
+    """Return the bytes of a text file, decompressed.
 
     Raises
     ------
     ValueError
-        If it is empty, or something that is no table.
+        If the file is empty, or is not a table.
     """
     data = file.read_bytes()
     if data.startswith(b"\x1f\x8b"):
@@ -96,7 +96,7 @@ def _bytes(file: Path) -> bytes:
         if data.startswith(start):
             raise ValueError(f"it is {what}")
     if data[:FIRST].lstrip()[:15].lower().startswith((b"<!doctype", b"<html", b"<?xml")):
-        raise ValueError("it is a web page or XML; if it was downloaded, download it again while signed in")
+        raise ValueError("it is a web page or XML; if you downloaded it, download it again while signed in")
     return data
 
 
@@ -106,16 +106,16 @@ def _plainly(error: Exception) -> str:
     if ragged:
         wanted, line, cells = (f"{int(number):,}" for number in ragged.groups())
         return (
-            f"row {line} has {cells} cells where the header has {wanted}; put a cell that holds the separator into "
-            'quotes ("), or mend the row'
+            f"row {line} has {cells} cells and the header has {wanted}; put a cell that contains the separator into "
+            'quotes ("), or correct the row'
         )
     if "EOF inside string" in text:
-        return 'a quote (") is opened and never closed; mend the row'
+        return 'a quote (") is opened and never closed; correct the row'
     return text
 
 
 def columns_of(file: Path) -> list[str]:
-    """Return the names of a table's columns, by its first line; none where that cannot be read."""
+    """Return the names of a table's columns from its first line; [] if it cannot be read."""
     kind = _kind(file)
     try:
         if kind == ".parquet":
@@ -137,7 +137,7 @@ def _separator(line: str) -> str:
 
 
 def _first_line(text: str) -> tuple[str, str]:
-    """Return a CSV's header, and the text from it on: without Excel's own first line, comments and empty lines."""
+    """Return the header of a CSV and the text from there on, without Excel's "sep=" line, comments and empty lines."""
     if re.match(r"sep=.\r?\n", text):
         text = text.partition("\n")[2]
     while True:
@@ -160,19 +160,19 @@ def _from_csv(text: str) -> pd.DataFrame:
         re.search(rf'{re.escape(separator)} +"', "\n".join(islice(lines.splitlines(), 100)))
     )
     rows = pd.read_csv(io.StringIO(lines), dtype=str, na_filter=False, sep=separator, skipinitialspace=spaced)
-    if not isinstance(rows.index, pd.RangeIndex):  # more cells than columns: pandas took the first for an index
+    if not isinstance(rows.index, pd.RangeIndex):  # more cells than columns: pandas used the first as an index
         names, rows = list(rows), rows.reset_index()
         if not (rows.iloc[:, len(names) :] == "").all(axis=None):
-            raise ValueError("its rows have more cells than its header has columns; mend its first line")
+            raise ValueError("its rows have more cells than its header has columns; correct its first line")
         rows = rows.iloc[:, : len(names)].set_axis(names, axis=1)  # a separator at the end of each row
     return rows
 
 
 def _decoded(data: bytes) -> tuple[str, bool]:
-    """Return the text, and whether its encoding was guessed."""
+    """Return the text and whether its encoding was guessed."""
     encoding = next((name for mark, name in _BYTE_ORDER_MARKS if data.startswith(mark)), "utf-8")
     start = data[:1000]
-    if encoding == "utf-8" and start.count(0) > len(start) // 4:  # every other byte of Western text in UTF-16
+    if encoding == "utf-8" and start.count(0) > len(start) // 4:  # in UTF-16, every other byte of Western text is 0
         encoding = "utf-16-le" if start[1::2].count(0) > start[::2].count(0) else "utf-16-be"
     try:
         return data.decode(encoding), False
@@ -184,28 +184,29 @@ def _decoded(data: bytes) -> tuple[str, bool]:
 
 
 def _from_json(text: str, kind: str) -> pd.DataFrame:
-    """Return the rows of JSON lines, of a list of rows, of columns, or of rows by the names of their files."""
+    """Return the rows of JSON lines, or of a JSON list of rows, table of columns, or table of rows by file name."""
     if kind != ".json":
-        found = [json.loads(line) for line in text.splitlines() if line.strip()]
-    elif isinstance(found := json.loads(text), dict):
-        cells = list(found.values())
+        content = [json.loads(line) for line in text.splitlines() if line.strip()]
+    elif isinstance(content := json.loads(text), dict):
+        cells = list(content.values())
         columns = all(isinstance(cell, list) for cell in cells) or (
             all(isinstance(cell, dict) for cell in cells) and all(name.isdigit() for cell in cells for name in cell)
         )
         if any(isinstance(cell, list) for cell in cells) and len({*map(_length, cells)}) > 1:
             raise ValueError(
-                f"it holds {', '.join(map(repr, list(found)[:4]))} and no rows of one kind; write a table with a row "
-                "an image, its path and its label"
+                f"it holds {', '.join(map(repr, list(content)[:4]))} and no rows of one kind; write a table with one "
+                "row per image: its path and its label"
             )
         if columns:  # {"path": ["a.jpg"], "label": ["real"]}, or pandas' {"path": {"0": "a.jpg"}, ...}
-            found = pd.DataFrame(found).to_dict("records")
+            content = pd.DataFrame(content).to_dict("records")
         else:  # {"a.jpg": "real"}, or {"a.jpg": {"label": "real"}}
-            found = [
-                {"file_name": name, **(row if isinstance(row, dict) else {"label": row})} for name, row in found.items()
+            content = [
+                {"file_name": name, **(row if isinstance(row, dict) else {"label": row})}
+                for name, row in content.items()
             ]
-    if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
+    if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
         raise ValueError("it holds no rows with names")
-    return _as_text(pd.DataFrame([{str(name): cell for name, cell in row.items()} for row in found], dtype=object))
+    return _as_text(pd.DataFrame([{str(name): cell for name, cell in row.items()} for row in content], dtype=object))
 
 
 def _length(cell: object) -> int:

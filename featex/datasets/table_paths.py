@@ -1,4 +1,4 @@
-"""Which files the paths in a table name: as they are written, or as they were on another machine."""
+"""Find the files that paths in a table name, also if the paths are from another machine."""
 
 import os
 import unicodedata
@@ -14,18 +14,18 @@ from featex.errors import InputError
 from featex.images.formats import SUFFIXES, suffix_of
 
 Row = tuple[str, int, int]
-"""Path relative to the folder of the images, size and time: see `featex.datasets.folders.image_row`."""
+"""Path relative to the folder of the images, size and time; see `featex.datasets.folders.image_row`."""
 
 
 class ImageFinder:
-    """Finds images below a folder by what tables write of them.
+    """Finds the images below a folder that a table names.
 
     Parameters
     ----------
     home : Path
         The folder of the images, absolute.
     bases : sequence of Path
-        Folders that paths may be relative to, in the order in which they are tried.
+        Folders to which paths may be relative, in the order in which they are tried.
     """
 
     def __init__(self, home: Path, bases: Sequence[Path]):
@@ -33,14 +33,13 @@ class ImageFinder:
         self.bases = bases
 
     def rows(self, names: Sequence[str], splits: Sequence[str]) -> tuple[list[Row], int]:
-        """Return a row for each name, and how many were not there as written but found by the end of their path.
+        """Return a row for each name, and the number of images that were found by the end of their path.
 
-        A path is tried as it is written, then without blanks around it and with slashes for backslashes. Of one that is
-        still not there, the one image below the folder is taken whose path ends as the name does (`a.jpg` of
-        `sub/a.jpg`) or, for a path of another machine or folder, that ends the name (`C:\\data\\sub\\a.jpg`). Case,
-        the form of accents, quotes and escapes of a web address do not count there; a name without a suffix may lack
-        it, and a number its leading zeros. Of several such images, that of the row's set is taken; an image that
-        several names could mean so is none of theirs.
+        A path is tried as written, then without surrounding blanks and with slashes for backslashes. If no file has
+        that path, the name means the only image below the folder whose path ends like the name (`a.jpg` for
+        `sub/a.jpg`), or whose path is the end of the name (`C:\\data\\sub\\a.jpg`, from another machine). This ignores
+        case, the form of accents, quotes, URL escapes, a missing suffix and leading zeros of a number. Among several
+        such images, the image of the row's set is taken. An image that several names could mean belongs to none.
         """
         rows, by_end = [], {}
         for number, (name, split) in enumerate(zip(names, splits, strict=True)):
@@ -58,15 +57,15 @@ class ImageFinder:
         return rows, len(by_end) - len(shared)
 
     def hint(self, name: str) -> str:
-        """Return what is there in place of a name that finds no image: others of its name, or of another suffix."""
+        """Return a hint for a name without an image: other images of this name, or one with another suffix."""
         parts = _parts(name)
         last = _key(parts[-1]) if parts else ""
         alike = self._by_name[last] or (self._by_name[f"{last}."] if suffix_of(last) not in SUFFIXES else [])
         if alike:
-            return f"{len(alike):,} images are called so below the folder, such as {alike[0]!r}"
+            return f"{len(alike):,} images below the folder have this name, such as {alike[0]!r}"
         stem = f"{_key(parts[-1].removesuffix(suffix_of(parts[-1])))}." if parts else ""
         other = self._by_name[stem]
-        return f"{other[0]!r} is there, with another suffix" if other else ""
+        return f"{other[0]!r} exists, with another suffix" if other else ""
 
     def _as_written(self, name: str) -> Row:
         first = None
@@ -105,9 +104,9 @@ class ImageFinder:
 
     @cached_property
     def _by_name(self) -> dict[str, list[str]]:
-        """Paths of all images below the folder: by name, and by folder and name; also by the stem with a dot.
+        """Paths of all images below the folder by name, by folder and name, and both also by the stem with a dot.
 
-        By names alone, the frames of thousands of films, which are called alike, would be held against each other.
+        With names only, the equally named frames of thousands of films would all be compared with each other.
         """
         index = defaultdict(list)
         for path in self.images:
@@ -119,7 +118,7 @@ class ImageFinder:
 
     @cached_property
     def _by_number(self) -> dict[tuple[str, int], list[str]]:
-        """Paths of all images that are called by a number and a suffix, by folder and number; "" for any folder."""
+        """Paths of images whose stem is a number, by folder and number; "" stands for any folder."""
         index = defaultdict(list)
         for path in self.images:
             stem = Path(path).stem
@@ -138,7 +137,7 @@ def _key(name: str) -> str:
 
 
 def _parts(name: str) -> tuple[str, ...]:
-    """Return the folders and the file of a name, also of a web address, without what stands around them."""
+    """Return the folders and the file name in a path or URL, without quotes, blanks and the query."""
     text = name.strip().strip("'\"")
     if "://" in text:
         text = text.partition("?")[0]
@@ -151,7 +150,7 @@ def _folder_key(path: str) -> str:
 
 
 def _ends_alike(path: str, named: Sequence[str]) -> bool:
-    """Tell whether a path's folders end as the named ones do, or the named ones as those of the path."""
+    """Return whether the folders of a path end with the named folders, or the named folders with those of the path."""
     inside = [_key(part) for part in path.split("/")[:-1]]
     if len(named) <= len(inside):
         return inside[len(inside) - len(named) :] == named

@@ -1,4 +1,4 @@
-"""What a table says of the images it names: path, label, set, source, group."""
+"""Tables of images: read path, label, set, source and group of each image."""
 
 import os
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ import pandas as pd
 
 from featex.datasets.folders import read, sets_of_folders, walk
 from featex.datasets.meanings import left_out, plain, sets_of, split_name
+from featex.datasets.options import DatasetOptions
 from featex.datasets.table_columns import (
     GROUP_COLUMNS,
     LABEL_COLUMNS,
@@ -23,7 +24,7 @@ from featex.datasets.table_columns import (
 )
 from featex.datasets.table_files import SUFFIXES as TABLES
 from featex.datasets.table_files import columns_of, read_rows
-from featex.datasets.table_paths import ImageFinder
+from featex.datasets.table_paths import ImageFinder, Row
 from featex.errors import InputError
 from featex.system.words import count
 
@@ -31,9 +32,9 @@ METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet", "metadata.tsv"
 
 
 def own_tables(folder: Path, label_column: str | None) -> list[Path]:
-    """Return the metadata tables with labels of a folder, or those of the folders inside it that hold them.
+    """Return the metadata table with labels in a folder, or those in the folders inside it.
 
-    That is Hugging Face's imagefolder (huggingface.co/docs/datasets/image_dataset): one table for all, or one a set.
+    This is Hugging Face's imagefolder (huggingface.co/docs/datasets/image_dataset): one table, or one per set.
     """
     waiting, tables = [folder], []
     while waiting:
@@ -42,7 +43,7 @@ def own_tables(folder: Path, label_column: str | None) -> list[Path]:
             with os.scandir(here) as entries:
                 names = {entry.name: entry for entry in entries if not left_out(entry.name)}
         except OSError:
-            continue  # the walk for images says what is wrong
+            continue  # `featex.datasets.folders.walk` reports the problem
         table = next(
             (here / name for name in METADATA if name in names and _describes_images(here / name, label_column)), None
         )
@@ -60,12 +61,12 @@ def _describes_images(file: Path, label_column: str | None) -> bool:
 
 
 def unread_tables(folder: Path) -> list[str]:
-    """Return what to tell a user whose folders say no classes: which tables lie there and how they are taken.
+    """Return notes on tables that are not used, for a user whose folders name no classes.
 
     Raises
     ------
     InputError
-        If one is called as metadata of images are, and a column of it may hold labels under a name that is not usual.
+        If a table has a metadata name, and one of its columns may hold labels under an unusual name.
     """
     notes, inner = [], False
     for here in (folder, *sorted(path for path in folder.iterdir() if path.is_dir() and not left_out(path.name))):
@@ -77,96 +78,90 @@ def unread_tables(folder: Path) -> list[str]:
                 inner = inner or here != folder
                 name = file.relative_to(folder).as_posix()
                 notes.append(f"{name} is not read (--labels takes it; its columns: {', '.join(columns[:8])})")
-    metadata = ["a table in each set is read where it is called metadata.csv"] if inner else []
+    metadata = ["a table in each set is read if its name is metadata.csv"] if inner else []
     return notes[:3] + metadata
 
 
-def from_tables(
-    home: Path,
-    files: Sequence[Path],
-    options: dict[str, str | None],
-    group_rows: int | None,
-    layout: str | None,
-    complete: bool,
-) -> tuple[pd.DataFrame, list[str]]:
-    """Return the rows of all tables, and notes for the user; with `complete`, also images in sets without a table.
+def from_tables(home: Path, files: Sequence[Path], options: DatasetOptions) -> tuple[pd.DataFrame, list[str]]:
+    """Return the rows of all tables, and notes for the user.
+
+    If the tables were found in the folder rather than named, images in sets without a table are added.
 
     Raises
     ------
     InputError
-        If a table or column cannot be used, or, with `complete`, folders that are no sets have no table.
+        If a table or column cannot be used, or tables were found in some folders and not in others.
     """
-    if group_rows is not None and (group_rows < 1 or options["group"]):
-        raise InputError(f"group_rows must be 1 or more, and without a group column; it is {group_rows}")
-    tables, notes = zip(*(_from_table(home, file, options, group_rows) for file in files), strict=True)
+    if options.group_rows is not None and (options.group_rows < 1 or options.group_column):
+        raise InputError(f"group_rows must be 1 or more, and without a group column; it is {options.group_rows}")
+    tables, notes = zip(*(_from_table(home, file, options) for file in files), strict=True)
     table, notes = pd.concat(tables, ignore_index=True), [note for some in notes for note in some]
-    if complete:
+    if options.labels is None:
         table, left = _completed(home, files, table)
         notes += left
     else:
         notes += _unlisted(home, table, files[0].name)
     if table["split"].isna().any():
-        _set_by_folders(table, str(home), layout)
+        _set_by_folders(table, str(home), options.layout)
     return table.fillna(""), list(dict.fromkeys(notes))
 
 
-def _from_table(
-    home: Path, file: Path, options: dict[str, str | None], group_rows: int | None
-) -> tuple[pd.DataFrame, list[str]]:
+def _from_table(home: Path, file: Path, options: DatasetOptions) -> tuple[pd.DataFrame, list[str]]:
     rows = read_rows(file)
     notes = [rows.attrs["note"]] if "note" in rows.attrs else []
     if not len(rows):
         raise InputError(f"{str(file)!r} lists no images")
-    paths = path_columns(file, rows, options["path"])
+    paths = path_columns(file, rows, options.path_column)
     source = named(file, rows, None, SOURCE_COLUMNS)
-    group = named(file, rows, options["group"], GROUP_COLUMNS)
-    label = named(file, rows, options["label"], LABEL_COLUMNS)
-    sets, said = sets_of_rows(file, rows, options["set"], [*paths, label])
-    column, found = _found(home, file, rows, paths, sets)
-    labels, more = labels_of(file, rows, options["label"], [column, source, group, options["set"]])
-    table = pd.DataFrame(found[0], columns=["path", "size", "mtime_ns"])
+    group = named(file, rows, options.group_column, GROUP_COLUMNS)
+    label = named(file, rows, options.label_column, LABEL_COLUMNS)
+    sets, set_notes = sets_of_rows(file, rows, options.set_column, [*paths, label])
+    column, images, n_by_end = _found(home, file, rows, paths, sets)
+    labels, label_notes = labels_of(file, rows, options.label_column, [column, source, group, options.set_column])
+    table = pd.DataFrame(images, columns=["path", "size", "mtime_ns"])
     table["label"] = labels
     table["split"] = sets
     if table["split"].isna().all() and (both := sets_in_labels(labels)):
         table["split"], table["label"] = labels.map(lambda label: both[label][0]), labels.map(lambda x: both[x][1])
-        more.append(f"labels such as {next(iter(both))} read as a set and a class")
+        label_notes.append(f"labels such as {next(iter(both))} read as a set and a class")
     table["source"] = rows[source].map(plain) if source else table["path"].map(os.path.dirname)
     table["group"] = rows[group] if group else ""
-    if group_rows is not None:
-        table["group"] = [str(number // group_rows) for number in range(len(table))]
-    by_end = [f"{count(found[1], 'image')} found by the end of the path in column {column}"] if found[1] else []
-    return table, [*notes, *said, *more, *by_end]
+    if options.group_rows is not None:
+        table["group"] = [str(number // options.group_rows) for number in range(len(table))]
+    by_end = [f"{count(n_by_end, 'image')} found by the end of the path in column {column}"] if n_by_end else []
+    return table, [*notes, *set_notes, *label_notes, *by_end]
 
 
 def _found(
     home: Path, file: Path, rows: pd.DataFrame, columns: Sequence[str], sets: list
-) -> tuple[str, tuple[list, int]]:
-    """Return the column of paths, of several the one whose files are there, with what its paths name."""
+) -> tuple[str, list[Row], int]:
+    """Return the column of paths with most existing files, its images, and how many were found by the end of a path."""
     beside = file.parent.resolve()
     bases = [home, beside] if not beside.is_relative_to(home) or beside == home else [beside, home]
     finder = ImageFinder(home, bases)
     best = None
     for name in columns:
-        found = finder.rows(rows[name].tolist(), [split or split_name(file.stem) for split in sets])
-        there = sum(size >= 0 for _, size, _ in found[0])
-        rank = there, rows[name].nunique(), -found[1]
+        images, n_by_end = finder.rows(rows[name].tolist(), [split or split_name(file.stem) for split in sets])
+        n_existing = sum(size >= 0 for _, size, _ in images)
+        rank = n_existing, rows[name].nunique(), -n_by_end
         if best is None or rank > best[0]:
-            best = rank, name, found
+            best = rank, name, images, n_by_end
         if rank == (len(rows), len(rows), 0):
             break
-    if not best[0][0]:
-        hint = finder.hint(rows[best[1]].iloc[0])
+    rank, name, images, n_by_end = best
+    if not rank[0]:
+        hint = finder.hint(rows[name].iloc[0])
         raise InputError(
-            f"{str(file)!r} lists {count(len(rows), 'image')} in column {best[1]}, and none of them is there; "
-            f"the first was looked for as {str(home / best[2][0][0][0])!r}"
+            f"{str(file)!r} lists {count(len(rows), 'image')} in column {name}, and none of them exists; "
+            f"the first would be {str(home / images[0][0])!r}"
             + (f" ({hint})" if hint else "")
-            + "; write paths from there, or name the column of paths with --path-column"
+            + "; write paths relative to that folder, or name the column of paths with --path-column"
         )
-    return best[1], best[2]
+    return name, images, n_by_end
 
 
 def _set_by_folders(table: pd.DataFrame, where: str, layout: str | None) -> None:
-    """Take sets from the folders of images whose table has no column for them; by a layout, their sources too."""
+    """Take the sets, and with a layout the sources, from folders if the table has no column of sets."""
     open_rows = table["split"].isna()
     folders = table.loc[open_rows, "path"].map(os.path.dirname)
     unique = sorted(set(folders))
@@ -181,17 +176,17 @@ def _set_by_folders(table: pd.DataFrame, where: str, layout: str | None) -> None
 
 
 def _unlisted(home: Path, table: pd.DataFrame, name: str) -> list[str]:
-    """Return how many images below the folder the table does not list."""
+    """Return a note on the images below the folder that the table does not list."""
     try:
         files, _ = walk(home)
-    except InputError:  # all images of the table lie elsewhere
+    except InputError:  # all images of the table lie outside the folder
         return []
     left = len({path for path, *_ in files} - set(table["path"]))
     return [f"{count(left, 'image')} in no row of {name} left out"] if left else []
 
 
 def _completed(home: Path, tables: Sequence[Path], table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Add the images of sets that have no table, without labels; and say how many others no table lists."""
+    """Add the images of sets without a table, without labels; and return a note on images that no table lists."""
     files, _ = walk(home)
     rest = pd.DataFrame(files, columns=["path", "size", "mtime_ns", "folder"])
     rest = rest[~rest["path"].isin(set(table["path"]))]

@@ -1,4 +1,4 @@
-"""unpack(): images that lie inside Parquet files, as Hugging Face keeps data sets, to a folder of image files."""
+"""unpack(): write the images inside Parquet files, as Hugging Face stores data sets, to a folder of image files."""
 
 import csv
 import json
@@ -36,12 +36,12 @@ SUFFIX_OF_KIND = {
     **{"JPEG": ".jpg", "PNG": ".png", "WebP": ".webp", "GIF": ".gif", "BMP": ".bmp", "TIFF": ".tif", "AVIF": ".avif"},
     **{"HEIF": ".heic", "JPEG 2000": ".jp2", "PPM": ".ppm", "JPEG XL": ".jxl"},
 }
-ROWS = 64  # read at a time: images of some megabytes stay below a few hundred
+ROWS = 64  # read at a time, so that images of several MB take a few hundred MB
 
 
 @dataclass(frozen=True)
 class Unpacked:
-    """What `unpack` wrote: images in all, and rows that hold none."""
+    """The folder that `unpack` wrote, with the numbers of images and of rows without an image."""
 
     folder: Path
     images: int
@@ -50,23 +50,24 @@ class Unpacked:
 
 def shards(folder: Path) -> list[Path]:
     """Return the Parquet files below a folder that have a column of images, sorted."""
-    found = []
+    files = []
     for here, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not left_out(name)]
-        found += [Path(here, name) for name in names if name.lower().endswith(".parquet") and not left_out(name)]
-    return sorted(file for file in found if _image_column(file))
+        files += [Path(here, name) for name in names if name.lower().endswith(".parquet") and not left_out(name)]
+    return sorted(file for file in files if _image_column(file))
 
 
 def unpack(source: str | os.PathLike, target: str | os.PathLike, progress: Progress | None = None) -> Unpacked:
-    """Write the images inside the Parquet files below `source` into the new folder `target`, byte by byte as they are.
+    """Write the images inside the Parquet files below `source`, with unchanged bytes, to the new folder `target`.
 
-    A ``metadata.csv`` beside them holds label and set of each: labels by the names of their `ClassLabel`, where the
-    file has them; sets from a column, else from the file's name (`train-00000-of-00002.parquet`) or its folder's.
+    The file ``metadata.csv`` there holds label and set of each image. Labels have the names of their `ClassLabel`, if
+    the file contains them. Sets come from a column, or else from the name of the file
+    (`train-00000-of-00002.parquet`) or of its folder.
 
     Raises
     ------
     InputError
-        If there are no such files, or `target` is not empty.
+        If there are no such files, or `target` exists and is not empty.
     StoreError
         If `target` cannot be written.
     """
@@ -134,7 +135,7 @@ def _image_column(file: Path) -> str | None:
 
 
 def _class_names(schema: pa.Schema, label: str | None) -> list[str]:
-    """Return the names of a `ClassLabel`'s numbers, as the library datasets keeps them in a file's metadata."""
+    """Return the class names of a `ClassLabel`, which the library datasets stores in the metadata of a file."""
     try:
         features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
         return [str(name) for name in features[label]["names"]]
@@ -143,7 +144,7 @@ def _class_names(schema: pa.Schema, label: str | None) -> list[str]:
 
 
 def _set_of(path: Path) -> str:
-    """Return the set that a file's name, or one of its folders', says; else ""."""
+    """Return the set that the name of a file or of one of its folders contains; else ""."""
     for name in (re.sub(r"([-_.]\d+)?[-_.]of[-_.]\d+|[-_.]\d+$", "", path.stem), *reversed(path.parts[:-1])):
         if set_and_rest(name)[0]:
             return split_name(name) or plain(name)

@@ -1,4 +1,4 @@
-"""bench(): how many images a second each stage of an extraction takes on this machine, and which one holds it back."""
+"""bench(): measure the images per second of each stage of an extraction, and which stage limits it."""
 
 import statistics
 import tempfile
@@ -26,35 +26,35 @@ from featex.system.words import count
 
 READING, DECODING, PREPROCESSING, MODEL, WHOLE = "reading", "decoding", "preprocessing", "model", "whole"
 ABOUT = {
-    READING: "bytes, content key, facts of the file",
+    READING: "bytes, content key, file facts",
     DECODING: "bytes to pixels",
     PREPROCESSING: "pixels to squares",
     MODEL: "squares to vectors",
-    WHOLE: "all of it at once, vectors on disk",
+    WHOLE: "all stages together, vectors on disk",
 }
-MATRIX = 2048  # rows and columns of the matrices that tell what the processor can do
-LEAST_MODEL = 64  # squares, so that a few images fill several batches
+MATRIX = 2048  # rows and columns of the matrices whose product measures the processor
+LEAST_MODEL = 64  # least number of squares, so that a few images fill several batches
 
 
 @dataclass(frozen=True)
 class Bench:
-    """What `bench` measured.
+    """Results of `bench`.
 
     Parameters
     ----------
     name : str
-        The backbone.
+        Name of the backbone.
     fast : bool
     n_images, n_failed : int
-        Images that were used, and that could not be.
+        Numbers of images that were used, and that cannot be used.
     device : str
     n_cores : int
     rates : dict of str to list of float
-        Images a second in each run, of each stage in `ABOUT` when it has the whole machine.
+        Images per second in each run of each stage in `ABOUT`, alone on the machine.
     gflop : float
-        Billions of floating-point operations that the network asks for an image, one multiply-add being two.
+        Billions of floating-point operations of the network for one image; a multiply-add counts as two.
     gflops : list of float
-        Billions a second that a product of two float32 matrices reaches on the device, in each run.
+        Billions of operations per second of a product of two float32 matrices on the device, in each run.
     """
 
     name: str
@@ -68,53 +68,53 @@ class Bench:
     gflops: list[float]
 
     def rate(self, stage: str) -> float:
-        """Return the median of a stage's images a second."""
+        """Return the median images per second of a stage."""
         return statistics.median(self.rates[stage])
 
     @property
     def limit(self) -> float:
-        """Images a second that the network would take at the speed of matrix products; inf where there is none."""
+        """Images per second of the network at the speed of matrix products; inf without a network."""
         return statistics.median(self.gflops) / self.gflop if self.gflop else float("inf")
 
     @property
     def shares(self) -> dict[str, float]:
-        """What part of the work each stage is, by the time that it would take alone; they sum to 1."""
+        """Share of each stage in the total time of all stages; the shares sum to 1."""
         seconds = {stage: 1 / self.rate(stage) for stage in ABOUT if stage != WHOLE}
-        return {stage: own / sum(seconds.values()) for stage, own in seconds.items()}
+        return {stage: time / sum(seconds.values()) for stage, time in seconds.items()}
 
     @property
     def slowest(self) -> str:
-        """The stage that holds the whole back."""
+        """The stage with the largest share."""
         return max(self.shares, key=self.shares.get)
 
     def lines(self) -> list[str]:
-        """Return all of it for people, a line each."""
+        """Return the results as lines of text."""
         failed = f" ({self.n_failed:,} more cannot be used)" if self.n_failed else ""
-        said = [
+        lines = [
             f"{count(self.n_images, 'image')}{failed}, {self.name} on {self.device}, {count(self.n_cores, 'core')}",
-            "images a second, each stage alone on the whole machine, median (least to most) of "
+            "images per second, each stage alone on the whole machine, median (least to most) of "
             f"{count(len(self.gflops), 'run')}:",
         ]
         for stage, about in ABOUT.items():
             rates, share = self.rates[stage], "" if stage == WHOLE else f"; {self.shares[stage]:.0%} of the work"
             spread = f"({min(rates):,.1f} to {max(rates):,.1f})"
-            said.append(f"  {stage:<14}{self.rate(stage):>9,.1f}  {spread:<22}{about}{share}")
+            lines.append(f"  {stage:<14}{self.rate(stage):>9,.1f}  {spread:<22}{about}{share}")
         if self.gflop:
             reached = self.rate(MODEL) / self.limit
-            less = ", for it multiplies less" if reached > 1 else ""
-            said.append(
-                f"  {'limit':<14}{self.limit:>9,.1f}  by a matrix product's {self.limit * self.gflop:,.0f} GFLOP/s, at "
-                f"{self.gflop:.2f} GFLOP an image; the model reaches {reached:.0%} of it{less}"
+            less = ", because it multiplies less" if reached > 1 else ""
+            lines.append(
+                f"  {'limit':<14}{self.limit:>9,.1f}  by a matrix product's {self.limit * self.gflop:,.0f} GFLOP/s and "
+                f"{self.gflop:.2f} GFLOP per image; the model reaches {reached:.0%} of it{less}"
             )
-        return [*said, f"What holds it back: the {self.slowest}. {_advice(self.slowest, self.device, self.fast)}"]
+        return [*lines, f"Slowest stage: {self.slowest}. {_advice(self.slowest, self.device, self.fast)}"]
 
 
 def _advice(slowest: str, device: str, fast: bool) -> str:
     if slowest == MODEL:
         return "A GPU would be faster." if device == "cpu" else "A smaller backbone would be faster."
     if slowest == READING:
-        return "A faster disk would help, or a second run, when the files are in memory."
-    return "More cores would help." if fast else "More cores would help, and for large JPEGs --fast may."
+        return "A faster disk would help. A second run reads the files from memory."
+    return "More cores would help." if fast else "More cores would help; for large JPEGs, --fast may help."
 
 
 def bench(
@@ -125,23 +125,23 @@ def bench(
     progress: Progress | None = None,
     **extractor_options,
 ) -> Bench:
-    """Measure the stages of an extraction on some images below `root`, each by itself and all together.
+    """Measure the stages of an extraction on some images below `root`, each alone and all together.
 
     Parameters
     ----------
     root : path
         A folder of images.
     n_images : int
-        How many are drawn, by a fixed seed.
+        Number of images drawn, with a fixed seed.
     runs : int
-        How often each stage is measured, in turn with the others.
+        Number of measurements of each stage; the stages take turns.
     **extractor_options
-        As `featex.extraction.extractor.Extractor` takes them.
+        Parameters of `featex.extraction.extractor.Extractor`.
 
     Raises
     ------
     InputError
-        If there are no images, or none that can be used.
+        If there are no images, or none can be used.
     """
     progress = progress or Progress()
     files = image_files(root)
@@ -193,7 +193,7 @@ def _usable(path: Path, extractor: Extractor) -> tuple[Path, bytes] | None:
 
 
 def _through(pool: ThreadPoolExecutor, function: Callable, items: Sequence) -> float:
-    """Return how many items a second a function takes in the threads of a pool."""
+    """Return the items per second of a function in the threads of a pool."""
     started = time.perf_counter()
     for _ in pool.map(function, items):
         pass
@@ -215,12 +215,12 @@ def _whole(extractor: Extractor, paths: Sequence[Path]) -> float:
 
 
 def _matrix_product(pool: ThreadPoolExecutor, cores: int, device: torch.device) -> float:
-    """Return billions of operations a second: on a CPU in all threads of the pool at once, each its own product."""
+    """Return billions of operations per second; on a CPU each thread of the pool computes its own product."""
     matrices = [torch.rand(MATRIX, MATRIX, device=device) for _ in range(2)]
     times = 2 * (cores if device.type == "cpu" else 16)
 
     def multiply(_) -> None:
-        (matrices[0] @ matrices[1]).sum().item()  # which waits for a GPU
+        (matrices[0] @ matrices[1]).sum().item()  # waits for a GPU
 
     multiply(None)
     started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""embed(): ask the cache, read and run the rest in batches, keep the order."""
+"""embed(): compute the vectors that are missing in the cache, in batches."""
 
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -22,16 +22,16 @@ from featex.system.cores import Batches, in_order, n_readers, one_core_each
 from featex.system.disk import write_json
 from featex.system.progress import Progress
 
-SAMPLED = 64  # pixels a side, at least, of what a thumbnail is made from where a GPU decodes the image
-NOT_FINITE = "its features are not finite"  # also of a damaged file that a GPU was given undecoded
+SAMPLED = 64  # least side in pixels of the image for a thumbnail if a GPU decodes the image itself
+NOT_FINITE = "its features are not finite"  # also the reason of a damaged file that a GPU decodes
 
 
 @dataclass
 class Embedding:
-    """Content keys of files, in their order, and why some have none. Vectors are in the cache.
+    """Content keys of files, in order, and the reasons why some cannot be used. Vectors are in the cache.
 
-    `facts` are those of each file that was read, by its number; `computed` counts vectors of images, and
-    `computed_copies` those of their varied copies.
+    `reasons` and `facts` are by file number; `facts` are those of the files that were read. `computed` counts computed
+    vectors of images, `computed_copies` those of varied copies.
     """
 
     keys: list[str]
@@ -42,10 +42,10 @@ class Embedding:
 
 
 def open_cache(extractor: Extractor, out: str | Path) -> FeatureCache:
-    """Return the cache of `extractor` below `out`, with its passport beside it."""
+    """Return the cache of `extractor` below `out`, and write its passport beside the cache."""
     directory = Path(out) / extractor.name
     if not (directory / "extractor.json").exists():
-        extractor.build()  # weights that do not fit must leave nothing behind
+        extractor.build()  # raises if the weights do not fit, before anything is written
         write_json(directory / "extractor.json", extractor.passport)
     return FeatureCache(directory / "vectors", extractor.n_features)
 
@@ -61,30 +61,23 @@ def embed(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Embedding:
-    """Bring the vectors of all files into `cache`, and return their content keys.
+    """Compute the vectors of all files that are not in `cache`, and return the content keys.
 
     Parameters
     ----------
-    known : sequence of (key, reason), one a path, optional
-        What is known of the file: its content key, and why it cannot be used; "" for what is not known. A file whose
-        key is in the cache, or that cannot be used, is not read.
-    copies : sequence of int, one a path, optional
-        How many varied copies of each image are wanted beside it, under their `featex.images.variants.copy_keys`.
+    known : sequence of (key, reason), one per path, optional
+        The content key of each file and the reason why it cannot be used, from an earlier run; "" if unknown. A file is
+        not read if its key is in the cache or it cannot be used.
+    copies : sequence of int, one per path, optional
+        Number of varied copies of each image to compute; their keys are `featex.images.variants.copy_keys`.
     thumbnails : ThumbnailCache, optional
-        Is given the thumbnail of each image too.
+        Receives the thumbnail of each image.
     """
     copies = copies if len(copies) else [0] * len(paths)
     known = known or [("", "")] * len(paths)
     embedding = Embedding([key for key, _ in known], {i: reason for i, (_, reason) in enumerate(known) if reason})
     refused = {key: reason for key, reason in known if key and reason}
-    there = cache.holds([key for key, _ in known])
-    if thumbnails is not None:
-        there = np.logical_and(there, thumbnails.holds([key for key, _ in known]))
-    todo = [
-        i
-        for i, (key, reason) in enumerate(known)
-        if not reason and (not there[i] or (copies[i] and _missing(key, copies[i], cache)))
-    ]
+    todo = _unfinished(known, copies, cache, thumbnails)
     reader = _Reader(extractor, cache, refused, thumbnails)
     workers = workers or n_readers()
     computed: list[str] = []
@@ -97,7 +90,7 @@ def embed(
         computed.extend(kept)
 
     with (progress or Progress()).task("extract", len(todo), "image") as tick, one_core_each(workers) as pool:
-        most = workers + 1 if extractor.device.type == "cpu" else 2  # a GPU computes one while one is made ready
+        most = workers + 1 if extractor.device.type == "cpu" else 2  # on a GPU: one runs, one waits
         batches = Batches(pool, extractor, keep, extractor.batch_size, most)
         try:
             ahead = workers + 3 * extractor.batch_size
@@ -114,31 +107,46 @@ def embed(
                 tick(1)
             batches.finish()
         finally:
-            cache.flush()  # what is computed is kept, also when the run is stopped
+            cache.flush()  # a stopped run keeps its vectors
             if thumbnails is not None:
                 thumbnails.flush()
     for i, key in enumerate(embedding.keys if refused else ()):
         for one in _keys(key, copies[i]):
-            if one in refused:  # found out after a copy of the file had been passed over
+            if one in refused:  # a duplicate of the file had been skipped before the failure was known
                 embedding.reasons[i] = refused[one]
     embedding.computed = len(set(computed).intersection(embedding.keys))
     embedding.computed_copies = len(computed) - embedding.computed
     return embedding
 
 
+def _unfinished(
+    known: Sequence[tuple[str, str]], copies: Sequence[int], cache: FeatureCache, thumbnails: ThumbnailCache | None
+) -> list[int]:
+    """Return the numbers of files that may be usable and lack a vector, a thumbnail or a varied copy's vector."""
+    keys = [key for key, _ in known]
+    complete = cache.holds(keys)
+    if thumbnails is not None:
+        complete = np.logical_and(complete, thumbnails.holds(keys))
+    return [
+        i
+        for i, (key, reason) in enumerate(known)
+        if not reason and (not complete[i] or (copies[i] and _missing(key, copies[i], cache)))
+    ]
+
+
 def _keys(key: str, n_copies: int) -> list[str]:
-    """Return the keys of an image and its copies."""
+    """Return the keys of an image and its varied copies."""
     return [key, *copy_keys(key, n_copies)] if n_copies else [key]
 
 
 def _missing(key: str, n_copies: int, cache: FeatureCache) -> list[str]:
-    """Return those of an image and its copies that have no vector yet."""
+    """Return the keys of an image and its varied copies that have no vector."""
     return [one for one in _keys(key, n_copies) if one not in cache]
 
 
 @dataclass
 class _Image:
-    """One file that was read: what the extractor takes of it and its copies, by key; `reason` if it cannot be used."""
+    """One file that was read: the extractor's inputs for it and its copies, by key; `reason` if it cannot be used."""
 
     key: str = ""
     facts: dict = field(default_factory=dict)
@@ -148,7 +156,7 @@ class _Image:
 
 
 class _Reader:
-    """Reads one file in a worker thread; of equal files only the first is decoded, and once for all its copies."""
+    """Reads files in worker threads; equal files are decoded only once, and once for all varied copies."""
 
     def __init__(
         self, extractor: Extractor, cache: FeatureCache, refused: dict[str, str], thumbnails: ThumbnailCache | None
@@ -156,10 +164,10 @@ class _Reader:
         self.extractor, self.cache, self.refused, self.thumbnails = extractor, cache, refused, thumbnails
         self._claimed: set[str] = set()
         self._lock = Lock()
-        self._alone = Lock()  # two images of 169 megapixels would fill a small machine
+        self._alone = Lock()  # two images of 169 megapixels would fill the memory of a small machine
 
     def read(self, item: tuple[Path, int]) -> _Image:
-        """Return what is to be kept and computed of a file that is wanted with so many copies."""
+        """Return key, facts, inputs and thumbnail of a file; `item` is its path and its number of varied copies."""
         path, n_copies = item
         if reason := unread(suffix_of(path.name)):
             return _Image(reason=reason)
@@ -180,7 +188,7 @@ class _Reader:
                 wants_small = self.thumbnails is not None and key not in self.thumbnails and small not in self._claimed
                 self._claimed.update([*wanted, small])
             if wanted == [key] and (undecoded := self.extractor.undecoded(data)) is not None:
-                # The pixels will be on the GPU only; an eighth of them costs little here.
+                # Only the GPU will have the pixels; decoding an eighth of them here costs little.
                 return _Image(key, facts, [(key, undecoded)], thumbnail(decode(data, SAMPLED)) if wants_small else None)
             with self._alone if facts.get("width", 0) * facts.get("height", 0) > LARGE else nullcontext():
                 image = decode(data, self.extractor.least_side) if wanted or wants_small else None

@@ -1,8 +1,8 @@
-"""extract(): a folder of images to a set of features on disk, with the rows in order and the refused files listed."""
+"""extract(): compute the features of a folder of images and store them as a set, with a list of unusable files."""
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +11,12 @@ import pandas as pd
 from featex.datasets.dataset import by_kind, find_images
 from featex.datasets.folders import NO_FILE
 from featex.errors import InputError, StoreError
-from featex.extraction.embed import embed, open_cache
+from featex.extraction.embed import Embedding, embed, open_cache
 from featex.extraction.joined import extractor_for
+from featex.extraction.recipes import FeatureRecipe, choose_recipe
 from featex.images.facts import FACTS
 from featex.images.formats import NEEDS_HEIF, reads_heif
-from featex.network.views import DEFAULT, View
+from featex.layout import ARTIFACTS, DATA
 from featex.store.features import SUFFIX, Features, StoredSet, is_copied, stored_sets
 from featex.store.thumbnails import ThumbnailCache
 from featex.store.units import with_units
@@ -23,38 +24,38 @@ from featex.system.disk import born_whole, checked_name
 from featex.system.progress import Progress
 from featex.system.words import count
 
-STAMP = ["path", "size", "mtime_ns"]  # where all three are equal, a file is taken to be unchanged
-MOST_OF_A_SET = 160  # bytes of its name: its models are called by it and by their kind
+STAMP = ["path", "size", "mtime_ns"]  # if all three are equal, a file counts as unchanged
+MOST_OF_A_SET = 160  # bytes of its name; names of models contain it
 FAILED_COLUMNS = ["path", "reason", "size", "mtime_ns", "key"]
 
 
 @dataclass(frozen=True)
 class Extraction:
-    """What a run of `extract` did.
+    """Summary of a run of `extract`.
 
     Parameters
     ----------
     stored : StoredSet
         The set on disk.
-    found, cached, computed, failed : int
-        Images: below the folder; whose vector was there before; whose vector was computed; that cannot be used.
-        Equal files count once each as cached.
+    n_images, cached, computed, failed : int
+        Numbers of images: below the folder; with a stored vector; with a computed vector; that cannot be used. Equal
+        files count as cached.
     seconds : float
     device : str
     computed_copies : int
-        Vectors of varied copies that were computed.
+        Number of computed vectors of varied copies.
     n_features : int
-        Columns.
+        Length of a vector.
     failed_kinds : tuple of str
-        The images that cannot be used, by suffix and class.
+        Numbers of images that cannot be used, by suffix and class.
     notes : tuple of str
-        What should be known of images that can be used.
+        Warnings about images that are used.
     near : int
-        Images that are near-duplicates of another.
+        Number of images that are near-duplicates of another.
     """
 
     stored: StoredSet
-    found: int
+    n_images: int
     cached: int
     computed: int
     failed: int
@@ -72,59 +73,57 @@ class Extraction:
 
 
 def extract(
-    root: str | Path,
-    out: str | Path,
+    root: str | Path = DATA,
+    out: str | Path = ARTIFACTS.features,
     *,
+    recipe: str | FeatureRecipe = "default",
     backbone: str = "resnet18",
     weights: str = "imagenet",
     device: str = "auto",
-    batch_size: int | None = None,
-    views: Sequence[View] = (DEFAULT,),
-    copies: int = 0,
-    workers: int | None = None,
     name: str | None = None,
     progress: Progress | None = None,
-    **dataset_options,
+    **options,
 ) -> Extraction:
-    """Write the features of all images below `root`, and return what was done.
+    """Compute the features of all images below `root`, store them below `out`, and return a summary.
+
+    Features that are already stored are not computed again.
 
     Parameters
     ----------
     root : path
-        A folder in one of the layouts that `featex.datasets.dataset.find_images` knows.
+        A folder of images in a layout that `featex.datasets.dataset.find_images` reads.
     out : path
-        Where features are kept, such as artifacts/features.
-    backbone, weights, device, batch_size
-        As `featex.extraction.extractor.Extractor` takes them.
-    views : sequence of View
-        What is taken of each image; the columns of several stand side by side.
-    copies : int
-        How many varied copies of each training image are kept beside it; see `featex.images.variants`.
-    workers : int, optional
-        Threads that read and decode; by default one a core, 16 at most.
+        The folder of all features.
+    recipe : str or FeatureRecipe
+        What is computed for each image: a name in `featex.extraction.recipes.RECIPES`, or a recipe.
+    backbone, weights, device
+        As in `featex.extraction.extractor.Extractor`.
     name : str, optional
-        The set's; by default the folder's.
+        Name of the set; by default that of the folder.
     progress : Progress, optional
-    **dataset_options
-        As `featex.datasets.dataset.find_images` takes them: labels, path_column, ..., classes.
+        Receives messages; by default there are none.
+    **options
+        ``batch_size`` of `featex.extraction.extractor.Extractor`; ``workers``, the number of threads that read and
+        decode images (by default one per core, at most 16); and the fields of `featex.datasets.options.DatasetOptions`.
 
     Raises
     ------
     InputError
-        If there are no images, or none that can be used.
+        If there are no images, or none can be used.
     WeightsError
-        If the weights cannot be had or do not fit.
+        If the weights are not available or do not fit.
     StoreError
-        If `out` cannot be written, or holds a set of this name from another folder.
+        If `out` cannot be written, or contains a set of this name from another folder.
     """
-    if copies and any(view.fast for view in views):
-        raise InputError("varied copies are made of all pixels, and fast leaves some out; leave out one of them")
-    progress = progress or Progress()
+    recipe, progress = choose_recipe(recipe), progress or Progress()
+    if recipe.copies and any(view.fast for view in recipe.views):
+        raise InputError("varied copies need all pixels, and fast skips some; leave out one of them")
     started = time.monotonic()
-    dataset = find_images(root, **dataset_options)
+    batch_size, workers = options.pop("batch_size", None), options.pop("workers", None)
+    dataset = find_images(root, **options)
     progress.say(f"{root}: {dataset.sentence}")
     name = checked_name(name or dataset.root.name or "images", "a set", MOST_OF_A_SET)
-    extractor = extractor_for(views, backbone, weights, device, batch_size, progress)
+    extractor = extractor_for(recipe.views, backbone, weights, device, batch_size, progress)
     stored = StoredSet(Path(out) / extractor.name / "sets" / f"{name}{SUFFIX}")
     cache, thumbnails = open_cache(extractor, out), ThumbnailCache(Path(out))
 
@@ -135,27 +134,21 @@ def extract(
         extractor,
         cache,
         known=list(zip(table["key"].fillna("").to_numpy(), table.pop("reason").to_numpy(), strict=True)),
-        copies=(copies * is_copied(table)).tolist(),
+        copies=(recipe.copies * is_copied(table)).tolist(),
         thumbnails=thumbnails,
         workers=workers,
         progress=progress,
     )
-    table["key"] = embedding.keys
-    if embedding.facts:
-        read = pd.DataFrame.from_dict(embedding.facts, orient="index", columns=list(FACTS))
-        table = table.astype(dict.fromkeys(FACTS, object))
-        table.loc[read.index, list(FACTS)] = read.astype(object)
-    failed = table.iloc[sorted(embedding.reasons)].assign(reason=[r for _, r in sorted(embedding.reasons.items())])
-    rows = table.drop(index=failed.index).reset_index(drop=True).astype(FACTS)
+    table, rows, failed = _rows(table, embedding)
     if rows.empty:
         examples = "; ".join(f"{row.path}: {row.reason}" for row in failed.head(3).itertuples())
         raise InputError(f"none of {count(len(table), 'image')} below {root} can be used ({examples})")
     rows = with_units(rows, thumbnails, _earlier(stored, dataset.root), progress)
-    stored.write(rows, dataset.root, copies)
+    stored.write(rows, dataset.root, recipe.copies)
     _write_failed(stored, failed)
     return Extraction(
         stored,
-        found=len(table),
+        n_images=len(table),
         cached=len(rows) - embedding.computed,
         computed=embedding.computed,
         failed=len(failed),
@@ -169,25 +162,36 @@ def extract(
     )
 
 
+def _rows(table: pd.DataFrame, embedding: Embedding) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Return the table with keys and facts, then its usable rows, and the failed rows with their reasons."""
+    table["key"] = embedding.keys
+    if embedding.facts:
+        facts = pd.DataFrame.from_dict(embedding.facts, orient="index", columns=list(FACTS))
+        table = table.astype(dict.fromkeys(FACTS, object))
+        table.loc[facts.index, list(FACTS)] = facts.astype(object)
+    failed = table.iloc[sorted(embedding.reasons)].assign(reason=[r for _, r in sorted(embedding.reasons.items())])
+    return table, table.drop(index=failed.index).reset_index(drop=True).astype(FACTS), failed
+
+
 def _notes(rows: pd.DataFrame) -> Iterator[str]:
     for bits in sorted({*rows["low_bits"]} - {0}):
         dark = rows["low_bits"] == bits
         yield (
-            f"{count(dark.sum(), 'image')} use the lowest {bits} of 16 bits and come out nearly black "
-            f"({'; '.join(by_kind(rows, dark))}): stretch their values to all 16 bits, or save them with 8"
+            f"{count(dark.sum(), 'image')} use the lowest {bits} of 16 bits and appear almost black "
+            f"({'; '.join(by_kind(rows, dark))}): scale their values to all 16 bits, or save them with 8"
         )
 
 
 def _known(stored: StoredSet, root: Path) -> pd.DataFrame:
-    """What an earlier run of the same set learnt of files: `STAMP`, key, reason (of those that failed) and `FACTS`."""
+    """Return the files known from an earlier run of this set: `STAMP`, key, reason of failure and `FACTS`."""
     empty = pd.DataFrame(columns=[*STAMP, "key", "reason", *FACTS]).astype({"size": "int64", "mtime_ns": "int64"})
     if not stored.path.exists():
         return empty
     rows, before = stored.read()
     if before != root and before.exists():
         raise StoreError(
-            f"the set {stored.name!r} holds the images of {before}, not of {root}; choose another name with --name, "
-            f"or delete {stored.path}"
+            f"the set {stored.name!r} contains images of {before}, not of {root}; choose another name with --name, or "
+            f"delete {stored.path}"
         )
     parts = [rows.assign(reason="")]
     if stored.failed_path.exists():
@@ -198,9 +202,9 @@ def _known(stored: StoredSet, root: Path) -> pd.DataFrame:
 
 
 def _earlier(stored: StoredSet, root: Path) -> list[pd.DataFrame]:
-    """Return the rows that earlier runs wrote of the set: the set's own, then those of other extractors, oldest first.
+    """Return the rows of this set from earlier runs: from this extractor first, then from others, oldest first.
 
-    Models on features of several extractors are compared, so all must hold out the same images.
+    Models on features of different extractors are compared, so all of them must hold out the same images.
     """
     tables = {}
     for other in stored_sets(stored.extractor_dir.parent):
@@ -208,8 +212,8 @@ def _earlier(stored: StoredSet, root: Path) -> list[pd.DataFrame]:
             rows, home = other.read()
             if home == root or other.path == stored.path:
                 tables[other.path] = rows
-    own = tables.pop(stored.path, None)
-    return [*([] if own is None else [own]), *tables.values()]
+    first = [tables.pop(stored.path)] if stored.path in tables else []
+    return [*first, *tables.values()]
 
 
 def _write_failed(stored: StoredSet, failed: pd.DataFrame) -> None:

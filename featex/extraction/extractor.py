@@ -1,4 +1,4 @@
-"""Extractor: a backbone with its weights on a device; images in, vectors out."""
+"""Extractor: computes the vectors of images with a backbone and its weights on a device."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from threading import Lock
 import numpy as np
 import torch
 
-from featex.errors import ImageError, InputError
+from featex.errors import ImageError, InputError, unknown
 from featex.images.decode import DECODER, decode, decode_on_device, preprocess, preprocess_alike, takes_device
 from featex.network import signals
 from featex.network.backbones import get_backbone
@@ -21,38 +21,38 @@ from featex.system.progress import Progress
 
 FORMAT = 1
 SIGNAL_WIDTHS = {"spectrum": signals.N_FREQUENCIES, "statistics": signals.N_STATISTICS}
-NO_WEIGHTS = Weights("none", "", None)  # of a view that needs no network
+NO_WEIGHTS = Weights("none", "", None)  # for a view without a network
 SIGNALS = (
-    1  # raise it when what `featex.network.signals` gives changes: a part of the fingerprints of views that use it
+    1  # version of `featex.network.signals`, in the fingerprint of views that use it; raise it when its values change
 )
-# Small on a CPU, where a short last batch is padded to a whole one and larger batches gain nothing but take memory.
+# Small on a CPU: the last batch is padded to this size, and larger batches take memory but no less time.
 CPU_BATCH = 6
 GPU_BATCH = 256
 
 
 class Extractor:
-    """The function from pixels to features that one fingerprint names.
+    """The function from pixels to features; its fingerprint identifies it.
 
     Parameters
     ----------
     backbone : str
         A name in `featex.network.backbones.BACKBONES`, or ``timm:NAME``.
     weights : str
-        As `featex.network.weights.find_weights` takes it; not looked for where the view needs no network.
+        As in `featex.network.weights.find_weights`; ignored if the view needs no network.
     device : {"auto", "cpu", "cuda", "mps"}
     batch_size : int, optional
-        Squares a forward pass; 6 on a CPU, 256 on a GPU.
+        Squares in a forward pass; by default 6 on a CPU, 256 on a GPU.
     view : View
-        Which pixels the network is shown, and at which depths it is read.
+        Which pixels are used, and which layers give features.
 
     Attributes
     ----------
     blocks : list of (str, int)
-        Name and number of columns of each part of a vector, in their order.
+        Name and number of columns of each block of a vector, in order.
 
     Notes
     -----
-    The model is built when the first batch comes: a run that finds all vectors in the cache never builds it.
+    The model is built for the first batch, so a run that finds all vectors in the cache never builds it.
     """
 
     def __init__(
@@ -72,8 +72,8 @@ class Extractor:
         self.weights = find_weights(self.backbone, weights, progress) if view.layers_read else NO_WEIGHTS
         self.batch_size = batch_size or (CPU_BATCH if self.device.type == "cpu" else GPU_BATCH)
         self.fingerprint = self._fingerprint()
-        told = backbone.replace(":", "-").replace("/", "-") if view.layers_read else "signals"
-        self.name = f"{told}-{self.fingerprint[:8]}"
+        network = backbone.replace(":", "-").replace("/", "-") if view.layers_read else "signals"
+        self.name = f"{network}-{self.fingerprint[:8]}"
         self.blocks = view.blocks(widths(self.backbone, view.layers_read) | SIGNAL_WIDTHS)
 
     @property
@@ -83,7 +83,7 @@ class Extractor:
 
     @property
     def passport(self) -> dict:
-        """What the vectors were made with, as JSON can hold it."""
+        """All that the vectors depend on, as JSON values."""
         backbone = self.backbone
         return {
             "format": FORMAT,
@@ -108,26 +108,26 @@ class Extractor:
         }
 
     def build(self) -> None:
-        """Build the model now rather than at the first batch; raises WeightsError if the weights do not fit."""
+        """Build the model now, not at the first batch; raise WeightsError if the weights do not fit."""
         self.forward  # noqa: B018
 
     @property
     def forward(self) -> Forward:
-        """The model on its device, built when it is first asked for."""
-        with self._building:  # threads that come at once build one
+        """The model on its device, built on first use."""
+        with self._building:  # only one of several threads builds it
             if self._forward is None:
                 self._forward = Forward(self.view, self.backbone, self.weights, self.device, self.batch_size)
             return self._forward
 
     @property
     def least_side(self) -> int | None:
-        """How small an image may be made while it is decoded, in pixels a side; None where it must be whole."""
+        """Least side in pixels of an image that is decoded at a reduced size; None for the full size."""
         return 2 * self.backbone.resize if self.view.fast else None
 
     def preprocess(self, image: np.ndarray) -> torch.Tensor:
-        """Return an image (height, width, 3) uint8 as the backbone takes it, uint8.
+        """Return the squares of an image (height, width, 3) uint8, as the network takes them, uint8.
 
-        (3, crop, crop), or of a view of tiles (tiles, 3, crop, crop).
+        The shape is (3, crop, crop), or (tiles, 3, crop, crop) for a view of tiles.
         """
         if self.view.view == "resize":
             return preprocess(image, self.backbone.resize, self.backbone.crop, self.backbone.interpolation)
@@ -135,16 +135,16 @@ class Extractor:
         return pixels.contiguous() if self.view.view == "tiles" else pixels[0].contiguous()
 
     def undecoded(self, data: bytes) -> torch.Tensor | None:
-        """Return a file's bytes (n_bytes,) uint8 to stand in a batch, where the GPU decodes them; else None."""
+        """Return the bytes (n_bytes,) uint8 of a file for a batch if the GPU can decode it; else None."""
         if self.view.fast and self.device.type == "cuda" and takes_device(data):
             return torch.frombuffer(bytearray(data), dtype=torch.uint8)
         return None
 
     def __call__(self, batch: Sequence[torch.Tensor]) -> np.ndarray:
-        """Return the features of preprocessed images, or undecoded ones, (len(batch), n_features) float32.
+        """Return the features (len(batch), n_features) float32 of preprocessed or undecoded images.
 
-        A row of NaN stands for a file that turns out to be damaged. Safe to call from several threads: on a GPU one
-        batch at a time is sent, while the vectors of another are waited for.
+        The row of a damaged file is NaN. Safe to call from several threads: a GPU receives one batch while another
+        thread waits for the vectors of the previous one.
         """
         vectors = self.forward(_flat(torch.stack(batch))) if self.device.type == "cpu" else self._on_device(batch)
         vectors = vectors.numpy().reshape(len(batch), self.view.n_squares, -1)
@@ -152,49 +152,51 @@ class Extractor:
 
     def _on_device(self, batch: Sequence[torch.Tensor]) -> torch.Tensor:
         on_cuda = self.device.type == "cuda"
-        here = [number for number, image in enumerate(batch) if image.ndim > 1]
-        there = [number for number, image in enumerate(batch) if image.ndim == 1]
-        pixels = torch.stack([batch[number] for number in here]) if here else None
-        if on_cuda and here:
-            pixels = pixels.pin_memory()  # only from there can a copy go on by itself
+        decoded = [number for number, image in enumerate(batch) if image.ndim > 1]
+        undecoded = [number for number, image in enumerate(batch) if image.ndim == 1]
+        pixels = torch.stack([batch[number] for number in decoded]) if decoded else None
+        if on_cuda and decoded:
+            pixels = pixels.pin_memory()  # an asynchronous copy needs pinned memory
         with torch.inference_mode(), self._turn:
-            if here:
+            if decoded:
                 pixels = pixels.to(self.device, non_blocking=True)
-            squares, damaged = self._with_undecoded(pixels, here, [batch[number] for number in there], there)
+            files = {number: batch[number] for number in undecoded}
+            squares, damaged = self._with_files(pixels, decoded, files)
             vectors = self.forward(_flat(squares))
             vectors[damaged] = torch.nan
             if not on_cuda:
                 return vectors.cpu()
-            waiting = torch.empty(vectors.shape, pin_memory=True).copy_(vectors, non_blocking=True)
+            copied = torch.empty(vectors.shape, pin_memory=True).copy_(vectors, non_blocking=True)
             done = torch.cuda.Event()
             done.record()
-        done.synchronize()  # while the next batch is sent
-        return waiting
+        done.synchronize()  # meanwhile another thread sends the next batch
+        return copied
 
-    def _with_undecoded(
-        self, pixels: torch.Tensor | None, here: list[int], files: list[torch.Tensor], there: list[int]
+    def _with_files(
+        self, pixels: torch.Tensor | None, decoded: list[int], files: dict[int, torch.Tensor]
     ) -> tuple[torch.Tensor, list[int]]:
-        """Return the squares of a batch of both kinds on the device, and the numbers of files that are damaged."""
+        """Return the squares of a batch on the device, and the numbers of damaged files.
+
+        `pixels` are the squares of the images with the numbers `decoded`; `files` holds undecoded images by number.
+        """
         if not files:
             return pixels, []
-        backbone = self.backbone
-        squares = torch.zeros(
-            len(here) + len(there), 3, backbone.crop, backbone.crop, dtype=torch.uint8, device=self.device
-        )
-        if here:
-            squares[here] = pixels
-        images = decode_on_device(files, self.device)
-        good = {number: image for number, image in zip(there, images, strict=True) if image is not None}
+        backbone, n = self.backbone, len(decoded) + len(files)
+        squares = torch.zeros(n, 3, backbone.crop, backbone.crop, dtype=torch.uint8, device=self.device)
+        if decoded:
+            squares[decoded] = pixels
+        images = decode_on_device(list(files.values()), self.device)
+        good = {number: image for number, image in zip(files, images, strict=True) if image is not None}
         if good:
             alike = preprocess_alike(list(good.values()), backbone.resize, backbone.crop, backbone.interpolation)
             squares[list(good)] = alike
         damaged = []
-        for number, file in zip(there, files, strict=True):
-            if number not in good:
-                try:
-                    squares[number] = self.preprocess(decode(file.numpy().tobytes(), self.least_side)).to(self.device)
-                except ImageError:
-                    damaged.append(number)
+        for number in files.keys() - good.keys():
+            try:
+                image = decode(files[number].numpy().tobytes(), self.least_side)
+                squares[number] = self.preprocess(image).to(self.device)
+            except ImageError:
+                damaged.append(number)
         return squares, damaged
 
     def _fingerprint(self) -> str:
@@ -208,27 +210,23 @@ class Extractor:
 
 
 def _flat(squares: torch.Tensor) -> torch.Tensor:
-    """Return squares of images (n, 3, side, side), or of tiles (n, tiles, 3, side, side), as (any, 3, side, side)."""
+    """Return squares (n, 3, side, side), or tiles (n, tiles, 3, side, side), as (any, 3, side, side)."""
     return squares.view(-1, *squares.shape[-3:])
 
 
 def choose_device(device: str = "auto") -> torch.device:
-    """Return the device that is asked for; `auto` takes CUDA, then MPS, then the CPU.
+    """Return the requested device; "auto" chooses CUDA, else MPS, else the CPU.
 
     Raises
     ------
     InputError
-        If the device asked for by name is not there.
+        If the machine does not have the requested device.
     """
-    there = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if device == "auto":
-        return torch.device(next(name for name in there if there[name]))
-    if device not in there:
-        raise InputError(f"unknown device {device!r}; available: auto, {', '.join(there)}")
-    if not there[device]:
-        raise InputError(f"device {device!r} was asked for and this machine has none; use --device auto or cpu")
+        return torch.device(next(name for name in available if available[name]))
+    if device not in available:
+        raise unknown("device", device, ["auto", *available])
+    if not available[device]:
+        raise InputError(f"device {device!r} was requested, but this machine has none; use --device auto or cpu")
     return torch.device(device)

@@ -1,4 +1,4 @@
-"""The extractor of one view or of several, and the one that a passport describes."""
+"""Extractors of several views as one, and the extractor that a passport describes."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from featex.store.joined import joined_passport
 
 
 class JoinedExtractor:
-    """Several extractors as one: an image is decoded once and goes through each.
+    """Several extractors as one; an image is decoded once for all of them.
 
     Parameters
     ----------
@@ -30,36 +30,36 @@ class JoinedExtractor:
         self.device = parts[0].device
 
     def build(self) -> None:
-        """Build all models now; raises WeightsError if weights do not fit."""
+        """Build all models now; raise WeightsError if weights do not fit."""
         for part in self.parts:
             part.build()
 
     @property
     def least_side(self) -> int | None:
-        """How small an image may be made while it is decoded: what the neediest part takes; None for whole images."""
+        """Least side in pixels of an image that is decoded at a reduced size; None for the full size."""
         sides = [part.least_side for part in self.parts]
         return None if None in sides else max(sides)
 
     def undecoded(self, data: bytes) -> None:
-        """No part takes a file's bytes: others need its pixels."""
+        """Return None: every image is decoded on the CPU, for all parts."""
 
     def preprocess(self, image: np.ndarray) -> tuple:
-        """Return an image (height, width, 3) uint8 as each extractor takes it."""
+        """Return the squares of an image (height, width, 3) uint8 for each extractor."""
         return tuple(part.preprocess(image) for part in self.parts)
 
     def __call__(self, batch: Sequence[tuple]) -> np.ndarray:
         """Return the features of preprocessed images, (len(batch), n_features) float32."""
-        return np.concatenate([part([seen[i] for seen in batch]) for i, part in enumerate(self.parts)], axis=1)
+        return np.concatenate([part([image[i] for image in batch]) for i, part in enumerate(self.parts)], axis=1)
 
 
 def extractor_for(views: Sequence[View], *args, **options) -> Extractor | JoinedExtractor:
-    """Return the extractor of one view, or of several side by side; the rest is as `Extractor` takes it."""
+    """Return the extractor of one view, or of several joined views; the other arguments are those of `Extractor`."""
     parts = [Extractor(*args, **options, view=view) for view in views]
     return parts[0] if len(parts) == 1 else JoinedExtractor(parts)
 
 
 def _fits(weights: str, passport: dict) -> bool:
-    """Return whether weights are a file with the sha256 that a passport tells of."""
+    """Return whether weights are a file with the sha256 in a passport."""
     if not passport["weights_sha256"] or weights in KEYWORDS:
         return False
     try:
@@ -71,21 +71,21 @@ def _fits(weights: str, passport: dict) -> bool:
 def extractor_of(
     passport: dict, weights: str | None = None, device: str = "auto", **options
 ) -> Extractor | JoinedExtractor:
-    """Return the extractor that a passport tells of, or all that it joins.
+    """Return the extractor that a passport describes.
 
     Parameters
     ----------
     passport : dict
         `Extractor.passport`.
     weights : str, optional
-        Where the weights are now, if not where the passport says; as `Spare`, only where they are the right ones.
+        Where the weights are now, if not where the passport says; a `Spare` is used only if its hash fits.
     **options
         `batch_size` and `progress`.
 
     Raises
     ------
     WeightsError
-        If the weights cannot be had. Whether they are the same ones is told by the fingerprint.
+        If the weights are not available. Compare the fingerprints to see whether they are the same weights.
     """
     if "parts" in passport:
         return JoinedExtractor([extractor_of(part, weights, device, **options) for part in passport["parts"]])

@@ -1,4 +1,4 @@
-"""Named choices of what is taken of an image: RECIPES, and how single choices change one."""
+"""Recipes of features: named choices of views and copies, and how single options change one."""
 
 from dataclasses import dataclass, replace
 
@@ -7,20 +7,20 @@ from featex.network.views import DEFAULT, View
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """What `featex.extract` takes of images, beside the backbone.
+class FeatureRecipe:
+    """What `featex.extract` computes for each image, apart from the backbone.
 
     Parameters
     ----------
     name : str
     views : tuple of View
-        Their columns stand side by side.
+        Their columns are concatenated.
     copies : int
-        Varied copies of each training image.
+        Number of varied copies of each training image.
     model : str
-        What is tuned on it: a name in `classify.models.registry.MODELS`.
+        The model that is tuned on these features: a name in `classify.models.registry.MODELS`.
     about : str
-        One line for people.
+        A description in one line.
     """
 
     name: str
@@ -30,54 +30,53 @@ class Recipe:
     about: str = ""
 
     def sentence(self) -> str:
-        """Return what is taken of an image, for people."""
+        """Return a description of the views in words."""
         return "; ".join(view.sentence() for view in self.views)
 
 
 RECIPES = {
     recipe.name: recipe
     for recipe in (
-        Recipe("default", about="the penultimate layer for the whole image: strong where the source stays the same"),
-        Recipe(
+        FeatureRecipe("default", about="the penultimate layer for the whole image; for images from known sources"),
+        FeatureRecipe(
             "robust",
             (View(layers=("layer1",)), View("tiles", tiles=5, inputs=("spectrum", "statistics"))),
             copies=1,
-            about="an early layer, and spectrum and statistics of squares at their own resolution, made to travel to "
-            "other sources; and a varied copy of each training image",
+            about="an early layer, and spectrum and statistics of squares at full resolution, for images from unknown "
+            "sources; with a varied copy of each training image",
         ),
     )
 }
 
 
-def choose(recipe: str = "default", *, copies: int | None = None, **choices) -> Recipe:
-    """Return a recipe with what was chosen put in place of its own.
+def choose_recipe(recipe: str | FeatureRecipe = "default", *, copies: int | None = None, **choices) -> FeatureRecipe:
+    """Return a recipe in which the given choices replace those of the recipe.
 
     Parameters
     ----------
-    recipe : str
-        A name in `RECIPES`.
+    recipe : str or FeatureRecipe
+        A name in `RECIPES`, or a recipe.
     copies : int, optional
     **choices
-        Fields of `View`; None leaves the recipe's.
+        Fields of `View`; None keeps the recipe's choice.
 
     Raises
     ------
     InputError
-        If a name is unknown, or choices do not go together.
+        If a name is unknown, or choices contradict each other.
     """
-    if recipe not in RECIPES:
-        raise unknown("recipe", recipe, RECIPES)
-    told = RECIPES[recipe]
-    given = {name: value for name, value in choices.items() if value is not None}
-    if "tiles" in given or "pool" in given:
-        given.setdefault("view", "tiles")
-    if given.get("view", "tiles") != "tiles":
-        given.setdefault("pool", "mean")
-    copies = told.copies if copies is None else copies
-    if not given:
-        return replace(told, copies=copies)
-    if len(told.views) > 1:
+    if isinstance(recipe, str):
+        if recipe not in RECIPES:
+            raise unknown("recipe", recipe, RECIPES)
+        recipe = RECIPES[recipe]
+    choices = {name: value for name, value in choices.items() if value is not None}
+    if "tiles" in choices or "pool" in choices:
+        choices.setdefault("view", "tiles")
+    if choices.get("view", "tiles") != "tiles":
+        choices.setdefault("pool", "mean")
+    if choices and len(recipe.views) > 1:
         raise InputError(
-            f"the recipe {recipe} joins several views; leave out {', '.join(given)}, or leave out --recipe"
+            f"the recipe {recipe.name} joins several views; leave out {', '.join(choices)}, or leave out --recipe"
         )
-    return replace(told, views=(replace(told.views[0], **given),), copies=copies)
+    views = (replace(recipe.views[0], **choices),) if choices else recipe.views
+    return replace(recipe, views=views, copies=recipe.copies if copies is None else copies)

@@ -1,4 +1,4 @@
-"""FeatureExtractor: extraction as a step of a scikit-learn pipeline, from paths to X."""
+"""FeatureExtractor: a scikit-learn transformer from image paths to features."""
 
 import tempfile
 from collections.abc import Sequence
@@ -11,21 +11,21 @@ from featex.errors import ImageError
 
 
 class FeatureExtractor(TransformerMixin, BaseEstimator):
-    """Turn image paths into their features.
+    """Transform image paths into features.
 
     Parameters
     ----------
     backbone, weights, device, batch_size
-        As `featex.extraction.extractor.Extractor` takes them.
+        As in `featex.extraction.extractor.Extractor`.
     recipe : str
-        A name in `featex.extraction.recipes.RECIPES`; varied copies are for training sets on disk, and not made here.
+        A name in `featex.extraction.recipes.RECIPES`; its varied copies are not made here.
     cache : path, optional
-        A folder such as artifacts/features, where vectors are looked up first and kept; None keeps nothing.
+        A folder of features, such as artifacts/features, to read and store vectors; by default none are stored.
 
     Attributes
     ----------
     n_features_out_ : int
-        Set by `fit`, which learns nothing from the data.
+        Length of a vector; set by `fit`.
     """
 
     def __init__(
@@ -45,24 +45,24 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):
         self.cache = cache
 
     def fit(self, X: Sequence[str | Path], y=None) -> "FeatureExtractor":
-        """Look backbone and weights up; the data are not used."""
+        """Find backbone and weights; the data are not used."""
         self.n_features_out_ = self._extractor().n_features
         return self
 
     def transform(self, X: Sequence[str | Path]) -> np.ndarray:
-        """Return the features of the image files `X`, (n_samples, n_features) float32.
+        """Return the features of the image files `X`, shape (n_samples, n_features), float32.
 
         Raises
         ------
         ImageError
-            If a file cannot be used: a transformer cannot leave a row out.
+            If a file cannot be used, because a transformer cannot leave out a row.
         """
         from featex.extraction.embed import embed, open_cache
 
         extractor = self._extractor()
         paths = [Path(path) for path in X]
-        with tempfile.TemporaryDirectory() as nowhere:
-            cache = open_cache(extractor, self.cache or nowhere)
+        with tempfile.TemporaryDirectory() as temporary:
+            cache = open_cache(extractor, self.cache or temporary)
             embedding = embed(paths, extractor, cache)
             for row, reason in embedding.reasons.items():
                 raise ImageError(f"{paths[row]}: {reason}; leave it out of X")
@@ -70,9 +70,11 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):
 
     def _extractor(self):
         from featex.extraction.joined import extractor_for
-        from featex.extraction.recipes import choose
+        from featex.extraction.recipes import choose_recipe
 
-        return extractor_for(choose(self.recipe).views, self.backbone, self.weights, self.device, self.batch_size)
+        return extractor_for(
+            choose_recipe(self.recipe).views, self.backbone, self.weights, self.device, self.batch_size
+        )
 
     def __sklearn_is_fitted__(self) -> bool:
         return True

@@ -1,8 +1,8 @@
-"""FeatureCache: vectors by content key, whole or absent.
+"""FeatureCache: vectors on disk by content key.
 
 A cache is a folder of parts. A part is one safetensors file with `keys` (n, 32) uint8, the sha256 of each image file,
-and `vectors` (n, n_features) float32; it is named by the sha256 of its own bytes, written beside and renamed, and
-never changed. So a part is whole or absent, damage can be found, and processes that write at once cannot collide.
+and `vectors` (n, n_features) float32. Its name is the sha256 of its bytes, and it is never changed. So a part appears
+whole or not at all, damage is detected, and several processes can write at the same time.
 """
 
 import hashlib
@@ -27,33 +27,33 @@ def content_key(data: bytes) -> str:
 
 
 class FeatureCache:
-    """Vectors of one extractor, by content key.
+    """The vectors of one extractor, by content key.
 
     Parameters
     ----------
     directory : Path
-        Where the parts are; made when the first part is written.
+        The folder of the parts; made when the first part is written.
     n_features : int
         Length of every vector.
     skip_damaged : bool
-        Whether parts that cannot be opened are left out, and named by `verify`, where else they raise a StoreError.
+        Skip parts that cannot be opened, and let `verify` report them, instead of raising StoreError.
 
     Notes
     -----
-    `add` keeps rows in memory and writes a part every `FLUSH_ROWS` rows or `FLUSH_SECONDS` seconds, which is what a
-    killed run can lose. Only keys are kept in memory (about 150 bytes each); vectors are read when asked for, and a
-    part's bytes are hashed before its first vector is used (215 MB take 0.12 s where the processor hashes).
+    `add` collects rows in memory and writes a part after `FLUSH_ROWS` rows or `FLUSH_SECONDS` seconds; a killed run
+    loses no more than that. Keys stay in memory (about 150 bytes each); vectors are read on request. The bytes of a
+    part are hashed before its first vector is used (0.12 s for 215 MB, with the processor's SHA instructions).
     """
 
     def __init__(self, directory: Path, n_features: int, *, skip_damaged: bool = False):
         self.directory = Path(directory)
         self.n_features = n_features
         self._parts: list[Path] = []
-        self._whole: set[Path] = set()  # parts whose bytes were found to be those that were written
+        self._whole: set[Path] = set()  # parts whose hash has been checked
         self._unread: list[str] = []  # why parts were skipped
-        self._ends = [0]  # of each part, counted in vectors through all of them, after that of none
-        self._where: dict[bytes, int] = {}  # number of each key's vector, counted so
-        self._pending: dict[bytes, int] = {}  # row of each key's vector in the buffer
+        self._ends = [0]  # number of vectors up to the end of each part; the first entry is 0
+        self._where: dict[bytes, int] = {}  # index of each key's vector over all parts
+        self._pending: dict[bytes, int] = {}  # row of each key in the buffer
         self._buffer = np.empty((FLUSH_ROWS, n_features), dtype=np.float32)
         self._flushed = time.monotonic()
         for path in sorted(self.directory.glob("*.safetensors")):
@@ -74,11 +74,11 @@ class FeatureCache:
         return raw in self._where or raw in self._pending
 
     def holds(self, keys: Sequence[str]) -> list[bool]:
-        """Return which of many keys have a vector; "" has none."""
+        """Return for each key whether it has a vector; "" has none."""
         return [raw in self._where or raw in self._pending for raw in map(bytes.fromhex, keys)]
 
     def add(self, keys: Sequence[str], vectors: np.ndarray) -> None:
-        """Keep `vectors` (n, n_features) float32 under `keys`; on disk after the next flush."""
+        """Store `vectors` (n, n_features) float32 under `keys`; they are on disk after the next flush."""
         if vectors.shape != (len(keys), self.n_features):
             raise ValueError(f"expected {(len(keys), self.n_features)} vectors, got {vectors.shape}")
         for start in range(0, len(keys), FLUSH_ROWS):
@@ -88,13 +88,13 @@ class FeatureCache:
                 self.flush()
             first = len(self._pending)
             rows = [self._pending.setdefault(raw, len(self._pending)) for raw in new]
-            in_a_row = rows[-1] == first + len(rows) - 1  # all new, as nearly always: a plain copy
+            in_a_row = rows[-1] == first + len(rows) - 1  # all keys are new, as nearly always: a plain copy
             self._buffer[slice(first, first + len(rows)) if in_a_row else rows] = vectors[some]
         if len(self._pending) == FLUSH_ROWS or time.monotonic() - self._flushed > FLUSH_SECONDS:
             self.flush()
 
     def flush(self) -> None:
-        """Write what is pending as one more part."""
+        """Write the pending rows as a new part."""
         self._flushed = time.monotonic()
         if not self._pending:
             return
@@ -132,34 +132,33 @@ class FeatureCache:
             rows = np.flatnonzero(parts == part)
             if self._parts[part] not in self._whole and not self._is_whole(self._parts[part]):
                 raise StoreError(
-                    f"{self._parts[part]} is damaged (its bytes are not those that were written); "
-                    "delete it and run featex extract again"
+                    f"{self._parts[part]} is damaged (its bytes have changed); delete it and run featex extract again"
                 )
-            vectors, own = self._read(self._parts[part], "vectors"), places[rows] - self._ends[part]
-            if _runs(rows) and _runs(own):  # as a set is read that was written in one go: nearly half the time
-                X[rows[0] : rows[-1] + 1] = vectors[own[0] : own[-1] + 1]
+            vectors, inside = self._read(self._parts[part], "vectors"), places[rows] - self._ends[part]
+            if _runs(rows) and _runs(inside):  # a set written in one run is read in nearly half the time
+                X[rows[0] : rows[-1] + 1] = vectors[inside[0] : inside[-1] + 1]
             else:
-                X[rows] = vectors[own]
+                X[rows] = vectors[inside]
         return X
 
     def verify(self, *, finite: bool = True) -> list[str]:
-        """Return what is wrong with the parts on disk, a sentence each; an empty list when all is well.
+        """Return one sentence for each problem with the parts on disk.
 
         Parameters
         ----------
         finite : bool
-            Whether the vectors are numbers, all of which must be finite, rather than bytes.
+            Whether all values must be finite; False if the vectors hold bytes rather than numbers.
         """
         problems = list(self._unread)
         for path in self._parts:
             if not self._is_whole(path):
-                problems.append(f"{path}: its bytes are not those that were written")
+                problems.append(f"{path}: its bytes have changed")
             elif finite and not np.isfinite(self._read(path, "vectors")).all():
-                problems.append(f"{path}: holds values that are not finite")
+                problems.append(f"{path}: some values are not finite")
         return problems
 
     def _is_whole(self, path: Path) -> bool:
-        """Return whether a part's bytes are those that were written, after which it is named."""
+        """Return whether a part's bytes still have the hash in its name."""
         try:
             with path.open("rb") as file:
                 whole = hashlib.file_digest(file, "sha256").hexdigest()[:32] == path.stem
@@ -191,7 +190,7 @@ def _runs(numbers: np.ndarray) -> bool:
 
 
 def _header(shape: tuple[int, int]) -> bytes:
-    """Return what stands before vectors and keys in a safetensors file; the library's writer would copy them twice."""
+    """Return the header of a safetensors file; the library's writer would copy vectors and keys twice."""
     n, n_columns = shape
     end = 4 * n_columns * n
     tensors = {
@@ -204,5 +203,5 @@ def _header(shape: tuple[int, int]) -> bytes:
 
 
 def parts_size(directories: Iterable[Path]) -> int:
-    """Return the bytes that the parts in `directories` take on disk."""
+    """Return the size in bytes of the parts in `directories`."""
     return sum(path.stat().st_size for directory in directories for path in directory.glob("*.safetensors"))

@@ -1,4 +1,4 @@
-"""Features: X, y, and a row of facts for each image; and the sets of them on disk (numpy and pandas only, no torch)."""
+"""Features: X, y and a row of facts for each image, and the sets of features on disk; torch is not needed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from featex.errors import InputError, StoreError
 from featex.images.facts import FACTS
 from featex.images.variants import copy_keys
+from featex.layout import ARTIFACTS
 from featex.store.cache import FeatureCache
 from featex.store.thumbnails import ThumbnailCache
 from featex.store.units import COLUMNS as UNITS
@@ -23,25 +24,26 @@ COLUMNS = ("path", "label", "split", "source", "group", "size", "mtime_ns", "key
 
 @dataclass(frozen=True)
 class Features:
-    """The images of one set as one extractor sees them; row i of all three is the same image.
+    """Features of one set of images from one extractor.
 
     Parameters
     ----------
     X : ndarray of shape (n_samples, n_features), float32, finite
     rows : DataFrame
-        `path` (relative to `root`, with slashes), `label` ("" where unknown), `split` ("train", "val", "test", a
-        custom set's name, or "" where the data has no sets), `source`, `group`, `size` (bytes), `mtime_ns`, `key`
-        (sha256 of the file), the file's `facts.FACTS`, and `near` and `anchor` (see `featex.store.units.with_units`).
+        Row i describes the image of row i of `X`: `path` (relative to `root`, with slashes), `label` ("" if unknown),
+        `split` ("train", "val", "test", the name of a custom set, or "" if the data has no sets), `source`, `group`,
+        `size` (bytes), `mtime_ns`, `key` (sha256 of the file), the file's `featex.images.facts.FACTS`, and `near` and
+        `anchor` (see `featex.store.units.with_units`).
     name : str
-        The set's.
+        Name of the set.
     root : Path
-        The folder the images were read from.
+        The folder of the images.
     extractor : dict
         The extractor's passport: backbone, weights, view, preprocessing, fingerprint, versions.
     copies : ndarray of shape (n_samples, n_copies, n_features), float32, optional
-        Vectors of varied copies of the images (see `variants`), for training; NaN for images that have none.
+        Vectors of varied copies of the images, for training (see `featex.images.variants`); NaN for images without.
     thumbnails : ndarray of shape (n_samples, 16, 16), uint8, optional
-        As `featex.images.duplicates.thumbnail` makes them; None where some have gone from the disk.
+        From `featex.images.duplicates.thumbnail`; None if one is missing on disk.
     """
 
     X: np.ndarray
@@ -54,23 +56,23 @@ class Features:
 
     @property
     def blocks(self) -> list[tuple[str, int]]:
-        """Name and number of columns of each part of a vector, in their order."""
+        """Name and number of columns of each block of a vector, in order."""
         return [tuple(block) for block in self.extractor.get("blocks") or [("features", self.X.shape[1])]]
 
     @property
     def y(self) -> np.ndarray:
-        """Labels, (n_samples,) of str."""
+        """Labels, shape (n_samples,), str."""
         return self.rows["label"].to_numpy(dtype=str)
 
     @property
     def paths(self) -> list[Path]:
-        """Where each image was, absolute."""
+        """Absolute path of each image."""
         return [self.root / path for path in self.rows["path"]]
 
 
 @dataclass(frozen=True)
 class StoredSet:
-    """A set on disk: its table, and the folder of the extractor that made it."""
+    """A set on disk: the path of its table, which lies in the folder of its extractor."""
 
     path: Path
 
@@ -91,16 +93,16 @@ class StoredSet:
         return read_json(self.extractor_dir / "extractor.json")
 
     def cache(self) -> FeatureCache:
-        """Return the cache that holds the set's vectors."""
+        """Return the cache with the vectors of the set."""
         return FeatureCache(self.extractor_dir / "vectors", self.extractor()["n_features"])
 
     @property
     def n_copies(self) -> int:
-        """How many varied copies of each training image have vectors too."""
-        return int(self._table().schema.metadata.get(b"featex.images.variants", 0))
+        """Number of varied copies per training image."""
+        return int(self._table().schema.metadata.get(b"featex.n_copies", 0))
 
     def read(self) -> tuple[pd.DataFrame, Path]:
-        """Return the rows, and the folder their paths are relative to; StoreError for a set of another version."""
+        """Return the rows and the folder of the images; raise StoreError for a set of another version."""
         table = self._table()
         if lacking := set(COLUMNS).difference(table.column_names):
             raise StoreError(
@@ -114,14 +116,16 @@ class StoredSet:
             table = pq.read_table(self.path)
             table.schema.metadata[b"featex.root"]
         except (OSError, pa.ArrowException, KeyError, TypeError) as error:
-            raise StoreError(f"{self.path} is not a set of featex's ({error}); delete it and extract again") from error
+            raise StoreError(
+                f"{self.path} is not a set of featex ({error}); delete it and run featex extract again"
+            ) from error
         return table
 
     def write(self, rows: pd.DataFrame, root: Path, n_copies: int = 0) -> None:
-        """Write the table, whole or not at all."""
+        """Write the table; the file appears whole or not at all."""
         table = pa.Table.from_pandas(rows[list(COLUMNS)], preserve_index=False)
-        told = {b"featex.root": str(root).encode(), b"featex.images.variants": str(n_copies).encode()}
-        table = table.replace_schema_metadata({**table.schema.metadata, **told})
+        metadata = {b"featex.root": str(root).encode(), b"featex.n_copies": str(n_copies).encode()}
+        table = table.replace_schema_metadata({**table.schema.metadata, **metadata})
         with born_whole(self.path) as temporary:
             pq.write_table(table, temporary)
 
@@ -130,13 +134,13 @@ class StoredSet:
         rows, root = self.read()
         cache = self.cache()
         copies = _copies(rows, self.n_copies, cache)
-        kept = ThumbnailCache(self.extractor_dir.parent)
-        thumbnails = kept.get(rows["key"]) if all(kept.holds(rows["key"])) else None
+        stored = ThumbnailCache(self.extractor_dir.parent)
+        thumbnails = stored.get(rows["key"]) if all(stored.holds(rows["key"])) else None
         return Features(cache.get(rows["key"]), rows, self.name, root, self.extractor(), copies, thumbnails)
 
 
 def is_copied(rows: pd.DataFrame) -> pd.Series:
-    """Return which images have varied copies: labelled ones that a model may be trained on."""
+    """Return for each image whether it has varied copies: it is labelled and may be used for training."""
     return (rows["label"] != "") & rows["split"].isin(["", "train", "val"])
 
 
@@ -162,22 +166,29 @@ def find_set(directory: Path, name: str | None = None) -> StoredSet:
     Raises
     ------
     InputError
-        If there is none; the message names those there are.
+        If there is none; the message lists the existing sets.
     """
     sets = stored_sets(directory)
     if not sets:
         raise InputError(f"no features in {directory}; make some with: featex extract DIR")
     if name is None:
         return sets[-1]
-    found = [stored for stored in sets if name in (stored.name, f"{stored.extractor_dir.name}/{stored.name}")]
-    if not found:
+    matches = [stored for stored in sets if name in (stored.name, f"{stored.extractor_dir.name}/{stored.name}")]
+    if not matches:
         names = sorted({stored.name for stored in sets})
         raise InputError(f"no set {name!r} in {directory}; there are: {', '.join(names)}")
-    return found[-1]
+    return matches[-1]
 
 
-def load_features(directory: Path, name: str | None = None) -> Features:
-    """Return the set called `name` below `directory` (such as artifacts/features), or the newest.
+def load_features(directory: str | Path = ARTIFACTS.features, name: str | None = None) -> Features:
+    """Return the features of a stored set.
+
+    Parameters
+    ----------
+    directory : path
+        The folder of all features.
+    name : str, optional
+        "SET", or "EXTRACTOR/SET" if several extractors have a set of this name; by default the newest set.
 
     Raises
     ------
@@ -186,11 +197,11 @@ def load_features(directory: Path, name: str | None = None) -> Features:
     StoreError
         If a file of it is damaged.
     """
-    return find_set(directory, name).load()
+    return find_set(Path(directory), name).load()
 
 
 def verify(directory: Path) -> Iterator[str]:
-    """Yield what is wrong below `directory`, a sentence each: parts that changed, rows without a vector, and so on."""
+    """Yield one sentence for each problem below `directory`: parts that have changed, rows without a vector, ..."""
     yield from ThumbnailCache(Path(directory)).verify()
     for extractor_dir in sorted({path.parent for path in Path(directory).glob("*/extractor.json")}):
         try:
@@ -208,18 +219,18 @@ def verify(directory: Path) -> Iterator[str]:
                 yield str(error)
                 continue
             for row in rows[rows["path"].duplicated()].itertuples():
-                yield f"{path}: {row.path} stands on two rows"
+                yield f"{path}: {row.path} is listed in two rows"
             for row in rows[[key not in cache for key in rows["key"]]].itertuples():
                 yield f"{path}: {row.path} has no vector"
             for row in rows[is_copied(rows)].itertuples() if n_copies else ():
                 if not all(key in cache for key in copy_keys(row.key, n_copies)):
-                    yield f"{path}: {row.path} lacks a varied copy's vector"
+                    yield f"{path}: {row.path} has no vector for a varied copy"
 
 
 def export(features: Features, path: Path) -> None:
-    """Write rows and vectors as one .npz, .csv or .parquet file, by the ending of `path`.
+    """Write rows and vectors to one .npz, .csv or .parquet file; the suffix of `path` decides.
 
-    An .npz holds `X`, `y` and every column of the rows, and opens with ``allow_pickle=False``. The tables hold the
+    An .npz file holds `X`, `y` and every column of the rows, and opens with ``allow_pickle=False``. A table holds the
     columns of the rows, then `f0`, `f1`, ...
     """
     path = Path(path)

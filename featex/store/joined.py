@@ -1,4 +1,4 @@
-"""Several feature sets of the same images side by side as one."""
+"""Join several feature sets of the same images into one."""
 
 import hashlib
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ from featex.store.features import Features
 
 
 def join(sets: Sequence[Features]) -> Features:
-    """Return one set with the columns of all; rows are those of the first.
+    """Return one set with the columns of all sets and the rows of the first.
 
     Raises
     ------
     InputError
-        If the sets are not of the same images, or two are of the same extractor.
+        If the images of the sets differ, or two sets are from the same extractor.
     """
     first = sets[0]
     if len(sets) == 1:
@@ -27,9 +27,9 @@ def join(sets: Sequence[Features]) -> Features:
         places = [at.get(image) for image in _images(first)]
         lacking = [path for path, place in zip(first.rows["path"], places, strict=True) if place is None]
         if lacking or len(at) != len(first.rows):
-            what = f"{lacking[0]} is not in the second, or has changed" if lacking else "the second holds other images"
+            what = f"{lacking[0]} is absent or has changed" if lacking else "the second has others"
             raise InputError(
-                f"{first.name!r} and {other.name!r} cannot be joined, for they are not of the same images ({what}); "
+                f"{first.name!r} and {other.name!r} cannot be joined: they are not of the same images ({what}); "
                 "extract both from the same folder"
             )
         order.append(np.array(places))
@@ -47,19 +47,19 @@ def _images(features: Features) -> list[tuple[str, str]]:
 
 
 def joined_passport(passports: Sequence[dict]) -> dict:
-    """Return the passport of several extractors as one; what they share is told once.
+    """Return one passport for several extractors; it repeats the entries that they share.
 
     Raises
     ------
     InputError
-        If two are the same.
+        If two extractors are the same.
     """
     fingerprints = [passport["fingerprint"] for passport in passports]
     if len(set(fingerprints)) < len(fingerprints):
         names = ", ".join(passport["name"] for passport in passports)
         raise InputError(f"the same features are named twice ({names}); name each once")
     fingerprint = hashlib.sha256(" ".join(fingerprints).encode()).hexdigest()[:16]
-    own = [
+    blocks = [
         [f"{passport['name']}: {name}", width]
         for passport in passports
         for name, width in passport.get("blocks") or [("features", passport["n_features"])]
@@ -73,6 +73,6 @@ def joined_passport(passports: Sequence[dict]) -> dict:
         "weights": " + ".join(dict.fromkeys(passport["weights"] for passport in passports)),
         "n_features": sum(passport["n_features"] for passport in passports),
         "trained": all(passport["trained"] for passport in passports),
-        "blocks": own,
+        "blocks": blocks,
         "parts": list(passports),
     }

@@ -15,7 +15,7 @@ from classify.tuning.tune import Tuned, tune
 from classify.workspace import find_members, is_kept, keep, read_predictions, replaced, report_again
 from featex.errors import unknown
 from featex.extraction.extract import Extraction, extract
-from featex.extraction.recipes import choose
+from featex.extraction.recipes import choose_recipe
 from featex.layout import ARTIFACTS, DATA, Artifacts
 from featex.store.features import Features, StoredSet
 from featex.store.units import rows_as_in
@@ -159,7 +159,7 @@ def compare(
     """
     progress = progress or Progress()
     study = load_study(comparison.study) if comparison.study else None
-    recipe, wishes = choose(comparison.recipe), comparison.wishes(study, weights)
+    recipe, wishes = choose_recipe(comparison.recipe), comparison.wishes(study, weights)
     root = Path(root or DATA / (study.directory if study else ""))
     name = comparison.name or (study and study.name)
     if study:
@@ -193,7 +193,7 @@ def compare(
     if comparison.audited:
         _audit(extraction.stored, features, artifacts, comparison.seed, progress)
     robust = []
-    if recipe != choose():
+    if recipe != choose_recipe():
         robust = [robust_job(recipe, jobs[0], extraction.stored, artifacts.features, root, weights=weights, **dataset)]
     for job in (*jobs, *robust):
         _run(job, artifacts, progress)

@@ -10,7 +10,7 @@ from classify.splits.content import content_of
 from classify.splits.scheme import robust_scheme
 from classify.tuning.plan import Plan, plan
 from featex.extraction.extract import extract
-from featex.extraction.recipes import Recipe
+from featex.extraction.recipes import FeatureRecipe
 from featex.store.features import Features, StoredSet
 from featex.system.progress import Progress
 
@@ -22,7 +22,7 @@ FOLDS_SAID = {
 
 
 def robust_job(
-    recipe: Recipe,
+    recipe: FeatureRecipe,
     like: Plan,
     default: StoredSet,
     out: Path,
@@ -35,7 +35,7 @@ def robust_job(
 
     Parameters
     ----------
-    recipe : Recipe
+    recipe : FeatureRecipe
     like : Plan
         A job on the default features, whose number of folds, seed, report and other choices are taken over.
     default : StoredSet
@@ -48,7 +48,7 @@ def robust_job(
         As `featex.extract` takes them: backbone, weights, ...
     """
     progress = progress or Progress()
-    done = extract(root, out, views=recipe.views, copies=recipe.copies, progress=progress, **extraction)
+    done = extract(root, out, recipe=recipe, progress=progress, **extraction)
     progress.say(
         f"{recipe.name}: {recipe.sentence()}: {done.computed:,} computed, {done.cached:,} cached, and "
         f"{done.computed_copies:,} varied copies"
@@ -78,7 +78,7 @@ def robust_job(
     return replace(job, notes=(*job.notes, _said(job, recipe)))
 
 
-def _said(job: Plan, recipe: Recipe) -> str:
+def _said(job: Plan, recipe: FeatureRecipe) -> str:
     copies = ""
     if job.n_copies:
         copies = f", and {job.n_copies} varied copy of each training image" if job.n_copies == 1 else ""

@@ -13,6 +13,7 @@ from classify.splits.scheme import robust_scheme
 from classify.tuning.plan import images_digest
 from featex.extraction.extract import extract
 from featex.extraction.extractor import Extractor
+from featex.extraction.recipes import FeatureRecipe
 from featex.images.decode import decode
 from featex.layout import ARTIFACTS, DATA, Artifacts
 from featex.network.views import DEFAULT, LAYERS, View
@@ -87,7 +88,9 @@ def travel_set(
     options = {"backbone": backbone, "weights": weights, "device": device, "name": name, "progress": progress}
     sets: dict[str, Features] = {}
     for view in QUICK if quick else VIEWS:
-        done = extract(root, artifacts.features, views=[VIEWS[view]], copies=1, **options, **dataset_options)
+        done = extract(
+            root, artifacts.features, recipe=FeatureRecipe(view, (VIEWS[view],), copies=1), **options, **dataset_options
+        )
         progress.say(f"{view}: {VIEWS[view].sentence()}: {done.computed:,} computed, {done.cached:,} cached")
         sets[view] = done.load()
     first = sets["resize"]

@@ -9,6 +9,7 @@ import pytest
 from classify import cli
 from classify.trained import persist
 from featex import extract
+from featex.extraction.recipes import FeatureRecipe
 from featex.network.views import View
 from featex.store.cache import FeatureCache
 from featex.store.features import StoredSet
@@ -224,7 +225,13 @@ def test_a_net_is_trained_by_its_recipe_with_the_choices_made(classify, extracte
 
 def test_sets_are_joined_and_tuned_on_folds_that_hold_out_content(classify, extracted, data, tmp_path, weights_file):
     view = View("crop", inputs=("spectrum",))
-    signals = extract(data, tmp_path / "artifacts/features", views=[view], copies=1, weights=weights_file, device="cpu")
+    signals = extract(
+        data,
+        tmp_path / "artifacts/features",
+        recipe=FeatureRecipe("signals", (view,), copies=1),
+        weights=weights_file,
+        device="cpu",
+    )
     names = [f"{done.stored.extractor_dir.name}/images" for done in (extracted, signals)]
     options = ["--features", names[0], "--features", names[1], "--weigh", "content", "--folds", "2", "--trials", 1]
     code, out, _ = classify("tune", "--model", "svm", *options, "--name", "both")

@@ -10,6 +10,7 @@ from PIL import Image
 from skimage import data as photographs
 
 from featex.extraction.extract import extract
+from featex.extraction.recipes import FeatureRecipe
 from featex.layout import Artifacts
 from featex.network.views import View
 from pipelines.auditing import properties, shortcuts
@@ -57,7 +58,12 @@ def findings(tmp_path, project, monkeypatch):
             path = folder / f"{name(number, planted)}.{suffix}"
             path.write_bytes(file)
             os.utime(path, (1.6e9 + later * planted,) * 2)
-        made = extract(tmp_path / "images", project / "artifacts/features", views=[SIGNALS], name=tmp_path.name)
+        made = extract(
+            tmp_path / "images",
+            project / "artifacts/features",
+            recipe=FeatureRecipe("signals", (SIGNALS,)),
+            name=tmp_path.name,
+        )
         return audit(made.stored, only=["shortcuts"], artifacts=Artifacts(project / "artifacts")).findings
 
     return findings

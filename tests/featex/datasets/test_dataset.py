@@ -279,7 +279,7 @@ def test_rows_of_one_file_count_once_unless_they_disagree(tmp_path):
 def test_folders_that_cannot_be_used_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"/none' does not exist$"):
         find_images(tmp_path / "none")
-    with pytest.raises(InputError, match=r"1.jpg' is a file; give the folder"):
+    with pytest.raises(InputError, match=r"1.jpg' is a file; name the folder"):
         find_images(plant(tmp_path, "1.jpg") / "1.jpg")
     plant(tmp_path, "texts/notes.txt")
     with pytest.raises(InputError, match=r"texts' holds no images .*1 .txt"):
@@ -311,7 +311,7 @@ def test_unreadable_folder_is_refused_not_skipped(tmp_path, monkeypatch):
         (
             "path,label\nx.jpg,a\ny.jpg,a\n",
             {},
-            "lists 2 images in column .*none of them is there; the first was looked for as .*x.jpg",
+            "lists 2 images in column .*none of them exists; the first would be .*x.jpg",
         ),
         ("path,label\n", {}, "lists no images$"),
         ("path,who\n1.jpg,a\n", {"group_rows": 2, "group_column": "who"}, "without a group column"),
@@ -349,7 +349,7 @@ def test_class_option_is_a_name_and_a_pattern():
 
 
 def test_finding_images_needs_no_torch():
-    script = "import sys, featex.dataset; sys.exit('torch' in sys.modules)"
+    script = "import sys, featex.datasets.dataset; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 

@@ -2,49 +2,18 @@ import pytest
 
 from featex.datasets.meanings import class_in, is_numbered, left_out, set_and_rest, sets_of, side, split_name
 
+SPELLINGS = {
+    "train": "train Training TRAIN_SET train2017 dataset_train trainval entrenamiento \u8bad\u7ec3\u96c6 Treino",
+    "val": "validate validaci\u00f3n VALID val Validation_set dev val2017 valid_images",
+    "test": "prueba \u6d4b\u8bd5\u96c6 test Testing-Images held_out Held-out_test holdout evalData",
+    "": "train_augmented test_v2 train_test_split bus contest value trainer",
+}
 
-@pytest.mark.parametrize(
-    ("name", "split"),
-    [
-        *(
-            (name, "train")
-            for name in ("train", "Training", "TRAIN_SET", "train2017", "trainset", "dataset_train", "trainval")
-        ),
-        *((name, "train") for name in ("entrenamiento", "\u8bad\u7ec3\u96c6", "Treino")),
-        *(
-            (name, "val")
-            for name in (
-                "validate",
-                "validaci\u00f3n",
-                "VALID",
-                "val",
-                "Validation set",
-                "dev",
-                "val2017",
-                "valid_images",
-            )
-        ),
-        *(
-            (name, "test")
-            for name in (
-                "prueba",
-                "\u6d4b\u8bd5\u96c6",
-                "test",
-                "Testing-Images",
-                "held_out",
-                "Held-out test",
-                "holdout",
-                "evalData",
-            )
-        ),
-        *(
-            (name, "")
-            for name in ("train_augmented", "test_v2", "train_test_split", "bus", "contest", "value", "trainer", "")
-        ),
-    ],
-)
-def test_usual_spellings_are_sets_and_other_words_none(name, split):
-    assert split_name(name) == split
+
+@pytest.mark.parametrize("split", SPELLINGS)
+def test_usual_spellings_are_sets_and_other_words_none(split):
+    names = SPELLINGS[split].split()
+    assert {split_name(name) for name in [*names, *(name.replace("_", " ") for name in names)]} == {split}
 
 
 @pytest.mark.parametrize(
@@ -68,34 +37,16 @@ def test_sets_beside_each_other_are_known_by_what_they_do_not_share():
     assert sets_of(["cats", "dogs"]) == {}
 
 
-@pytest.mark.parametrize(
-    ("kind", "names"),
-    [
-        (
-            "real",
-            ("0_real", "REAL", "nature", "original_sequences", "RealArt", "training_real", "Real Images", "human"),
-        ),
-        (
-            "generated",
-            ("1_fake", "Fake", "ai", "AiArtData", "manipulated_sequences", "AI-generated", "deepfakes", "GAN"),
-        ),
-        (
-            "",
-            (
-                "real_esrgan",
-                "imagenet_ai_0508_adm",
-                "real_and_fake_face",
-                "baroque",
-                "AI_LD_baroque",
-                "images",
-                "0",
-                "",
-            ),
-        ),
-    ],
-)
-def test_names_stand_for_real_or_generated_images_where_they_say_nothing_else(kind, names):
-    assert {side(name) for name in names} == {kind}
+SIDES = {
+    "real": "0_real REAL nature original_sequences RealArt training_real Real_Images human",
+    "generated": "1_fake Fake ai AiArtData manipulated_sequences AI-generated deepfakes GAN",
+    "": "real_esrgan imagenet_ai_0508_adm real_and_fake_face baroque AI_LD_baroque images 0",
+}
+
+
+@pytest.mark.parametrize("kind", SIDES)
+def test_names_stand_for_real_or_generated_images_where_they_say_nothing_else(kind):
+    assert {side(name) for name in SIDES[kind].split()} == {kind}
 
 
 def test_numbered_parts_and_what_systems_leave_are_known_by_name():

@@ -37,7 +37,7 @@ def test_a_column_of_paths_is_known_by_its_name_in_any_spelling_or_by_its_cells(
 def test_a_column_of_labels_is_known_by_its_name_in_any_spelling_or_by_its_cells(listed, column):
     labels, _, sentence = listed(**{column: KINDS})
     assert labels == KINDS
-    assert ("by what it says" in sentence) == (column == "answer")
+    assert ("by its cells" in sentence) == (column == "answer")
 
 
 def test_paths_are_not_guessed_from_numbers_where_a_column_of_files_is_there(listed):
@@ -95,7 +95,7 @@ def test_a_third_class_in_columns_of_ones_is_not_taken_for_one_of_the_first_two(
     ("cells", "words"),
     [
         ([i / 12 + 0.01 for i in range(12)], "scores"),
-        ([f"a photo of {i}" for i in range(12)], "something else of each of 12 images"),
+        ([f"a photo of {i}" for i in range(12)], "different value for each of 12 images"),
     ],
 )
 def test_scores_and_captions_are_no_classes(listed, cells, words):

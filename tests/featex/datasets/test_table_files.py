@@ -91,7 +91,7 @@ def test_json_of_columns_and_of_images_with_paths_is_read(tmp_path, name, text):
         ("a.csv", b"<!DOCTYPE html><html>", "web page"),
         ("a.csv", b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
         ("a.csv", b"", "it is empty"),
-        ("a.csv", b"path,label\na.jpg,x\nb.jpg,y,z\n", "row 3 has 3 cells where the header has 2"),
+        ("a.csv", b"path,label\na.jpg,x\nb.jpg,y,z\n", "row 3 has 3 cells and the header has 2"),
         ("a.csv", b"path,label\na.jpg,x,z\nb.jpg,y,z\n", "more cells than its header"),
         ("a.csv", b'path,label\na.jpg,"x\n', "never closed"),
         ("a.json", b'{"images": [{"id": 1}], "annotations": [], "info": {}}', "'images', 'annotations'"),

@@ -62,7 +62,7 @@ def test_an_image_that_several_names_could_mean_is_none_of_theirs(finder):
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("3.jpg", "2 images"), ("img/1.png", "'img/1.jpg' is there, with another suffix"), ("7.jpg", "")],
+    [("3.jpg", "2 images"), ("img/1.png", "'img/1.jpg' exists, with another suffix"), ("7.jpg", "")],
 )
 def test_what_is_there_in_place_of_a_missing_image_is_said(finder, name, words):
     assert finder.hint(name).startswith(words)

@@ -34,13 +34,13 @@ def test_lines_name_the_stages_the_limit_and_what_to_do():
     assert lines[0] == "9 images, resnet18 on cpu, 2 cores"
     assert [line.split()[0] for line in lines[2:8]] == [*ABOUT, "limit"]
     assert lines[7].endswith("the model reaches 100% of it")
-    assert made(gflop=8.0).lines()[7].endswith("the model reaches 200% of it, for it multiplies less")
-    assert lines[-1] == "What holds it back: the model. A GPU would be faster."
+    assert made(gflop=8.0).lines()[7].endswith("the model reaches 200% of it, because it multiplies less")
+    assert lines[-1] == "Slowest stage: model. A GPU would be faster."
     rates = {**made().rates, "decoding": [10.0] * 3}
     slow = made(rates=rates, n_failed=3, gflop=0.0).lines()
     assert slow[0].startswith("9 images (3 more cannot be used)")
     assert not any("limit" in line for line in slow)
-    assert slow[-1] == "What holds it back: the decoding. More cores would help, and for large JPEGs --fast may."
+    assert slow[-1] == "Slowest stage: decoding. More cores would help; for large JPEGs, --fast may help."
     assert (
         made(rates={**made().rates, "decoding": [10.0] * 3}, fast=True).lines()[-1].endswith("More cores would help.")
     )
@@ -69,4 +69,4 @@ def test_the_command_says_it(run_command, tmp_path, write_images, weights_file):
     write_images(tmp_path / "images", 2)
     code, out, _ = run_command(cli, "bench", "images", "--weights", weights_file, "--runs", 1, "--device", "cpu")
     assert code == 0
-    assert "What holds it back: the model" in out
+    assert "Slowest stage: model" in out

@@ -14,6 +14,7 @@ from skimage import data as photographs
 
 from featex import extract, load_features
 from featex.errors import InputError, StoreError, WeightsError
+from featex.extraction.recipes import choose_recipe
 from featex.images.decode import decode
 from featex.images.variants import copy_keys, varied
 from featex.store.cache import content_key
@@ -56,8 +57,8 @@ def fake(monkeypatch):
     return FakeExtractor
 
 
-def run(root, tmp_path, **options):
-    return extract(root, tmp_path / "features", **options)
+def run(root, tmp_path, copies=0, **options):
+    return extract(root, tmp_path / "features", recipe=choose_recipe(copies=copies), **options)
 
 
 def means(features):
@@ -67,7 +68,7 @@ def means(features):
 def test_row_i_of_x_is_the_image_of_row_i(data, tmp_path):
     done = run(data, tmp_path)
     features = done.load()
-    assert (done.found, done.cached, done.computed, done.failed) == (38, 0, 38, 0)
+    assert (done.n_images, done.cached, done.computed, done.failed) == (38, 0, 38, 0)
     np.testing.assert_allclose(features.X, means(features), rtol=1e-6)
     assert set(features.y) == {"ai", "real"}
     assert features.rows["split"].value_counts().to_dict() == {"train": 24, "test": 8, "wild": 6}
@@ -105,7 +106,7 @@ def test_an_unchanged_second_run_reads_no_image(data, tmp_path, monkeypatch):
     run(data, tmp_path)
     monkeypatch.setattr("pathlib.Path.read_bytes", lambda path: pytest.fail(f"{path} was read"))
     done = run(data, tmp_path)
-    assert (done.found, done.cached, done.computed, done.failed) == (38, 37, 0, 1)
+    assert (done.n_images, done.cached, done.computed, done.failed) == (38, 37, 0, 1)
     assert done.stored.failed_path.exists()
 
 
@@ -246,8 +247,8 @@ def test_images_in_the_low_bits_of_sixteen_are_noted_in_every_run(data, tmp_path
 
 def test_heic_files_are_tried_again_once_they_can_be_read(data, tmp_path, monkeypatch):
     (data / "train/real/1.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64))
-    for module in ("images", "extraction"):
-        monkeypatch.setattr(f"featex.{module}.reads_heif", lambda: False)
+    for file in ("images.decode", "extraction.extract"):
+        monkeypatch.setattr(f"featex.{file}.reads_heif", lambda: False)
     assert "featex[heif]" in pd.read_csv(run(data, tmp_path).stored.failed_path)["reason"].iloc[0]
     read = []
     monkeypatch.setattr("featex.extraction.extract.reads_heif", lambda: True)

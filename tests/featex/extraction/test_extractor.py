@@ -83,7 +83,7 @@ def test_a_device_that_is_not_there_is_refused_and_auto_is_not():
     with pytest.raises(InputError, match="unknown device 'gpu'"):
         choose_device("gpu")
     if not torch.cuda.is_available():
-        with pytest.raises(InputError, match="'cuda' was asked for and this machine has none"):
+        with pytest.raises(InputError, match="'cuda' was requested, but this machine has none"):
             choose_device("cuda")
 
 

@@ -6,7 +6,6 @@ from sklearn.pipeline import make_pipeline
 
 from featex import FeatureExtractor, extract
 from featex.errors import ImageError
-from featex.extraction.recipes import choose
 
 
 def test_it_gives_the_features_that_extract_keeps(tmp_path, weights_file, write_images):
@@ -27,9 +26,7 @@ def test_a_recipe_takes_its_columns(tmp_path, weights_file, write_images):
     paths = write_images(tmp_path / "images", 2)
     step = FeatureExtractor(weights=weights_file, device="cpu", recipe="robust")
     X = step.fit_transform(paths)
-    kept = extract(
-        tmp_path / "images", tmp_path / "out", views=choose("robust").views, weights=weights_file, device="cpu"
-    )
+    kept = extract(tmp_path / "images", tmp_path / "out", recipe="robust", weights=weights_file, device="cpu")
     np.testing.assert_array_equal(X, kept.load().X)
     assert step.n_features_out_ == X.shape[1] == 567
 

@@ -27,6 +27,12 @@ def encoded(image, kind="PNG", **options):
     return file.getvalue()
 
 
+def turned(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif
+
+
 def patches(seed=0):
     """A 48 x 40 picture of flat patches: compresses, and survives JPEG nearly unchanged inside a patch."""
     colours = np.random.default_rng(seed).integers(0, 256, (5, 6, 3), dtype=np.uint8)
@@ -53,9 +59,7 @@ def swapped_red_and_blue():
 
 
 def every_format():
-    image, rgba = patches(), patches().convert("RGBA")
-    exif = Image.Exif()
-    exif[0x0112] = 6
+    image, rgba, exif = patches(), patches().convert("RGBA"), turned(6)
     return {
         "jpeg": encoded(image, "JPEG", icc_profile=SRGB, exif=exif),
         "progressive": encoded(image, "JPEG", progressive=True),
@@ -83,9 +87,7 @@ FORMATS = every_format()
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_becomes_writable_contiguous_rgb(name):
     pixels = decode(FORMATS[name])
-    assert pixels.dtype == np.uint8
-    assert pixels.ndim == 3
-    assert pixels.shape[2] == 3
+    assert (pixels.dtype, pixels.ndim, pixels.shape[2]) == (np.uint8, 3, 3)
     assert pixels.flags.c_contiguous
     assert pixels.flags.writeable
 
@@ -114,9 +116,7 @@ def test_exif_orientation_is_applied(orientation, kind):
     upright = patches()
     undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # orientation -> the Transpose that makes the stored picture
     stored = upright.transpose(Image.Transpose(undo[orientation])) if orientation > 1 else upright
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    np.testing.assert_array_equal(decode(encoded(stored, kind, exif=exif)), np.array(upright))
+    np.testing.assert_array_equal(decode(encoded(stored, kind, exif=turned(orientation))), np.array(upright))
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
@@ -431,11 +431,11 @@ def test_long_strip_shows_its_middle_without_filling_memory(turn):
     assert square[:, 112, 112].tolist() == [*RED]
 
 
-def jpeg(image: Image.Image | None = None, **options) -> bytes:
-    file = BytesIO()
-    image = image or Image.fromarray(load_sample_image("flower.jpg"))
-    image.save(file, "JPEG", **{"quality": 90, **options})
-    return file.getvalue()
+FLOWER = Image.fromarray(load_sample_image("flower.jpg"))
+
+
+def jpeg(image=FLOWER, **options):
+    return encoded(image, "JPEG", **{"quality": 90, **options})
 
 
 @pytest.mark.parametrize(
@@ -446,21 +446,8 @@ def test_a_jpeg_is_scaled_while_it_is_decoded_but_no_side_below_what_is_needed(l
 
 
 def test_scaling_leaves_other_formats_and_turned_images_as_they_are_otherwise():
-    file = BytesIO()
-    Image.new("RGB", (900, 700)).save(file, "PNG")
-    assert decode(file.getvalue(), 100).shape == (700, 900, 3)
-    turned = Image.Exif()
-    turned[0x0112] = 6
-    assert decode(jpeg(exif=turned), 200).shape == (320, 214, 3)
-
-
-def exif(orientation: int) -> Image.Exif:
-    block = Image.Exif()
-    block[0x0112] = orientation
-    return block
-
-
-LINEAR = ImageCms.ImageCmsProfile(ImageCms.createProfile("XYZ")).tobytes()
+    assert decode(encoded(Image.new("RGB", (900, 700))), 100).shape == (700, 900, 3)
+    assert decode(jpeg(exif=turned(6)), 200).shape == (320, 214, 3)
 
 
 @pytest.mark.parametrize(
@@ -469,9 +456,9 @@ LINEAR = ImageCms.ImageCmsProfile(ImageCms.createProfile("XYZ")).tobytes()
         (jpeg(), True),
         (jpeg(progressive=True), True),
         (jpeg(Image.new("L", (40, 30))), True),
-        (jpeg(exif=exif(1)), True),
-        (jpeg(icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()), True),
-        (jpeg(exif=exif(6)), False),
+        (jpeg(exif=turned(1)), True),
+        (jpeg(icc_profile=SRGB), True),
+        (jpeg(exif=turned(6)), False),
         (jpeg(Image.new("CMYK", (40, 30))), False),
         (jpeg(Image.new("RGB", (400, 20))), False),
         (jpeg()[:-2], False),

@@ -36,11 +36,6 @@ def test_fingerprint_changes_with_weights_and_preprocessing_and_never_between_ru
     assert resnet.fingerprint("a") == "970c984c4160e24f"
 
 
-def test_an_unknown_backbone_names_the_nearest():
-    with pytest.raises(InputError, match="unknown backbone 'resnet19'; did you mean 'resnet18'"):
-        get_backbone("resnet19")
-
-
 def test_timm_without_its_extra_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(InputError, match=r"pip install 'featex\[timm\]'"):

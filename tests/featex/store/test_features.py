@@ -82,18 +82,18 @@ def test_no_features_at_all_says_how_to_make_some(tmp_path):
 
 def test_a_file_that_is_no_set_is_refused(stored, tmp_path):
     stored.path.write_bytes(b"no parquet")
-    with pytest.raises(StoreError, match="is not a set of featex's"):
+    with pytest.raises(StoreError, match="is not a set of featex"):
         load_features(tmp_path)
     assert "is not a set" in next(verify(tmp_path))
     pd.DataFrame({"a": [1]}).to_parquet(stored.path)
-    with pytest.raises(StoreError, match="is not a set of featex's"):
+    with pytest.raises(StoreError, match="is not a set of featex"):
         load_features(tmp_path)
 
 
 def test_verify_names_a_path_that_stands_twice(stored, tmp_path):
     rows, root = stored.read()
     stored.write(pd.concat([rows, rows.head(1)]), root)
-    assert list(verify(tmp_path)) == [f"{stored.path}: ä/1.jpg stands on two rows"]
+    assert list(verify(tmp_path)) == [f"{stored.path}: ä/1.jpg is listed in two rows"]
 
 
 def test_verify_names_a_set_of_another_version(stored, tmp_path):

@@ -7,6 +7,7 @@ from PIL import Image
 
 from featex.errors import InputError
 from featex.extraction.extract import extract
+from featex.extraction.recipes import FeatureRecipe
 from featex.network.views import View
 from featex.system.progress import Progress
 from pipelines import cli
@@ -87,7 +88,12 @@ def test_only_the_checks_that_are_asked_for_are_made(run):
 
 def test_of_sets_of_one_name_that_which_sees_content_is_audited(run, data, tmp_path, weights_file):
     run(only=("balance",))
-    extract(data, tmp_path / "artifacts/features", views=[View("crop", inputs=("spectrum",))], device="cpu")
+    extract(
+        data,
+        tmp_path / "artifacts/features",
+        recipe=FeatureRecipe("signals", (View("crop", inputs=("spectrum",)),)),
+        device="cpu",
+    )
     assert "weights none" not in run(None, only=("balance",)).page.read_text()
     signals = next((tmp_path / "artifacts/features").glob("signals-*")).name
     assert "weights none" in run(f"{signals}/images", only=("balance",)).page.read_text()

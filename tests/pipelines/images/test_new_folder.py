@@ -32,7 +32,7 @@ def test_a_class_that_is_left_alone_keeps_its_label(tmp_path, write_images):
 def test_folders_that_are_no_layout_are_read_by_their_table(tmp_path, write_images):
     for name in ("a", "b"):
         write_images(tmp_path / name / "train" / "x", 1)
-    with pytest.raises(InputError, match="whole data sets"):
+    with pytest.raises(InputError, match="several data sets"):
         find_images(tmp_path)
     table = pd.DataFrame({"path": ["a/train/x/000.jpg", "b/train/x/000.jpg"], "label": "ai", "split": ["test", "wild"]})
     table = table.assign(source="", group="7")
