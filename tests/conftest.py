@@ -15,6 +15,8 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from classify.models import registry as models
+from classify.report import write as report
 from featex.extraction.extract import extract
 from featex.images.facts import file_facts
 from featex.layout import Artifacts
@@ -111,6 +113,13 @@ def run_command(monkeypatch, tmp_path, capsys):
 def artifacts(tmp_path) -> Artifacts:
     """The test's own folder, as the one that holds all results."""
     return Artifacts(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _few_figures_and_trees(monkeypatch):
+    """Draw one figure of a report and grow few trees of a forest, for both cost seconds; test_figures.py draws all."""
+    monkeypatch.setattr(report, "FIGURES", {"accuracy": report.FIGURES["accuracy"]})
+    monkeypatch.setattr(models, "N_TREES", 30)
 
 
 @pytest.fixture(scope="session")

@@ -4,8 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from classify.models import registry as models
-from classify.report import write as report
 from featex.images.facts import FACTS
 from featex.layout import Artifacts
 from featex.store.features import Features
@@ -87,11 +85,8 @@ def make_subject(tmp_path):
 
 
 @pytest.fixture(autouse=True)
-def _few_figures_and_trees(monkeypatch):
-    """Reports of flows get one figure, for tests/classify holds the others, and few trees: both cost seconds."""
-    monkeypatch.setattr(report, "FIGURES", {"accuracy": report.FIGURES["accuracy"]})
+def _few_trees(monkeypatch):
     monkeypatch.setattr(shortcuts, "N_TREES", 10)
-    monkeypatch.setattr(models, "N_TREES", 30)
 
 
 @pytest.fixture
