@@ -186,7 +186,7 @@ sys.meta_path.insert(0, NoTorch)
 from pathlib import Path
 from classify.workspace import report_again
 from classify.report import write
-write.FIGURES = {"accuracy": write.FIGURES["accuracy"]}
+write.FIGURES = dict([*write.FIGURES.items()][:1])
 from featex.layout import Artifacts
 report_again(Artifacts(Path({str(tmp_path)!r})))
 assert "torch" not in sys.modules

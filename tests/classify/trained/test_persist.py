@@ -193,7 +193,7 @@ def test_a_place_that_cannot_be_written_is_a_sentence(model, tmp_path):
 
 
 def test_keeping_a_model_on_features_imports_no_torch():
-    code = "import sys; from classify import persist; persist.skops_io(); sys.exit('torch' in sys.modules)"
+    code = "import sys; from classify.trained import persist; persist.skops_io(); sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

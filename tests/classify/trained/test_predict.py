@@ -117,10 +117,13 @@ def test_weights_of_the_environment_are_taken_only_where_they_are_the_models(fea
 
 def test_the_command_line_takes_weights_from_the_environment(monkeypatch):
     monkeypatch.setenv("FEATEX_WEIGHTS", "spare.pth")
-    for command in ("predict", "explain"):
-        option = next(one for one in cli.cli.commands[command].params if one.name == "weights")
-        assert isinstance(option.callback(None, option, None), Spare)
-        assert not isinstance(option.callback(None, option, "given.pth"), Spare)
+    for command, arguments in (("predict", ["m", "a.png"]), ("explain", ["m", "a.png", "--out", "o"])):
+        spare, given = (
+            cli.cli.commands[command].make_context(command, [*arguments, *more]).params["weights"]
+            for more in ([], ["--weights", "given.pth"])
+        )
+        assert isinstance(spare, Spare)
+        assert not isinstance(given, Spare)
 
 
 @pytest.fixture
@@ -227,5 +230,5 @@ def test_an_ensemble_without_its_members_says_how_to_get_them(ensemble, features
         lambda: predict_set(combined.model, features),
         lambda: predict_images(combined.model, [data / "wild"], cache=tmp_path / "features"),
     ):
-        with pytest.raises(ModelError, match=r"none of its members with it; load it with classify\.persist\.load"):
+        with pytest.raises(ModelError, match=r"vote-images has none of its members with it"):
             use()
