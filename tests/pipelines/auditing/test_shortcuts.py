@@ -32,6 +32,10 @@ def subject(jpeg_facts):
 
 
 def of(subject, name, set=""):
+    """Return one finding, of a subject without its wild images where another set is meant: they take a third longer."""
+    if set != "wild":
+        rows, y, X = subject.rows.iloc[:84], subject.features.y[:84], subject.features.X[:84]
+        subject = replace(subject, features=SimpleNamespace(rows=rows, y=y, X=X), looks=subject.looks[:84])
     (found,) = [one for one in shortcuts(subject) if (one.id, one.of) == (f"shortcuts.{name}", set)]
     return found
 
@@ -162,7 +166,7 @@ def test_one_image_of_a_class_is_too_few(subject):
         family_scores(subject.rows.iloc[:20].reset_index(drop=True), labels)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_the_row_that_is_judged_is_the_row_that_is_printed(subject, seed):
     """With labels at random the best of six families is no finding, and no difference is announced without a name."""
     rng = np.random.default_rng(seed)
