@@ -1,5 +1,4 @@
-import numpy as np
-import pandas as pd
+import pytest
 
 from classify.predictions import VALIDATION, Predictions
 from classify.report.score_tables import accuracy_table, other_scores, unknown, unscored
@@ -7,22 +6,14 @@ from classify.stats.evaluation import ModelFacts, evaluate
 from classify.stats.scores import SCORES, scores_for
 
 
-def said(classes=("ai", "real"), n=60):
-    rng, parts = np.random.default_rng(0), []
-    for model in ("svm", "cnn"):
-        for name in (VALIDATION, "test", "wild"):
-            p = rng.dirichlet(np.ones(len(classes)), n)
-            table = pd.DataFrame({f"prob_{c}": p[:, i] for i, c in enumerate(classes)})
-            table["label"] = np.array(classes)[np.arange(n) % len(classes)]
-            table["predicted"] = np.array(classes)[p.argmax(axis=1)]
-            fold = np.arange(n) % 3 if name == VALIDATION else -1
-            table = table.assign(path=[f"{name}{i}" for i in range(n)], model=model, set=name, split=name, fold=fold)
-            parts.append(table.assign(source="", group=""))
-    return Predictions(pd.concat(parts))
+@pytest.fixture(scope="module")
+def two_models(predicted):
+    sets = {VALIDATION: (60, 0.7), "test": (60, 0.7), "wild": (60, 0.5)}
+    return lambda classes=("ai", "real"): predicted({"svm": sets, "cnn": sets}, classes)
 
 
-def test_every_set_has_its_column_and_guessing_its_row():
-    table = accuracy_table(evaluate(said(), {"cnn": ModelFacts(sees_images=False)}))
+def test_every_set_has_its_column_and_guessing_its_row(two_models):
+    table = accuracy_table(evaluate(two_models(), {"cnn": ModelFacts(sees_images=False)}))
     assert table["accuracy"]["header"] == ["held-out", "wild"]
     assert [(row["model"], row["baseline"], len(row["cells"])) for row in table["accuracy"]["rows"]] == [
         ("svm", False, 2), ("cnn", True, 2),
@@ -30,8 +21,8 @@ def test_every_set_has_its_column_and_guessing_its_row():
     assert table["guessing"] == ["50.0 %", "50.0 %"]
 
 
-def test_all_scores_stand_in_two_tables_a_set_each_once():
-    evaluation = evaluate(said())
+def test_all_scores_stand_in_two_tables_a_set_each_once(two_models):
+    evaluation = evaluate(two_models())
     section = other_scores(evaluation)
     assert [table.title.split(":")[0] for table in section.tables] == ["held-out", "held-out", "wild", "wild"]
     shown = [column for table in section.tables[:2] for column in table.rows]
@@ -42,25 +33,25 @@ def test_all_scores_stand_in_two_tables_a_set_each_once():
     assert "those of the class ai" in section.about
 
 
-def test_three_classes_have_no_positive_one():
-    section = other_scores(evaluate(said(("a", "b", "c"))))
+def test_three_classes_have_no_positive_one(two_models):
+    section = other_scores(evaluate(two_models(("a", "b", "c"))))
     assert "precision" not in section.tables[0].rows
     assert "macro precision" in section.tables[0].rows
     assert "true positive rates" not in section.about
 
 
-def test_sets_without_labels_are_named():
-    table = said().table
+def test_sets_without_labels_are_named(two_models):
+    table = two_models().table
     table.loc[table["set"] == "wild", "label"] = ""
     assert unscored(Predictions(table)) == ["wild"]
 
 
-def test_what_has_no_interval_or_no_true_positive_rate_is_said_with_its_reason():
-    predictions = said()
+def test_what_has_no_interval_or_no_true_positive_rate_is_two_models_with_its_reason(two_models):
+    predictions = two_models()
     few, many = unknown(evaluate(predictions).scores, "ai")
     assert "30" in few
     assert "TPR at 1 % FPR needs 100" in few
     assert "wild" in many
     table = predictions.table.assign(group=[f"g{i // 20}" for i in range(len(predictions.table))])
     assert "form 3 groups" in unknown(evaluate(Predictions(table)).scores, None)[0]
-    assert unknown(evaluate(said(("a", "b", "c"))).scores, None) == []
+    assert unknown(evaluate(two_models(("a", "b", "c"))).scores, None) == []
