@@ -27,20 +27,23 @@ def cli() -> None:
 
 
 @cli.command()
-@click.option("--model", required=True, help="svm, logreg, forest, lenet5, cnn, resnet18, ...: see `classify models`.")
+@click.option(
+    "--model", required=True, help="Such as svm, logreg, forest, lenet5, cnn or resnet18; `classify models` lists all."
+)
 @click.option(
     "--features",
     "set_names",
     multiple=True,
     metavar="SET",
     show_default="the newest",
-    help="See `featex show`. Repeat it to join sets of the same images side by side (EXTRACTOR/SET).",
+    help="Set of features; `featex show` lists them. Repeat it to join the columns of several sets (EXTRACTOR/SET) of "
+    "the same images.",
 )
 @click.option(
     "--trials",
     type=click.IntRange(0),
     show_default="the model's own",
-    help="Trials of the whole study; 0 trains by the recipe, without a search.",
+    help="Trials of the search; 0 trains with the recipe's settings, without a search.",
 )
 @click.option(
     "--pool",
@@ -48,38 +51,45 @@ def cli() -> None:
     metavar="mean|suspicious",
     help="Of tiles that have columns of their own: go by the mean score, or by the tile most like the positive class.",
 )
-@click.option("--timeout", type=click.FloatRange(0), help="Seconds after which no further trial begins.")
+@click.option("--timeout", type=click.FloatRange(0), help="Seconds after which no further trial starts.")
 @click.option(
     "--folds",
     default="5",
     metavar="N|source|content|content:N",
-    help="Number of random folds; source: each fold holds out whole sources of every class that has two or more, and "
-    "the worst fold is the score; content: folds of visually similar images.",
+    help="Number of random folds; source: each fold holds out one image source per class, and the worst fold is the "
+    "score; content: folds of visually similar images.",
 )
 @click.option(
     "--weigh",
     default="none",
     metavar="none|source|content",
-    help="Let each source of a class weigh the same, or images whose content gives their class away weigh little.",
+    help="source: all sources of a class get the same total weight; content: images whose content reveals their class "
+    "get a low weight.",
 )
 @SCORING
 @POSITIVE
 @NEAR_DUPLICATES
 @SEED
-@click.option("--storage", show_default="a journal in artifacts/studies", help="A journal file, or a URL for Optuna.")
-@click.option("--name", show_default="MODEL-SET", help="What to call the trained model.")
+@click.option(
+    "--storage",
+    show_default="a journal in artifacts/studies",
+    help="Where the search is stored: a journal file, or a URL for Optuna.",
+)
+@click.option("--name", show_default="MODEL-SET", help="Name of the trained model.")
 @click.option(
     "--train",
     metavar="head|last:N|all",
-    help="What is trained of a pretrained net: its new head, its last N layers as well, or all.",
+    help="Layers of a pretrained net to train: only its new head, also its last N layers, or all.",
 )
 @click.option("--image-size", type=click.IntRange(1), help="Pixels a side, for nets.")
-@click.option("--epochs", "max_epochs", type=click.IntRange(1), help="At most, for nets.")
+@click.option("--epochs", "max_epochs", type=click.IntRange(1), help="Most epochs, for nets.")
 @click.option(
-    "--balance", metavar="none|weights|oversample", help="What nets do for small classes: weigh or copy them."
+    "--balance",
+    metavar="none|weights|oversample",
+    help="How nets make up for small classes: a higher weight in the loss, or more frequent draws.",
 )
 @click.option(
-    "--augment", metavar="none|study|flips|shifts|strong", help="How nets vary the images they are trained on."
+    "--augment", metavar="none|study|flips|shifts|strong", help="Random changes to the images that nets train on."
 )
 @click.option(
     "--recipe",
@@ -91,7 +101,7 @@ def cli() -> None:
     "--weights",
     metavar="imagenet|random|FILE|DIR",
     show_default="FEATEX_WEIGHTS, else imagenet",
-    help="What a pretrained net starts from; random trains it from scratch.",
+    help="Weights that a pretrained net starts with; random trains it from scratch.",
 )
 @DEVICE
 @ARTIFACTS
@@ -108,7 +118,7 @@ def tune(
     recipe: tuple[str, ...],
     **choices,
 ) -> None:
-    """Tune a model by cross-validation, keep it, and judge it on every set it was not trained on."""
+    """Tune a model by cross-validation, save it, and test it on every set it was not trained on."""
     from dataclasses import replace
 
     from classify.models.registry import get_model
@@ -142,7 +152,7 @@ def tune(
         progress=progress,
         **choices,
     )
-    search = count(job.trials, "trial") if job.trials else "by its recipe"
+    search = count(job.trials, "trial") if job.trials else "with its recipe's settings"
     n_train, of = len(job.parts.train), f"{job.spec.name} on {job.features.name}"
     progress.say(f"{of}: {n_train:,} training images, {job.folds_in_words}, {search}")
     if job.positive:
@@ -169,34 +179,34 @@ def _summary(tuned) -> str:
     values = ", ".join(f"{value:.3f}" for value in cv["scores"])
     made = f"Best of {count(passport['trials'], 'trial')} in {passport['seconds']:.0f} s: {params}"
     if not passport["trials"]:
-        made = f"Trained by its recipe in {passport['seconds']:.0f} s"
+        made = f"Trained with its recipe's settings in {passport['seconds']:.0f} s"
     if members := passport.get("members"):
         made = f"{passport['model'].capitalize()} of {', '.join(member['name'] for member in members)}"
     lines = [made, f"Selection score, not a result: {in_words(cv)} ({values})"]
     scores = score_table(tuned.predictions, names=["accuracy"])
     if scores.empty:
-        lines.append("No result: there is no labelled image that the model has never seen. Add a labelled test set.")
+        lines.append("No result: no labelled image is unseen by the model. Add a labelled test set.")
     else:
-        lines.append("Results, on images the model has never seen:")
+        lines.append("Results on images that the model has never seen:")
     for row in scores.itertuples():
         name = "held-out set" if row.set == "test" else f"custom set {row.set!r}"
         limits = f"95 % interval {row.accuracy_low:.3f}-{row.accuracy_high:.3f}"
         limits = too_few(row.n, row.units, row.effective_units) or limits
         lines.append(f"  {name}: accuracy {row.accuracy:.3f}, {limits}, n = {row.n:,}")
         if n_copies := passport["data"]["copies"].get(row.set):
-            lines.append(f"    {n_copies:,} of them are copies or near-duplicates of training images, and not unseen")
+            lines.append(f"    {n_copies:,} of them are copies or near-duplicates of training images, so not unseen")
     return "\n".join(lines)
 
 
 @cli.command()
 @click.argument("members", nargs=-1, required=True, metavar="MODEL MODEL...")
 @click.option(
-    "--method", default="vote", help="vote: the mean of their probabilities; stack: logistic regression on them."
+    "--method", default="vote", help="vote: the mean of the models' probabilities; stack: logistic regression on these."
 )
-@click.option("--name", show_default="METHOD-REPORT", help="What to call the ensemble.")
+@click.option("--name", show_default="METHOD-REPORT", help="Name of the ensemble.")
 @ARTIFACTS
 def ensemble(members: tuple[str, ...], method: str, name: str | None, artifacts: Artifacts) -> None:
-    """Combine trained models on what they said, keep that as a model, and judge it on every unseen set."""
+    """Combine trained models by their predictions, save the ensemble as a model, and test it on every unseen set."""
     from classify.trained.ensemble import combine, plan_ensemble
     from classify.workspace import find_members, keep, read_predictions, replaced
 
@@ -220,13 +230,14 @@ def ensemble(members: tuple[str, ...], method: str, name: str | None, artifacts:
     "--align",
     default="none",
     metavar="none|mean|coral",
-    help="Move the images' features to where the training images' are: all must be of one source, classes mixed.",
+    help="Shift the images' features towards the training images' (mean), and match their covariance (coral). All "
+    "images must come from one source and hold both classes.",
 )
 @click.option(
     "--share",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    help="Share of the images that are of the positive class, such as 0.2: the threshold moves until as many are "
-    "called so. Images of equal scores stay together.",
+    help="Known share of the positive class among the images, such as 0.2: the threshold is moved until that share is "
+    "predicted positive. Images with equal scores stay together.",
 )
 @POSITIVE
 @DEVICE
@@ -243,7 +254,7 @@ def predict(
     device: str,
     artifacts: Artifacts,
 ) -> None:
-    """Write what MODEL says of images, folders of images, or a feature set."""
+    """Write MODEL's predictions for images, folders of images, or a set of features."""
     from classify.trained import persist
     from classify.trained.adaptation import adaptation, decision_sentence
     from classify.trained.predict import predict_images, predict_set
@@ -260,7 +271,7 @@ def predict(
         features = load_features(artifacts.features, paths[0])
         table = predict_set(trained, features, progress, adapt)
         if features.name == trained.passport["data"]["set"]:
-            progress.say(f"{trained.name} was trained on images of this set: judge it by classify report instead.")
+            progress.say(f"{trained.name} was trained on images of this set; see classify report for how good it is.")
     else:
         table, failed = predict_images(
             trained, paths, cache=artifacts.features, weights=weights, device=device, progress=progress, adapt=adapt
@@ -278,10 +289,10 @@ def predict(
 
 
 @cli.command()
-@click.option("--model", help="Tell of this one alone, with the recipe it is trained by.")
+@click.option("--model", help="Show only this model, with the settings of its recipe.")
 @ARTIFACTS
 def models(model: str | None, artifacts: Artifacts) -> None:
-    """List what can be trained, and what has been."""
+    """List the models that can be trained, and those that have been."""
     from classify.models.registry import MODELS, get_model
     from classify.stats.selection import in_words
     from classify.trained.persist import passports
@@ -298,7 +309,7 @@ def models(model: str | None, artifacts: Artifacts) -> None:
     for spec in MODELS.values():
         click.echo(f"  {spec.name:<15} reads {spec.reads:<9} {spec.about}")
     trained = passports(artifacts.models)
-    click.echo(f"Trained, in {artifacts.models}:" if trained else f"None trained yet in {artifacts.models}.")
+    click.echo(f"Trained, in {artifacts.models}:" if trained else f"No model trained yet in {artifacts.models}.")
     for passport in trained:
         cv = passport["cv"]
         if cv is None:
@@ -313,13 +324,17 @@ def models(model: str | None, artifacts: Artifacts) -> None:
 @cli.command()
 @click.argument("model")
 @click.argument("paths", nargs=-1, required=True, metavar="IMAGE...")
-@click.option("--out", required=True, type=click.Path(), help="Folder for the page, a picture an image, and a table.")
-@click.option("--occlusion/--no-occlusion", "occlude", default=True, help="Cover the image patch by patch, as a check.")
+@click.option(
+    "--out", required=True, type=click.Path(), help="Folder for the page, a picture for each image, and a table."
+)
+@click.option(
+    "--occlusion/--no-occlusion", "occlude", default=True, help="Also cover the image patch by patch, to check the map."
+)
 @KNOWN_WEIGHTS
 @DEVICE
 @ARTIFACTS
 def explain(model: str, paths: tuple[str, ...], out: str, artifacts: Artifacts, device: str, **options) -> None:
-    """Show which pixels of images moved the score of MODEL, and the training images most like them."""
+    """Show which pixels of images changed MODEL's score most, and the most similar training images."""
     from classify.explain.explain import explain
     from classify.explain.page import line, summary, write_explanation
     from classify.trained import persist
@@ -342,19 +357,19 @@ def explain(model: str, paths: tuple[str, ...], out: str, artifacts: Artifacts, 
 
 @cli.command("import")
 @click.argument("scores", type=click.Path(exists=True, dir_okay=False))
-@click.option("--name", required=True, help="What to call the detector.")
-@click.option("--report", show_default="that of the newest model", help="The report it joins, as `classify report`'s.")
+@click.option("--name", required=True, help="Name of the detector.")
+@click.option("--report", show_default="that of the newest model", help="The report that it joins.")
 @click.option(
     "--threshold",
     show_default="0.5",
     type=click.FloatRange(0, 1, min_open=True),
-    help="Probability of the positive class from which the detector decides for it, as its authors give it.",
+    help="The detector decides for the positive class at this probability or above, as its authors state.",
 )
 @click.option(
     "--positive",
     metavar="CLASS",
     show_default="the report's",
-    help="The class whose probability `score` is, and which --threshold is about.",
+    help="The class that `score` is the probability of, and that --threshold refers to.",
 )
 @ARTIFACTS
 def import_(
@@ -365,10 +380,11 @@ def import_(
     positive: str | None,
     artifacts: Artifacts,
 ) -> None:
-    """Bring anyone's detector into every table and figure of a report: SCORES is a CSV of path and score.
+    """Add any detector to all tables and figures of a report: SCORES is a CSV file with the columns path and score.
 
-    `path` names images as the report does (a longer path or the file name alone will do); `score` is the probability
-    of the positive class, or there is a column `prob_CLASS` for each class. Only unseen images are scored.
+    `path` names images as the report does; a longer path, or only the file name, also works. `score` is the
+    probability of the positive class; a column `prob_CLASS` for each class can replace it. Only unseen images are
+    scored.
     """
     from classify.positive import positive_of_report
     from classify.predictions import Predictions
@@ -399,7 +415,7 @@ def import_(
 @POSITIVE
 @ARTIFACTS
 def report(name: str | None, positive: str | None, artifacts: Artifacts) -> None:
-    """Write the report of the newest model again, or REPORT (a set, or SET-quick) with all its models."""
+    """Write REPORT (a set, or SET-quick) again, with all its models. The default is the report of the newest model."""
     from classify.workspace import report_again
 
     path = report_again(artifacts, name, positive=positive)

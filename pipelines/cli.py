@@ -211,8 +211,8 @@ def transfer(name: str | None, **options) -> None:
     "--fail-above",
     type=click.FloatRange(0, 1),
     metavar="X",
-    help="Exit with 1 if file metadata tells the classes apart with a balanced accuracy above X. The lower limit of "
-    "its 95 % interval is compared, corrected for all families of metadata. Two classes: 0.5 is chance. Example: 0.6.",
+    help="Exit with code 1 if file metadata predict the class with a balanced accuracy above X, such as 0.6 (0.5 is "
+    "chance for two classes). The lower limit of its 95 % interval, corrected for all families of metadata, counts.",
 )
 @BACKBONE
 @WEIGHTS
@@ -231,10 +231,10 @@ def audit(target: str | None, fail_above: float | None, **options) -> None:
 
     done = audit(target, command=command_line(), progress=TerminalProgress(), **options)
     click.echo("\n".join([*done.lines(), f"Page: {done.page}"]))
-    if fail_above is not None and not done.shortcut <= fail_above:  # where nothing could be told, the gate is shut too
+    if fail_above is not None and not done.shortcut <= fail_above:  # NaN fails too
         raise FeatexError(
-            f"file metadata tells the classes apart: the lower limit of its balanced accuracy is {done.shortcut:.3f}, "
-            f"which is not at most {fail_above:g}"
+            f"file metadata predict the class: the lower limit of their balanced accuracy is {done.shortcut:.3f}, which "
+            f"is not at most {fail_above:g}"
         )
 
 
@@ -245,16 +245,16 @@ def audit(target: str | None, fail_above: float | None, **options) -> None:
     "--skip",
     multiple=True,
     metavar="RULE",
-    help="Switch a rule off: screenshots, blank, sheets, bar, marks or duplicates. Repeatable.",
+    help="Rule to switch off: screenshots, blank, sheets, bar, marks or duplicates. Repeatable.",
 )
 @click.option("--dry-run", is_flag=True, help="Write only the report.")
 @WORKERS
 @dataset_options
 def prepare(source: str, target: str, **options) -> None:
-    """Write a cleaned copy of the images in SRC into DST: signatures cropped, sheets split, screenshots, blanks and
-    copies dropped.
+    """Write a cleaned copy of the images in SRC to DST: crop signatures, split sheets, drop screenshots, blank images
+    and copies.
 
-    What was done to each file and why, and what is left for you to decide, is in DST-prepared/.
+    DST-prepared/ lists what was done to each file and why, and what is left for you to decide.
     """
     from featex.system.progress import TerminalProgress
     from pipelines.cleaning.prepare import prepare
@@ -266,24 +266,25 @@ def prepare(source: str, target: str, **options) -> None:
 @cli.command()
 @click.argument("source", metavar="SRC", type=click.Path())
 @click.argument("target", metavar="DST", type=click.Path())
-@click.option("--format", default="jpeg", type=click.Choice(["jpeg", "png"]))
-@click.option("--quality", default=95, type=click.IntRange(1, 100), help="Of JPEG.")
-@click.option("--subsampling", default="4:2:0", type=click.Choice(["4:4:4", "4:2:2", "4:2:0"]), help="Of JPEG.")
+@click.option("--format", default="jpeg", type=click.Choice(["jpeg", "png"]), help="Format of the new files.")
+@click.option("--quality", default=95, type=click.IntRange(1, 100), help="Quality of JPEG.")
+@click.option("--subsampling", default="4:2:0", type=click.Choice(["4:4:4", "4:2:2", "4:2:0"]), help="Chroma of JPEG.")
 @click.option(
     "--size",
     default="auto",
     callback=lambda _context, _option, text: int(text) if text.isdecimal() else text,
     metavar="auto|keep|PIXELS",
-    help="Sides of the square that each image becomes; auto is about half of what nearly all reach.",
+    help="Side of the square that each image is cropped and resized to; auto takes about half the side that nearly all "
+    "images reach; keep changes no size.",
 )
-@click.option("--enlarge", is_flag=True, help="Enlarge what is too small instead of leaving it out.")
+@click.option("--enlarge", is_flag=True, help="Enlarge images that are too small instead of leaving them out.")
 @WORKERS
 @dataset_options
 def normalise(source: str, target: str, workers: int | None, **options) -> None:
-    """Write the images of SRC into DST, all alike in format, quality and size, with no metadata.
+    """Write the images of SRC to DST, all in one format, quality and size, without metadata.
 
-    Then say by how much images were reduced, how well files and pixels tell the class before and after, and which
-    traces stay.
+    Then print how much images were reduced, how well file metadata and pixel statistics predict the class before and
+    after, and which traces remain.
     """
     from classify.errors import DataError
     from featex.system.progress import TerminalProgress
@@ -297,32 +298,32 @@ def normalise(source: str, target: str, workers: int | None, **options) -> None:
     try:
         both = before_and_after(source, done.folder, progress=progress, **dataset)
     except DataError as error:  # the copy is whole
-        click.echo(f"How well files and pixels tell the class is not measured: {error}")
+        click.echo(f"How well file metadata and pixel statistics predict the class was not measured: {error}")
         return
-    click.echo("How well files and pixels tell the class, in balanced accuracy:")
+    click.echo("How well file metadata and pixel statistics predict the class, in balanced accuracy:")
     click.echo(both.words.to_string(index=False))
     click.echo(both.sentence)
 
 
 @cli.command()
 def studies() -> None:
-    """List the published studies that compare can run again, and whether their data are here."""
+    """List the published studies that `pipelines compare` can run again, and whether their data are here."""
     from pipelines.comparison.study_files import load_study, study_names
 
     for name in study_names():
         study = load_study(name)
         folder = layout.DATA / study.directory
-        there = "is there" if folder.is_dir() else f"is not there (where to get it: {study.where})"
+        state = "is there" if folder.is_dir() else f"is not there (where to get it: {study.where})"
         click.echo(f"{name}: {study.title}")
         click.echo(f"  models: {', '.join(study.models)}")
-        click.echo(f"  data: {study.data_name}; {folder} {there}")
+        click.echo(f"  data: {study.data_name}; {folder} {state}")
 
 
 @cli.command()
 @click.argument("directory", metavar="[DIR]", default=str(layout.SAMPLE), type=click.Path())
 @SEED
 def sample(directory: str, seed: int) -> None:
-    """Make a small set of real and generated images in DIR, to try everything on, with no download."""
+    """Make a small set of real and generated images in DIR, without a download, to try every command on."""
     from featex.system.progress import TerminalProgress
     from pipelines.sample.make import make_sample
 

@@ -238,7 +238,7 @@ def _run(job: Plan, artifacts: Artifacts, progress: Progress) -> None:
     how = (
         f"{count(job.trials, 'trial')} of {job.folds_in_words}"
         if job.trials
-        else f"by its recipe, {job.folds_in_words}"
+        else f"with its recipe's settings, {job.folds_in_words}"
     )
     shown = ("image_size", "max_epochs", "train", "device")
     settings = "".join(f", {key} {job.settings[key]}" for key in shown if key in job.settings)

@@ -33,7 +33,7 @@ def test_tune_tells_the_selection_score_from_results(classify, extracted, tmp_pa
     code, out, err = classify("tune", "--model", "svm", "--trials", 2, "--folds", 3)
     assert code == 0
     assert "svm on images: 24 training images, 3 random folds, 2 trials" in err
-    selection, results = out.index("Selection score, not a result"), out.index("Results, on images")
+    selection, results = out.index("Selection score, not a result"), out.index("Results on images")
     assert selection < results < out.index("held-out set: accuracy") < out.index("custom set 'wild': accuracy")
     assert (tmp_path / "artifacts/models/svm-images/passport.json").exists()
     assert (tmp_path / "artifacts/predictions/svm-images.csv").exists()
@@ -46,7 +46,7 @@ def test_tune_says_that_there_is_no_result_where_no_unseen_image_has_a_label(cla
     code, out, _ = classify("tune", "--model", "logreg", "--trials", 1, "--folds", 2)
     assert code == 0
     assert "No result" in out
-    assert "Results, on images" not in out
+    assert "Results on images" not in out
 
 
 def test_what_is_sent_on_names_no_home_folder_and_no_password(classify, extracted, data, tmp_path, monkeypatch):
@@ -105,7 +105,7 @@ def test_predict_lists_what_it_left_out(classify, extracted, data):
 
 def test_models_lists_what_can_be_and_what_was_trained(classify, extracted):
     _, out, _ = classify("models")
-    assert "None trained yet" in out
+    assert "No model trained yet" in out
     classify("tune", "--model", "logreg", "--trials", 1, "--folds", 3)
     _, out, _ = classify("models")
     assert "lenet5          reads pixels" in out
@@ -209,9 +209,9 @@ def test_a_net_is_trained_by_its_recipe_with_the_choices_made(classify, extracte
     choices = ["--train", "last:1", "--epochs", 2, "--image-size", 32, "--recipe", "head=linear", "--recipe", "lr=0.01"]
     code, out, err = classify("tune", "--model", "resnet18", "--folds", 2, *choices)
     assert code == 0
-    assert "resnet18 on images: 24 training images, 2 random folds, by its recipe" in err
+    assert "resnet18 on images: 24 training images, 2 random folds, with its recipe's settings" in err
     assert "images/s, at most" in err  # the line of an epoch
-    assert out.startswith("Trained by its recipe in ")
+    assert out.startswith("Trained with its recipe's settings in ")
     passport = persist.passports(tmp_path / "artifacts/models")[0]
     told = {"train": "last:1", "head": "linear", "lr": 0.01, "weights": weights_file, "max_epochs": 2}
     assert {name: passport["settings"][name] for name in told} == told
