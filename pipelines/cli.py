@@ -233,8 +233,8 @@ def audit(target: str | None, fail_above: float | None, **options) -> None:
     click.echo("\n".join([*done.lines(), f"Page: {done.page}"]))
     if fail_above is not None and not done.shortcut <= fail_above:  # NaN fails too
         raise FeatexError(
-            f"file metadata predict the class: the lower limit of their balanced accuracy is {done.shortcut:.3f}, which "
-            f"is not at most {fail_above:g}"
+            f"file metadata predict the class: the lower limit of their balanced accuracy is {done.shortcut:.3f}, "
+            f"which is not at most {fail_above:g}"
         )
 
 
