@@ -10,7 +10,8 @@ from scipy.stats import binom
 from classify.errors import DataError
 from classify.predictions import VALIDATION, Predictions
 from classify.stats.effective import units
-from classify.stats.reliability import share_interval, sureness
+from classify.stats.intervals import share_interval
+from classify.stats.reliability import sureness
 
 UNSURE = "unsure"
 TARGET, CONFIDENCE = 0.05, 0.95

@@ -1,4 +1,4 @@
-"""Is the difference between two models real? Every pair of models on the same images, and on the same folds."""
+"""Differences between all pairs of models: on the same unseen images, and over the same folds."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ FOLDS = [
 
 
 def paired(predictions: Predictions, positive: str | None = None, *, seed: int = 0) -> pd.DataFrame:
-    """Return a row for each unseen set and pair of models, on the images that both judged.
+    """Return a row for each unseen set and pair of models, on the images that both predicted.
 
     Returns
     -------
@@ -36,20 +36,20 @@ def paired(predictions: Predictions, positive: str | None = None, *, seed: int =
         ``set, model_a, model_b`` (in the order of the predictions), and
 
         ============== ===========================================================================================
-        n, units       images that both judged, and how many of them are independent (groups count as one)
-        only_class     the class that all of them have, or empty
-        accuracy_a, _b share of them that each is right on
+        n, units       images that both predicted, and their independent units (a group is one)
+        only_class     their class where all have the same, or empty
+        accuracy_a, _b of each model on them
         difference     a less b, with its 95 % interval ``_low, _high``: `classify.stats.paired.paired_interval`
-        only_a, only_b images that only one is right on
+        only_a, only_b images on which only one model is right
         design_effect  of the groups, see `classify.stats.paired.design_effect`
-        auc_difference of the ROC AUC, with its 95 % interval; see `auc_difference`
-        p              that such a difference of accuracy is chance: McNemar's exact test; of whole groups where
-                       images have any. See `classify.stats.paired.sign_flip`
-        p_holm, tests  p corrected by Holm (1979) for all rows of this table, and how many they are
-        apart          whether the corrected p is under 0.05: such rows are called a difference, and in no more than
-                       5 % of tables is any row of equal models among them. Intervals are of one comparison each
-        needed         images it takes to find such a difference at 80 % power where as many pairs are compared, in
-                       groups as here; see `classify.stats.paired.needed`. NaN where there is none to find
+        auc_difference of ROC AUC, a less b, with its 95 % interval; see `auc_difference`
+        p              of McNemar's exact test of the accuracies, over whole groups where images have any: see
+                       `classify.stats.paired.sign_flip`
+        p_holm, tests  p corrected by Holm (1979) for all rows of this table, and the number of these rows
+        apart          whether the corrected p is below 0.05: in at most 5 % of tables it is true of any pair of
+                       equal models. Intervals are not corrected for the number of comparisons
+        needed         images that find such a difference with a power of 80 %, for as many comparisons and for such
+                       groups; see `classify.stats.paired.needed`. NaN where there is no difference
         ============== ===========================================================================================
     """
     rows = [
@@ -63,7 +63,7 @@ def paired(predictions: Predictions, positive: str | None = None, *, seed: int =
 def _needed(row, level):
     share = (row["only_a"] + row["only_b"]) / row["n"]
     images = needed(row["accuracy_a"], row["accuracy_b"], share, level=level, effect=row["design_effect"])
-    # of fewer units even p of all that differ alike, 2 / 2**units, is not under the level
+    # With fewer units even the p of units that all differ in one direction, 2 / 2**units, is not below the level.
     return np.maximum(images, np.ceil(row["n"] / row["units"] * (1 + np.log2(1 / level))))
 
 
@@ -71,28 +71,28 @@ def _of_set(predictions, name, positive, seed) -> Iterator[dict]:
     part = predictions.labelled[predictions.labelled["set"] == name]
     groups = part.groupby(["path", "label"], sort=False)["group"].max()  # an imported model may not know them
     label = groups.index.get_level_values("label").to_numpy()
-    said = {}
+    by_model = {}
     for model in [model for model in predictions.models if model in set(part["model"])]:
-        own = part[part["model"] == model]
-        at = groups.index.get_indexer(pd.MultiIndex.from_frame(own[["path", "label"]]))
-        judged, right = np.zeros(len(groups), bool), np.zeros(len(groups), bool)
-        judged[at], right[at] = True, own["predicted"] == own["label"]
+        rows = part[part["model"] == model]
+        at = groups.index.get_indexer(pd.MultiIndex.from_frame(rows[["path", "label"]]))
+        predicted, right = np.zeros(len(groups), bool), np.zeros(len(groups), bool)
+        predicted[at], right[at] = True, rows["predicted"] == rows["label"]
         scores = np.zeros((len(groups), len(predictions.classes)))
-        scores[at] = predictions.probabilities(own)
-        said[model] = judged, right, scores
+        scores[at] = predictions.probabilities(rows)
+        by_model[model] = predicted, right, scores
 
-    @cache  # most pairs share their images, so a model is drawn anew only where they differ
+    @cache  # most pairs share their images, so that one draw serves a model in all of them
     def aucs(model, images):
         on = np.frombuffer(images, bool)
-        scores = said[model][2]
+        scores = by_model[model][2]
         sample = Sample.of(label[on], scores[on], label[on], predictions.classes, positive)
         return Drawn.of(sample, groups.to_numpy()[on], seed)
 
-    for a, b in combinations(said, 2):
-        on = said[a][0] & said[b][0]
+    for a, b in combinations(by_model, 2):
+        on = by_model[a][0] & by_model[b][0]
         if not on.any():
             continue
-        right_a, right_b = said[a][1][on], said[b][1][on]
+        right_a, right_b = by_model[a][1][on], by_model[b][1][on]
         unit = units(groups.to_numpy()[on], on.sum())
         gain = right_a.astype(int) - right_b
         low, high = paired_interval(right_a, right_b, unit)
@@ -121,14 +121,14 @@ def _of_set(predictions, name, positive, seed) -> Iterator[dict]:
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """The ROC AUC of a model: its value and 95 % interval, and what it is in bootstrap resamples, shape (m,)."""
+    """The ROC AUC of a model: (value, low, high) with its 95 % interval, and its values (m,) in bootstrap resamples."""
 
     limits: tuple[float, float, float]
     resampled: np.ndarray
 
     @classmethod
     def of(cls, sample: Sample, group: np.ndarray, seed: int) -> "Drawn":
-        """Return it for a sample; on the same images and seed two models are drawn alike."""
+        """Return the AUC of a sample; on the same images and seed the resamples of two models are paired."""
         weightings = resamples(sample.truth, units(group, len(group)), seed)
         resampled = np.concatenate([AUC.statistic(sample, weights) for weights in weightings])
         return cls((AUC.of(sample), *intervals(["roc_auc"], sample, group, seed)["roc_auc"]), resampled)
@@ -137,9 +137,9 @@ class Drawn:
 def auc_difference(a: Drawn, b: Drawn) -> tuple[float, float, float]:
     """Return the difference of two models' ROC AUC, a less b, with its 95 % interval.
 
-    The intervals of both (`intervals.interval`) joined by the correlation of paired bootstrap resamples, of
-    whole groups where images have any; a model that no resample varies is taken to be uncorrelated, which is cautious.
-    NaN where a set has one class.
+    `classify.stats.paired.join` makes it from the intervals of both and the correlation of their paired bootstrap
+    resamples, of whole groups where images have any. A model whose resamples do not vary counts as uncorrelated, which
+    is cautious. NaN where a set has one class.
     """
     known = ~np.isnan(a.resampled) & ~np.isnan(b.resampled)
     drawn = np.array([a.resampled[known], b.resampled[known]])
@@ -149,23 +149,28 @@ def auc_difference(a: Drawn, b: Drawn) -> tuple[float, float, float]:
 
 
 def folds(predictions: Predictions, scores: pd.DataFrame, alike: Sequence[Sequence[str]] | None = None) -> pd.DataFrame:
-    """Return a row for each pair of models that were validated on the same folds, two at least.
+    """Return a row for each pair of models that were validated on the same folds, two or more.
 
-    `scores` are rows of `classify.stats.tables.fold_scores`, of one score. `alike` names models that may be compared, a
-    sequence a group: equal folds alone do not make models comparable that were tuned for different scores. By default
-    all may.
+    Folds share training images, so their scores vary less than scores on new data, and a plain paired t test finds
+    differences that do not exist. Nadeau & Bengio 2003, Machine Learning 52:239: the variance of the mean is
+    (1 / k + n_test / n_train) times the variance over k folds. The scores chose settings and are too high by an unknown
+    amount, so this compares models in cross-validation only; unseen sets say more.
 
-    Folds share their training images, so their scores vary less than those of new data would, and a plain paired t
-    test finds differences that are not there. Nadeau & Bengio, Machine Learning 52 (2003) 239: the variance of the
-    mean is (1 / k + n_test / n_train) times that over folds. The scores chose settings, and are too high by an unknown
-    amount: what is told apart here is how well models do in cross-validation, and unseen sets say more.
+    Parameters
+    ----------
+    predictions : Predictions
+    scores : DataFrame
+        Of `classify.stats.tables.fold_scores`, for one score.
+    alike : sequence of sequence of str, optional
+        Groups of models that can be compared, since models that were tuned for different scores cannot; by default all
+        models.
 
     Returns
     -------
     pandas.DataFrame
         ``model_a, model_b, scoring, n`` (images), ``folds`` (their number), ``mean_a, mean_b, difference`` (a less b)
-        with its 95 % interval ``_low, _high``, and ``p, p_holm, tests, apart`` as `paired` has them. NaN where all
-        folds differ by the same amount.
+        with its 95 % interval ``_low, _high``, and ``p, p_holm, tests, apart`` as in `paired`. NaN where the difference
+        is the same in all folds.
     """
     seen = predictions.labelled[predictions.labelled["set"] == VALIDATION]
     places = {model: part.set_index("path")["fold"].sort_index() for model, part in seen.groupby("model")}
@@ -193,19 +198,17 @@ def corrected_t(differences: np.ndarray, ratio: float) -> dict[str, float]:
     `ratio` is n_test / n_train of a fold.
     """
     k, mean = len(differences), differences.mean()
-    found = {"difference": mean, "difference_low": np.nan, "difference_high": np.nan, "p": np.nan}
+    low = high = np.nan
+    p = 1.0 if abs(mean) < 1e-12 else np.nan
     if np.ptp(differences) > 1e-12:
         error = np.sqrt((1 / k + ratio) * differences.var(ddof=1))
         reach = t.ppf(1 - LEVEL / 2, k - 1) * error
-        found |= {"difference_low": mean - reach, "difference_high": mean + reach}
-        found["p"] = 2 * t.sf(abs(mean) / error, k - 1)
-    elif abs(mean) < 1e-12:
-        found["p"] = 1.0
-    return found
+        low, high, p = mean - reach, mean + reach, 2 * t.sf(abs(mean) / error, k - 1)
+    return {"difference": mean, "difference_low": low, "difference_high": high, "p": p}
 
 
 def _judged(table):
-    """The table with `p_holm`, `tests` and `apart`."""
+    """Return the table with ``p_holm, tests, apart``."""
     p = table["p"].to_numpy(float)
     corrected = holm(p)
     return table.assign(p_holm=corrected, tests=int((~np.isnan(p)).sum()), apart=corrected < LEVEL)

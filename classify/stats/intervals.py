@@ -321,6 +321,15 @@ def wilson(k: float, n: float, z: float = Z) -> tuple[float, float]:
     return 0.0 if k <= 0 else float(middle - half), 1.0 if k >= n else float(middle + half)
 
 
+def share_interval(hits: np.ndarray, group: np.ndarray | None = None) -> tuple[float, float]:
+    """Return the 95 % interval of the share of `hits` (n,) bool: Wilson's, wider where images share a `group`.
+
+    NaN, NaN where groups are too few; see `interval`, of accuracy.
+    """
+    codes = np.zeros(len(hits), dtype=int)
+    return intervals(["accuracy"], Sample(codes, np.zeros((len(hits), 2)), (~hits).astype(int), 1), group)["accuracy"]
+
+
 def difference(a: tuple[float, float, float], b: tuple[float, float, float]) -> tuple[float, float, float]:
     """Return a - b of two independent (value, low, high), with its 95 % interval.
 

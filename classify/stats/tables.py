@@ -1,4 +1,4 @@
-"""Tables of scores: of unseen sets with their intervals, of folds, and at the best threshold in hindsight."""
+"""Tables of scores: on unseen sets with their intervals, over folds, and at the best threshold in hindsight."""
 
 from collections.abc import Iterable
 
@@ -23,22 +23,31 @@ from classify.stats.scores import SCORES, Sample, scores_for
 def score_table(
     predictions: Predictions, positive: str | None = None, *, names: Iterable[str] | None = None, seed: int = 0
 ) -> pd.DataFrame:
-    """Return a row for each model and unseen set with labels: the scores of `names`, each with its interval.
+    """Return the scores of each model on each unseen set with labels, with their 95 % intervals.
 
-    Without `names` these are all that mean something for the number of classes. The validation set is not here: its
-    rows helped to choose the model. See `fold_scores`.
+    The validation set has no row, since it helped to choose the model: see `fold_scores`.
+
+    Parameters
+    ----------
+    predictions : Predictions
+    positive : str, optional
+        The positive one of two classes; by default its name tells.
+    names : iterable of str, optional
+        Names in `SCORES`; by default all that are defined for the number of classes.
+    seed : int
+        Of intervals that need draws.
 
     Returns
     -------
     pandas.DataFrame
-        ``model, set, n, units`` (independent ones: groups count as one), ``effective_units`` (how many these are
-        worth; see `effective`), ``n_<class>`` of every class, ``chance`` (share of the largest class), and for
-        each score ``<score>, <score>_low, <score>_high``.
+        ``model, set, n, units`` (a group is one unit), ``effective_units`` (see `classify.stats.effective`),
+        ``n_<class>`` of every class, ``chance`` (share of the largest class), and for each score
+        ``<score>, <score>_low, <score>_high``.
     """
     names = list(scores_for(predictions.classes) if names is None else names)
     rows = []
     for (model, name), part in _unseen(predictions):
-        sample = Sample.of(*_said(predictions, part), predictions.classes, positive)
+        sample = Sample.of(*_judged(predictions, part), predictions.classes, positive)
         limits = intervals(names, sample, part["group"], seed)
         counts = part["label"].value_counts().reindex(predictions.classes, fill_value=0)
         sizes = np.bincount(units(part["group"], len(part)))
@@ -59,20 +68,20 @@ def fold_scores(
 ) -> pd.DataFrame:
     """Return a row for each score and model with validation rows: ``model, scoring, n, mean, std, fold_0, ...``.
 
-    `std` is the sample standard deviation over folds; NaN for a single fold. The mean chose the model's settings:
-    it is a selection score, not a result.
+    `std` is the sample standard deviation over folds, and NaN for a single fold. The folds chose the model's settings,
+    so these are selection scores and no results.
     """
     labelled = predictions.labelled
-    found = {
+    by_model = {
         model: {
-            f"fold_{fold}": Sample.of(*_said(predictions, rows), predictions.classes, positive)
+            f"fold_{fold}": Sample.of(*_judged(predictions, rows), predictions.classes, positive)
             for fold, rows in part.groupby("fold")
         }
         for model, part in labelled[labelled["set"] == VALIDATION].groupby("model", sort=False)
     }
     rows = []
     for name in [scoring] if isinstance(scoring, str) else scoring:
-        for model, samples in found.items():
+        for model, samples in by_model.items():
             folds = {fold: SCORES[name].of(sample) for fold, sample in samples.items()}
             values, n = pd.Series(folds), sum(len(sample.truth) for sample in samples.values())
             summary = {"mean": values.mean(skipna=False), "std": values.std(skipna=False)}
@@ -81,33 +90,33 @@ def fold_scores(
 
 
 def fold_values(predictions: Predictions, scoring: str, positive: str | None) -> list[float]:
-    """Return the score of each fold of the one model of `predictions`, as a report shows them."""
+    """Return the score of each fold of the only model in `predictions`, as a report shows them."""
     return fold_scores(predictions, scoring, positive).filter(regex="^fold_").iloc[0].astype(float).tolist()
 
 
 def hindsight(predictions: Predictions, positive: str | None = None, *, seed: int = 0) -> pd.DataFrame:
-    """Return a row for each model and unseen set of both classes: how right the best threshold would have been.
+    """Return the accuracy of the best threshold in hindsight, a row for each model and unseen set of both classes.
 
-    That threshold is chosen on the very rows it is judged on, so what is right there is no result: it is higher than
-    the same threshold would get on new images, by ``optimism`` at least. It says how much a fixed threshold loses.
+    That threshold is chosen on the rows that it is judged on, so its accuracy is no result: on new images the same
+    threshold would be right less often, by ``optimism`` at least. It shows how much the fixed threshold loses.
 
-    Of all thresholds the one of greatest balanced accuracy is taken, and of several the one nearest to a half. In each
-    bootstrap resample the threshold is chosen anew; its optimism is the mean over resamples of what it gets there
-    above what it gets on the rows as they are (Efron & Tibshirani 1993, 17.6). Percentiles of those resamples would be
-    optimistic twice. These intervals hold what the truly best threshold gets in 92-96 of 100 sets of 60 images
-    (300 runs at each of four strengths, standard error 1.3; `benchmarks.simulations.intervals`).
+    The best threshold has the greatest balanced accuracy; of several the one nearest to 0.5 counts. Each bootstrap
+    resample chooses a threshold anew; the optimism is the mean over resamples of its accuracy there less its accuracy
+    on the original rows (Efron & Tibshirani 1993, "An Introduction to the Bootstrap", 17.6). Percentiles of those
+    resamples would be optimistic twice. The intervals hold the accuracy of the truly best threshold in 92-96 of 100
+    sets of 60 images (300 runs at each of four strengths, standard error 1.3; `benchmarks.simulations.intervals`).
 
     Returns
     -------
     pandas.DataFrame
-        ``model, set, n, threshold`` (the positive class from this probability on), and of ``accuracy`` and
-        ``balanced_accuracy`` there the value as it is, ``_low`` and ``_high`` (95 %; about the value less its
-        optimism), and ``_optimism``. Empty for more than two classes.
+        ``model, set, n, threshold`` (positive from this probability on), and for ``accuracy`` and
+        ``balanced_accuracy`` the value, its 95 % interval ``_low, _high`` (about the value less its optimism), and
+        ``_optimism``. Empty for more than two classes.
     """
     rows = []
     for (model, name), part in _unseen(predictions) if len(predictions.classes) == 2 else ():
         if part["label"].nunique() == 2:
-            sample = Sample.of(*_said(predictions, part), predictions.classes, positive)
+            sample = Sample.of(*_judged(predictions, part), predictions.classes, positive)
             rows.append({"model": model, "set": name, "n": len(part), **_best(sample, part["group"], seed)})
     return pd.DataFrame(rows, columns=None if rows else ["model", "set", "n", "threshold"])
 
@@ -179,7 +188,7 @@ def _greatest(curves, thresholds):
 
 
 def _curves(sample, weights):
-    """Thresholds (k,), and of weights (m, n) what is right from each on: two arrays (m, k)."""
+    """Return thresholds (k,), and by name the accuracies (m, k) that weights (m, n) give at each."""
     score = sample.scores[:, sample.positive]
     levels, level = np.unique(-score, return_inverse=True)
     levels = -levels
@@ -189,10 +198,10 @@ def _curves(sample, weights):
     for side in (sample.truth == sample.positive, sample.truth != sample.positive):
         held = csr_array((np.ones(side.sum()), (np.flatnonzero(side), level[side] + 1)), (len(score), len(thresholds)))
         sides.append(np.cumsum(weights @ held, axis=1))
-    found, passed = sides
-    n, m = found[:, -1:], passed[:, -1:]
-    balanced = (found / n + 1 - passed / m) / 2
-    return thresholds, {"accuracy": (found + m - passed) / (n + m), "balanced_accuracy": balanced}
+    hits, misses = sides  # images called positive: of the positive class, and of the other
+    n, m = hits[:, -1:], misses[:, -1:]
+    balanced = (hits / n + 1 - misses / m) / 2
+    return thresholds, {"accuracy": (hits + m - misses) / (n + m), "balanced_accuracy": balanced}
 
 
 def _unseen(predictions):
@@ -200,5 +209,5 @@ def _unseen(predictions):
     return labelled[labelled["set"] != VALIDATION].groupby(["model", "set"], sort=False)
 
 
-def _said(predictions, rows):
+def _judged(predictions, rows):
     return rows["label"], predictions.probabilities(rows), rows["predicted"]

@@ -11,8 +11,7 @@ from classify.errors import DataError
 from classify.pages.sections import Picture, Table
 from classify.pages.words import percent, within
 from classify.stats.differences import holm
-from classify.stats.intervals import wilson
-from classify.stats.reliability import share_interval
+from classify.stats.intervals import share_interval, wilson
 from featex.store.units import independent_units
 from featex.system.words import count
 from pipelines.auditing.figures import (

@@ -15,7 +15,7 @@ from classify.errors import DataError
 from classify.pages.sections import Picture, Table
 from classify.pages.words import percent, within
 from classify.splits.folds import folds
-from classify.stats.reliability import share_interval
+from classify.stats.intervals import share_interval
 from featex.store.units import independent_units
 from featex.system.words import count
 from pipelines.auditing.findings import Finding, Subject

@@ -7,7 +7,8 @@ from statsmodels.stats.proportion import proportion_confint
 
 from classify.predictions import VALIDATION, Predictions
 from classify.stats.calibration import Calibration
-from classify.stats.reliability import curve, likeliest, reliability_table, share_interval, uncalibrated
+from classify.stats.intervals import share_interval
+from classify.stats.reliability import curve, reliability_table, uncalibrated
 
 
 def said(p, label, *, name="test", model="svm", classes=("ai", "real"), group=""):
@@ -73,8 +74,6 @@ def test_before_is_what_the_model_said_before_its_calibration(k):
 
 
 def test_the_likeliest_class_is_judged_whatever_the_number_of_classes():
-    top, decided = likeliest(np.array([[0.2, 0.5, 0.3], [0.6, 0.1, 0.3]]), ["a", "b", "c"])
-    assert (top.tolist(), decided.tolist()) == ([0.5, 0.6], ["b", "a"])
     p, y = drawn(200, k=3)
     table = reliability_table(said(p, np.array(["a", "b", "c"])[y], classes=("a", "b", "c")))
     assert table["n"].sum() == 200
