@@ -1,4 +1,4 @@
-"""The frozen part of a net, run once an image: where the net is cut, and what comes out there, kept."""
+"""The frozen part of a net, run once an image: where the net is cut, and the activations kept from there."""
 
 from collections.abc import Iterator
 
@@ -8,14 +8,14 @@ from torch import Tensor, fx, nn
 
 from classify.nets.pixels import Pixels, fits_in_memory
 
-BATCH = 8  # always whole, so that what comes out of an image does not depend on its neighbours
+BATCH = 8  # always filled up, so that an image's activations do not depend on its neighbours
 
 
 def cut(module: nn.Module) -> tuple[nn.Module, nn.Module] | None:
-    """Return the net as two, which share its parameters: what comes before the first trained layer, and the rest.
+    """Return the net as two modules that share its parameters: all before the first trained layer, and the rest.
 
-    The first gives a tuple of tensors, the second takes them. None where nothing is frozen, or where the net's own code
-    cannot be traced.
+    The first returns a tuple of tensors, which the second takes. None if nothing is frozen, or the net's code cannot be
+    traced.
     """
     try:
         graph = _Tracer().trace(module)
@@ -43,8 +43,8 @@ def cut(module: nn.Module) -> tuple[nn.Module, nn.Module] | None:
 
 class _Tracer(fx.Tracer):
     def is_leaf_module(self, module: nn.Module, name: str) -> bool:
-        # torchvision's own layers behave otherwise in training, which a trace would fix as it is now, and its
-        # transforms pass over what is no tensor, which the stand-ins of a trace are not.
+        # torchvision's layers behave differently in training, which a trace would fix as it is now; its transforms
+        # ignore anything but tensors, and a trace passes proxies.
         return super().is_leaf_module(module, name) or type(module).__module__.startswith(
             ("torchvision.ops", "torchvision.transforms")
         )
@@ -53,7 +53,7 @@ class _Tracer(fx.Tracer):
 def _is_trained(module: nn.Module, node: fx.Node) -> bool:
     if node.op == "call_module":
         part = module.get_submodule(node.target)
-        # What behaves otherwise in training, such as dropout, belongs to the trained part as soon as it is at work.
+        # A module in training mode, such as dropout that is at work, belongs to the trained part.
         return (part.training and not isinstance(part, nn.Identity)) or any(p.requires_grad for p in part.parameters())
     if node.op == "get_attr":
         owner, _, name = node.target.rpartition(".")
@@ -62,16 +62,16 @@ def _is_trained(module: nn.Module, node: fx.Node) -> bool:
 
 
 class Activations:
-    """What the frozen part makes of images, computed once for each and kept as long as the images are.
+    """The output of the frozen part for images, computed once for each and kept as long as the images are.
 
     Parameters
     ----------
     pixels : Pixels
-        All parts of one source share what is kept.
+        All parts of one source share the kept output.
     prefix : nn.Module
-        The first of `cut`'s two.
+        The first of the two modules that `cut` returns.
     name : str
-        Equal for equal prefixes alone.
+        Identifies the prefix: equal names mean equal output.
     """
 
     def __init__(self, pixels: Pixels, prefix: nn.Module, name: str, device: torch.device):
@@ -79,11 +79,11 @@ class Activations:
         self.kept = pixels.memo.setdefault(name, {})
 
     def affordable(self) -> bool:
-        """Return whether what comes out are tensors, and all that comes of the images fits into memory."""
+        """Return whether the prefix returns tensors only, and those of all images fit into memory."""
         if "done" not in self.kept:
             one = self._run(self.pixels[:1])
             n = len(self.pixels.source)
-            if not all(isinstance(part, Tensor) for part in one):  # sizes, say, which hold for this batch alone
+            if not all(isinstance(part, Tensor) for part in one):  # such as sizes, which belong to one batch
                 return False
             if not fits_in_memory(sum(4 * part[0].numel() for part in one) * n):
                 return False
@@ -92,7 +92,7 @@ class Activations:
         return True
 
     def fill(self) -> None:
-        """Compute what is not there yet."""
+        """Compute the output of the images that have none yet."""
         todo = np.unique(self.pixels.rows[~self.kept["done"][self.pixels.rows]])
         source = Pixels(self.pixels.source, todo, self.pixels.memo)
         starts = range(0, len(todo), BATCH)
@@ -104,7 +104,7 @@ class Activations:
             self.kept["done"][rows] = True
 
     def batches(self, parts) -> Iterator[tuple[Tensor, ...]]:
-        """Yield what comes of the images of each of `parts` (arrays of row numbers), on the device."""
+        """Yield the output for the images of each of `parts` (arrays of row numbers), on the device."""
         for part in parts:
             rows = torch.from_numpy(self.pixels.rows[part])
             yield tuple(kept[rows].to(self.device) for kept in self.kept["parts"])

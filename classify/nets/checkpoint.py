@@ -1,4 +1,4 @@
-"""Checkpoint: where a training has got to, on disk, so that a killed one goes on from there."""
+"""Checkpoint: the state of a training on disk, so that a killed training can go on from there."""
 
 import time
 from pathlib import Path
@@ -9,7 +9,7 @@ import torch
 from featex.errors import StoreError
 from featex.system.disk import born_whole
 
-SHARE = 0.1  # of the time that training takes, for writing
+SHARE = 0.1  # at most this share of the training time goes into writing
 
 
 class Checkpoint:
@@ -18,7 +18,7 @@ class Checkpoint:
     Parameters
     ----------
     path : Path or None
-        None keeps nothing.
+        None writes and reads nothing.
     """
 
     def __init__(self, path: Path | None):
@@ -27,7 +27,7 @@ class Checkpoint:
         self._cost = 0.0
 
     def read(self) -> dict[str, Any] | None:
-        """Return the state, None where there is none; runs no code from the file.
+        """Return the state, or None where there is none. No code in the file is run.
 
         Raises
         ------
@@ -38,15 +38,15 @@ class Checkpoint:
             return None
         try:
             return torch.load(self.path, map_location="cpu", weights_only=True)
-        except Exception as error:  # bytes that are no pickle make the unpickler fail in any way
-            raise StoreError(f"{self.path} is damaged; delete it, and training begins anew") from error
+        except Exception as error:  # the unpickler raises anything on bytes that are no pickle
+            raise StoreError(f"{self.path} is damaged; delete it to start the training again") from error
 
     def due(self) -> bool:
-        """Return whether writing now would keep to its share of the time."""
+        """Return whether writing now keeps to its share of the time."""
         return self.path is not None and time.monotonic() - self._written >= self._cost / SHARE
 
     def write(self, state: dict[str, Any]) -> None:
-        """Put `state` (numbers, text, tensors, lists and dicts of them) in place of what is there."""
+        """Replace the file by `state`: numbers, text, tensors, and lists and dicts of them."""
         if self.path is None:
             return
         started = time.monotonic()

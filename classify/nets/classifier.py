@@ -1,4 +1,4 @@
-"""A net behind scikit-learn's fit, predict and predict_proba."""
+"""NetClassifier: a net with scikit-learn's fit, predict and predict_proba."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -31,15 +31,15 @@ VALIDATION_SHARE = 0.15  # of the training images, rounded to one part in k
 
 
 class NetClassifier(ClassifierMixin, BaseEstimator):
-    """Train a net of `NETS` on images, by AdamW and cross-entropy, keeping the epoch of least validation loss.
+    """Train a net of `NETS` on images by AdamW and cross-entropy, and keep the epoch with the least validation loss.
 
-    About 15 % of the images are set aside for validation, stratified and whole groups at a time. With `patience`,
-    training stops after that many epochs without a better validation loss; either way the weights of the best
-    epoch are restored at the end. Where the data are too few to set a part aside (no split leaves two classes in it and
-    all of them for training), there is no early stopping and the last epoch is kept.
+    About 15 % of the images are set aside for validation, stratified and in whole groups. With `patience`, training
+    stops after that many epochs without a better validation loss. In any case the weights of the best epoch are
+    restored at the end. With too few images or groups for a validation part of two classes, beside a training part of
+    all classes, there is no early stopping and the last epoch is kept.
 
-    Where a part of the net is frozen and images are shown as they are, that part runs once an image: what comes out of
-    it is kept with the images.
+    If layers are frozen and images are not varied, the frozen layers run once an image, and their output is kept with
+    the images.
 
     Parameters
     ----------
@@ -48,13 +48,13 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
     recipe : Recipe, optional
         How it is trained; the net's own recipe by default.
     weights : str or None
-        What a pretrained net starts from, as `weights.find_weights` takes it; "random" trains from scratch, and
-        None stands for "imagenet". For no other net.
+        What a pretrained net starts from, as `featex.weights.find_weights` takes it; "random" trains from scratch, and
+        None stands for "imagenet". Nets without a backbone take None only.
     device : str
-        "auto" takes CUDA, then MPS, then the CPU, whichever there is; `device_` records which.
+        "auto" takes the first there is of CUDA, MPS and the CPU; `device_` records which.
     random_state : int, RandomState or None
-        On a CPU, equal seeds and numbers of threads give equal nets (another number of threads sums in another order).
-        The global random state is left as it was.
+        On a CPU, equal seeds and equal numbers of threads give equal nets (another number of threads sums in another
+        order). The global random state is left as it was.
 
     Attributes
     ----------
@@ -63,9 +63,9 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         In evaluation mode, on `device_`; RGB in 0..1 to logits.
     history_ : list of dict
         A row an epoch: epoch, train_loss, train_acc, valid_loss, valid_acc (None without a validation part), dur in
-        seconds. Training images are scored as they are shown, under augmentation.
+        seconds. Training images are scored during training, so after augmentation.
     best_epoch_ : int
-        The one whose weights were kept; they count from 1.
+        The epoch whose weights were kept, counted from 1.
     device_ : str
     """
 
@@ -106,18 +106,18 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
             Called after each epoch with a dict: epoch, max_epochs, train_loss, train_acc, valid_loss, valid_acc, dur
             and left (both in seconds), rate (images a second).
         checkpoint : Path, optional
-            A file that training is kept in as it goes; one that holds a part of this same training is gone on from.
+            The file that holds the state of this training while it runs. If it exists, training goes on from it.
 
         Raises
         ------
         DataError
-            Pixels or labels that the net cannot be trained on.
+            The net cannot be trained on these pixels or labels.
         ModelError
-            Settings out of range, a size the net cannot have, or a loss that is no number.
+            A choice is out of range, the net cannot have this image size, or the loss became NaN or infinite.
         InputError
-            No such net, or no such device on this machine.
+            There is no such net, or this machine has no such device.
         WeightsError
-            The weights to start from cannot be had.
+            The weights to start from are not available.
         """
         net, recipe = self._net(), self._recipe()
         X = _check_pixels(X, net, recipe)
@@ -189,7 +189,7 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ModelError
-            The arrays do not fit the net that the parameters describe.
+            The arrays are not those of a net with these parameters.
         """
         model = cls(**{**params, "recipe": Recipe(**params["recipe"])})
         net, recipe = model._net(), model._recipe()
@@ -223,7 +223,10 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         return None
 
     def _feed(self, X: Pixels, recipe: Recipe | None = None, weights: Weights | None = None) -> Feed:
-        """Return what feeds the net, through what is kept of its frozen part; a recipe says how it is to be trained."""
+        """Return what feeds the net: the output of its frozen part where that is kept, else whole images.
+
+        With a recipe, which is to come before training, the net is cut first.
+        """
         device = torch.device(self.device_)
         if recipe is not None:
             self._cut = None
@@ -241,7 +244,7 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
 
 
 def _built(net: Net, n_classes: int, recipe: Recipe, weights: Weights | None) -> nn.Module:
-    """Return the net, ready to be trained, tried on a blank image: not every size goes through every net."""
+    """Return the net, ready to be trained. It is tried on a blank image, since not every size fits every net."""
     try:
         module = net.build(n_classes, recipe, weights)
         with torch.no_grad():

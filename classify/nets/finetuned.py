@@ -1,4 +1,4 @@
-"""FineTuned: a pretrained backbone under a new head, of which a part, or all, is trained."""
+"""FineTuned: a pretrained backbone with a new head; the head alone, the last layers too, or all of it is trained."""
 
 from collections.abc import Iterator
 
@@ -15,28 +15,28 @@ NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 
 
 class FineTuned(nn.Module):
-    """RGB in 0..1 to logits: the backbone's normalisation, its layers up to the penultimate, and a head.
+    """RGB in 0..1 to logits: the backbone's normalisation, the backbone up to its penultimate layer, and a head.
 
     Parameters
     ----------
     backbone : Backbone
     n_classes : int
     image_size : int
-        Pixels a side; backbones that were made for one size take that alone.
+        Pixels a side; some backbones accept one size only.
     head : str
         "linear": one dense layer. "dense": batch normalisation, dropout, a dense layer of 256, dropout, a dense layer.
         "norm-dropout": batch normalisation, dropout, one dense layer. Dropout is one half.
 
     Notes
     -----
-    "dense" is the default of `NETS`: on 869 training images of `ai-vs-real` under a frozen ResNet-18, its mean over two
-    times five folds was 0.905, that of "norm-dropout" 0.889 and of "linear" 0.893 (lr 1e-3, 40 epochs).
+    "dense" is the default of `NETS`: on 869 training images of `ai-vs-real` with a frozen ResNet-18, its mean accuracy
+    over two times five folds was 0.905, that of "norm-dropout" 0.889 and of "linear" 0.893 (lr 1e-3, 40 epochs).
     """
 
     def __init__(self, backbone: Backbone, n_classes: int, image_size: int, head: str, weights: Weights | None = None):
         super().__init__()
         body = backbone.build(image_size) if weights is None else load_weights(backbone, weights, image_size)
-        if getattr(body, "aux_logits", False):  # inception's second classifier, a help for training from scratch
+        if getattr(body, "aux_logits", False):  # inception's auxiliary classifier, which helps training from scratch
             body.aux_logits, body.AuxLogits = False, None
         self.normalize = Normalize(backbone.mean, backbone.std)
         self.body = body
@@ -47,11 +47,17 @@ class FineTuned(nn.Module):
         return self.head(self.body(self.normalize(images)))
 
     def freeze(self, n_last: int | None) -> None:
-        """Train the head and the last layers of the body alone; None trains all.
+        """Train the head and the last `n_last` layers of the body, and freeze the others; None trains all.
 
-        What lies before the first trained layer stays in evaluation mode. So does all batch normalisation of the body
-        where a part is frozen: batches would move its statistics away from what the frozen part was trained with. And
-        so does batch normalisation whose statistics were merged into its scale, which no batch has.
+        The layers before the first trained one stay in evaluation mode. Where a layer is frozen, so does all batch
+        normalisation of the body: batches would move its statistics away from those that the frozen layers were trained
+        with. Batch normalisation whose statistics were merged into its scale always stays in evaluation mode, since its
+        mean of 0 and variance of 1 are those of no batch.
+
+        Raises
+        ------
+        ModelError
+            The backbone has fewer layers.
         """
         layers = [module for module in self.body.modules() if isinstance(module, LAYERS)]
         if n_last is not None and n_last > len(layers):

@@ -1,4 +1,4 @@
-"""Recipe: all that is decided about how a net is trained, but for the data and the seed."""
+"""The recipe of a net: every choice about its training except the data and the seed."""
 
 from dataclasses import dataclass, fields, replace
 from typing import Any, get_args
@@ -19,36 +19,37 @@ class Recipe:
     Parameters
     ----------
     image_size : int
-        Pixels a side of what the net sees.
+        Pixels a side of the net's input.
     max_epochs, batch_size : int
     lr : float
-        Of AdamW, for all that starts at random: the head, or the whole of a net without pretrained weights.
+        Learning rate of AdamW for layers that start at random: the head, or all layers of a net without pretrained
+        weights.
     body_lr : float or None
-        Of AdamW, for the pretrained layers that are trained; None takes a tenth of `lr`.
+        Learning rate of AdamW for pretrained layers; None takes a tenth of `lr`.
     weight_decay : float
-        Of AdamW, on weights, not on biases and normalisation.
+        Weight decay of AdamW, for weights only, not for biases and normalisation.
     warmup_epochs : int
-        Over which the learning rates rise from nothing.
+        The learning rates rise from nearly 0 during these epochs.
     schedule : {"constant", "cosine", "plateau"}
-        Of the learning rates after that: cosine falls to nothing at `max_epochs`; plateau divides by ten after three
-        epochs without a better validation loss.
+        The learning rates after the warm-up: "cosine" falls to 0 at `max_epochs`; "plateau" divides them by ten after
+        three epochs without a better validation loss.
     label_smoothing : float
         Share of each label that is spread over all classes, in 0..1.
     clip_norm : float or None
-        The norm that gradients are cut down to.
+        Gradients are scaled down to this norm; None leaves them.
     patience : int or None
-        Epochs without a better validation loss after which training stops; None always trains `max_epochs`.
+        Training stops after this many epochs without a better validation loss; None always trains `max_epochs`.
     train : str
-        Of pretrained layers: "head" trains none of them, "last:N" the last N (convolutions and dense layers, as the
-        field counts them: ResNet-*18*, with the normalisation that follows each), "all" all of them.
+        Which pretrained layers are trained: "head" none of them, "last:N" the last N (convolutions and dense layers, as
+        the 18 of ResNet-18 counts them, each with the normalisation after it), "all" all of them.
     head : {"linear", "dense", "norm-dropout"}
         What replaces the classifier of a pretrained net; see `classify.nets.finetuned`.
     view : {"squash", "crop"}
-        What is seen of an image; see `classify.nets.pixels.View`.
+        How an image becomes square: the whole image is squashed, or the middle is cut out; see `classify.pixels.View`.
     balance : {"none", "weights", "oversample"}
-        What is done for small classes: nothing; weigh the loss by 1 / their size; or show copies of them, augmented,
-        until all classes are as large as the largest. All training images are then augmented (by "study" where
-        `augment` is "none"): if copies alone were, that would tell the classes apart.
+        What is done for small classes: nothing; weigh the loss by 1 / class size; or repeat their images, augmented,
+        until all classes are as large as the largest. With "oversample" all training images are augmented (by "study"
+        where `augment` is "none"): if only the copies were, augmentation would reveal the class.
     augment : str
         A name in `classify.nets.augment.AUGMENTATIONS`.
     """
@@ -70,30 +71,30 @@ class Recipe:
     balance: str = "none"
     augment: str = "study"
 
-    def changed(self, **wishes: Any) -> "Recipe":
-        """Return this recipe with what is wished for, checked; None leaves a choice as it is.
+    def changed(self, **choices: Any) -> "Recipe":
+        """Return this recipe with other choices, checked; None leaves a choice as it is.
 
         Raises
         ------
         InputError
-            A name is unknown.
+            A name, such as that of a schedule, is unknown.
         ModelError
             A number is out of range.
         """
-        return replace(self, **{name: wish for name, wish in wishes.items() if wish is not None})._checked()
+        return replace(self, **{name: choice for name, choice in choices.items() if choice is not None})._checked()
 
     def _checked(self) -> "Recipe":
         from classify.nets.augment import AUGMENTATIONS
 
-        for name, there in {
+        for name, known in {
             "schedule": SCHEDULES,
             "balance": BALANCES,
             "view": VIEWS,
             "head": HEADS,
             "augment": tuple(AUGMENTATIONS),
         }.items():
-            if getattr(self, name) not in there:
-                raise unknown(name, str(getattr(self, name)), there)
+            if getattr(self, name) not in known:
+                raise unknown(name, str(getattr(self, name)), known)
         for name in ("image_size", "max_epochs", "batch_size", "patience"):
             self._require(name, lambda value: value >= 1, "1 or more")
         for name in ("lr", "body_lr", "clip_norm"):
@@ -111,7 +112,7 @@ class Recipe:
 
     @property
     def n_last(self) -> int | None:
-        """How many of the last pretrained layers are trained; None stands for all."""
+        """Number of pretrained layers that are trained, counted from the last; None stands for all."""
         if self.train == "all":
             return None
         if self.train == "head":

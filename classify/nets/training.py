@@ -1,4 +1,4 @@
-"""The loop that trains a net: epochs, the best of them, early stopping, and going on after a kill."""
+"""The loop that trains a net: epochs, the best epoch, early stopping, and going on after a kill."""
 
 import math
 import time
@@ -20,11 +20,11 @@ from classify.nets.rates import optimizer_of, set_rates
 from classify.nets.recipe import Recipe
 
 Split = tuple[np.ndarray, np.ndarray]
-COPIES = "study"  # how images are varied where classes are filled up with copies and the recipe varies nothing
+COPIES = "study"  # the augmentation of oversampled training images whose recipe has none
 
 
 class Feed(Protocol):
-    """What a net is fed with: batches of inputs, and the forward pass that they go through."""
+    """Batches of inputs, and the forward pass that takes them."""
 
     def batches(self, parts: list[np.ndarray]) -> Iterator[tuple[Tensor, ...]]:
         """Yield the inputs of each of `parts`, arrays of row numbers."""
@@ -42,7 +42,7 @@ class PixelFeed:
     device: torch.device
 
     def batches(self, parts: list[np.ndarray]) -> Iterator[tuple[Tensor, ...]]:
-        # uint8 until they are on the device: a quarter of the way's load
+        # uint8 until they are on the device: a quarter of the bytes to move
         return ((images.float().div_(255),) for images in self.pixels.batches(parts, self.device))
 
     def logits(self, images: Tensor) -> Tensor:
@@ -52,7 +52,7 @@ class PixelFeed:
 
 @dataclass(frozen=True)
 class ActivationFeed:
-    """What the frozen part of the net once made of the images, through the rest of it."""
+    """The kept output of the frozen part of a net, through the rest of the net."""
 
     activations: Activations
     suffix: nn.Module
@@ -66,7 +66,7 @@ class ActivationFeed:
 
 @dataclass
 class Course:
-    """What training has come to.
+    """The state of a training after its last epoch.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ class Course:
         A row an epoch: epoch, train_loss, train_acc, valid_loss, valid_acc (None without a validation part), dur.
     best_epoch : int
     best_state : dict
-        What training changes of the net, as it was after that epoch.
+        The trained parameters and the buffers after that epoch.
     """
 
     history: list[dict] = field(default_factory=list)
@@ -83,23 +83,23 @@ class Course:
 
 
 class Training:
-    """The training of a net, which changes it in place.
+    """The training of a net, which is changed in place.
 
-    Each epoch draws from a seed of its own, so that a training which was killed ends as an unbroken one does.
+    Each epoch has a seed of its own, so that a killed training that goes on ends with the same net.
 
     Parameters
     ----------
     module : nn.Module
-        On `device`, what is frozen of it told by `requires_grad`.
+        On `device`; its frozen parameters have ``requires_grad=False``.
     feed : Feed
-        Of all images, those of the validation part too.
+        Of all images, including those of the validation part.
     codes : int array (n_samples,)
         0 to n_classes - 1.
     recipe : Recipe
     split : pair of row arrays, or None
-        Rows to train on and to validate on. None trains on all for `recipe.max_epochs`, and keeps the last epoch.
+        Rows to train on and to validate on. None trains on all rows for `recipe.max_epochs`, and keeps the last epoch.
     class_weight : array (n_classes,)
-        Of each class in the loss.
+        The weight of each class in the loss.
     seed : int
     device : torch.device
     """
@@ -126,21 +126,21 @@ class Training:
         self.mixed = device.type == "cuda"  # precision
         self.half = torch.bfloat16 if self.mixed and torch.cuda.is_bf16_supported() else torch.float16
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.mixed and self.half == torch.float16)
-        # Copies that were varied among images that were not would tell the small class by the variation.
+        # If only the copies were varied, the variation would reveal the small class.
         copied = recipe.balance == "oversample" and recipe.augment == "none"
         self.augment = COPIES if copied else recipe.augment
         self.course = Course()
 
     def run(self, checkpoint: Checkpoint, progress: Callable[[dict], None] | None = None) -> Course:
-        """Train to the end, from where `checkpoint` is if there is something, and leave the net as in its best epoch.
+        """Train to the end, going on from `checkpoint` if it holds a state, and restore the best epoch.
 
         Raises
         ------
         ModelError
-            The loss is no longer a number.
+            The loss became NaN or infinite.
         """
-        if (kept := checkpoint.read()) is not None:
-            self._restore(kept)
+        if (state := checkpoint.read()) is not None:
+            self._restore(state)
         history = self.course.history
         while not self._finished():
             row, n_shown = self._epoch(len(history) + 1)
@@ -167,7 +167,7 @@ class Training:
         shown = _order(self.rows, self.codes, self.recipe, rng)
         parts = _parts(len(shown), self.recipe.batch_size)
         batches = self.feed.batches([shown[part] for part in parts])
-        sums = torch.zeros(2, device=self.device)  # summed there: to ask for a number would be to wait for it
+        sums = torch.zeros(2, device=self.device)  # there, since reading a number each step would wait for the device
         for step, (part, inputs) in enumerate(zip(parts, batches, strict=True)):
             set_rates(self.optimizer, self.recipe, self.course.history, at=number - 1 + step / len(parts))
             sums += len(part) * self._step(inputs, self._labels(shown[part]))
@@ -175,7 +175,7 @@ class Training:
         loss, right = (sums / len(shown)).tolist()
         row = {"epoch": number, "train_loss": loss, "train_acc": right, **self._validate()}
         if not all(math.isfinite(value) for value in row.values() if value is not None):
-            raise ModelError(f"the loss is no number after epoch {number}; lower lr, which is {self.recipe.lr}")
+            raise ModelError(f"the loss is not finite after epoch {number}; lower lr, which is {self.recipe.lr}")
         losses = [earlier["valid_loss"] for earlier in self.course.history]
         if self.valid is None or row["valid_loss"] < min(losses, default=math.inf):
             self.course.best_epoch = number
@@ -184,7 +184,7 @@ class Training:
         return self.course.history[-1], len(shown)
 
     def _step(self, inputs: tuple[Tensor, ...], targets: Tensor) -> Tensor:
-        """Take one step downhill; return the mean loss and the share of right answers, (2,)."""
+        """Take one optimisation step; return the mean loss and the accuracy, (2,)."""
         recipe = self.recipe
         if self.augment != "none":
             inputs = (augment(inputs[0], AUGMENTATIONS[self.augment]),)
@@ -229,29 +229,29 @@ class Training:
         return torch.autocast(self.device.type, self.half, enabled=self.mixed)
 
     def _state(self) -> dict:
-        """Return what going on needs; once finished, what the outcome is."""
+        """Return what the next run needs to go on; once finished, the result."""
         course = vars(self.course)
         if self._finished():
             return course
         running = {"optimizer": self.optimizer.state_dict(), "scaler": self.scaler.state_dict()}
         return {**course, "state": _changing(self.module), **running}
 
-    def _restore(self, kept: dict) -> None:
-        self.course = Course(kept["history"], kept["best_epoch"], kept["best_state"])
-        if "state" in kept:
-            self.module.load_state_dict(kept["state"], strict=False)
-            self.optimizer.load_state_dict(kept["optimizer"])
-            self.scaler.load_state_dict(kept["scaler"])
+    def _restore(self, state: dict) -> None:
+        self.course = Course(state["history"], state["best_epoch"], state["best_state"])
+        if "state" in state:  # not yet finished
+            self.module.load_state_dict(state["state"], strict=False)
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.scaler.load_state_dict(state["scaler"])
 
 
 def _changing(module: nn.Module) -> dict[str, Tensor]:
-    """Return what training changes of a net: trained parameters, and buffers."""
+    """Return the trained parameters and the buffers of a net."""
     fixed = {name for name, parameter in module.named_parameters() if not parameter.requires_grad}
     return {name: tensor for name, tensor in module.state_dict().items() if name not in fixed}
 
 
 def _order(rows: np.ndarray, codes: np.ndarray, recipe: Recipe, rng: np.random.Generator) -> np.ndarray:
-    """Return the rows of an epoch in the order they are shown in, those of small classes often enough if so asked."""
+    """Return the rows of an epoch in random order; with oversampling, rows of small classes are repeated."""
     if recipe.balance == "oversample":
         by_class = [rows[codes[rows] == code] for code in np.unique(codes[rows])]
         most = max(map(len, by_class))
@@ -260,7 +260,7 @@ def _order(rows: np.ndarray, codes: np.ndarray, recipe: Recipe, rng: np.random.G
 
 
 def _parts(n: int, size: int) -> list[np.ndarray]:
-    """Return the numbers below n in runs of `size`, none of one alone, which batch normalisation cannot take."""
+    """Return the numbers below n in runs of `size`. None is of length 1, which batch normalisation cannot take."""
     starts = list(range(0, n, size))
     if n - starts[-1] == 1 and len(starts) > 1:
         starts.pop()

@@ -1,8 +1,8 @@
 """The networks that can be trained on pixels: one line each in `NETS`.
 
-Every net takes RGB in 0..1 as float32 (n, 3, image_size, image_size), normalises it itself, and gives logits
-(n, n_classes). LeNet-5 and the CNNs are trained from scratch, by the recipes of the studies that they come from; the
-others start from a backbone's published weights.
+A net takes RGB in 0..1 as float32 (n, 3, image_size, image_size), normalises it, and returns logits (n, n_classes).
+LeNet-5 and the two CNNs are trained from scratch, by the recipes of the studies that they come from; the others start
+from a backbone's published weights.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,17 +22,17 @@ from featex.network.weights import Weights
 
 @dataclass(frozen=True)
 class Net:
-    """A network, and the recipe it is trained by unless told otherwise.
+    """A network and its default recipe.
 
     Parameters
     ----------
     name : str
     recipe : Recipe
     module : callable, optional
-        ``module(n_classes, image_size)`` returns the untrained module, or raises ModelError for a size that does
-        not fit it.
+        ``module(n_classes, image_size)`` returns the untrained module; it raises ModelError for a size that does not
+        fit.
     backbone : str
-        Instead of `module`: what is fine-tuned, as `featex.network.backbones.get_backbone` takes it.
+        The backbone to fine-tune, as `featex.backbones.get_backbone` takes it; "" for a net with a `module`.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Net:
     backbone: str = ""
 
     def build(self, n_classes: int, recipe: Recipe, weights: Weights | None = None) -> nn.Module:
-        """Return the module, its pretrained part filled with `weights`, or untrained without.
+        """Return the module, with `weights` in its pretrained part; without them, all of it is untrained.
 
         Raises
         ------
@@ -50,16 +50,16 @@ class Net:
         """
         if self.module is not None:
             if recipe.train != "all":
-                raise ModelError(f"{self.name} has no pretrained layers to keep as they are; leave train at all")
+                raise ModelError(f"{self.name} has no pretrained layers to freeze; set train=all")
             return self.module(n_classes, recipe.image_size)
         return FineTuned(self.source, n_classes, recipe.image_size, recipe.head, weights)
 
     def settled(self, settings: Mapping[str, Any]) -> Recipe:
-        """Return the net's own recipe with the choices of `settings` in it, whose other entries are passed over."""
+        """Return the net's recipe with the choices that `settings` holds; other entries of `settings` are ignored."""
         return self.recipe.changed(**{field.name: settings.get(field.name) for field in fields(Recipe)})
 
     def view(self, recipe: Recipe) -> View:
-        """Return what the net sees of an image; a cut is the one that the backbone's features are made from."""
+        """Return how an image becomes the net's input; "crop" takes the square that the backbone's features see."""
         if recipe.view == "squash":
             return View(recipe.image_size)
         if not self.backbone:
@@ -70,16 +70,16 @@ class Net:
 
     @property
     def source(self) -> Backbone:
-        """The backbone that is fine-tuned."""
+        """The backbone to fine-tune."""
         return get_backbone(self.backbone)
 
 
 class LeNet5(nn.Module):
     """LeNet-5 for colour images: two convolutions and three dense layers.
 
-    After LeCun, Bottou, Bengio & Haffner, "Gradient-based learning applied to document recognition", 1998, with
-    these departures: three input channels instead of one; ReLU instead of scaled tanh; batch normalisation after each
-    convolution; plain max pooling instead of trained averages; every map of the second convolution sees every map
+    After LeCun, Bottou, Bengio & Haffner, "Gradient-based learning applied to document recognition", 1998. Departures:
+    three input channels instead of one; ReLU instead of scaled tanh; batch normalisation after each convolution, which
+    therefore has no bias; max pooling instead of trained averages; every map of the second convolution sees every map
     of the first; logits for cross-entropy instead of radial basis functions.
 
     Parameters
@@ -113,16 +113,17 @@ class LeNet5(nn.Module):
 
 
 class CustomCNN(nn.Module):
-    """The custom CNN of the study: eight convolutions that narrow from 7 x 7 to 1 x 1, and three dense layers.
+    """The custom CNN of the ResNet-18 and SVM study that this tool grew from: eight convolutions, three dense layers.
 
-    At 256 pixels 190 of its 193 million parameters are the first dense layer's; they fall with the square of
-    the image size.
+    Its kernels narrow from 7 x 7 to 1 x 1. The convolutions have no bias, since the batch normalisation after each
+    would subtract it. At 256 pixels, 190 of its 193 million parameters are in the first dense layer; their number falls with
+    the square of the image size.
 
     Parameters
     ----------
     n_classes : int
     image_size : int
-        A multiple of 16, for it is halved four times (262,144 inputs to the first dense layer at 256).
+        A multiple of 16, since it is halved four times (262,144 inputs to the first dense layer at 256).
     """
 
     def __init__(self, n_classes: int, image_size: int = 256):
@@ -167,7 +168,7 @@ class CNN3(nn.Module):
     ----------
     n_classes : int
     image_size : int
-        8 or more, for it is halved three times (2,048 inputs to the first dense layer at 32).
+        8 or more, since it is halved three times (2,048 inputs to the first dense layer at 32).
     """
 
     def __init__(self, n_classes: int, image_size: int = 32):
@@ -187,14 +188,14 @@ class CNN3(nn.Module):
 
 
 def _convolution(n_in: int, n_out: int, kernel: int, pad: int | str = "same", pool: bool = False) -> list[nn.Module]:
-    # No bias: the normalisation would take it off again.
+    # No bias: the normalisation would subtract it.
     layers = [nn.Conv2d(n_in, n_out, kernel, padding=pad, bias=False), nn.BatchNorm2d(n_out), nn.ReLU()]
     return [*layers, nn.MaxPool2d(2)] if pool else layers
 
 
 def _finetuned(name: str, image_size: int = 224, backbone: str = "", **changes) -> Net:
-    # The usual way to fine-tune: a small rate for what is pretrained, a warm-up so that the new head does not shake
-    # it, and a cosine down. The learning rates are those that work for AdamW on both convolutions and transformers.
+    # The usual way to fine-tune: a small rate for the pretrained layers, a warm-up so that the new head does not
+    # disturb them, then a cosine. These rates work for AdamW on convolutions and transformers alike.
     recipe = Recipe(
         image_size,
         max_epochs=15,
@@ -218,15 +219,17 @@ NETS = {
         Net("lenet5", Recipe(32, max_epochs=30, batch_size=32), LeNet5),
         Net("cnn", Recipe(256, max_epochs=200, batch_size=64, patience=10), CustomCNN),
         Net("cnn3", Recipe(32, max_epochs=30, batch_size=32, patience=5, augment="none"), CNN3),
-        _finetuned("resnet18"),
-        _finetuned("resnet50"),
-        _finetuned("vgg16", body_lr=3e-5),  # without batch normalisation it bears less
-        _finetuned("densenet121"),
-        _finetuned("efficientnet_b0"),
-        _finetuned("inception_v3", 299),
-        _finetuned("xception", 299, "timm:legacy_xception"),
-        _finetuned("vit_b_16", body_lr=3e-5),
-        _finetuned("swin_t", body_lr=5e-5),
-        _finetuned("convnext_tiny", body_lr=5e-5),
+        # Layers are torchvision's (timm's for Xception). In each, `FineTuned` replaces the classifier.
+        _finetuned("resnet18"),  # He et al. 2016, arXiv 1512.03385
+        _finetuned("resnet50"),  # the same; torchvision strides in the 3 x 3 convolution instead of the first 1 x 1
+        # Simonyan & Zisserman 2015, arXiv 1409.1556. Without batch normalisation it bears a smaller rate only.
+        _finetuned("vgg16", body_lr=3e-5),
+        _finetuned("densenet121"),  # Huang et al. 2017, arXiv 1608.06993
+        _finetuned("efficientnet_b0"),  # Tan & Le 2019, arXiv 1905.11946
+        _finetuned("inception_v3", 299),  # Szegedy et al. 2016, arXiv 1512.00567, without the auxiliary classifier
+        _finetuned("xception", 299, "timm:legacy_xception"),  # Chollet 2017, arXiv 1610.02357
+        _finetuned("vit_b_16", body_lr=3e-5),  # Dosovitskiy et al. 2021, arXiv 2010.11929
+        _finetuned("swin_t", body_lr=5e-5),  # Liu et al. 2021, arXiv 2103.14030
+        _finetuned("convnext_tiny", body_lr=5e-5),  # Liu et al. 2022, arXiv 2201.03545
     )
 }

@@ -205,5 +205,5 @@ def test_a_loss_that_is_no_number_is_an_error_that_says_what_to_lower():
     X, codes, split = _opposed()
     module = _Scripted()
     torch.nn.init.constant_(module.logit, torch.nan)
-    with pytest.raises(ModelError, match=r"no number after epoch 1; lower lr, which is 0\.1"):
+    with pytest.raises(ModelError, match=r"after epoch 1; lower lr, which is 0\.1"):
         _train(module, X, codes, RECIPE, split=split)

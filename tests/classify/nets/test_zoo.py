@@ -53,7 +53,7 @@ def test_every_trained_parameter_gets_a_gradient_and_no_frozen_one(name, train):
 
 @pytest.mark.parametrize("name", [name for name in NETS if name not in PRETRAINED])
 def test_a_net_from_scratch_has_no_layers_to_freeze(name):
-    with pytest.raises(ModelError, match=f"{name} has no pretrained layers to keep as they are; leave train at all"):
+    with pytest.raises(ModelError, match=f"{name} has no pretrained layers to freeze"):
         NETS[name].build(2, NETS[name].recipe.changed(train="head"))
 
 
