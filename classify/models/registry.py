@@ -1,4 +1,4 @@
-"""What can be trained: a row a model in MODELS, with its search space and what it reads."""
+"""The models that can be trained: MODELS holds a row for each, with its search space and its input."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
@@ -29,7 +29,7 @@ class ModelSpec:
     ----------
     name : str
     about : str
-        One line for people.
+        One line that `classify models` shows.
     reads : {"features", "pixels", "facts"}
         Rows of `Features.X`, uint8 images (n_samples, 3, size, size), or `classify.models.file_facts.fact_matrix`.
     build : callable
@@ -37,27 +37,26 @@ class ModelSpec:
     suggest : callable
         ``suggest(trial, n_features)`` returns the parameters of one trial.
     first : callable
-        ``first(n_features)`` returns the settings known to be good, which are tried before any other.
+        ``first(n_features)`` returns the parameters known to be good; they are tried first.
     trials : int
-        How many trials are enough by default.
+        Default number of trials.
     prepare : callable
-        ``prepare(train, validation, settings)`` turns the two sides of a fold into what is fitted and judged.
+        ``prepare(train, validation, settings)`` returns the input of `fit`, and that of the scores, of one fold.
     at_once : callable
-        ``at_once(n_rows)`` returns how many of it memory can hold while they are fitted on the same prepared rows.
+        ``at_once(n_rows)`` returns how many models fit into memory while they are fitted on the same prepared rows.
     beyond_memory : callable
-        ``beyond_memory(n_rows, n_classes)`` returns settings that so many rows make necessary, and a sentence that says
-        what they change, or "".
+        ``beyond_memory(n_rows, n_classes)`` returns the settings that so many rows require, and a sentence for the user
+        that names the change, or "".
     scales : bool
-        Whether `build` takes `blocks`, the widths of blocks of columns that are scaled by themselves.
+        Whether `build` takes `blocks`, the widths of blocks of columns that are scaled separately.
     parallel_folds : bool
-        Whether folds run in threads; False for what uses all cores by itself.
+        Whether folds run in threads; False for a model that uses all cores.
     searches_part : bool
         Whether the search may begin with a part of many rows; see `classify.tuning.race`.
     settle : callable
-        ``settle(seed, progress, **wishes)`` returns the settings that `build` takes beside the parameters and no trial
-        varies, as JSON can hold them.
+        ``settle(seed, progress, **wishes)`` returns the arguments of `build` that no trial varies; JSON can hold them.
     wishes : tuple of str
-        What a user may ask `settle` for, beside the `device`.
+        The choices of a user that `settle` takes, beside the `device`.
     fit_options : callable
         ``fit_options(units, told, checkpoint)`` returns keyword arguments of `fit`: `units` are independent groups of
         the rows, `told` takes lines for the user, `checkpoint` is a file to keep a long fit in as it goes, or None.
@@ -124,7 +123,7 @@ def _suggest_forest(trial: "Trial", n_features: int) -> dict:
     }
 
 
-OF_PRETRAINED = ("train", "head", "body_lr")  # choices that a net from scratch does not have
+OF_PRETRAINED = ("train", "head", "body_lr")  # choices that only pretrained nets have
 
 
 def _net(name: str, about: str, pretrained: bool = False, on_cpu: dict | None = None) -> ModelSpec:
@@ -173,8 +172,8 @@ def _net(name: str, about: str, pretrained: bool = False, on_cpu: dict | None = 
 
 
 def _finetuned(name: str, about: str) -> ModelSpec:
-    # Without a GPU the layers below a new head cost hours: they are left as they are, and run once an image.
-    about = f"{about}, fine-tuned (without a GPU: its head alone)"
+    # Without a GPU the layers below a new head cost hours, so they are frozen and run once an image.
+    about = f"{about}, fine-tuned (without a GPU: only a new head)"
     return _net(name, about, True, {"train": "head", "augment": "none", "max_epochs": 30})
 
 
@@ -240,7 +239,7 @@ MODELS = {
         ),
         ModelSpec(
             "shortcut",
-            "random forest on how files are stored, without a pixel: what a score can be had for",
+            "random forest on file metadata (format, size, compression), without pixels: a baseline for any score",
             "facts",
             _build_shortcut,
             lambda trial, n_features: {"min_samples_leaf": trial.suggest_int("min_samples_leaf", 1, 20, log=True)},
@@ -249,13 +248,13 @@ MODELS = {
             settle=lambda seed, progress, **wishes: {"random_state": seed},
         ),
         _net("lenet5", "LeNet-5 with BatchNorm, trained end to end on 32-pixel images"),
-        # An epoch at 256 pixels costs sixteen times one at 64, and without a GPU that is too much for a default.
+        # An epoch at 256 pixels costs 16 times one at 64: without a GPU, too much for a default.
         _net(
             "cnn",
             "8-layer CNN, trained end to end on 256-pixel images (64 without a GPU)",
             on_cpu={"image_size": 64, "max_epochs": 30},
         ),
-        _net("cnn3", "CNN of three convolutions, as the CIFAKE study's, trained end to end on 32-pixel images"),
+        _net("cnn3", "CNN of three convolutions, after the CIFAKE study, trained end to end on 32-pixel images"),
         _finetuned("resnet18", "ResNet-18"),
         _finetuned("resnet50", "ResNet-50"),
         _finetuned("vgg16", "VGG-16"),
@@ -271,7 +270,7 @@ MODELS = {
 
 
 def get_model(name: str) -> ModelSpec:
-    """Return the row of `MODELS` called `name`; raises InputError with the nearest name where there is none."""
+    """Return the row of `MODELS` called `name`; raises InputError, with the nearest name, if there is none."""
     if name not in MODELS:
         raise unknown("model", name, MODELS)
     return MODELS[name]

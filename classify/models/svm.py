@@ -19,9 +19,9 @@ from featex.system.cores import ram_bytes
 BLOCK_ROWS = 1000
 LANDMARKS = 2000
 CUML = "cuml"
-# Bytes that a pair of rows takes while a machine is fitted: distance and kernel in float64, libsvm's copy in float32.
+# Bytes that a pair of rows takes during a fit: distance and kernel in float64, libsvm's copy in float32.
 SHARED_BYTES, OWN_BYTES = 8, 12
-MOST_RAM = 0.6  # of the memory there is
+MOST_RAM = 0.6  # of the machine's memory
 LEAST_PAIRS = 10_000_000  # with fewer, importing torch and going to the GPU cost more than they save
 DRIVER = Path("/proc/driver/nvidia/version")  # shows a GPU without importing torch, which takes seconds
 
@@ -34,53 +34,53 @@ class Distances:
 
 
 def most_rows(ram: float) -> int:
-    """Return how many rows a machine can be fitted on exactly in a memory of `ram` bytes: 34,600 in 40 GB."""
+    """Return how many rows an SVM can be fitted on exactly in `ram` bytes of memory: 34,600 in 40 GB."""
     return int(min(MOST_RAM * ram / (SHARED_BYTES + OWN_BYTES), 1e12) ** 0.5)
 
 
 def at_once(n_rows: int) -> int:
-    """Return how many machines can be fitted at once on the same distances between `n_rows` rows; at least one."""
+    """Return how many SVMs can be fitted at once on the same distances between `n_rows` rows; at least one."""
     return max(1, int((min(MOST_RAM * ram_bytes(), 1e15) / max(n_rows, 1) ** 2 - SHARED_BYTES) / OWN_BYTES))
 
 
 def beyond_memory(n_rows: int, n_classes: int) -> tuple[dict, str]:
-    """Return the settings of a machine for so many rows, and a sentence for people where their kernel is too large.
+    """Return the settings of an SVM for so many rows, and a sentence for the user if their kernel exceeds the memory.
 
-    Where cuML is installed and there is a GPU it fits machines of two classes, for it never holds the whole kernel;
-    elsewhere an approximation stands in for the machine.
+    With cuML installed and a GPU, cuML fits SVMs of two classes, since it never holds the whole kernel; otherwise an
+    approximation replaces the SVM.
 
     Parameters
     ----------
     n_rows : int
-        Rows that the last machine is fitted on.
+        Rows that the final SVM is fitted on.
     n_classes : int
     """
     ram = ram_bytes()
     most = most_rows(ram)
     if n_rows <= most:
         return {}, ""
-    why = f"{n_rows:,} rows to fit on are more than the {most:,} whose kernel {ram / 1e9:,.0f} GB of memory can hold"
+    why = f"the kernel of {n_rows:,} rows does not fit into {ram / 1e9:,.0f} GB of memory, that of {most:,} would"
     if n_classes == 2 and DRIVER.exists() and find_spec(CUML):
-        return {"solver": CUML}, f"svm is fitted by cuML here, on the GPU in float32: {why}"
+        return {"solver": CUML}, f"cuML fits this svm on the GPU, in float32: {why}"
     return {"landmarks": LANDMARKS}, (
-        f"svm is approximate here: {why}, so it is a Nystroem map of {LANDMARKS:,} landmarks and a logistic regression"
+        f"this svm is approximate, a Nystroem map of {LANDMARKS:,} landmarks and a logistic regression: {why}"
     )
 
 
 def prepare(train: np.ndarray, validation: np.ndarray, settings: dict):
-    """Return what `RBFSVC` can be fitted on and judged on instead of the rows, for any C and gamma.
+    """Return distances that replace the rows in fits and scores of `RBFSVC`, for any C and gamma.
 
     Parameters
     ----------
     train, validation : ndarray of shape (n_samples, n_features)
-        Both sides of a fold. Scaling is learnt from `train` alone.
+        Both sides of a fold. Scaling is learnt from `train` only.
     settings : dict
-        Those that the machine is built with.
+        The settings that the SVM is built with.
 
     Returns
     -------
     pair of Distances
-        Or `train` and `validation` themselves where there are too many rows for them.
+        Or `train` and `validation` themselves, if there are too many rows for distances.
     """
     if settings.get("landmarks") or settings.get("solver"):
         return train, validation
@@ -113,8 +113,9 @@ def on_device(rows: np.ndarray, others: np.ndarray, device: str) -> np.ndarray:
 class RBFSVC(ClassifierMixin, BaseEstimator):
     """``make_pipeline(StandardScaler(), SVC(kernel="rbf"))``, tuned many times as fast (benchmarks/tuning.py).
 
-    libsvm computes each kernel row as d-dimensional dot products, again for every C, gamma and fold; here one matrix
-    product serves them all (see `prepare`), and prediction is a matrix product too. The solution is the same.
+    libsvm computes each kernel row as d-dimensional dot products, again for every C, gamma and fold. Here one matrix
+    product serves all C and gamma of a fold (see `prepare`), and prediction is a matrix product too. The solution is the
+    same.
 
     Parameters
     ----------
@@ -126,18 +127,18 @@ class RBFSVC(ClassifierMixin, BaseEstimator):
     blocks : sequence of int, optional
         As `classify.models.scaling.BlockScaler` takes them.
     landmarks : int, optional
-        Where there are too many rows for their kernel: a `Nystroem` map of so many landmarks and a logistic regression
-        on it stand in for the machine, an approximation.
+        For more rows than memory can hold a kernel of: a `Nystroem` map of so many landmarks with a logistic regression
+        on it, an approximation.
     solver : {None, "cuml"}
-        Where there are too many rows for their kernel: "cuml" fits a machine of two classes by cuML on a GPU, in
-        float32. It decides without cuML and without a GPU.
+        For more rows than memory can hold a kernel of: "cuml" fits an SVM of two classes by cuML on a GPU, in float32.
+        Predictions need neither cuML nor a GPU.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
     svc_ : SVC
-        The fitted machine; of an approximation `map_` and `linear_` are there instead, and of cuML's `weights_`
-        (n_support,) and `intercept_`.
+        The fitted SVM; an approximation has `map_` and `linear_` instead, one by cuML `weights_` (n_support,) and
+        `intercept_`.
     """
 
     def __init__(
@@ -163,12 +164,12 @@ class RBFSVC(ClassifierMixin, BaseEstimator):
             self.scaler_ = BlockScaler(self.blocks).fit(X)
             rows = self.scaler_.transform(X)
             squared = squared_distances(rows, rows)
-        # libsvm keeps kernel rows as float32: where they do not all fit, it makes them again and again.
+        # libsvm caches kernel rows as float32: if they do not all fit, it computes them again and again.
         cache_size = 200 + 4 * len(squared) ** 2 / 2**20
         self.svc_ = SVC(kernel="precomputed", C=self.C, class_weight=self.class_weight, cache_size=cache_size)
         self.svc_.fit(self._kernel(squared), y, sample_weight)
         self.classes_ = self.svc_.classes_
-        if not isinstance(X, Distances):  # which stand in for rows in folds, and are of no use later
+        if not isinstance(X, Distances):  # a fit on distances serves one fold only
             self.support_vectors_ = rows[self.svc_.support_]
         return self
 
@@ -197,7 +198,7 @@ class RBFSVC(ClassifierMixin, BaseEstimator):
         return self
 
     def two_classes(self) -> tuple[np.ndarray, float]:
-        """Return the weight of each support vector, and the intercept, of a machine of two classes."""
+        """Return the weight of each support vector, and the intercept, of an SVM of two classes."""
         return (self.weights_, self.intercept_) if self.solver else (self.svc_.dual_coef_[0], self.svc_.intercept_[0])
 
     def decision_function(self, X) -> np.ndarray:
@@ -219,7 +220,7 @@ class RBFSVC(ClassifierMixin, BaseEstimator):
             return self.linear_.decision_function(self.map_.transform(rows))
         if self.solver:
             return self._kernel(squared_distances(rows, self.support_vectors_)) @ self.weights_ + self.intercept_
-        # libsvm wants a column for every training row and looks at those of the support vectors alone.
+        # libsvm takes a column for every training row and reads those of the support vectors only.
         kernel = np.zeros((len(rows), self.svc_.shape_fit_[0]))
         kernel[:, self.svc_.support_] = self._kernel(squared_distances(rows, self.support_vectors_))
         return self.svc_.decision_function(kernel)

@@ -24,31 +24,31 @@ from classify.nets.jpeg import jpeg
 class Augmentation:
     """What may happen to a training image, how likely, and how far; nothing does by default.
 
-    Each image draws its own values, evenly within the ranges. A `p_...` is the share of images that its part happens
-    to at all; where the part's ranges are empty, it never happens.
+    Each image draws values of its own, uniformly within the ranges. A `p_...` is the share of images that are changed
+    in that way; no image is where the range is empty.
 
     Parameters
     ----------
     horizontal_flip, vertical_flip : float
         Share of images that are mirrored sideways, and share that are turned upside down.
     p_crop, min_area, max_stretch : float
-        Random resized crop: it aims at `min_area` to 1 of the area (less where it meets an edge) and at an aspect ratio
-        of up to `max_stretch` either way, and is resized back.
+        Random resized crop of `min_area` to 1 of the area (less where it meets an edge), with an aspect ratio of up to
+        `max_stretch` either way.
     shift, zoom : float
         Largest shift along each axis, and largest zoom in or out, as shares of the side. Both may look past the edge.
     p_rotation, degrees : float
-        Largest turn either way.
+        Largest rotation either way.
     p_light, brightness, contrast : float
-        Largest relative change: at 0.2, pixels are multiplied by 0.8 to 1.2, and so is then their distance from the
-        image's mean.
+        Largest relative change: at 0.2, pixels are multiplied by 0.8 to 1.2, then their distance from the image's mean
+        is.
     p_blur, blur : float, pair of floats
         Standard deviation of a Gaussian, above 0, in pixels.
     noise : float
         Standard deviation of Gaussian noise on every image, whose pixels go from 0 to 1.
     p_jpeg, jpeg : float, pair of ints
-        Quality, 1 to 100, of the JPEG that the image is saved as; last of all, as saving is.
+        Quality, 1 to 100, of the JPEG that the image is saved as, after all other changes.
     mixup : float
-        The alpha of `mixup`, for the training loop to call, as labels are mixed too: `augment` does not mix.
+        The alpha of `mixup`, which the training loop calls, since labels are mixed too; `augment` does not.
     """
 
     horizontal_flip: float = 0.0
@@ -73,12 +73,12 @@ class Augmentation:
 
 AUGMENTATIONS = {
     "none": Augmentation(),
-    # Of the study that this project grew from, which gives the four parts and leaves open how far. torchvision's crops
-    # go down to 8 % of the area, which would throw away most of a 32-pixel image. The noise is 5 of 255 levels.
+    # The study that this project grew from names these four changes, not their ranges. torchvision's crops go down to
+    # 8 % of the area, which would discard most of a 32-pixel image. The noise is 5 of 255 levels.
     "study": Augmentation(vertical_flip=0.5, min_area=0.8, max_stretch=4 / 3, degrees=15, noise=0.02),
-    # Sideways alone: a mirrored photograph is as likely as it was, one that is upside down is rare.
+    # Sideways only: a mirrored photograph is as likely as the original, one that is upside down is rare.
     "flips": Augmentation(horizontal_flip=0.5),
-    # Of the study of six transferred nets, which gives flips, shifts and zoom, but no ranges: those are our choice.
+    # A study of six transferred nets names flips, shifts and zoom, but no ranges: those are our choice.
     "shifts": Augmentation(horizontal_flip=0.5, shift=0.1, zoom=0.2),
     # Blur and JPEG are what Wang et al., "CNN-generated images are surprisingly easy to spot... for now", CVPR 2020,
     # found to carry a detector to other generators. They go to sigma 3 and quality 30; 0.8 takes nearly all of the
@@ -104,9 +104,9 @@ AUGMENTATIONS = {
 
 
 def augment(images: Tensor, recipe: Augmentation) -> Tensor:
-    """Return a variant of each image, drawn by the recipe; of the recipe "none", the images themselves.
+    """Return a variant of each image; "none" returns the images themselves.
 
-    Drawn from the global generator of the device of `images`.
+    Random numbers come from the global generator of the device that `images` are on.
 
     Parameters
     ----------
@@ -119,9 +119,9 @@ def augment(images: Tensor, recipe: Augmentation) -> Tensor:
 
     Notes
     -----
-    Flips, crop, shift, zoom and turn are one affine map, so pixels are interpolated once; what lies outside the image
-    is its reflection, as black corners would be seen in training images alone. Light, blur and JPEG cost time only for
-    the images that they happen to.
+    Flips, crop, shift, zoom and rotation are one affine map, so pixels are interpolated once. Outside the image lies
+    its reflection, since only training images would have black corners. Light, blur and JPEG cost time only for the images
+    that they change.
     """
     draw = _Draw(len(images), images.device)
     variants = images
@@ -158,7 +158,7 @@ class _Draw:
         return torch.rand(self.n, device=self.device) * (high - low) + low
 
     def chosen(self, p: float) -> Tensor:
-        # A sure thing draws nothing: what follows is the same as if it were not asked about.
+        # Certain events draw no number, so that the numbers after them stay the same.
         if p in (0, 1):
             return torch.full((self.n,), bool(p), device=self.device)
         return self.uniform(0, 1) < p
@@ -168,7 +168,7 @@ class _Draw:
 
 
 def _change(images: Tensor, rows: Tensor, part: Callable[..., Tensor], *values: Tensor) -> Tensor:
-    """Return the images with those rows put through a part, which takes their own of the values (n,)."""
+    """Return the images with `rows` put through `part`, which takes these rows of the values (n,) as well."""
     if len(rows) == 0:
         return images
     return images.index_copy(0, rows, part(images[rows], *(value[rows] for value in values)))
@@ -205,9 +205,9 @@ def _views(recipe: Augmentation, draw: _Draw) -> Tensor:
 
 
 def mixup(images: Tensor, alpha: float) -> tuple[Tensor, Tensor, float]:
-    """Return each image mixed with another of the batch, the rows of the others, and the share of the own image.
+    """Return each image mixed with a partner from the batch, the rows of the partners, and the share of the image.
 
-    The loss of a mixed image is ``share * loss(own label) + (1 - share) * loss(label of its partner)``.
+    The loss of a mixed image is ``share * loss(its label) + (1 - share) * loss(label of its partner)``.
 
     Parameters
     ----------
@@ -219,10 +219,10 @@ def mixup(images: Tensor, alpha: float) -> tuple[Tensor, Tensor, float]:
     -------
     mixed : tensor like `images`
     partners : int64 tensor (n,)
-        A permutation: every image is someone's partner, possibly its own.
+        A permutation: every image is the partner of one, possibly of itself.
     share : float
-        In 0.5..1: a mix of 0.3 and 0.7 is the partner's of 0.7 and 0.3, so the larger share is called the own, and
-        accuracy against own labels keeps a meaning.
+        In 0.5..1: a mix of 0.3 and 0.7 is that of the partner with 0.7 and 0.3, so the image with the larger share
+        counts as the first, and accuracy against its label keeps a meaning.
 
     Notes
     -----
@@ -248,7 +248,7 @@ def blur(images: Tensor, sigma: Tensor) -> Tensor:
     radius = min(math.ceil(3 * sigma.max().item()), height - 1, width - 1)
     steps = torch.arange(-radius, radius + 1, device=images.device)
     weights = torch.softmax(-0.5 * (steps / sigma[:, None]) ** 2, dim=1).repeat_interleave(channels, dim=0)
-    # Every channel of every image is a group of its own.
+    # Every channel of every image is one group.
     flat = pad(images.reshape(1, n * channels, height, width), [radius] * 4, mode="reflect")
     flat = torch.conv2d(flat, weights[:, None, :, None], groups=n * channels)
     return torch.conv2d(flat, weights[:, None, None, :], groups=n * channels).reshape(images.shape)

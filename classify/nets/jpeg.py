@@ -51,24 +51,24 @@ _WAVES = _cosine_waves()
 
 
 def jpeg(images: Tensor, quality: Tensor) -> Tensor:
-    """Return images as they come out of a JPEG file of that quality.
+    """Return images as a JPEG file of that quality holds them.
 
     Parameters
     ----------
     images : float32 tensor (n, 3, height, width), in 0..1
     quality : float32 tensor (n,)
-        Whole numbers, 1 to 100, as libjpeg and Pillow count.
+        Whole numbers, 1 to 100, on the scale of libjpeg and Pillow.
 
     Returns
     -------
     tensor like `images`, in 0..1
-        Of 8 bits.
+        Rounded to 8 bits.
 
     Notes
     -----
-    What a baseline JPEG loses, by the steps of ITU-T T.81 and T.871 (JFIF), with T.81's tables scaled as libjpeg scales
-    them (`jpeg_quality_scaling`). Entropy coding loses nothing and is left out. Chroma is halved both ways (4:2:0), as
-    Pillow and libjpeg do unless told otherwise, and comes back by libjpeg's "fancy upsampling", which is bilinear.
+    The lossy steps of a baseline JPEG, after ITU-T T.81 and T.871 (JFIF), with T.81's tables scaled as libjpeg scales
+    them (`jpeg_quality_scaling`). Entropy coding loses nothing and is left out. Chroma is halved both ways (4:2:0), the
+    default of Pillow and libjpeg, and is scaled up by libjpeg's "fancy upsampling", which is bilinear.
     """
     height, width = images.shape[2:]
     device = images.device

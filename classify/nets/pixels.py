@@ -1,4 +1,4 @@
-"""Pixels: images as a net reads them, in memory where they fit, else read again by workers when they are needed."""
+"""Pixels: images as a net reads them. They stay in memory where they fit; else threads read them in every epoch."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,22 +20,22 @@ from featex.system.cores import n_cores, ram_bytes
 from featex.system.progress import Progress
 
 MEMORY_SHARE = 1 / 3  # of the machine's, or of what the device has free, that images may fill
-UNKNOWN_MEMORY = 8 << 30  # taken where the system does not say
-AHEAD = 4  # batches that workers read before they are asked for
+UNKNOWN_MEMORY = 8 << 30  # bytes assumed where the system does not say
+AHEAD = 4  # batches that threads read in advance
 
 
 @dataclass(frozen=True)
 class View:
-    """What a net sees of an image.
+    """How an image becomes the square that a net reads.
 
     Parameters
     ----------
     size : int
-        Pixels a side of the square that comes out.
+        Pixels a side of the square.
     resize : int or None
         The shorter side is resized to `resize` and the middle is cut out, as for features. None squashes the whole
-        image into the square: a cut would hide the borders, where traces of generation are as likely as anywhere, and
-        padding would tell formats apart.
+        image into the square: a crop would hide the borders, where traces of generation are as likely as anywhere, and
+        padding would reveal the aspect ratio.
     interpolation : {"bilinear", "bicubic"}
         With antialiasing.
     """
@@ -53,18 +53,15 @@ class View:
 
 
 class Pixels:
-    """A sequence of images, uint8 (n_samples, 3, size, size), of which indexing takes a part without copying any.
+    """A sequence of images, uint8 (n_samples, 3, size, size); indexing takes a part of them and copies none.
 
     Parameters
     ----------
     source : uint8 array (n, 3, size, size), or `ImageFiles`
     rows : int array, optional
         Which images of the source, in which order; all by default.
-
-    Attributes
-    ----------
-    memo : dict
-        Of the source, shared by all its parts: what was computed of its images once and for all.
+    memo : dict, optional
+        What is computed once for images of the source; all parts of a source share it.
     """
 
     def __init__(self, source: "np.ndarray | ImageFiles", rows: np.ndarray | None = None, memo: dict | None = None):
@@ -74,7 +71,7 @@ class Pixels:
 
     @classmethod
     def of(cls, X: "Pixels | np.ndarray") -> "Pixels":
-        """Return X as Pixels; raises DataError where it is no uint8 array (n_samples, 3, size, size), n_samples > 0."""
+        """Return X as Pixels; raises DataError unless it is a uint8 array (n_samples, 3, size, size) with a sample."""
         if isinstance(X, cls):
             return X
         if not (isinstance(X, np.ndarray) and X.dtype == np.uint8 and X.ndim == 4 and X.shape[1] == 3 and len(X)):
@@ -114,7 +111,7 @@ class Pixels:
 
 
 class ImageFiles:
-    """Image files that are decoded each time they are read, several at once and some batches ahead."""
+    """Image files that are decoded each time they are read, in threads and some batches in advance."""
 
     def __init__(self, paths: Sequence[Path], view: View, workers: int | None = None):
         self.paths, self.view = paths, view
@@ -125,14 +122,14 @@ class ImageFiles:
         return len(self.paths)
 
     def read(self, row: int) -> np.ndarray:
-        """Return one image as the view makes it; raises InputError where its file cannot be read or is no image."""
+        """Return one image through the view; raises InputError if its file cannot be read or is no image."""
         image = self.read_if_able(row)
         if isinstance(image, str):
             raise InputError(f"cannot read {self.paths[row]} ({image}); run `featex extract` again")
         return image
 
     def read_if_able(self, row: int) -> np.ndarray | str:
-        """Return one image as the view makes it, or why there is none."""
+        """Return one image through the view, or the reason why there is none."""
         try:
             return self.view(decode(Path(self.paths[row]).read_bytes()))
         except (OSError, ImageError) as error:
@@ -140,12 +137,12 @@ class ImageFiles:
 
     def read_ahead(self, parts: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Yield the images of each part while the next parts are being read."""
-        asked = ([self.pool.submit(self.read, row) for row in part] for part in parts)
-        waiting = deque(islice(asked, AHEAD))
+        batches = ([self.pool.submit(self.read, row) for row in part] for part in parts)
+        waiting = deque(islice(batches, AHEAD))
         try:
             while waiting:
                 images = [future.result() for future in waiting.popleft()]
-                waiting.extend(islice(asked, 1))
+                waiting.extend(islice(batches, 1))
                 yield np.stack(images)
         finally:
             for future in (future for part in waiting for future in part):
@@ -153,21 +150,21 @@ class ImageFiles:
 
 
 def load_pixels(paths: Sequence[str | Path], view: View, *, progress: Progress | None = None) -> Pixels:
-    """Return the images as a net with this view reads them, in the order of `paths`.
+    """Return the images through the view, in the order of `paths`: row i is always ``paths[i]``.
 
-    They are decoded once where all of them fit into a third of the memory, and else whenever they are needed, which is
-    said.
+    They are decoded once if all of them fit into a third of the memory. If not, they are decoded whenever they are
+    needed, and `progress` says so.
 
     Raises
     ------
     InputError
-        A file cannot be read or is no image. Nothing is left out silently: row i is always ``paths[i]``.
+        A file cannot be read or is no image.
     """
     progress = progress or Progress()
     files = ImageFiles(list(paths), view)
     n_bytes = int(np.prod(files.shape))
     if not fits_in_memory(n_bytes):
-        progress.say(f"{n_bytes / 2**30:.0f} GiB of images do not fit into memory; they are read anew in every epoch.")
+        progress.say(f"{n_bytes / 2**30:.0f} GiB of images do not fit into memory; they are read again in every epoch.")
         return Pixels(files)
     pixels = np.empty(files.shape, np.uint8)
 
@@ -186,7 +183,7 @@ def load_pixels(paths: Sequence[str | Path], view: View, *, progress: Progress |
 def load_readable(
     paths: Sequence[str | Path], view: View, *, progress: Progress | None = None
 ) -> tuple[np.ndarray, dict[int, str]]:
-    """Return the images that can be read, uint8 (n_readable, 3, size, size), and why others cannot, by number."""
+    """Return the readable images, uint8 (n_readable, 3, size, size), and the reason by number for each other one."""
     files, images, reasons = ImageFiles(list(paths), view), [], {}
     with (progress or Progress()).task("reading images", len(paths), "image") as done, files.pool as pool:
         for i, image in enumerate(pool.map(files.read_if_able, range(len(paths)))):
@@ -199,6 +196,6 @@ def load_readable(
 
 
 def fits_in_memory(n_bytes: int) -> bool:
-    """Return whether so much may be kept beside all else that is at work."""
+    """Return whether so many bytes leave enough memory for all else."""
     memory = ram_bytes()
     return n_bytes < MEMORY_SHARE * (memory if isfinite(memory) else UNKNOWN_MEMORY)

@@ -116,8 +116,8 @@ class CustomCNN(nn.Module):
     """The custom CNN of the ResNet-18 and SVM study that this tool grew from: eight convolutions, three dense layers.
 
     Its kernels narrow from 7 x 7 to 1 x 1. The convolutions have no bias, since the batch normalisation after each
-    would subtract it. At 256 pixels, 190 of its 193 million parameters are in the first dense layer; their number falls with
-    the square of the image size.
+    would subtract it. At 256 pixels, 190 of its 193 million parameters are in the first dense layer; their
+    number falls with the square of the image size.
 
     Parameters
     ----------

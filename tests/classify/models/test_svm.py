@@ -73,11 +73,7 @@ def test_more_rows_than_memory_holds_make_an_approximation_that_is_named(monkeyp
     assert beyond_memory(34_641, 2) == ({}, "")
     settings, said = beyond_memory(50_000, 2)
     assert settings == {"landmarks": 2000}
-    assert "approximate" in said
-    assert "50,000 rows" in said
-    assert "34,641" in said
-    assert "40 GB" in said
-    assert "Nystroem" in said
+    assert all(fact in said for fact in ("approximate", "50,000 rows", "34,641", "40 GB", "2,000"))
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
@@ -126,7 +122,7 @@ def test_cuml_fits_two_classes_beyond_memory_where_it_is_installed(monkeypatch, 
     assert beyond_memory(50_000, 3)[0] == {"landmarks": 2000}
     settings, said = beyond_memory(50_000, 2)
     assert settings == {"solver": "cuml"}
-    assert "by cuML" in said
+    assert "cuML" in said
     monkeypatch.setattr(svm, "DRIVER", tmp_path / "none")
     assert beyond_memory(50_000, 2)[0] == {"landmarks": 2000}
 
