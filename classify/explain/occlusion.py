@@ -1,4 +1,4 @@
-"""Occlusion: cover a part of an image and see how the score falls; the check on every map."""
+"""Occlusion: blur one patch of an image after another and see how the score falls. It checks every map."""
 
 from collections.abc import Callable, Sequence
 from itertools import product
@@ -9,7 +9,7 @@ from scipy.stats import spearmanr
 
 GRID = 7  # positions a side, as many as a ResNet's last maps have at 224 pixels
 REACH = 2.0
-"""Side of a patch in cells of the grid: above 1 patches overlap. On 16 held-out images and a ResNet-18 with an SVM,
+"""Side of a patch in cells of the grid; above 1, patches overlap. On 16 held-out images and a ResNet-18 with an SVM,
 maps agreed with occlusion by 0.14 (rank correlation) at a reach of 1, 0.31 at 2 and 0.43 at 3, and occlusion at 2 with
 itself at 3 by 0.55: small patches drown in noise, and large ones say little of where."""
 
@@ -22,10 +22,10 @@ def occlusion(
     *,
     grid: int = GRID,
 ) -> np.ndarray:
-    """Return by how much the score falls when a patch around each position of a grid is covered, (grid, grid).
+    """Return by how much the score falls when the patch around each position of a grid is blurred, (grid, grid).
 
-    Above 0 where what was there speaks for the score. Zeiler & Fergus 2014, arXiv 1311.2901, section 4.2; the cover is
-    the image blurred past recognition, where theirs is grey.
+    A value above 0 means that the patch raised the score. Zeiler & Fergus 2014, arXiv 1311.2901, section 4.2; they
+    cover patches in grey.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def covered(image: np.ndarray, grid: int = GRID) -> np.ndarray:
 
 
 def agreement(values: np.ndarray, drops: np.ndarray) -> float:
-    """Return the rank correlation (Spearman) of what a map says of each patch with what covering it did, -1..1.
+    """Return the rank correlation (Spearman) over patches of the sums of a map with the drops of the score, -1..1.
 
     NaN for a map of zeros, or where all drops are equal. Neighbouring positions are much alike, so unrelated maps reach
     0.3 or so by chance: see `unrelated`.
@@ -72,7 +72,7 @@ def agreement(values: np.ndarray, drops: np.ndarray) -> float:
 
 
 def unrelated(values: Sequence[np.ndarray], drops: Sequence[np.ndarray]) -> np.ndarray:
-    """Return the agreement of each map with the occlusion of each *other* image: what chance and habit give.
+    """Return the agreement of each map with the occlusion of each *other* image, a baseline for `agreement`.
 
     Parameters
     ----------

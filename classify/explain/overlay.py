@@ -1,4 +1,4 @@
-"""An image, its map and its occlusion side by side, as one picture: orange speaks for one class, blue for another."""
+"""An image, its map and its occlusion side by side: orange for evidence for one class, blue for the other."""
 
 from collections.abc import Sequence
 from io import BytesIO
@@ -10,9 +10,9 @@ from skimage.color import lab2rgb
 from classify.explain.occlusion import resized
 
 SIDE = 224  # pixels, of a panel
-STRONGEST = 0.75  # how much of the colour hides the image where a map is at its strongest
-# Two hues of CIELAB of one lightness, near Okabe and Ito's vermilion and blue; strength is even steps between grey
-# and them, so neither class looks stronger than it is, also to the colour-blind and in print.
+STRONGEST = 0.75  # opacity of the colour where a map is strongest
+# Two hues of CIELAB with one lightness, near Okabe and Ito's vermilion and blue. Strength grows in even steps from grey,
+# so that neither class looks stronger than it is, even to the colour-blind and in print.
 LIGHTNESS, TOWARDS, AGAINST = 55.0, (45.0, 60.0), (-5.0, -45.0)
 _GAP, _LINE, _FONT_SIZE = 8, 18, 13
 _PAPER, _INK = (255, 255, 255), (32, 32, 32)
@@ -33,8 +33,7 @@ def overlaid(image: np.ndarray, values: np.ndarray) -> np.ndarray:
     ----------
     image : ndarray of shape (3, size, size), uint8
     values : ndarray of shape (height, width)
-        Stretched to the image, and to colours such that the largest absolute value is the strongest. Where it is 0 the
-        image is left as it is, in grey.
+        Stretched to the image. The largest absolute value gets the strongest colour; 0 leaves the image grey.
     """
     values = resized(values, SIDE)
     values = values / max(np.abs(values).max(), np.finfo(float).tiny)
@@ -44,16 +43,16 @@ def overlaid(image: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def side_by_side(image: np.ndarray, maps: Sequence[tuple[str, np.ndarray]]) -> bytes:
-    """Return a PNG of an image and of its maps over it, each under a short title.
+    """Return a PNG of an image, and of the image under each map, with short titles.
 
     Parameters
     ----------
     image : ndarray of shape (3, size, size), uint8
-        What the model sees.
+        The model's input.
     maps : sequence of (title, values)
-        As `overlaid` takes them.
+        Values as `overlaid` takes them.
     """
-    panels = [("what the model sees", _panel(image))]
+    panels = [("input of the model", _panel(image))]
     panels += [(title, Image.fromarray(overlaid(image, values))) for title, values in maps]
     sheet = Image.new("RGB", (len(panels) * (SIDE + _GAP) - _GAP, _LINE + SIDE), _PAPER)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(_FONT_SIZE)
@@ -72,7 +71,7 @@ def _panel(image: np.ndarray) -> Image.Image:
 
 
 def legend() -> bytes:
-    """Return a PNG of the colours from what speaks against to what speaks for, over no image."""
+    """Return a PNG of the colour scale, from blue to orange."""
     file = BytesIO()
     Image.fromarray(np.tile(colours(np.linspace(-1, 1, 192)), (16, 1, 1))).save(file, "PNG", optimize=True)
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""How an ensemble combines what its members say: a line a method in METHODS."""
+"""The methods by which an ensemble combines the probabilities of its members: METHODS holds a line for each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,18 +16,18 @@ from featex.errors import unknown
 class Vote(ClassifierMixin, BaseEstimator):
     """Soft vote: the mean of the members' calibrated probabilities. Nothing is learnt.
 
-    It decides by the `thresholds` of `classify.stats.calibration.Calibration`, one a class; None where all are equal.
+    It decides by the `thresholds` of `classify.calibration.Calibration`, one for each class; None if all are equal.
     """
 
     def __init__(self, thresholds: Sequence[float] | None = None):
         self.thresholds = thresholds
 
     def fit(self, P: np.ndarray, y: np.ndarray) -> "Vote":
-        """Return the vote as it is; `P` and `y` are those of `Stack.fit`."""
+        """Return the vote unchanged; `P` and `y` are those of `Stack.fit`."""
         return self
 
     def predict_proba(self, P: np.ndarray) -> np.ndarray:
-        """Return probabilities (n_samples, n_classes) of what members said (n_samples, n_members, n_classes)."""
+        """Return probabilities (n_samples, n_classes) from those of members (n_samples, n_members, n_classes)."""
         return P.mean(axis=1)
 
     def decision_function(self, P: np.ndarray) -> np.ndarray:
@@ -36,24 +36,24 @@ class Vote(ClassifierMixin, BaseEstimator):
         return logs if self.thresholds is None else logs - np.log(self.thresholds)
 
     def learnt(self) -> dict:
-        """Return what `from_learnt` makes the same vote of."""
+        """Return the argument of `from_learnt` for the same vote."""
         return {"thresholds": self.thresholds}
 
     @classmethod
     def from_learnt(cls, learnt: dict, n_members: int, n_classes: int) -> "Vote":
-        """Return the vote; raises ModelError where its thresholds cannot be those of so many classes."""
+        """Return the vote; raises ModelError if its thresholds are not those of `n_classes` classes."""
         return cls(_thresholds(learnt, n_classes))
 
 
 class Stack(ClassifierMixin, BaseEstimator):
     """Logistic regression (L2) on the members' log-odds.
 
-    Wolpert 1992, Neural Networks 5(2) 241, with the probabilities of Ting & Witten 1999, JAIR 10, 271. For two
-    classes a member gives one column, the log-odds of the second class; for more, a column a class, its log
-    probability less the mean of all. A member's calibration multiplies both by its slope and adds a constant, and
-    columns are standardised before the fit: so the calibration, which knows the labels of all folds, cancels out.
+    Wolpert 1992, Neural Networks 5(2) 241, on probabilities as in Ting & Witten 1999, JAIR 10, 271. For two classes a
+    member gives one column, the log-odds of the second class; for more, one column for each class, its log probability
+    less the mean over all. A member's calibration multiplies these by its slope and adds a constant, and columns are
+    standardised before the fit. So the calibration, which was fitted on the labels of all folds, has no effect.
 
-    It decides by the `thresholds` of `classify.stats.calibration.Calibration`, one a class; None where all are equal.
+    It decides by the `thresholds` of `classify.calibration.Calibration`, one for each class; None if all are equal.
     """
 
     def __init__(self, C: float = 1.0, thresholds: Sequence[float] | None = None):
@@ -61,7 +61,7 @@ class Stack(ClassifierMixin, BaseEstimator):
         self.thresholds = thresholds
 
     def fit(self, P: np.ndarray, y: np.ndarray) -> "Stack":
-        """Return the stack fitted on what members said of images they were not fitted on.
+        """Fit the stack on probabilities for images that the members were not fitted on, and return it.
 
         Parameters
         ----------
@@ -86,13 +86,13 @@ class Stack(ClassifierMixin, BaseEstimator):
         return values[:, 0] if values.shape[1] == 1 else values
 
     def learnt(self) -> dict:
-        """Return what `from_learnt` makes the same stack of, as JSON can hold it."""
+        """Return the argument of `from_learnt` for the same stack; JSON can hold it."""
         coefficients = {"coef": self.coef_.tolist(), "intercept": self.intercept_.tolist()}
         return {"C": self.C, "thresholds": self.thresholds, **coefficients}
 
     @classmethod
     def from_learnt(cls, learnt: dict, n_members: int, n_classes: int) -> "Stack":
-        """Return the stack that learnt these numbers; raises ModelError where they cannot be those of such members."""
+        """Return the stack with these coefficients; raises ModelError if they do not fit such members."""
         stack = cls(learnt["C"], _thresholds(learnt, n_classes))
         rows = 1 if n_classes == 2 else n_classes
         try:
@@ -121,7 +121,7 @@ def _log_odds(P: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Method:
-    """A way to combine: `build()` returns the unfitted estimator; one that `learns` needs members of the same folds."""
+    """A method: `build()` returns the unfitted estimator; one that `learns` needs members with the same folds."""
 
     name: str
     about: str
@@ -139,7 +139,7 @@ METHODS = {
 
 
 def get_method(name: str) -> Method:
-    """Return the line of `METHODS` called `name`; raises InputError with the nearest name where there is none."""
+    """Return the line of `METHODS` called `name`; raises InputError, with the nearest name, if there is none."""
     if name not in METHODS:
         raise unknown("method", name, METHODS)
     return METHODS[name]

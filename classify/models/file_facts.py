@@ -1,4 +1,4 @@
-"""What tells a class without looking at a pixel: how files are stored, as a table for people and as a matrix."""
+"""File metadata that may reveal a class without a look at any pixel, as a table and as a matrix."""
 
 from collections.abc import Sequence
 
@@ -17,24 +17,24 @@ FAMILIES = {
     "structure": ("segments", "trailing"),
     "profile": ("profile",),
 }
-"""Families of properties, none of which is content."""
+"""Families of properties. None of them is content."""
 
-LISTS = ("metadata", "exif", "values", "segments")  # hold any number of names, joined by commas
+LISTS = ("metadata", "exif", "values", "segments")  # each holds any number of names, joined by commas
 N_HASHED = 256
 _NUMBERS = ("width", "height", "aspect", "width_divisible_by", "height_divisible_by")
 _NUMBERS += ("bytes_per_pixel", "jpeg_quality", "trailing")
 
 
 def properties(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the properties that `FAMILIES` name, a row a row of a set.
+    """Return the properties in `FAMILIES`, one row for each row of a set.
 
-    Numbers are float64 (NaN where a file has none), all else is str. `bytes_per_pixel`, `aspect` (width by height) and
-    what sides can be divided by are worked out here.
+    Numbers are float64 (NaN if a file has none), all else is str. `bytes_per_pixel`, `aspect` (width / height) and the
+    divisors of the sides are computed here.
 
     Raises
     ------
     InputError
-        If the set was extracted by a version that did not look at files.
+        If the set holds no file metadata.
     """
     if not set(rows).issuperset(FACTS):
         raise InputError("this set does not say how its files are stored; run featex extract again")
@@ -49,7 +49,7 @@ def properties(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _power_of_two(sides: pd.Series) -> pd.Series:
-    """Return the greatest power of two, 64 at most, that divides each side: generators make whole multiples."""
+    """Return the greatest power of two, up to 64, that divides each side: generators make sides of whole multiples."""
     sides = sides.astype("int64")
     return (sides & -sides).clip(upper=64)
 
@@ -57,9 +57,13 @@ def _power_of_two(sides: pd.Series) -> pd.Series:
 def fact_matrix(rows: pd.DataFrame, families: Sequence[str] = tuple(FAMILIES)) -> np.ndarray:
     """Return the properties of some families as a matrix (n_samples, n_columns), float32.
 
-    Numbers stand in columns of their own (0 for none); every text is a hashed column that is 1 where a file has it
-    (Weinberger et al. 2009, "Feature hashing for large scale multitask learning"). Nothing is learnt, so a row's
-    values depend on no other row.
+    A number is a column (0 for none). Texts are hashed to columns that are 1 if a file has them (Weinberger et al.
+    2009, "Feature hashing for large scale multitask learning"). Nothing is learnt, so a row depends on no other row.
+
+    Raises
+    ------
+    InputError
+        If a family is unknown, or the set holds no file metadata.
     """
     for family in families:
         if family not in FAMILIES:
@@ -67,11 +71,11 @@ def fact_matrix(rows: pd.DataFrame, families: Sequence[str] = tuple(FAMILIES)) -
     table = properties(rows)[[name for family in families for name in FAMILIES[family]]]
     numbers = table.select_dtypes("number")
     texts = table.drop(columns=numbers.columns)
-    said = [list(_said(row, texts.columns)) for row in texts.itertuples(index=False)]
-    hashed = FeatureHasher(N_HASHED, input_type="string", alternate_sign=False).transform(said).toarray()
+    words = [list(_words(row, texts.columns)) for row in texts.itertuples(index=False)]
+    hashed = FeatureHasher(N_HASHED, input_type="string", alternate_sign=False).transform(words).toarray()
     return np.hstack([numbers.fillna(0).to_numpy(), hashed]).astype(np.float32)
 
 
-def _said(row: tuple, names: Sequence[str]):
+def _words(row: tuple, names: Sequence[str]):
     for name, value in zip(names, row, strict=True):
         yield from (f"{name}={part}" for part in (value.split(",") if name in LISTS else [value]))

@@ -1,4 +1,4 @@
-"""Features that are made of several blocks of columns: each is scaled by itself, so that none wins by its width."""
+"""Scaling of features that consist of several blocks of columns, so that no block counts more because it is wider."""
 
 from collections.abc import Sequence
 
@@ -10,13 +10,13 @@ from sklearn.preprocessing import StandardScaler
 class BlockScaler(TransformerMixin, BaseEstimator):
     """Standardise every column, then give every block of columns the same total variance.
 
-    The sum of all variances stays the number of columns, so that the width of a kernel and the strength of a
-    regularisation mean what they mean for a single block; of one block it is a `StandardScaler`.
+    The sum of all variances stays the number of columns, so that a kernel width and a regularisation strength keep the
+    meaning they have for a single block. With one block this is a `StandardScaler`.
 
     Parameters
     ----------
     blocks : sequence of int, optional
-        Columns of each block, in their order; None for one.
+        Number of columns of each block, in order; None for one block.
 
     Attributes
     ----------

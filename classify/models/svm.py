@@ -114,8 +114,8 @@ class RBFSVC(ClassifierMixin, BaseEstimator):
     """``make_pipeline(StandardScaler(), SVC(kernel="rbf"))``, tuned many times as fast (benchmarks/tuning.py).
 
     libsvm computes each kernel row as d-dimensional dot products, again for every C, gamma and fold. Here one matrix
-    product serves all C and gamma of a fold (see `prepare`), and prediction is a matrix product too. The solution is the
-    same.
+    product serves all C and gamma of a fold (see `prepare`), and prediction is a matrix product too. The solution
+    is the same.
 
     Parameters
     ----------

@@ -120,8 +120,8 @@ def augment(images: Tensor, recipe: Augmentation) -> Tensor:
     Notes
     -----
     Flips, crop, shift, zoom and rotation are one affine map, so pixels are interpolated once. Outside the image lies
-    its reflection, since only training images would have black corners. Light, blur and JPEG cost time only for the images
-    that they change.
+    its reflection, since only training images would have black corners. Light, blur and JPEG cost time only for the
+    images that they change.
     """
     draw = _Draw(len(images), images.device)
     variants = images
