@@ -1,4 +1,4 @@
-"""Maps of what a network sees where: those that a backbone averages to features, and HiResCAM of nets."""
+"""Maps of networks: those that a backbone averages to features, and HiResCAM of nets."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from classify.nets.classifier import NetClassifier
 from featex.errors import InputError
 from featex.extraction.extractor import Extractor
 
-# Of float32 sums over positions; batches of another layer's maps miss by far more.
+# For float32 sums over positions. The maps of another layer differ by far more.
 TOLERANCE = 1e-4
 
 
@@ -22,10 +22,10 @@ def vectors(extractor: Extractor, images: np.ndarray) -> np.ndarray:
 
 
 def pooled_maps(extractor: Extractor, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the maps whose mean over positions the features are, and the features.
+    """Return the maps whose means over positions are the features, and the features.
 
-    They are looked for among all that passes through the network's modules, and taken for what they are by their
-    means alone: whatever is done to them on the way, a map that is returned is pooled to the features.
+    All tensors that enter or leave a module of the network are candidates; those whose means equal the features are
+    returned. So a returned map is averaged to the features, whatever the architecture.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def pooled_maps(extractor: Extractor, images: np.ndarray) -> tuple[np.ndarray, n
     Raises
     ------
     ModelError
-        If the features are no mean over positions: dense layers, a normalisation or a class token lie between.
+        If the features are no mean over positions: dense layers, a normalisation or a class token come between.
     """
     parts = [_pooled(extractor, batch) for batch in _batches(extractor, images)]
     return np.concatenate([maps for maps, _ in parts]), np.concatenate([features for _, features in parts])
@@ -65,17 +65,17 @@ def _pooled(extractor: Extractor, batch: list[Tensor]) -> tuple[np.ndarray, np.n
                     return maps.cpu().numpy(), features
     raise ModelError(
         f"the features of {extractor.backbone.name} are no mean over the positions of a map (dense layers, a "
-        "normalisation or a class token lie between), so no map adds up to a score; there is occlusion"
+        "normalisation or a class token come between), so no map adds up to a score; use occlusion"
     )
 
 
 @contextmanager
 def _passing() -> Iterator[list[Tensor]]:
-    """Collect all maps (n, ..., ..., ...) that pass into or out of any module, in order."""
+    """Collect all tensors (n, ..., ..., ...) that enter or leave any module, in order."""
     seen = []
 
     def look(module: nn.Module, inputs, output) -> None:
-        # What goes in as well: functions such as a concatenation are no modules, and the pooling after them is.
+        # Inputs too: a function such as a concatenation is no module, but the pooling after it is.
         seen.extend(t for t in (*inputs, output) if isinstance(t, Tensor) and t.ndim == 4)
 
     handle = nn.modules.module.register_module_forward_hook(look)
@@ -98,11 +98,11 @@ def logits(classifier: NetClassifier, images: np.ndarray, batch_size: int = 32) 
 def net_maps(classifier: NetClassifier, images: np.ndarray, towards: Sequence[int], against: Sequence[int]):
     """Return the signed HiResCAM of each image on the last maps of a net, (n_samples, height, width).
 
-    Draelos & Carin 2020, arXiv 2011.08891, of the difference of two logits, and without the rectifier at its end: what
-    speaks for the other class is shown too. Where maps are averaged to features it is Grad-CAM (Selvaraju et al. 2017,
-    arXiv 1610.02391). Where dense layers read each position by weights of its own, Grad-CAM loses which it was: on 22
-    held-out images of two sources its rank correlation with occlusion was 0.14 for `cnn3` and 0.20 for `lenet5`, that
-    of HiResCAM 0.48 and 0.26, and for a fine-tuned ResNet-18 both had 0.38.
+    Draelos & Carin 2020, arXiv 2011.08891, with two departures: it explains the difference of two logits, and has no
+    rectifier at its end, so that evidence for the other class is shown too. Where maps are averaged to features it is
+    Grad-CAM (Selvaraju et al. 2017, arXiv 1610.02391). Where dense layers have a weight for each position, Grad-CAM
+    ignores the position: on 22 held-out images of two sources its rank correlation with occlusion was 0.14 for `cnn3`
+    and 0.20 for `lenet5`, that of HiResCAM 0.48 and 0.26; for a fine-tuned ResNet-18 both had 0.38.
 
     Parameters
     ----------
@@ -120,18 +120,18 @@ def net_maps(classifier: NetClassifier, images: np.ndarray, towards: Sequence[in
         from pytorch_grad_cam import HiResCAM
     except ImportError as error:
         raise InputError(
-            "maps of nets need grad-cam, of the explain extra: pip install 'featex[explain]'; or leave them out"
+            "maps of nets need the explain extra (grad-cam); install it: pip install 'featex[explain]'"
         ) from error
     layer, reshape = _last_maps(classifier, images[:1])
     cam = HiResCAM(classifier.module_, [layer], reshape)
     maps = []
     try:
         for image, one, other in zip(images, towards, against, strict=True):
-            pixels = _pixels(classifier, image[None]).requires_grad_()  # else a frozen net would keep no gradients
-            targets = [lambda said, one=one, other=other: said[one] - said[other]]
-            cam(pixels, targets)  # its own answer is rectified and stretched to 0..1
-            held = cam.activations_and_grads
-            activations, gradients = held.activations[0].numpy(), held.gradients[0].numpy()
+            pixels = _pixels(classifier, image[None]).requires_grad_()  # without it, a frozen net has no gradients
+            targets = [lambda logits, one=one, other=other: logits[one] - logits[other]]
+            cam(pixels, targets)  # what it returns is rectified and stretched to 0..1
+            store = cam.activations_and_grads
+            activations, gradients = store.activations[0].numpy(), store.gradients[0].numpy()
             maps.append(cam.get_cam_image(pixels, layer, targets, activations, gradients, False)[0])
     finally:
         cam.activations_and_grads.release()
@@ -143,11 +143,11 @@ def _pixels(classifier: NetClassifier, images: np.ndarray) -> Tensor:
 
 
 def _last_maps(classifier: NetClassifier, image: np.ndarray):
-    """Return the module that the last maps of more than one position come out of, and how to bring these to
-    (n, channels, height, width)."""
+    """Return the last module whose output has more than one position, and a function that brings this output to
+    (n, channels, height, width), or None."""
     body = getattr(classifier.module_, "body", None)
     if hasattr(body, "class_token"):
-        # The class token alone is read at the end, so nothing flows back to other tokens after the last attention.
+        # The head reads the class token only, so other tokens have no gradient after the last attention.
         return body.encoder.layers[-1].ln_1, _without_class_token
     last = []
 

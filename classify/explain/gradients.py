@@ -1,4 +1,4 @@
-"""What a classical model decides by between two classes, as a function of features, and the gradient of it."""
+"""The score by which a classical model decides between two classes, as a function of features, and its gradient."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from classify.errors import ModelError
 from classify.models.svm import RBFSVC
 
 N_NODES = 64
-"""Points of the quadrature along a path: `mean_gradient` adds up to 1e-9 of the score at the widest and narrowest
-kernels that the search for an SVM may choose (512 features, paths of 4 standard deviations)."""
+"""Points of the quadrature along a path. With these, `mean_gradient` adds up to the score within 1e-9 at the widest and
+the narrowest kernel that the search for an SVM may choose (512 features, paths of 4 standard deviations)."""
 
 
 @dataclass(frozen=True, eq=False)
 class Linear:
-    """``X @ weights + intercept``, which is above 0 where the first of two classes is decided for.
+    """``X @ weights + intercept``: above 0 for the first of two classes.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class Linear:
 
 @dataclass(frozen=True, eq=False)
 class Kernel:
-    """``sum_i weights_i exp(-gamma |z - vectors_i|^2) + intercept`` of standardised rows z.
+    """``sum_i weights_i exp(-gamma |z - vectors_i|^2) + intercept`` for standardised rows z.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ class Kernel:
 
 @dataclass(frozen=True, eq=False)
 class Votes:
-    """How much more of a forest's trees, weighed by the purity of their leaves, are for one class than for another."""
+    """The mean over a forest's trees of the share of one class in the leaf, less that of another class."""
 
     estimator: object
     towards: int
@@ -93,9 +93,9 @@ class Votes:
 
 def _svm(estimator: RBFSVC, towards: int, against: int) -> Kernel:
     if estimator.landmarks:
-        raise ModelError("this machine is an approximation by landmarks, whose decisions are not explained here")
+        raise ModelError("this SVM is an approximation by landmarks, which cannot be explained")
     vectors, n_classes = estimator.support_vectors_, len(estimator.classes_)
-    if n_classes == 2:  # scikit-learn turns the signs of the two-class machine: above 0 is the second class
+    if n_classes == 2:  # scikit-learn turns the signs of an SVM of two classes: above 0 is the second class
         (weights, intercept), sign = estimator.two_classes(), 1 if towards == 1 else -1
     else:
         svc = estimator.svc_
@@ -103,7 +103,7 @@ def _svm(estimator: RBFSVC, towards: int, against: int) -> Kernel:
         ends = np.cumsum(svc.n_support_)
         blocks = [slice(end - n, end) for end, n in zip(ends, svc.n_support_, strict=True)]
         weights = np.zeros(len(vectors))
-        # libsvm's layout: a vector has a row for each class but its own, those of later classes moved up by one.
+        # libsvm's layout: a vector has a row for each other class; the rows of later classes move up by one.
         weights[blocks[first]] = svc.dual_coef_[second - 1, blocks[first]]
         weights[blocks[second]] = svc.dual_coef_[first, blocks[second]]
         pair = first * n_classes - first * (first + 1) // 2 + second - first - 1
@@ -125,21 +125,21 @@ def _logreg(estimator, towards: int, against: int) -> Linear:
 
 
 SCORES_OF: dict[str, Callable] = {"svm": _svm, "logreg": _logreg, "forest": Votes}
-"""By the name of the model in `registry.MODELS`: ``(estimator, towards, against)`` to the score of a row."""
+"""For each model in `classify.models.MODELS` on features: ``(estimator, towards, against)`` to its score."""
 
 Score = Linear | Kernel | Votes
 
 
 def decision(model: str, estimator, towards: int, against: int) -> Score:
-    """Return what `model` decides by between two of its classes: above 0 for `towards`, below for `against`.
+    """Return the score by which `model` decides between two classes: above 0 for `towards`, below for `against`.
 
-    For two classes this is the decision function. For more it is that of the pair: an SVM's one-against-one machine
-    of the two, and the log-odds of a logistic regression. For a forest it is the difference of its votes.
+    For two classes this is the decision function. For more it is that of the pair: the one-against-one SVM of the two,
+    or the log-odds of a logistic regression. For a forest it is the difference of its votes.
 
     Parameters
     ----------
     model : str
-        A name in `classify.models.registry.MODELS` that reads features.
+        A name in `classify.models.MODELS` of a model on features.
     estimator : fitted classifier
     towards, against : int
         Columns of the two classes.
@@ -147,24 +147,24 @@ def decision(model: str, estimator, towards: int, against: int) -> Score:
     Returns
     -------
     Linear, Kernel or Votes
-        Called with rows (n_samples, n_features) it gives their scores (n_samples,). The first two have a `gradient`,
-        and the `reference` that their maps are set against: the mean of the training rows.
+        A function of rows (n_samples, n_features) that returns their scores (n_samples,). The first two have a
+        `gradient`, and the `reference` at which their maps start: the mean of the training rows.
 
     Raises
     ------
     ModelError
-        If nobody said how this model decides.
+        If the model is not in `SCORES_OF`.
     """
     if model not in SCORES_OF:
-        raise ModelError(f"how {model} decides on features is not known here; known are {', '.join(SCORES_OF)}")
+        raise ModelError(f"{model} cannot be explained by its features; models that can: {', '.join(SCORES_OF)}")
     return SCORES_OF[model](estimator, towards, against)
 
 
 def mean_gradient(score: Linear | Kernel, X: np.ndarray) -> np.ndarray:
-    """Return the mean gradient on the straight way from the mean of the training rows to each row.
+    """Return the mean gradient along the straight path from the mean of the training rows to each row.
 
-    Times the way it adds up to the difference of the scores at its ends: integrated gradients, Sundararajan, Taly &
-    Yan 2017, arXiv 1703.01365. Integrated by Gauss and Legendre's rule.
+    Multiplied by the path, it adds up to the difference of the scores at both ends: integrated gradients, Sundararajan,
+    Taly & Yan 2017, arXiv 1703.01365. The integral is by Gauss and Legendre's rule.
 
     Parameters
     ----------
@@ -178,13 +178,13 @@ def mean_gradient(score: Linear | Kernel, X: np.ndarray) -> np.ndarray:
     if isinstance(score, Linear):
         return score.gradient(X)
     nodes, weights = np.polynomial.legendre.leggauss(N_NODES)
-    way = np.asarray(X, dtype=np.float64) - score.reference
+    path = np.asarray(X, dtype=np.float64) - score.reference
     steps = ((1 + node) / 2 for node in nodes)
-    return sum(w / 2 * score.gradient(score.reference + t * way) for t, w in zip(steps, weights, strict=True))
+    return sum(w / 2 * score.gradient(score.reference + t * path) for t, w in zip(steps, weights, strict=True))
 
 
 def class_maps(score: Linear | Kernel, maps: np.ndarray) -> np.ndarray:
-    """Return what each position of maps that are averaged to features gives to the score, (n_samples, height, width).
+    """Return what each position of the last maps adds to the score, (n_samples, height, width).
 
     Each position is weighted by the mean gradient on the way from the mean of the training rows. Features are means
     over positions, so a map sums to the score less the score of that mean. What moved the last maps may lie beyond a

@@ -11,8 +11,8 @@ from classify.explain.occlusion import resized
 
 SIDE = 224  # pixels, of a panel
 STRONGEST = 0.75  # opacity of the colour where a map is strongest
-# Two hues of CIELAB with one lightness, near Okabe and Ito's vermilion and blue. Strength grows in even steps from grey,
-# so that neither class looks stronger than it is, even to the colour-blind and in print.
+# Two hues of CIELAB with one lightness, near Okabe and Ito's vermilion and blue. Strength grows in even steps from
+# grey, so that neither class looks stronger than it is, even to the colour-blind and in print.
 LIGHTNESS, TOWARDS, AGAINST = 55.0, (45.0, 60.0), (-5.0, -45.0)
 _GAP, _LINE, _FONT_SIZE = 8, 18, 13
 _PAPER, _INK = (255, 255, 255), (32, 32, 32)

@@ -97,5 +97,5 @@ def test_a_position_gets_what_its_own_activations_give():
 
 
 def test_an_unknown_model_is_refused():
-    with pytest.raises(ModelError, match="how lenet5 decides"):
+    with pytest.raises(ModelError, match="lenet5 cannot be explained"):
         decision("lenet5", None, 0, 1)
