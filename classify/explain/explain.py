@@ -1,4 +1,4 @@
-"""Explain what a model says of images: which pixels moved the score, and the training images nearest to them."""
+"""Explain the score of images: which pixels moved it, and which training images are nearest."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,23 +33,23 @@ class Explained:
     ----------
     path, predicted : str
     probability : float
-        Of the class that was decided on.
+        The probability of the predicted class.
     label, set : str
-        The true class, and what the image was to the model ("train", "test", a custom set); "" where not known.
+        The true class, and the set of the image in the model's data ("train", "test", a custom set); "" if unknown.
     towards, against : str
-        The two classes that score, map and occlusion are between: above 0 speaks for the first.
+        The two classes of score, map and occlusion: a value above 0 is evidence for the first.
     image : ndarray of shape (3, size, size), uint8
-        The square that the model sees.
+        The model's input.
     score, start : float
-        The score of the image, and the one that the sum of its map starts from; NaN where a map has no such sum.
+        The score of the image, and the score at which the sum of its map starts; NaN if the map has no such sum.
     values : ndarray of shape (height, width), or None
         The map.
     drops : ndarray of shape (grid, grid), or None
-        By how much the score falls as a patch is covered.
+        The drop of the score when a patch is covered.
     agreement : float
-        Of map and occlusion, -1..1; NaN without both.
+        Rank correlation of map and occlusion, -1..1; NaN without both.
     near : DataFrame
-        `path` (absolute), `label` and `distance` of the nearest training images; empty where these are not known.
+        `path` (absolute), `label` and `distance` of the nearest training images; empty if these are unknown.
     """
 
     path: str
@@ -70,7 +70,7 @@ class Explained:
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """What a model sees in images.
+    """The explanations of a model's scores for some images.
 
     Parameters
     ----------
@@ -80,9 +80,9 @@ class Explanation:
     failed : DataFrame
         path and reason of images that cannot be used.
     about_map, score_name : str
-        What a map says, and what the score is.
+        What a map shows, and what the score measures.
     notes : tuple of str
-        What is not there and why, a sentence each.
+        What is missing and why, a sentence each.
     """
 
     passport: dict
@@ -94,13 +94,13 @@ class Explanation:
 
     @property
     def table(self) -> pd.DataFrame:
-        """A row an image: what `Explained` has of it but arrays, and the sum of its map."""
+        """One row for each image: the fields of `Explained` that are no arrays, and the sum of the map."""
         rows = [
             {
                 "path": one.path,
                 "label": one.label,
                 "set": one.set,
-                "prediction": one.predicted,
+                "predicted": one.predicted,
                 "probability": one.probability,
                 "towards": one.towards,
                 "against": one.against,
@@ -115,7 +115,7 @@ class Explanation:
 
     @property
     def unrelated(self) -> np.ndarray:
-        """Agreement of each map with the occlusion of each other image, (n,); empty where there are no such pairs."""
+        """Agreement of each map with the occlusion of each other image, (n,); empty without such pairs."""
         both = [one for one in self.images if one.values is not None and one.drops is not None]
         found = unrelated([one.values for one in both], [one.drops for one in both])
         return found[~np.isnan(found)]
@@ -133,8 +133,8 @@ def explain(
 ) -> Explanation:
     """Return which pixels moved the score of each image, and its nearest training images.
 
-    Of two classes, the score is between the positive one and the other; of more, between the one that was decided on
-    and the next likely.
+    With two classes, the score is that of the positive class against the other; with more, that of the predicted class
+    against the second most probable.
 
     Parameters
     ----------
@@ -143,19 +143,19 @@ def explain(
     paths : sequence of path
         Image files, and folders of them.
     cache : path
-        Where featex keeps features, such as artifacts/features: vectors are looked up there first and kept, and the
-        training images of neighbours are those of the model's set there.
+        The folder of featex's features, such as artifacts/features. Vectors are read from it and added to it, and the
+        nearest training images are found in the model's set there.
     occlude : bool
-        Whether to cover each image patch by patch, which costs about 50 forward passes an image and checks the map.
+        Whether to cover each image patch by patch, which checks the map and costs about 50 forward passes an image.
     weights, device, progress : optional
         As `classify.trained.predict.predict_images` takes them.
 
     Raises
     ------
     InputError
-        If a path is not there, or no image can be used, or a net's maps need what is not installed.
+        If a path does not exist, no image can be used, or a net's maps need a package that is not installed.
     ModelError
-        If the model sees no picture, or has no map and nothing is to be occluded, or other weights.
+        If the model reads no images, has no map and `occlude` is False, or was trained with other weights.
     """
     progress = progress or Progress()
     seen = sight(model, weights=weights, device=device, progress=progress)
@@ -209,7 +209,7 @@ def _explained(
 
 
 def _duel(model: TrainedModel, row: dict) -> tuple[str, str]:
-    """Return the two classes that an image is between."""
+    """Return the two classes that an image is explained between."""
     if positive := model.passport["positive"]:
         return positive, next(name for name in model.classes if name != positive)
     others = sorted((name for name in model.classes if name != row["predicted"]), key=lambda name: row[f"prob_{name}"])
@@ -217,7 +217,7 @@ def _duel(model: TrainedModel, row: dict) -> tuple[str, str]:
 
 
 class _Training:
-    """The images that a model was trained and judged on, to look others up among them."""
+    """The images that a model was trained and tested on, in which others are looked up."""
 
     def __init__(self, features: Features, near_duplicates: str):
         self.features, parts = features, partition(rows_as_in(features.rows, near_duplicates))
@@ -226,23 +226,23 @@ class _Training:
         self.rows = {key: row for row, key in reversed(list(enumerate(features.rows["key"])))}
 
     def of(self, path: str, vector: np.ndarray | None) -> dict:
-        """Return the true `label` and `set` of an image that is among them, and the training images `near` to it."""
+        """Return the `label` and `set` of an image, if it is one of them, and the training images `near` to it."""
         key = content_key(Path(path).read_bytes())
         row = self.rows.get(key)
         known = {} if row is None else {"label": self.features.y[row], "set": self.sets.get(row, "")}
         if vector is None:
             return known
         rows = self.features.rows.iloc[self.train]
-        strange = self.train[(rows["key"] != key).to_numpy()]  # the image itself is no neighbour
-        distances, numbers = nearest(self.features.X[strange], vector[None], N_NEAR)
-        near = self.features.rows.iloc[strange[numbers[0]]]
-        where = [str(self.features.root / name) for name in near["path"]]
-        told = {"path": where, "label": near["label"].to_numpy(), "distance": distances[0]}
-        return known | {"near": pd.DataFrame(told, columns=list(NEAR))}
+        others = self.train[(rows["key"] != key).to_numpy()]  # the image is no neighbour of itself
+        distances, numbers = nearest(self.features.X[others], vector[None], N_NEAR)
+        near = self.features.rows.iloc[others[numbers[0]]]
+        paths = [str(self.features.root / name) for name in near["path"]]
+        columns = {"path": paths, "label": near["label"].to_numpy(), "distance": distances[0]}
+        return known | {"near": pd.DataFrame(columns, columns=list(NEAR))}
 
 
 def _training(model: TrainedModel, seen, directory: Path, notes: list[str]) -> _Training | None:
-    """Return the images of the model's set, or None with a note why not."""
+    """Return the images of the model's set; if they cannot be had, return None and append a note that says why."""
     data, wanted = model.passport["data"], (model.passport["extractor"] or {}).get("fingerprint")
     extractor = (model.passport["extractor"] or {}).get("name")
     try:
@@ -257,5 +257,5 @@ def _training(model: TrainedModel, seen, directory: Path, notes: list[str]) -> _
         )
         return None
     if isinstance(seen, OnPixels):
-        notes.append("No nearest training images: a net has features of its own, which are not kept on disk.")
+        notes.append("No nearest training images: the features of a net are not stored.")
     return _Training(features, data["near_duplicates"])

@@ -1,4 +1,4 @@
-"""How a trained model sees an image: the square it looks at, its score between two classes, and a map of that."""
+"""How a trained model sees an image: its input square, its score between two classes, and a map of that score."""
 
 from pathlib import Path
 
@@ -16,15 +16,15 @@ from featex.network.views import DEFAULT
 from featex.system.progress import Progress
 
 PATH_MAP = (
-    "What each position of the backbone's last maps gave to the score: integrated gradients on the way from the mean "
-    "training image, through the average that makes features of the maps. A map sums to the score less the score of "
-    "that mean image."
+    "What each position of the backbone's last maps adds to the score: integrated gradients from the mean training "
+    "image to this one, through the average that turns maps into features. A map sums to the score less the score of "
+    "the mean image."
 )
 HIRES_CAM = (
-    "HiResCAM on the net's last maps (Grad-CAM where these are averaged), with its sign kept. It says where evidence "
-    "lies, and adds up to no score."
+    "HiResCAM on the net's last maps (Grad-CAM if these are averaged), with its sign. It shows where the evidence is, "
+    "but its values do not add up to a score."
 )
-UNITS = {"forest": "difference of votes", "logreg": "log-odds"}  # of scores; else decision values
+UNITS = {"forest": "difference of votes", "logreg": "log-odds"}  # units of scores; other scores are decision values
 
 
 class OnFeatures:
@@ -34,7 +34,7 @@ class OnFeatures:
     ----------
     model : TrainedModel
     extractor : Extractor
-        That of the features that it was trained on.
+        The extractor of the features that the model was trained on.
     """
 
     about = PATH_MAP
@@ -44,7 +44,7 @@ class OnFeatures:
         self.score_name = UNITS.get(model.passport["model"], "decision value")
 
     def read(self, path: str | Path) -> np.ndarray:
-        """Return the square of an image file that the backbone looks at, (3, size, size) uint8."""
+        """Return the square of an image file that the backbone takes, (3, size, size) uint8."""
         return self.extractor.preprocess(decode(Path(path).read_bytes())).numpy()
 
     def see(self, images: np.ndarray) -> np.ndarray:
@@ -56,16 +56,16 @@ class OnFeatures:
         return self._decision(towards, against)(X)
 
     def map(self, image: np.ndarray, towards: int, against: int) -> tuple[np.ndarray, float]:
-        """Return the map (height, width) of a square, and the score that its sum starts from.
+        """Return the map (height, width) of a square, and the score at which its sum starts.
 
         Raises
         ------
         ModelError
-            If there is no map: the model has no gradient, or the features are no mean over positions.
+            If the model has no gradient, or the features are no mean over positions.
         """
         decide = self._decision(towards, against)
         if isinstance(decide, Votes):
-            raise ModelError("a forest decides in steps and has no gradient, so there is no map; there is occlusion")
+            raise ModelError("a forest has no gradient, so there is no map; use occlusion")
         maps, _ = pooled_maps(self.extractor, image[None])
         return class_maps(decide, maps)[0], float(decide(decide.reference[None])[0])
 
@@ -84,7 +84,7 @@ class OnPixels:
         self.view = view_of(model.passport["model"], model.passport["settings"])
 
     def read(self, path: str | Path) -> np.ndarray:
-        """Return an image file as the net sees it, (3, size, size) uint8."""
+        """Return the net's input for an image file, (3, size, size) uint8."""
         return np.ascontiguousarray(self.view(decode(Path(path).read_bytes())))
 
     def see(self, images: np.ndarray) -> np.ndarray:
@@ -96,40 +96,40 @@ class OnPixels:
         return X[:, towards] - X[:, against]
 
     def map(self, image: np.ndarray, towards: int, against: int) -> tuple[np.ndarray, float]:
-        """Return the map (height, width) of an image, and NaN: it sums to no difference of scores."""
+        """Return the map (height, width) of an image, and NaN, since the map does not add up to a score."""
         return net_maps(self.model.estimator, image[None], [towards], [against])[0], float("nan")
 
 
 def sight(
     model: TrainedModel, *, weights: str | None = None, device: str = "auto", progress: Progress | None = None
 ) -> OnFeatures | OnPixels:
-    """Return how `model` sees.
+    """Return how `model` sees images.
 
     Parameters
     ----------
     model : TrainedModel
     weights : str, optional
-        Where the extractor's weights are now, if not where the model's passport says.
+        The extractor's weights, if they are no longer where the model's passport says.
     device : str
-        For the extractor; a net is where it was loaded to.
+        For the extractor; a net stays on the device that it was loaded to.
 
     Raises
     ------
     ModelError
-        If the model sees no picture itself.
+        If the model does not read images itself, or its features are not those of one layer and the whole image.
     """
     passport = model.passport
     if passport["reads"] == "predictions":
         members = ", ".join(member["name"] for member in passport["members"])
-        raise ModelError(f"{model.name} sees no picture, but what its members say; explain one of these: {members}")
+        raise ModelError(f"{model.name} combines the scores of its members; explain one of them: {members}")
     if passport["reads"] == "pixels":
         return OnPixels(model)
     if passport["reads"] != "features":
-        raise ModelError(f"{model.name} sees no picture, only how files are stored; explain another model")
+        raise ModelError(f"{model.name} reads file metadata and no image; explain another model")
     extractor = extractor_of(passport["extractor"], weights, device, progress=progress)
     if not isinstance(extractor, Extractor) or extractor.view != DEFAULT:
         raise ModelError(
-            f"{model.name} reads {extractor.name}, no single layer of the whole image, so that nothing says which "
-            "pixels moved its score; explain a model on the default features"
+            f"{model.name} reads {extractor.name}, which is not one layer of the whole image, so its score cannot be "
+            "traced to pixels; explain a model on the default features"
         )
     return OnFeatures(model, extractor)

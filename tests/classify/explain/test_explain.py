@@ -51,7 +51,7 @@ def test_each_image_gets_a_map_that_adds_up_its_truth_and_neighbours_of_training
     assert (table["towards"] == "ai").all()
     assert (table["against"] == "real").all()
     np.testing.assert_allclose(table["map_sum"], table["score"] - table["start"], atol=1e-5)
-    assert ((table["score"] > 0) == (table["prediction"] == "ai")).all()
+    assert ((table["score"] > 0) == (table["predicted"] == "ai")).all()
     assert table["agreement"].between(-1, 1).all()
     for one in found.images:
         assert len(one.near) == room.N_NEAR
@@ -103,7 +103,7 @@ def test_a_net_is_explained_on_its_pixels_and_says_why_it_has_no_neighbours(trai
     found = explain(models["lenet5"], [home / "images/test/real"], cache=home / "features", device="cpu")
     assert all(one.image.shape == (3, 32, 32) and one.values.shape == (5, 5) for one in found.images)
     assert all(one.near.empty and one.label == "real" for one in found.images)
-    assert [note for note in found.notes if "a net has features of its own" in note]
+    assert [note for note in found.notes if "features of a net are not stored" in note]
 
 
 def test_features_that_have_gone_or_changed_cost_the_neighbours_alone(trained, quick, tmp_path, monkeypatch):

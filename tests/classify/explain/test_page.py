@@ -50,7 +50,7 @@ def test_the_folder_holds_the_page_a_picture_an_image_and_what_was_said(explanat
         *table["picture"],
     }
     assert table["picture"].nunique() == 2
-    assert table["prediction"].tolist() == ["real", "real"]
+    assert table["predicted"].tolist() == ["real", "real"]
     assert table["probability"].tolist() == [0.9, 0.9]
     assert table["agreement"].tolist() == [0.42, 0.42]
     assert all(page.with_name(name).read_bytes().startswith(b"\x89PNG") for name in table["picture"])

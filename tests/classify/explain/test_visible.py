@@ -53,7 +53,7 @@ def test_a_forest_has_a_score_and_no_map(on_features, write_images, tmp_path):
     seen = on_features("forest")
     image = seen.read(write_images(tmp_path, 1)[0])
     assert -1 <= seen.decide(seen.see(image[None]), 0, 1)[0] <= 1
-    with pytest.raises(ModelError, match="a forest decides in steps and has no gradient"):
+    with pytest.raises(ModelError, match="a forest has no gradient"):
         seen.map(image, 0, 1)
 
 
@@ -76,8 +76,8 @@ def test_a_net_sees_images_at_the_size_it_was_trained_at(write_images, tmp_path)
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"reads": "predictions", "members": [{"name": "a"}, {"name": "b"}]}, "explain one of these: a, b"),
-        ({"reads": "facts"}, "only how files are stored"),
+        ({"reads": "predictions", "members": [{"name": "a"}, {"name": "b"}]}, "explain one of them: a, b"),
+        ({"reads": "facts"}, "reads file metadata"),
     ],
 )
 def test_what_sees_no_picture_is_refused(changes, sentence):
