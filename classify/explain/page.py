@@ -1,4 +1,4 @@
-"""The page of an explanation: for each image what moved the score, whether to believe it, and what was seen before."""
+"""The page of an explanation: for each image its maps, how far they agree, and the nearest training images."""
 
 from io import BytesIO
 from pathlib import Path
@@ -12,60 +12,64 @@ from classify.pages.html import figure, own_files, page_folder, render, uri
 from classify.pages.sections import FileNames
 from classify.pages.words import percent
 from featex.errors import ImageError
-from featex.images.decode import decode
-from featex.system.shown import shown_table
+from featex.images import decode
+from featex.shown import shown_table
+from featex.words import count
 
-MARK = '<meta name="generator" content="classify explain">'  # in explain.html: the files this page links to are its own
+MARK = '<meta name="generator" content="classify explain">'  # in explain.html; marks the files that this page links to as its own
 TABLE = "explained.csv"
 FAILED = "failed.csv"
-MOST_SHOWN = 60  # images on the page; the folder holds all
+MOST_SHOWN = 60  # images on the page; the folder has the pictures of all
 NEAR_SIDE = 96  # pixels
-# A map and the occlusion of another image agree by 0 ± 0.3, for neighbouring positions are alike: two of these standard
-# deviations are beyond chance, and one is not.
+# A map and the occlusion of another image agree by 0 ± 0.3, since neighbouring positions are alike. Two of these standard
+# deviations are beyond chance, one is not.
 AGREE, AGREE_IN_PART = 0.6, 0.3
 
 
 def in_words(agreement: float) -> str:
-    """Return what an agreement of map and occlusion means for who reads the map."""
+    """Return in words how far map and occlusion agree."""
     if np.isnan(agreement):
-        return "not known"
+        return "unknown"
     agreement = round(agreement, 2)  # as it is shown
     if agreement < AGREE_IN_PART:
-        return "no more than by chance: do not believe the map"
+        return "no better than chance: do not trust the map"
     return "map and occlusion agree" if agreement >= AGREE else "map and occlusion agree in part"
 
 
 def line(one: Explained) -> str:
-    """Return a line on an image for the terminal."""
-    said = f"{one.path}: {one.predicted} {percent(one.probability)}"
-    return said if np.isnan(one.agreement) else f"{said}; agreement {one.agreement:.2f}, {in_words(one.agreement)}"
+    """Return the line for an image on the terminal."""
+    decision = f"{one.path}: {one.predicted} {percent(one.probability)}"
+    if np.isnan(one.agreement):
+        return decision
+    return f"{decision}; agreement {one.agreement:.2f}, {in_words(one.agreement)}"
 
 
 def summary(explanation: Explanation) -> str:
-    """Return in a sentence how far map and occlusion agree, over all images; "" where there are not both."""
-    own = explanation.table["agreement"].dropna()
-    if own.empty:
+    """Return in a sentence how far map and occlusion agree over all images; "" without maps or occlusion."""
+    agreements = explanation.table["agreement"].dropna()
+    if agreements.empty:
         return ""
-    n = len(own)
-    said = f"Map and occlusion agree by {own.mean():.2f} on average (rank correlation, n = {n} image{'s' * (n > 1)})"
+    mean = (
+        f"The mean rank correlation of map and occlusion is {agreements.mean():.2f} ({count(len(agreements), 'image')})"
+    )
     others = explanation.unrelated
     if not len(others):
-        return f"{said}."
-    return f"{said}; a map and the occlusion of another image by {others.mean():.2f} ± {others.std():.2f}."
+        return f"{mean}."
+    return f"{mean}; between a map and the occlusion of another image it is {others.mean():.2f} ± {others.std():.2f}."
 
 
 def write_explanation(explanation: Explanation, out: Path, *, command: str = "") -> Path:
     """Write the folder `out`: a self-contained ``index.html``, a PNG an image, ``explained.csv`` and, where images
     could not be used, ``failed.csv``.
 
-    The folder appears whole or not at all, and takes the place of an older explanation.
+    The folder appears whole or not at all, and replaces an older explanation.
 
     Parameters
     ----------
     explanation : Explanation
     out : Path
     command : str
-        What makes this page again.
+        The command that makes this page again.
 
     Returns
     -------
@@ -75,7 +79,7 @@ def write_explanation(explanation: Explanation, out: Path, *, command: str = "")
     Raises
     ------
     classify.errors.DataError
-        `out` holds what no explanation wrote.
+        `out` holds files that are not those of an explanation.
     featex.errors.StoreError
         `out` cannot be written.
     """
@@ -97,11 +101,11 @@ def write_explanation(explanation: Explanation, out: Path, *, command: str = "")
 
 
 def _page(explanation: Explanation, shown: list[dict], files: list[str], command: str) -> dict:
-    n, passport = len(explanation.images), explanation.passport
+    passport = explanation.passport
     return {
         "title": f"What moved the score of {passport['name']}",
         "notices": [*explanation.notes, *passport["notes"]],
-        "headline": summary(explanation) or f"{n} image{'s' * (n > 1)}, explained without a check.",
+        "headline": summary(explanation) or f"{count(len(explanation.images), 'image')}, without a check of maps.",
         "about_map": explanation.about_map if any(one.values is not None for one in explanation.images) else "",
         "occluded": any(one.drops is not None for one in explanation.images),
         "score_name": explanation.score_name,
@@ -121,31 +125,32 @@ def _picture(one: Explained) -> bytes:
 
 
 def _light(picture: bytes) -> bytes:
-    """Return a picture as JPEG, a sixth of the PNG beside the page, so that the page can be sent on."""
+    """Return a picture as JPEG, with a sixth of the PNG's bytes, so that the page is small enough to send."""
     file = BytesIO()
     Image.open(BytesIO(picture)).save(file, "JPEG", quality=85, subsampling=0)
     return file.getvalue()
 
 
 def _caption(one: Explained, explanation: Explanation) -> str:
-    """Return what to see in the picture of an image."""
-    parts = [f"Orange speaks for {one.towards}, blue for {one.against}."]
+    """Return the caption of the picture of an image."""
+    parts = [f"Orange is evidence for {one.towards}, blue for {one.against}."]
     if not np.isnan(one.start):
-        parts.append(f"The map takes the {explanation.score_name} from {one.start:.2f} to {one.score:.2f}.")
+        parts.append(f"The map adds up to the change of the {explanation.score_name} from {one.start:.2f} (the mean "
+                     f"training image) to {one.score:.2f}.")  # fmt: skip
     if one.drops is not None:
         largest = one.drops.flat[np.abs(one.drops).argmax()]
-        parts.append(f"Covering one patch lowers it by {largest:.2f} at the most." if largest > 0 else
-                     f"Covering one patch raises it by {-largest:.2f} at the most.")  # fmt: skip
+        change = "lowers" if largest > 0 else "raises"
+        parts.append(f"Covering a single patch {change} the score by up to {abs(largest):.2f}.")
     return " ".join(parts)
 
 
 def _card(one: Explained, picture: dict) -> dict:
     wrong = bool(one.label) and one.label != one.predicted
-    facts = [("decided", f"{one.predicted}, {percent(one.probability)}")]
+    facts = [("predicted", f"{one.predicted}, {percent(one.probability)}")]
     if one.label:
-        facts.append(("is", f"{one.label}{', so this is an error' if wrong else ''}"))
+        facts.append(("label", f"{one.label}{', so the prediction is wrong' if wrong else ''}"))
     if one.set:
-        facts.append(("set", "train: the model was fitted on this very image" if one.set == "train" else one.set))
+        facts.append(("set", "train: the model was trained on this image" if one.set == "train" else one.set))
     if not np.isnan(one.agreement):
         facts.append(("agreement", f"{one.agreement:.2f}, {in_words(one.agreement)}"))
     return {
@@ -158,7 +163,7 @@ def _card(one: Explained, picture: dict) -> dict:
 
 
 def _near(row: dict) -> dict:
-    """Return a training image as the page shows it; "" for a picture that has gone."""
+    """Return the row of a training image with its picture as a `uri`, "" if the file is missing."""
     try:
         picture = Image.fromarray(decode(Path(row["path"]).read_bytes()))
     except (OSError, ImageError):

@@ -61,15 +61,15 @@ def test_the_page_tells_of_each_image_needs_nothing_else_and_quotes_names(explan
     assert "one<b>" not in text
     for told in (
         "a/one&lt;b&gt;.jpg",
-        "so this is an error",
+        "so the prediction is wrong",
         "agree in part",
         "bad &amp; worse.jpg: empty file",
         "A note.",
     ):
         assert told in text
-    assert text.count("so this is an error") == 1
-    assert "/gone/x.jpg has gone" in text
-    assert "The map takes the decision value from 0.50 to -1.00" in text
+    assert text.count("so the prediction is wrong") == 1
+    assert "/gone/x.jpg is missing" in text
+    assert "decision value from 0.50 (the mean training image) to -1.00" in text
     assert not re.findall(r'(?:src|href)="(?!data:)[^"]*[/:]', text)
     assert "classify explain svm-toy" in text
 
@@ -107,33 +107,26 @@ def test_occlusion_alone_makes_a_page_without_a_word_on_maps(explanation, tmp_pa
 
 
 def test_the_summary_sets_agreement_beside_that_of_unrelated_images(explanation):
-    assert re.fullmatch(
-        r"Map and occlusion agree by 0\.42 on average \(rank correlation, n = 2 images\); a map and the occlusion of "
-        r"another image by -?\d\.\d\d ± \d\.\d\d\.",
-        summary(explanation),
-    )
-    alone = replace(explanation, images=explanation.images[:1])
-    assert summary(alone) == "Map and occlusion agree by 0.42 on average (rank correlation, n = 1 image)."
-    blind = replace(alone, images=(replace(alone.images[0], agreement=np.nan),))
-    assert summary(blind) == ""
+    assert re.search(r" 0\.42 \(2 images\); .* -?\d\.\d\d ± \d\.\d\d\.", summary(explanation))
+    single = replace(explanation, images=explanation.images[:1])
+    assert summary(single).endswith(" 0.42 (1 image).")
+    unchecked = replace(single, images=(replace(single.images[0], agreement=np.nan),))
+    assert summary(unchecked) == ""
 
 
 @pytest.mark.parametrize(
-    ("agreement", "said"),
+    ("agreement", "words"),
     [
         (0.6, "agree$"),
         (0.599, "agree$"),
         (0.59, "in part"),
         (0.3, "in part"),
-        (0.29, "do not believe"),
-        (np.nan, "not known"),
+        (0.29, "do not trust"),
+        (np.nan, "unknown"),
     ],
 )
-def test_an_agreement_is_said_in_words_as_it_is_shown(agreement, said):
-    assert re.search(said, in_words(agreement))
-
-
-def test_the_line_of_an_image_says_what_was_decided_and_whether_to_believe_the_map(explanation):
-    one = explanation.images[0]
-    assert line(one) == "a/one<b>.jpg: real 90.0 %; agreement 0.42, map and occlusion agree in part"
-    assert line(replace(one, agreement=np.nan)) == "a/one<b>.jpg: real 90.0 %"
+def test_an_agreement_is_put_in_words_as_it_is_shown(explanation, agreement, words):
+    assert re.search(words, in_words(agreement))
+    sentence = line(replace(explanation.images[0], agreement=agreement))
+    assert sentence.startswith("a/one<b>.jpg: real 90.0 %")
+    assert ("agreement" in sentence) == (not np.isnan(agreement))
