@@ -16,13 +16,13 @@ from featex.images import decode
 from featex.shown import shown_table
 from featex.words import count
 
-MARK = '<meta name="generator" content="classify explain">'  # in explain.html; marks the files that this page links to as its own
+MARK = '<meta name="generator" content="classify explain">'  # in explain.html; lists the page's own files
 TABLE = "explained.csv"
 FAILED = "failed.csv"
 MOST_SHOWN = 60  # images on the page; the folder has the pictures of all
 NEAR_SIDE = 96  # pixels
-# A map and the occlusion of another image agree by 0 ± 0.3, since neighbouring positions are alike. Two of these standard
-# deviations are beyond chance, one is not.
+# A map and the occlusion of another image agree by 0 ± 0.3, since neighbouring positions are alike. Two of these
+# standard deviations are beyond chance, one is not.
 AGREE, AGREE_IN_PART = 0.6, 0.3
 
 
