@@ -125,7 +125,7 @@ def _logreg(estimator, towards: int, against: int) -> Linear:
 
 
 SCORES_OF: dict[str, Callable] = {"svm": _svm, "logreg": _logreg, "forest": Votes}
-"""For each model in `classify.models.MODELS` on features: ``(estimator, towards, against)`` to its score."""
+"""For each model in `classify.models.registry.MODELS` on features: ``(estimator, towards, against)`` to its score."""
 
 Score = Linear | Kernel | Votes
 
@@ -139,7 +139,7 @@ def decision(model: str, estimator, towards: int, against: int) -> Score:
     Parameters
     ----------
     model : str
-        A name in `classify.models.MODELS` of a model on features.
+        A name in `classify.models.registry.MODELS` of a model on features.
     estimator : fitted classifier
     towards, against : int
         Columns of the two classes.

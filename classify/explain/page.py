@@ -12,9 +12,9 @@ from classify.pages.html import figure, own_files, page_folder, render, uri
 from classify.pages.sections import FileNames
 from classify.pages.words import percent
 from featex.errors import ImageError
-from featex.images import decode
-from featex.shown import shown_table
-from featex.words import count
+from featex.images.decode import decode
+from featex.system.shown import shown_table
+from featex.system.words import count
 
 MARK = '<meta name="generator" content="classify explain">'  # in explain.html; lists the page's own files
 TABLE = "explained.csv"

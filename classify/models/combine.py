@@ -16,7 +16,7 @@ from featex.errors import unknown
 class Vote(ClassifierMixin, BaseEstimator):
     """Soft vote: the mean of the members' calibrated probabilities. Nothing is learnt.
 
-    It decides by the `thresholds` of `classify.calibration.Calibration`, one for each class; None if all are equal.
+    It decides by the `thresholds` of `classify.stats.calibration.Calibration`, one a class; None if all are equal.
     """
 
     def __init__(self, thresholds: Sequence[float] | None = None):
@@ -53,7 +53,7 @@ class Stack(ClassifierMixin, BaseEstimator):
     less the mean over all. A member's calibration multiplies these by its slope and adds a constant, and columns are
     standardised before the fit. So the calibration, which was fitted on the labels of all folds, has no effect.
 
-    It decides by the `thresholds` of `classify.calibration.Calibration`, one for each class; None if all are equal.
+    It decides by the `thresholds` of `classify.stats.calibration.Calibration`, one a class; None if all are equal.
     """
 
     def __init__(self, C: float = 1.0, thresholds: Sequence[float] | None = None):

@@ -48,8 +48,8 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
     recipe : Recipe, optional
         How it is trained; the net's own recipe by default.
     weights : str or None
-        What a pretrained net starts from, as `featex.weights.find_weights` takes it; "random" trains from scratch, and
-        None stands for "imagenet". Nets without a backbone take None only.
+        What a pretrained net starts from, as `featex.network.weights.find_weights` takes it; "random" trains from
+        scratch, and None stands for "imagenet". Nets without a backbone take None only.
     device : str
         "auto" takes the first there is of CUDA, MPS and the CPU; `device_` records which.
     random_state : int, RandomState or None

@@ -45,7 +45,8 @@ class Recipe:
     head : {"linear", "dense", "norm-dropout"}
         What replaces the classifier of a pretrained net; see `classify.nets.finetuned`.
     view : {"squash", "crop"}
-        How an image becomes square: the whole image is squashed, or the middle is cut out; see `classify.pixels.View`.
+        How an image becomes square: the whole image is squashed, or the middle is cut out; see
+        `classify.nets.pixels.PixelView`.
     balance : {"none", "weights", "oversample"}
         What is done for small classes: nothing; weigh the loss by 1 / class size; or repeat their images, augmented,
         until all classes are as large as the largest. With "oversample" all training images are augmented (by "study"

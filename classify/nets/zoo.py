@@ -32,7 +32,7 @@ class Net:
         ``module(n_classes, image_size)`` returns the untrained module; it raises ModelError for a size that does not
         fit.
     backbone : str
-        The backbone to fine-tune, as `featex.backbones.get_backbone` takes it; "" for a net with a `module`.
+        The backbone to fine-tune, as `featex.network.backbones.get_backbone` takes it; "" for a net with a `module`.
     """
 
     name: str
