@@ -13,7 +13,7 @@ from featex.store.features import Features
 from featex.system.progress import Progress
 
 if TYPE_CHECKING:
-    from classify.nets.pixels import Pixels, View
+    from classify.nets.pixels import Pixels, PixelView
 
 
 def read_inputs(model: str, features: Features, settings: dict, progress: Progress) -> "np.ndarray | Pixels":
@@ -52,7 +52,7 @@ def read_pixels(model: str, paths: Sequence[Path], settings: dict, progress: Pro
     return load_pixels(paths, view_of(model, settings), progress=progress)
 
 
-def view_of(model: str, settings: dict) -> "View":
+def view_of(model: str, settings: dict) -> "PixelView":
     """Return what the net `model`, settled to `settings`, sees of an image."""
     from classify.nets.zoo import NETS
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from classify.models import svm
 from classify.models.scaling import BlockScaler
-from classify.nets.recipe import Recipe
+from classify.nets.recipe import NetRecipe
 from featex.errors import unknown
 from featex.system.progress import Progress
 
@@ -152,7 +152,7 @@ def _net(name: str, about: str, pretrained: bool = False, on_cpu: dict | None = 
 
         return [{"lr": NETS[name].recipe.lr, "weight_decay": NETS[name].recipe.weight_decay}]
 
-    choices = [field.name for field in fields(Recipe) if pretrained or field.name not in OF_PRETRAINED]
+    choices = [field.name for field in fields(NetRecipe) if pretrained or field.name not in OF_PRETRAINED]
     return ModelSpec(
         name,
         about,

@@ -18,7 +18,7 @@ from classify.nets.activations import Activations, cut
 from classify.nets.checkpoint import Checkpoint
 from classify.nets.finetuned import FineTuned
 from classify.nets.pixels import Pixels
-from classify.nets.recipe import Recipe
+from classify.nets.recipe import NetRecipe
 from classify.nets.training import ActivationFeed, Feed, PixelFeed, Training
 from classify.nets.zoo import NETS, Net
 from classify.splits.folds import inner_split
@@ -45,7 +45,7 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
     ----------
     net : str
         A name in `NETS`.
-    recipe : Recipe, optional
+    recipe : NetRecipe, optional
         How it is trained; the net's own recipe by default.
     weights : str or None
         What a pretrained net starts from, as `featex.network.weights.find_weights` takes it; "random" trains from
@@ -72,7 +72,7 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
     def __init__(
         self,
         net: str = "lenet5",
-        recipe: Recipe | None = None,
+        recipe: NetRecipe | None = None,
         *,
         weights: str | None = None,
         device: str = "auto",
@@ -191,7 +191,7 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         ModelError
             The arrays are not those of a net with these parameters.
         """
-        model = cls(**{**params, "recipe": Recipe(**params["recipe"])})
+        model = cls(**{**params, "recipe": NetRecipe(**params["recipe"])})
         net, recipe = model._net(), model._recipe()
         device = choose_device(model.device)
         module = net.build(len(classes), recipe)
@@ -212,7 +212,7 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
             raise unknown("net", self.net, NETS)
         return NETS[self.net]
 
-    def _recipe(self) -> Recipe:
+    def _recipe(self) -> NetRecipe:
         return (self.recipe or self._net().recipe).changed()
 
     def _weights(self, net: Net) -> Weights | None:
@@ -222,7 +222,7 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
             raise ModelError(f"{net.name} is always trained from scratch; leave weights out")
         return None
 
-    def _feed(self, X: Pixels, recipe: Recipe | None = None, weights: Weights | None = None) -> Feed:
+    def _feed(self, X: Pixels, recipe: NetRecipe | None = None, weights: Weights | None = None) -> Feed:
         """Return what feeds the net: the output of its frozen part where that is kept, else whole images.
 
         With a recipe, which is to come before training, the net is cut first.
@@ -243,7 +243,7 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         return PixelFeed(X, self.module_, device)
 
 
-def _built(net: Net, n_classes: int, recipe: Recipe, weights: Weights | None) -> nn.Module:
+def _built(net: Net, n_classes: int, recipe: NetRecipe, weights: Weights | None) -> nn.Module:
     """Return the net, ready to be trained. It is tried on a blank image, since not every size fits every net."""
     try:
         module = net.build(n_classes, recipe, weights)
@@ -260,11 +260,11 @@ def _built(net: Net, n_classes: int, recipe: Recipe, weights: Weights | None) ->
     return module
 
 
-def _class_weight(recipe: Recipe, codes: np.ndarray) -> np.ndarray:
+def _class_weight(recipe: NetRecipe, codes: np.ndarray) -> np.ndarray:
     return compute_class_weight("balanced" if recipe.balance == "weights" else None, classes=np.unique(codes), y=codes)
 
 
-def _check_pixels(X: np.ndarray | Pixels, net: Net, recipe: Recipe) -> Pixels:
+def _check_pixels(X: np.ndarray | Pixels, net: Net, recipe: NetRecipe) -> Pixels:
     X = Pixels.of(X)
     if X.shape[2:] != (recipe.image_size, recipe.image_size):
         raise DataError(

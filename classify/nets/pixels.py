@@ -25,7 +25,7 @@ AHEAD = 4  # batches that threads read in advance
 
 
 @dataclass(frozen=True)
-class View:
+class PixelView:
     """How an image becomes the square that a net reads.
 
     Parameters
@@ -113,7 +113,7 @@ class Pixels:
 class ImageFiles:
     """Image files that are decoded each time they are read, in threads and some batches in advance."""
 
-    def __init__(self, paths: Sequence[Path], view: View, workers: int | None = None):
+    def __init__(self, paths: Sequence[Path], view: PixelView, workers: int | None = None):
         self.paths, self.view = paths, view
         self.shape = (len(paths), 3, view.size, view.size)
         self.pool = ThreadPoolExecutor(workers or n_cores())  # decoding leaves Python's lock
@@ -149,7 +149,7 @@ class ImageFiles:
                 future.cancel()
 
 
-def load_pixels(paths: Sequence[str | Path], view: View, *, progress: Progress | None = None) -> Pixels:
+def load_pixels(paths: Sequence[str | Path], view: PixelView, *, progress: Progress | None = None) -> Pixels:
     """Return the images through the view, in the order of `paths`: row i is always ``paths[i]``.
 
     They are decoded once if all of them fit into a third of the memory. If not, they are decoded whenever they are
@@ -181,7 +181,7 @@ def load_pixels(paths: Sequence[str | Path], view: View, *, progress: Progress |
 
 
 def load_readable(
-    paths: Sequence[str | Path], view: View, *, progress: Progress | None = None
+    paths: Sequence[str | Path], view: PixelView, *, progress: Progress | None = None
 ) -> tuple[np.ndarray, dict[int, str]]:
     """Return the readable images, uint8 (n_readable, 3, size, size), and the reason by number for each other one."""
     files, images, reasons = ImageFiles(list(paths), view), [], {}

@@ -10,13 +10,13 @@ import math
 from torch import nn
 from torch.optim import AdamW
 
-from classify.nets.recipe import Recipe
+from classify.nets.recipe import NetRecipe
 
 PLATEAU = 3  # epochs
 START = 1e-2  # of the way through its warm-up that a rate begins at
 
 
-def rate_factor(recipe: Recipe, history: list[dict], at: float) -> float:
+def rate_factor(recipe: NetRecipe, history: list[dict], at: float) -> float:
     """Return what the learning rates are multiplied by at a moment, in epochs since the start.
 
     It depends on nothing else than the losses so far, so that going on needs no memory of it.
@@ -41,14 +41,14 @@ def _plateaus(losses: list[float]) -> int:
     return found
 
 
-def set_rates(optimizer: AdamW, recipe: Recipe, history: list[dict], at: float) -> None:
+def set_rates(optimizer: AdamW, recipe: NetRecipe, history: list[dict], at: float) -> None:
     """Give each group of the optimizer its initial rate times the factor of the moment."""
     factor = rate_factor(recipe, history, at)
     for group in optimizer.param_groups:
         group["lr"] = factor * group["initial_lr"]
 
 
-def optimizer_of(module: nn.Module, recipe: Recipe) -> AdamW:
+def optimizer_of(module: nn.Module, recipe: NetRecipe) -> AdamW:
     """Return AdamW with a group for each learning rate (`initial_lr`), with decay and without."""
     if hasattr(module, "parameter_groups"):
         rates = module.parameter_groups(recipe.lr, recipe.body_lr)

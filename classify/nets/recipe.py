@@ -13,7 +13,7 @@ HEADS = ("linear", "dense", "norm-dropout")
 
 
 @dataclass(frozen=True)
-class Recipe:
+class NetRecipe:
     """How a net is trained.
 
     Parameters
@@ -72,7 +72,7 @@ class Recipe:
     balance: str = "none"
     augment: str = "study"
 
-    def changed(self, **choices: Any) -> "Recipe":
+    def changed(self, **choices: Any) -> "NetRecipe":
         """Return this recipe with other choices, checked; None leaves a choice as it is.
 
         Raises
@@ -84,7 +84,7 @@ class Recipe:
         """
         return replace(self, **{name: choice for name, choice in choices.items() if choice is not None})._checked()
 
-    def _checked(self) -> "Recipe":
+    def _checked(self) -> "NetRecipe":
         from classify.nets.augment import AUGMENTATIONS
 
         for name, known in {
@@ -125,7 +125,7 @@ class Recipe:
 
 
 def parse_choice(text: str) -> tuple[str, Any]:
-    """Return ("lr", 0.01) for "lr=0.01": a field of `Recipe` and its value.
+    """Return ("lr", 0.01) for "lr=0.01": a field of `NetRecipe` and its value.
 
     Raises
     ------
@@ -135,7 +135,7 @@ def parse_choice(text: str) -> tuple[str, Any]:
         The value is not of its type.
     """
     name, equals, value = text.partition("=")
-    kinds = {field.name: field.type for field in fields(Recipe)}
+    kinds = {field.name: field.type for field in fields(NetRecipe)}
     if not equals:
         raise ModelError(f"{text!r} is no choice; write NAME=VALUE, such as lr=0.001")
     if name not in kinds:

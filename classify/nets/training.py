@@ -17,7 +17,7 @@ from classify.nets.augment import AUGMENTATIONS, augment, mixup
 from classify.nets.checkpoint import Checkpoint
 from classify.nets.pixels import Pixels
 from classify.nets.rates import optimizer_of, set_rates
-from classify.nets.recipe import Recipe
+from classify.nets.recipe import NetRecipe
 
 Split = tuple[np.ndarray, np.ndarray]
 COPIES = "study"  # the augmentation of oversampled training images whose recipe has none
@@ -95,7 +95,7 @@ class Training:
         Of all images, including those of the validation part.
     codes : int array (n_samples,)
         0 to n_classes - 1.
-    recipe : Recipe
+    recipe : NetRecipe
     split : pair of row arrays, or None
         Rows to train on and to validate on. None trains on all rows for `recipe.max_epochs`, and keeps the last epoch.
     class_weight : array (n_classes,)
@@ -110,7 +110,7 @@ class Training:
         feed: Feed,
         codes: np.ndarray,
         *,
-        recipe: Recipe,
+        recipe: NetRecipe,
         split: Split | None,
         class_weight: np.ndarray,
         seed: int,
@@ -250,7 +250,7 @@ def _changing(module: nn.Module) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in module.state_dict().items() if name not in fixed}
 
 
-def _order(rows: np.ndarray, codes: np.ndarray, recipe: Recipe, rng: np.random.Generator) -> np.ndarray:
+def _order(rows: np.ndarray, codes: np.ndarray, recipe: NetRecipe, rng: np.random.Generator) -> np.ndarray:
     """Return the rows of an epoch in random order; with oversampling, rows of small classes are repeated."""
     if recipe.balance == "oversample":
         by_class = [rows[codes[rows] == code] for code in np.unique(codes[rows])]

@@ -14,8 +14,8 @@ from torchvision.transforms.v2 import Normalize
 
 from classify.errors import ModelError
 from classify.nets.finetuned import FineTuned
-from classify.nets.pixels import View
-from classify.nets.recipe import Recipe
+from classify.nets.pixels import PixelView
+from classify.nets.recipe import NetRecipe
 from featex.network.backbones import IMAGENET_MEAN, IMAGENET_STD, Backbone, get_backbone
 from featex.network.weights import Weights
 
@@ -27,7 +27,7 @@ class Net:
     Parameters
     ----------
     name : str
-    recipe : Recipe
+    recipe : NetRecipe
     module : callable, optional
         ``module(n_classes, image_size)`` returns the untrained module; it raises ModelError for a size that does not
         fit.
@@ -36,11 +36,11 @@ class Net:
     """
 
     name: str
-    recipe: Recipe
+    recipe: NetRecipe
     module: Callable[[int, int], nn.Module] | None = None
     backbone: str = ""
 
-    def build(self, n_classes: int, recipe: Recipe, weights: Weights | None = None) -> nn.Module:
+    def build(self, n_classes: int, recipe: NetRecipe, weights: Weights | None = None) -> nn.Module:
         """Return the module, with `weights` in its pretrained part; without them, all of it is untrained.
 
         Raises
@@ -54,19 +54,19 @@ class Net:
             return self.module(n_classes, recipe.image_size)
         return FineTuned(self.source, n_classes, recipe.image_size, recipe.head, weights)
 
-    def settled(self, settings: Mapping[str, Any]) -> Recipe:
+    def settled(self, settings: Mapping[str, Any]) -> NetRecipe:
         """Return the net's recipe with the choices that `settings` holds; other entries of `settings` are ignored."""
-        return self.recipe.changed(**{field.name: settings.get(field.name) for field in fields(Recipe)})
+        return self.recipe.changed(**{field.name: settings.get(field.name) for field in fields(NetRecipe)})
 
-    def view(self, recipe: Recipe) -> View:
+    def view(self, recipe: NetRecipe) -> PixelView:
         """Return how an image becomes the net's input; "crop" takes the square that the backbone's features see."""
         if recipe.view == "squash":
-            return View(recipe.image_size)
+            return PixelView(recipe.image_size)
         if not self.backbone:
-            return View(recipe.image_size, recipe.image_size)
+            return PixelView(recipe.image_size, recipe.image_size)
         source = self.source
         resize = round(recipe.image_size * source.resize / source.crop)
-        return View(recipe.image_size, resize, source.interpolation)
+        return PixelView(recipe.image_size, resize, source.interpolation)
 
     @property
     def source(self) -> Backbone:
@@ -196,7 +196,7 @@ def _convolution(n_in: int, n_out: int, kernel: int, pad: int | str = "same", po
 def _finetuned(name: str, image_size: int = 224, backbone: str = "", **changes) -> Net:
     # The usual way to fine-tune: a small rate for the pretrained layers, a warm-up so that the new head does not
     # disturb them, then a cosine. These rates work for AdamW on convolutions and transformers alike.
-    recipe = Recipe(
+    recipe = NetRecipe(
         image_size,
         max_epochs=15,
         batch_size=32,
@@ -216,9 +216,9 @@ def _finetuned(name: str, image_size: int = 224, backbone: str = "", **changes) 
 NETS = {
     net.name: net
     for net in (
-        Net("lenet5", Recipe(32, max_epochs=30, batch_size=32), LeNet5),
-        Net("cnn", Recipe(256, max_epochs=200, batch_size=64, patience=10), CustomCNN),
-        Net("cnn3", Recipe(32, max_epochs=30, batch_size=32, patience=5, augment="none"), CNN3),
+        Net("lenet5", NetRecipe(32, max_epochs=30, batch_size=32), LeNet5),
+        Net("cnn", NetRecipe(256, max_epochs=200, batch_size=64, patience=10), CustomCNN),
+        Net("cnn3", NetRecipe(32, max_epochs=30, batch_size=32, patience=5, augment="none"), CNN3),
         # Layers are torchvision's (timm's for Xception). In each, `FineTuned` replaces the classifier.
         _finetuned("resnet18"),  # He et al. 2016, arXiv 1512.03385
         _finetuned("resnet50"),  # the same; torchvision strides in the 3 x 3 convolution instead of the first 1 x 1

@@ -61,7 +61,7 @@ class Comparison:
     trials, n_folds, scoring, positive, seed, image_size, max_epochs
         As `classify.tuning.plan.plan` takes them; they override `quick`.
     settings : mapping
-        Fields of `classify.nets.recipe.Recipe`, for nets.
+        Fields of `classify.nets.recipe.NetRecipe`, for nets.
     near_duplicates : {"group", "keep"}
         Whether near-duplicates stay on one side of every split, or count as different images.
     audited : bool

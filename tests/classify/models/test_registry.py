@@ -9,7 +9,7 @@ import pytest
 from sklearn.base import clone, is_classifier
 
 from classify.models.registry import MODELS, get_model
-from classify.nets.recipe import Recipe
+from classify.nets.recipe import NetRecipe
 from classify.nets.zoo import NETS
 from classify.stats.calibration import class_scores
 from featex.errors import InputError
@@ -78,7 +78,7 @@ def test_a_net_is_settled_to_its_whole_recipe_and_to_its_weights(weights_file):
     settled = MODELS["resnet18"].settle(3, Progress(), device="cpu", weights=weights_file, lr=0.5)
     assert settled["lr"] == 0.5
     assert settled["random_state"] == 3
-    assert {field.name for field in fields(Recipe)} < set(settled)
+    assert {field.name for field in fields(NetRecipe)} < set(settled)
     assert settled["weights"] == weights_file
     assert settled["weights_sha256"] == hashlib.sha256(Path(weights_file).read_bytes()).hexdigest()
 

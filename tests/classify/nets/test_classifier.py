@@ -9,8 +9,8 @@ from sklearn.base import clone
 
 from classify.errors import DataError, ModelError
 from classify.nets.classifier import NetClassifier
-from classify.nets.pixels import ImageFiles, Pixels, View
-from classify.nets.recipe import Recipe
+from classify.nets.pixels import ImageFiles, Pixels, PixelView
+from classify.nets.recipe import NetRecipe
 from classify.nets.zoo import NETS
 from featex.errors import InputError
 
@@ -204,7 +204,7 @@ def test_images_that_are_streamed_train_the_same_net(tmp_path):
     for path, image in zip(paths, X, strict=True):
         Image.fromarray(image.transpose(1, 2, 0)).save(path)
     held = _classifier().fit(X, y).predict_proba(X)
-    streamed = Pixels(ImageFiles(paths, View(16)))
+    streamed = Pixels(ImageFiles(paths, PixelView(16)))
     assert (_classifier().fit(streamed, y).predict_proba(streamed) == held).all()
 
 
@@ -248,7 +248,7 @@ def test_groups_reach_the_inner_split():
     ("model", "sentence"),
     [
         (NetClassifier("lenet"), "did you mean 'lenet5'"),
-        (NetClassifier("lenet5", Recipe(16, max_epochs=1, batch_size=8, lr=0)), "lr is 0; take more than 0"),
+        (NetClassifier("lenet5", NetRecipe(16, max_epochs=1, batch_size=8, lr=0)), "lr is 0; take more than 0"),
         (_classifier(device="tpu"), "unknown device 'tpu'"),
     ],
 )

@@ -7,7 +7,7 @@ from PIL import Image
 
 from classify.errors import DataError
 from classify.nets import pixels as module
-from classify.nets.pixels import ImageFiles, Pixels, View, load_pixels
+from classify.nets.pixels import ImageFiles, Pixels, PixelView, load_pixels
 from featex.errors import InputError
 from featex.images.decode import preprocess
 from featex.system.progress import Progress
@@ -40,7 +40,7 @@ def read(pixels, *parts):
 
 
 def test_images_come_in_the_order_of_the_paths_whatever_their_size(paths, fits):
-    pixels = load_pixels(paths, View(16))
+    pixels = load_pixels(paths, PixelView(16))
     assert isinstance(pixels.source, np.ndarray) == fits
     assert pixels.shape == (30, 3, 16, 16)
     (images,) = read(pixels, range(30))
@@ -49,7 +49,7 @@ def test_images_come_in_the_order_of_the_paths_whatever_their_size(paths, fits):
 
 
 def test_a_part_of_a_part_is_the_right_one_and_shares_the_memo(paths, fits):
-    pixels = load_pixels(paths, View(16))
+    pixels = load_pixels(paths, PixelView(16))
     part = pixels[np.arange(30)[::-1]][np.array([3, 1, 1])]
     assert len(part) == 3
     assert part.memo is pixels.memo
@@ -60,13 +60,13 @@ def test_a_part_of_a_part_is_the_right_one_and_shares_the_memo(paths, fits):
 
 def test_many_batches_come_in_order(paths, fits):
     parts = [[i, 29 - i] for i in range(30)]
-    for part, images in zip(parts, read(load_pixels(paths, View(16)), *parts), strict=True):
+    for part, images in zip(parts, read(load_pixels(paths, PixelView(16)), *parts), strict=True):
         assert images[:, 0, 0, 0].tolist() == part
 
 
 def test_streaming_reads_few_batches_ahead_and_stops_when_it_is_left(paths, monkeypatch):
     asked = []
-    files = ImageFiles(paths, View(16), workers=1)
+    files = ImageFiles(paths, PixelView(16), workers=1)
     monkeypatch.setattr(files, "read", lambda row: asked.append(row) or np.zeros((3, 16, 16), np.uint8))
     batches = files.read_ahead(np.array([i]) for i in range(30))
     next(batches)
@@ -83,7 +83,7 @@ def test_what_does_not_fit_into_memory_is_said(paths, monkeypatch):
         def say(self, line):
             said.append(line)
 
-    load_pixels(paths, View(16), progress=Listener())
+    load_pixels(paths, PixelView(16), progress=Listener())
     assert "do not fit into memory" in said[0]
 
 
@@ -101,7 +101,7 @@ def test_files_that_cannot_be_read_are_told_by_number_and_one_pool_reads_all(tmp
     pools = []
     pool = module.ThreadPoolExecutor
     monkeypatch.setattr(module, "ThreadPoolExecutor", lambda n: pools.append(n) or pool(n))
-    images, reasons = module.load_readable(paths, View(16))
+    images, reasons = module.load_readable(paths, PixelView(16))
     assert images[:, 0, 0, 0].tolist() == [0, 2, 4]
     assert reasons.keys() == {1, 3}
     assert "extract" not in " ".join(reasons.values())
@@ -111,7 +111,7 @@ def test_files_that_cannot_be_read_are_told_by_number_and_one_pool_reads_all(tmp
 def test_a_squashed_view_keeps_the_upper_side_up_and_is_antialiased(tmp_path):
     stripes = np.zeros((64, 64, 3), np.uint8)
     stripes[:32, ::2] = 255
-    image = View(16)(stripes)
+    image = PixelView(16)(stripes)
     assert abs(image[:, 2:6, 1:-1].astype(int) - 127).max() < 8
     assert image[:, -6:].max() == 0
 
@@ -119,13 +119,13 @@ def test_a_squashed_view_keeps_the_upper_side_up_and_is_antialiased(tmp_path):
 def test_a_squashed_view_shows_all_and_a_cut_the_middle():
     image = np.zeros((32, 96, 3), np.uint8)
     image[:, :24] = 255
-    assert View(16)(image)[0, 8, 0] == 255
-    assert View(16, resize=16)(image).max() == 0
+    assert PixelView(16)(image)[0, 8, 0] == 255
+    assert PixelView(16, resize=16)(image).max() == 0
 
 
 def test_a_cut_is_the_one_of_features():
     image = np.random.default_rng(0).integers(0, 255, (50, 70, 3), dtype=np.uint8)
-    assert (View(24, 28, "bicubic")(image) == preprocess(image, 28, 24, "bicubic").numpy()).all()
+    assert (PixelView(24, 28, "bicubic")(image) == preprocess(image, 28, 24, "bicubic").numpy()).all()
 
 
 @pytest.mark.parametrize("content", [None, b"no image"])
@@ -134,7 +134,7 @@ def test_an_unreadable_file_is_named_with_the_way_out(tmp_path, paths, content, 
     if content is not None:
         bad.write_bytes(content)
     with pytest.raises(InputError, match=r"cannot read .*bad\.png \(.+\); run `featex extract` again"):
-        read(load_pixels([paths[0], bad], View(16)), [0, 1])
+        read(load_pixels([paths[0], bad], PixelView(16)), [0, 1])
 
 
 def test_progress_hears_of_every_image(paths):
@@ -146,7 +146,7 @@ def test_progress_hears_of_every_image(paths):
             heard.append(total)
             yield heard.append
 
-    load_pixels(paths[:3], View(16), progress=Listener())
+    load_pixels(paths[:3], PixelView(16), progress=Listener())
     assert heard == [3, 1, 1, 1]
 
 

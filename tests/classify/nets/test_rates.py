@@ -4,9 +4,9 @@ import pytest
 from torch import nn
 
 from classify.nets.rates import optimizer_of, rate_factor, set_rates
-from classify.nets.recipe import Recipe
+from classify.nets.recipe import NetRecipe
 
-RECIPE = Recipe(32, max_epochs=10, batch_size=8, lr=0.01, weight_decay=0.1)
+RECIPE = NetRecipe(32, max_epochs=10, batch_size=8, lr=0.01, weight_decay=0.1)
 
 
 def epochs(*losses):

@@ -3,14 +3,14 @@ from dataclasses import fields
 import pytest
 
 from classify.errors import ModelError
-from classify.nets.recipe import Recipe, parse_choice
+from classify.nets.recipe import NetRecipe, parse_choice
 from featex.errors import InputError
 
-RECIPE = Recipe(32, max_epochs=10, batch_size=8)
+RECIPE = NetRecipe(32, max_epochs=10, batch_size=8)
 
 
 def test_what_is_not_wished_for_stays():
-    assert RECIPE.changed(lr=0.5, patience=None, train=None) == Recipe(32, max_epochs=10, batch_size=8, lr=0.5)
+    assert RECIPE.changed(lr=0.5, patience=None, train=None) == NetRecipe(32, max_epochs=10, batch_size=8, lr=0.5)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_choices_are_read_as_what_they_are():
     assert parse_choice("lr=1e-3") == ("lr", 0.001)
     assert parse_choice("patience=4") == ("patience", 4)
     assert parse_choice("head=linear") == ("head", "linear")
-    for field in fields(Recipe):
+    for field in fields(NetRecipe):
         assert parse_choice(f"{field.name}=7")[1] in (7, "7")
 
 

@@ -8,11 +8,11 @@ from classify.errors import ModelError
 from classify.nets.augment import AUGMENTATIONS
 from classify.nets.checkpoint import Checkpoint
 from classify.nets.pixels import Pixels
-from classify.nets.recipe import Recipe
+from classify.nets.recipe import NetRecipe
 from classify.nets.training import PixelFeed, Training
 
 CPU = torch.device("cpu")
-RECIPE = Recipe(16, max_epochs=20, batch_size=6, lr=0.1, augment="none")
+RECIPE = NetRecipe(16, max_epochs=20, batch_size=6, lr=0.1, augment="none")
 
 
 @pytest.fixture(scope="module", autouse=True)
