@@ -92,10 +92,12 @@ def cli() -> None:
     "--augment", metavar="none|study|flips|shifts|strong", help="Random changes to the images that nets train on."
 )
 @click.option(
-    "--recipe",
+    "--set",
+    "settings",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Any other choice for nets, such as lr=0.001; `classify models --model NAME` lists them. Repeatable.",
+    help="Set any other choice of a net's recipe, such as lr=0.001; `classify models --model NAME` lists them. "
+    "Repeatable.",
 )
 @click.option(
     "--weights",
@@ -115,14 +117,14 @@ def tune(
     timeout: float | None,
     storage: str | None,
     artifacts: Artifacts,
-    recipe: tuple[str, ...],
+    settings: tuple[str, ...],
     **choices,
 ) -> None:
     """Tune a model by cross-validation, save it, and test it on every set it was not trained on."""
     from dataclasses import replace
 
     from classify.models.registry import get_model
-    from classify.nets.recipe import parse_choice
+    from classify.nets.recipe import parse_setting
     from classify.splits.content import content_of
     from classify.splits.scheme import Scheme, parse_folds
     from classify.tuning.plan import plan
@@ -135,8 +137,8 @@ def tune(
     from featex.system.words import count
 
     progress = TerminalProgress()
-    told = {name: value for name, value in choices.items() if value is not None}
-    choices = {**dict(map(parse_choice, recipe)), **told}
+    options = {name: value for name, value in choices.items() if value is not None}
+    choices = {**dict(map(parse_setting, settings)), **options}
     if "weights" in get_model(model).wishes:
         choices.setdefault("weights", os.environ.get("FEATEX_WEIGHTS", "imagenet"))
     features = join([load_features(artifacts.features, name) for name in set_names or (None,)])

@@ -103,11 +103,11 @@ def compare(directory: str | None, settings: tuple[str, ...], **options) -> None
     DIR is data/ by default; with --study, the study's folder below data/. What was done before is skipped, so a run
     that was stopped goes on where it was.
     """
-    from classify.nets.recipe import parse_choice
+    from classify.nets.recipe import parse_setting
     from featex.system.progress import TerminalProgress
     from pipelines.comparison.compare import Comparison, compare
 
-    options["settings"] = dict(map(parse_choice, settings))
+    options["settings"] = dict(map(parse_setting, settings))
     comparison = _record(Comparison, options)
     path = compare(directory, comparison, command=command_line(), progress=TerminalProgress(), **options)
     click.echo(f"Report: {path}")

@@ -124,8 +124,8 @@ class NetRecipe:
         raise ModelError(f"cannot train {self.train!r}; take head, all, or last:N such as last:1")
 
 
-def parse_choice(text: str) -> tuple[str, Any]:
-    """Return ("lr", 0.01) for "lr=0.01": a field of `NetRecipe` and its value.
+def parse_setting(text: str) -> tuple[str, Any]:
+    """Return ("lr", 0.01) for "lr=0.01": the name of a field of `NetRecipe`, and its value.
 
     Raises
     ------
@@ -137,9 +137,9 @@ def parse_choice(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     kinds = {field.name: field.type for field in fields(NetRecipe)}
     if not equals:
-        raise ModelError(f"{text!r} is no choice; write NAME=VALUE, such as lr=0.001")
+        raise ModelError(f"{text!r} is no setting of a net; write NAME=VALUE, such as lr=0.001")
     if name not in kinds:
-        raise unknown("choice", name, kinds)
+        raise unknown("setting", name, kinds)
     kind = next(kind for kind in (get_args(kinds[name]) or (kinds[name],)) if kind is not type(None))
     try:
         return name, kind(value)

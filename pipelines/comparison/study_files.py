@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from classify.models.registry import ModelSpec, get_model
-from classify.nets.recipe import parse_choice
+from classify.nets.recipe import parse_setting
 from classify.report.published import SETS
 from featex.errors import FeatexError, InputError, unknown
 from pipelines.comparison.study import Study
@@ -112,7 +112,7 @@ def _check_settings(spec: ModelSpec, settings: dict) -> None:
             raise unknown(f"setting of {spec.name}", name, ("trials", *spec.wishes))
         if name == "trials":
             _check(f"models.{spec.name}.", {name: value}, {name: int})
-        elif parse_choice(f"{name}={value}")[1] != value:
+        elif parse_setting(f"{name}={value}")[1] != value:
             raise InputError(f"models.{spec.name}.{name} cannot be {value!r}")
 
 

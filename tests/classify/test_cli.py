@@ -206,7 +206,7 @@ def test_models_tells_the_recipe_of_one(classify):
 
 def test_a_net_is_trained_by_its_recipe_with_the_choices_made(classify, extracted, weights_file, tmp_path, monkeypatch):
     monkeypatch.setenv("FEATEX_WEIGHTS", weights_file)
-    choices = ["--train", "last:1", "--epochs", 2, "--image-size", 32, "--recipe", "head=linear", "--recipe", "lr=0.01"]
+    choices = ["--train", "last:1", "--epochs", 2, "--image-size", 32, "--set", "head=linear", "--set", "lr=0.01"]
     code, out, err = classify("tune", "--model", "resnet18", "--folds", 2, *choices)
     assert code == 0
     assert "resnet18 on images: 24 training images, 2 random folds, with its recipe's settings" in err
@@ -219,7 +219,7 @@ def test_a_net_is_trained_by_its_recipe_with_the_choices_made(classify, extracte
         ("fold 1", 2), ("fold 2", 2), ("all", 2),
     ]  # fmt: skip
     assert list((tmp_path / "artifacts/studies").glob("*.training")) == []  # done with
-    code, _, err = classify("tune", "--model", "resnet18", "--recipe", "lr=0.01", "--trials", 2)
+    code, _, err = classify("tune", "--model", "resnet18", "--set", "lr=0.01", "--trials", 2)
     assert (code, err) == (1, "Error: lr is searched for in 2 trials; leave it out, or take 0 trials\n")
 
 

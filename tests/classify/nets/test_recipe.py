@@ -3,7 +3,7 @@ from dataclasses import fields
 import pytest
 
 from classify.errors import ModelError
-from classify.nets.recipe import NetRecipe, parse_choice
+from classify.nets.recipe import NetRecipe, parse_setting
 from featex.errors import InputError
 
 RECIPE = NetRecipe(32, max_epochs=10, batch_size=8)
@@ -42,23 +42,23 @@ def test_how_many_layers_are_trained(train, n):
     assert RECIPE.changed(train=train).n_last == n
 
 
-def test_choices_are_read_as_what_they_are():
-    assert parse_choice("lr=1e-3") == ("lr", 0.001)
-    assert parse_choice("patience=4") == ("patience", 4)
-    assert parse_choice("head=linear") == ("head", "linear")
+def test_settings_are_read_as_what_they_are():
+    assert parse_setting("lr=1e-3") == ("lr", 0.001)
+    assert parse_setting("patience=4") == ("patience", 4)
+    assert parse_setting("head=linear") == ("head", "linear")
     for field in fields(NetRecipe):
-        assert parse_choice(f"{field.name}=7")[1] in (7, "7")
+        assert parse_setting(f"{field.name}=7")[1] in (7, "7")
 
 
 @pytest.mark.parametrize(
     ("text", "error", "sentence"),
     [
-        ("lr", ModelError, "'lr' is no choice; write NAME=VALUE"),
-        ("learning_rate=1", InputError, "unknown choice 'learning_rate'"),
+        ("lr", ModelError, "write NAME=VALUE"),
+        ("learning_rate=1", InputError, "unknown setting 'learning_rate'"),
         ("patience=1.5", ModelError, "patience takes a whole number, not '1.5'"),
         ("lr=fast", ModelError, "lr takes a number, not 'fast'"),
     ],
 )
-def test_a_choice_that_cannot_be_read_is_refused(text, error, sentence):
+def test_a_setting_that_cannot_be_read_is_refused(text, error, sentence):
     with pytest.raises(error, match=sentence):
-        parse_choice(text)
+        parse_setting(text)
