@@ -15,7 +15,7 @@ MILLION = 1_000_000
 CERTAIN = 0.995  # reads as 1.00
 
 
-def in_words(row: pd.Series) -> str:
+def pair_sentence(row: pd.Series) -> str:
     """Return a row of `classify.stats.differences.paired` as a sentence."""
     a, b = row["model_a"], row["model_b"]
     if not row["only_a"] + row["only_b"]:
@@ -23,7 +23,7 @@ def in_words(row: pd.Series) -> str:
     if not row["apart"]:
         return _not_apart(row.to_frame().T)
     if row["difference"] < 0:
-        row = turned(row)
+        row = swapped(row)
     sentence = (
         f"{row['model_a']} is more accurate than {row['model_b']} on {_images(row)}: {percent(row['accuracy_a'])} "
         f"against {percent(row['accuracy_b'])}, {_difference(row)}."
@@ -35,11 +35,11 @@ def in_words(row: pd.Series) -> str:
     return sentence
 
 
-def folds_in_words(row: pd.Series) -> str:
+def fold_sentence(row: pd.Series) -> str:
     """Return a row of `classify.stats.differences.folds` as a sentence."""
     score = SCORES[row["scoring"]]
     if row["difference"] < 0:
-        row = turned(row)
+        row = swapped(row)
     number = percent if score.unit else plain
     of_a, of_b = number(row["mean_a"]), number(row["mean_b"])
     where = f"Over {row['folds']} folds of cross-validation"
@@ -55,7 +55,7 @@ def folds_in_words(row: pd.Series) -> str:
     )
 
 
-def worth_saying(rows: pd.DataFrame, chosen: str | None, baselines: Collection[str] = ()) -> list[str]:
+def chosen_against_others(rows: pd.DataFrame, chosen: str | None, baselines: Collection[str] = ()) -> list[str]:
     """Return the sentences for a page's opening: the chosen model against others, on each unseen set.
 
     Parameters
@@ -69,23 +69,23 @@ def worth_saying(rows: pd.DataFrame, chosen: str | None, baselines: Collection[s
         Models that see no image. The chosen one is compared with each of them, after the others.
     """
     sentences = []
-    for _, part in seen_from(rows, chosen).groupby("set", sort=False):
+    for _, part in pairs_of(rows, chosen).groupby("set", sort=False):
         is_baseline = part["model_b"].isin(baselines)
         for some in (part[~is_baseline].head(MOST_OTHERS), part[is_baseline]):
             apart = some["apart"].astype(bool)
-            sentences += [in_words(row) for _, row in some[apart].iterrows()]
+            sentences += [pair_sentence(row) for _, row in some[apart].iterrows()]
             for _, alike in some[~apart].groupby("n", sort=False):
-                sentences.append(_not_apart(alike) if len(alike) > 1 else in_words(alike.iloc[0]))
+                sentences.append(_not_apart(alike) if len(alike) > 1 else pair_sentence(alike.iloc[0]))
     return sentences
 
 
-def seen_from(rows: pd.DataFrame, model: str | None) -> pd.DataFrame:
-    """Return the rows that a model is in, turned so that it is `model_a`."""
+def pairs_of(rows: pd.DataFrame, model: str | None) -> pd.DataFrame:
+    """Return the rows that a model is in, swapped so that it is `model_a`."""
     rows = rows[(rows["model_a"] == model) | (rows["model_b"] == model)]
-    return rows.apply(lambda row: row if row["model_a"] == model else turned(row), axis=1) if len(rows) else rows
+    return rows.apply(lambda row: row if row["model_a"] == model else swapped(row), axis=1) if len(rows) else rows
 
 
-def turned(row: pd.Series) -> pd.Series:
+def swapped(row: pd.Series) -> pd.Series:
     """Return a row of a table of differences as b less a."""
     new = row.copy()
     for name in row.index:

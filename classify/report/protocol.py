@@ -5,7 +5,7 @@ import pandas as pd
 from classify.pages.sections import Section, Table
 from classify.pages.words import p_value
 from classify.predictions import VALIDATION, set_title
-from classify.report.differences import folds_in_words, in_words, seen_from, worth_saying
+from classify.report.differences import chosen_against_others, fold_sentence, pair_sentence, pairs_of
 from classify.report.sentences import drift_sentences, rule_sentences
 from classify.stats.evaluation import Evaluation
 
@@ -16,7 +16,7 @@ def opening(evaluation: Evaluation, model: str | None) -> list[str]:
     """Return what the opening of a page says about a model beside its scores."""
     rules, drift = (table[table["model"] == model] for table in (evaluation.rules, evaluation.drift))
     warnings = drift_sentences(drift[drift["unlike"].astype(bool)]) if len(drift) else []
-    return [*worth_saying(evaluation.pairs, model, evaluation.baselines), *rule_sentences(rules), *warnings]
+    return [*chosen_against_others(evaluation.pairs, model, evaluation.baselines), *rule_sentences(rules), *warnings]
 
 
 def protocol(evaluation: Evaluation) -> list[Section]:
@@ -25,10 +25,10 @@ def protocol(evaluation: Evaluation) -> list[Section]:
 
 
 def _differences(evaluation: Evaluation) -> Section:
-    pairs, over_folds = (seen_from(table, evaluation.chosen) for table in (evaluation.pairs, evaluation.fold_pairs))
+    pairs, over_folds = (pairs_of(table, evaluation.chosen) for table in (evaluation.pairs, evaluation.fold_pairs))
     sentences = [
-        *(in_words(row) for _, row in pairs.iterrows()),
-        *(folds_in_words(row) for _, row in over_folds.iterrows()),
+        *(pair_sentence(row) for _, row in pairs.iterrows()),
+        *(fold_sentence(row) for _, row in over_folds.iterrows()),
     ]
     about = (
         "Two models are compared on the same images by McNemar's test; where images form groups, the test keeps each "

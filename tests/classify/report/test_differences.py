@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from classify.report.differences import folds_in_words, in_words, seen_from, turned, worth_saying
+from classify.report.differences import chosen_against_others, fold_sentence, pair_sentence, pairs_of, swapped
 
 
 def row(a="svm", b="cnn", accuracy_a=0.8, accuracy_b=0.72, **other) -> pd.Series:
@@ -20,29 +20,29 @@ APART |= {"p_holm": 4e-4, "only_a": 28, "only_b": 8}
 
 
 def test_what_is_not_significant_is_said_with_how_many_images_it_would_take():
-    sentence = in_words(row())
+    sentence = pair_sentence(row())
     for fact in ("60 held-out images", "svm (80.0 %)", "cnn (72.0 %)", "p = 0.40", "about 480 images"):
         assert fact in sentence
 
 
 def test_a_difference_is_said_with_its_interval_and_the_better_model_first():
     found = row(accuracy_a=0.92, accuracy_b=0.853, **APART)
-    sentence = in_words(found)
+    sentence = pair_sentence(found)
     assert sentence.startswith("svm is more accurate than cnn on 300 held-out images: 92.0 % against 85.3 %")
     assert "6.7 points (3.1–10.2), p = 0.0004 after correction for 12 comparisons" in sentence
-    assert "correction" not in in_words(found.replace(12, 1))
-    assert in_words(turned(found)) == sentence
+    assert "correction" not in pair_sentence(found.replace(12, 1))
+    assert pair_sentence(swapped(found)) == sentence
 
 
 def test_a_p_that_correction_alone_lifts_is_said_with_it():
-    assert "p = 0.24 after correction for 12 comparisons" in in_words(row(p=0.03, p_holm=0.24))
-    assert "correction" not in in_words(row(p=0.05, p_holm=0.4))
+    assert "p = 0.24 after correction for 12 comparisons" in pair_sentence(row(p=0.03, p_holm=0.24))
+    assert "correction" not in pair_sentence(row(p=0.05, p_holm=0.4))
 
 
 def test_models_that_err_alike_or_equally_often_need_no_more_images():
-    same = in_words(row(accuracy_b=0.8, only_a=0, only_b=0, p=1.0, needed=np.nan))
+    same = pair_sentence(row(accuracy_b=0.8, only_a=0, only_b=0, p=1.0, needed=np.nan))
     assert "the same 48 of 60 held-out images" in same
-    assert in_words(row(accuracy_b=0.8, only_a=4, only_b=4, p=1.0, needed=np.nan)).endswith("p = 1.00.")
+    assert pair_sentence(row(accuracy_b=0.8, only_a=4, only_b=4, p=1.0, needed=np.nan)).endswith("p = 1.00.")
 
 
 @pytest.mark.parametrize(
@@ -50,18 +50,18 @@ def test_models_that_err_alike_or_equally_often_need_no_more_images():
     [(12_643.0, "about 13,000 images"), (4e6, "over a million images"), (61.0, "about 61 images"), (60.0, "p = 0.40.")],
 )
 def test_numbers_of_images_are_round_and_more_than_there_are(needed, words):
-    assert words in in_words(row(needed=needed))
+    assert words in pair_sentence(row(needed=needed))
 
 
 def test_groups_and_custom_sets_and_single_images_are_said():
-    sentence = in_words(row(set="wild", units=12))
+    sentence = pair_sentence(row(set="wild", units=12))
     assert sentence.startswith("On 60 images of “wild” in 12 groups svm")
     assert "about 480 images in 95 such groups" in sentence
-    assert "On 1 held-out image svm" in in_words(row(n=1, units=1))
+    assert "On 1 held-out image svm" in pair_sentence(row(n=1, units=1))
 
 
 def test_of_one_class_the_only_class_is_named():
-    sentence = in_words(row(accuracy_a=0.92, accuracy_b=0.853, only_class="ai", **APART))
+    sentence = pair_sentence(row(accuracy_a=0.92, accuracy_b=0.853, only_class="ai", **APART))
     assert "All of them are ai" in sentence
 
 
@@ -75,7 +75,7 @@ def test_the_chosen_model_is_compared_with_three_others_and_each_baseline():
             row(b="b", set="wild"),
         ]
     )
-    held_out, baseline, wild = worth_saying(rows, "svm", {"shortcut"})
+    held_out, baseline, wild = chosen_against_others(rows, "svm", {"shortcut"})
     for fact in ("b (72.0 %), c (72.0 %) and d (72.0 %)", "p = 0.20 or more", "about 300 images or more"):
         assert fact in held_out
     assert baseline.startswith("svm is more accurate than shortcut on 300 held-out images")
@@ -84,42 +84,42 @@ def test_the_chosen_model_is_compared_with_three_others_and_each_baseline():
 
 def test_significant_differences_come_first_and_other_images_stay_apart():
     found = row(b="c", accuracy_a=0.92, accuracy_b=0.853, **APART)
-    first, *others = worth_saying(pd.DataFrame([row(b="b"), row(b="d", n=40, units=40), found]), "svm")
+    first, *others = chosen_against_others(pd.DataFrame([row(b="b"), row(b="d", n=40, units=40), found]), "svm")
     assert first.startswith("svm is more accurate than c")
     assert [sentence.split(" svm")[0] for sentence in others] == ["On 60 held-out images", "On 40 held-out images"]
 
 
 def test_alike_in_all_is_no_more_than_certain():
     same = {"accuracy_b": 0.8, "p": 1.0, "needed": np.nan, "only_a": 2, "only_b": 2}
-    (sentence,) = worth_saying(pd.DataFrame([row(b="b", **same), row(b="c", **same)]), "svm")
+    (sentence,) = chosen_against_others(pd.DataFrame([row(b="b", **same), row(b="c", **same)]), "svm")
     assert sentence.endswith("b (80.0 %) and c (80.0 %), p = 1.00.")
 
 
 def test_the_chosen_model_comes_first_wherever_it_stands():
-    (sentence,) = worth_saying(pd.DataFrame([row(a="best", accuracy_a=0.82, b="svm", accuracy_b=0.8)]), "svm")
+    (sentence,) = chosen_against_others(pd.DataFrame([row(a="best", accuracy_a=0.82, b="svm", accuracy_b=0.8)]), "svm")
     assert sentence.index("svm (80.0 %)") < sentence.index("best (82.0 %)")
 
 
 @pytest.mark.parametrize("chosen", [None, "alone"])
 def test_without_a_chosen_model_or_another_there_is_nothing_to_say(chosen):
-    assert worth_saying(pd.DataFrame([row()]), chosen) == []
-    assert worth_saying(pd.DataFrame([row()]).head(0), chosen) == []
+    assert chosen_against_others(pd.DataFrame([row()]), chosen) == []
+    assert chosen_against_others(pd.DataFrame([row()]).head(0), chosen) == []
 
 
 def test_a_turned_row_is_the_same_difference_from_the_other_side():
-    new = turned(row())
+    new = swapped(row())
     assert (new["model_a"], new["model_b"], new["only_a"], new["only_b"]) == ("cnn", "svm", 4, 9)
     assert (new["accuracy_a"], new["accuracy_b"]) == (0.72, 0.8)
     assert new["difference"] == pytest.approx(-0.08)
     assert (new["difference_low"], new["difference_high"]) == (-0.22, 0.07)
     assert (new["auc_difference"], new["auc_difference_low"], new["auc_difference_high"]) == (-0.04, -0.09, 0.01)
-    pd.testing.assert_series_equal(turned(new), row())
-    assert not np.signbit(turned(row(accuracy_b=0.8))["difference"])
+    pd.testing.assert_series_equal(swapped(new), row())
+    assert not np.signbit(swapped(row(accuracy_b=0.8))["difference"])
 
 
 def test_rows_seen_from_a_model_are_all_of_it():
     rows = pd.DataFrame([row(a="a", b="b"), row(a="b", b="c"), row(a="a", b="c")])
-    seen = seen_from(rows, "b")
+    seen = pairs_of(rows, "b")
     assert seen[["model_a", "model_b"]].to_numpy().tolist() == [["b", "a"], ["b", "c"]]
 
 
@@ -130,18 +130,18 @@ def fold_row(**other) -> pd.Series:
 
 
 def test_a_comparison_over_folds_has_its_means_and_p():
-    sentence = folds_in_words(fold_row())
+    sentence = fold_sentence(fold_row())
     for fact in ("5 folds", "mean accuracy of svm (91.4 %)", "rf (90.0 %)", "p = 0.30"):
         assert fact in sentence
-    assert folds_in_words(fold_row(p=np.nan, p_holm=np.nan)).endswith("rf (90.0 %).")
+    assert fold_sentence(fold_row(p=np.nan, p_holm=np.nan)).endswith("rf (90.0 %).")
     found = fold_row(difference_low=0.004, difference_high=0.024, apart=True, p=0.001, p_holm=0.003)
-    sentence = folds_in_words(found)
+    sentence = fold_sentence(found)
     assert "svm has a higher mean accuracy than rf: 91.4 % against 90.0 %" in sentence
     assert "1.4 points (0.4–2.4), p = 0.003 after correction for 3 comparisons" in sentence
-    assert folds_in_words(turned(found)) == sentence
+    assert fold_sentence(swapped(found)) == sentence
 
 
 def test_a_loss_over_folds_is_no_percentage():
     loss = {"scoring": "log_loss", "mean_a": 0.31, "mean_b": 0.2, "difference": 0.11}
-    sentence = folds_in_words(fold_row(**loss, apart=True, p=0.001, p_holm=0.003))
+    sentence = fold_sentence(fold_row(**loss, apart=True, p=0.001, p_holm=0.003))
     assert "mean log loss than rf: 0.310 against 0.200, p = 0.003 after" in sentence
