@@ -171,20 +171,19 @@ def tune(
 
 def _summary(tuned) -> str:
     from classify.report.sentences import too_few
-    from classify.stats.selection import in_words
     from classify.stats.tables import score_table
     from featex.system.words import count
 
     passport = tuned.model.passport
-    params = ", ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in passport["params"].items())
-    cv = passport["cv"]
-    values = ", ".join(f"{value:.3f}" for value in cv["scores"])
-    made = f"Best of {count(passport['trials'], 'trial')} in {passport['seconds']:.0f} s: {params}"
-    if not passport["trials"]:
-        made = f"Trained with its recipe's settings in {passport['seconds']:.0f} s"
-    if members := passport.get("members"):
-        made = f"{passport['model'].capitalize()} of {', '.join(member['name'] for member in members)}"
-    lines = [made, f"Selection score, not a result: {in_words(cv)} ({values})"]
+    params = ", ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in passport.params.items())
+    cv = passport.cv
+    values = ", ".join(f"{value:.3f}" for value in cv.scores)
+    made = f"Best of {count(passport.trials, 'trial')} in {passport.seconds:.0f} s: {params}"
+    if not passport.trials:
+        made = f"Trained with its recipe's settings in {passport.seconds:.0f} s"
+    if members := passport.members:
+        made = f"{passport.model.capitalize()} of {', '.join(member.name for member in members)}"
+    lines = [made, f"Selection score, not a result: {cv} ({values})"]
     scores = score_table(tuned.predictions, names=["accuracy"])
     if scores.empty:
         lines.append("No result: no labelled image is unseen by the model. Add a labelled test set.")
@@ -195,7 +194,7 @@ def _summary(tuned) -> str:
         limits = f"95 % interval {row.accuracy_low:.3f}-{row.accuracy_high:.3f}"
         limits = too_few(row.n, row.units, row.effective_units) or limits
         lines.append(f"  {name}: accuracy {row.accuracy:.3f}, {limits}, n = {row.n:,}")
-        if n_copies := passport["data"]["copies"].get(row.set):
+        if n_copies := passport.data.copies.get(row.set):
             lines.append(f"    {n_copies:,} of them are copies or near-duplicates of training images, so not unseen")
     return "\n".join(lines)
 
@@ -272,7 +271,7 @@ def predict(
     if len(paths) == 1 and not Path(paths[0]).exists() and paths[0] in names:
         features = load_features(artifacts.features, paths[0])
         table = predict_set(trained, features, progress, adapt)
-        if features.name == trained.passport["data"]["set"]:
+        if features.name == trained.passport.data.set:
             progress.say(f"{trained.name} was trained on images of this set; see classify report for how good it is.")
     else:
         table, failed = predict_images(
@@ -296,7 +295,6 @@ def predict(
 def models(model: str | None, artifacts: Artifacts) -> None:
     """List the models that can be trained, and those that have been."""
     from classify.models.registry import MODELS, get_model
-    from classify.stats.selection import in_words
     from classify.trained.persist import passports
     from featex.system.progress import Progress
 
@@ -313,13 +311,13 @@ def models(model: str | None, artifacts: Artifacts) -> None:
     trained = passports(artifacts.models)
     click.echo(f"Trained, in {artifacts.models}:" if trained else f"No model trained yet in {artifacts.models}.")
     for passport in trained:
-        cv = passport["cv"]
+        cv = passport.cv
         if cv is None:
-            click.echo(f"  {passport['name']}: {passport['about']}")
+            click.echo(f"  {passport.name}: {passport.about}")
             continue
         click.echo(
-            f"  {passport['name']}: {passport['model']}, trained on {passport['data']['n_train']:,} rows of "
-            f"{passport['data']['set']}; selection score {in_words(cv)}"
+            f"  {passport.name}: {passport.model}, trained on {passport.data.n_train:,} rows of "
+            f"{passport.data.set}; selection score {cv}"
         )
 
 
@@ -388,9 +386,9 @@ def import_(
     probability of the positive class; a column `prob_CLASS` for each class can replace it. Only unseen images are
     scored.
     """
-    from classify.positive import positive_of_report
     from classify.predictions import Predictions
     from classify.trained.imported import import_scores, keep_imported, read_scores
+    from classify.trained.passport import positive_of_report
     from classify.workspace import read_predictions, report_models
 
     passports = report_models(report, artifacts.models)
@@ -409,7 +407,7 @@ def import_(
         click.echo(choice.sentence(), err=True)
     for note in notes:
         click.echo(note, err=True)
-    click.echo(f"Saved: {path}; now: classify report {model.passport['report']}")
+    click.echo(f"Saved: {path}; now: classify report {model.passport.report}")
 
 
 @cli.command()

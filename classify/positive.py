@@ -90,16 +90,6 @@ def positive_class(classes: Sequence[str]) -> str:
     return choose_positive(classes).name
 
 
-def positive_of_report(classes: Sequence[str], passports: Sequence[dict], wish: str | None = None) -> Positive | None:
-    """Return the positive class of a report: the one wished for, else that of its newest model, made here if any is."""
-    known = [passport for passport in passports if passport.get("positive") in classes]
-    if wish is not None or not known:
-        return choose_positive(classes, wish)
-    made_here = [passport for passport in known if passport.get("cv")]
-    newest = max(made_here or known, key=lambda passport: passport.get("created", ""))
-    return Positive(newest["positive"], "as in the report")
-
-
 def kind(name: str) -> str:
     """Return what a class's name stands for: "generated", "real", or "" where it says nothing, or both."""
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)

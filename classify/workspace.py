@@ -3,27 +3,25 @@
 import shlex
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from classify.explain.neighbours import neighbours
 from classify.pages.sections import read_section
-from classify.positive import positive_of_report
 from classify.predictions import Predictions
 from classify.report.gallery import N_NEAR, Gallery, shown_errors
 from classify.report.notices import of_making
 from classify.report.write import write_report
-from classify.splits.partition import partition
+from classify.splits.partition import images_digest, partition
 from classify.stats.abstention import UNSURE, fit
-from classify.stats.calibration import Calibration
 from classify.stats.evaluation import ModelFacts, evaluate
-from classify.stats.selection import validation_of
 from classify.trained import persist
 from classify.trained.ensemble import Ensemble
-from classify.trained.imported import READS
+from classify.trained.inputs import INPUTS
 from classify.trained.kept import keep_pair, read_kept, settled
-from classify.tuning.plan import Plan, images_digest
-from classify.tuning.tune import Tuned
+from classify.trained.model import Tuned
+from classify.trained.passport import DataFacts, Passport, positive_of_report
+from classify.tuning.plan import Plan
 from featex.errors import InputError, unknown
 from featex.layout import Artifacts
 from featex.store.features import stored_sets
@@ -39,7 +37,7 @@ def keep(tuned: Tuned, models: Path, predictions: Path, *, done_with: Path | Non
     """
     model = tuned.model
     if UNSURE not in model.classes:
-        model = replace(model, passport={**model.passport, "unsure": asdict(fit(tuned.predictions))})
+        model = replace(model, passport=replace(model.passport, unsure=fit(tuned.predictions)))
     path = keep_pair(model, tuned.predictions, models, predictions)
     if done_with is not None:
         shutil.rmtree(done_with, ignore_errors=True)
@@ -48,27 +46,27 @@ def keep(tuned: Tuned, models: Path, predictions: Path, *, done_with: Path | Non
 
 def is_kept(job: Plan | Ensemble, models: Path, predictions: Path) -> bool:
     """Return whether `keep` has written the outcome of this very job, with as many trials or more."""
-    passport = next((p for p in persist.passports(models) if p["name"] == job.name), None)
+    passport = next((p for p in persist.passports(models) if p.name == job.name), None)
     return (
         passport is not None
-        and passport["digest"] == job.digest
-        and passport["trials"] >= job.trials
+        and passport.digest == job.digest
+        and passport.trials >= job.trials
         and settled(passport, predictions)
     )
 
 
 def replaced(job: Plan | Ensemble, models: Path) -> str:
     """Return a sentence on the model of the same name that `keep` would replace, or ""."""
-    passport = next((p for p in persist.passports(models) if p["name"] == job.name), None)
-    if passport is None or passport["digest"] == job.digest:
+    passport = next((p for p in persist.passports(models) if p.name == job.name), None)
+    if passport is None or passport.digest == job.digest:
         return ""
-    if passport["cv"] is None:
-        return f"This replaces the imported detector {job.name} of {passport['created']}."
-    how = f"{count(passport['trials'], 'trial')}, {passport['cv']['n_folds']} folds"
-    return f"This replaces the model {job.name} of {passport['created']} ({how}; other data, features or choices)."
+    if passport.cv is None:
+        return f"This replaces the imported detector {job.name} of {passport.created}."
+    how = f"{count(passport.trials, 'trial')}, {passport.cv.n_folds} folds"
+    return f"This replaces the model {job.name} of {passport.created} ({how}; other data, features or choices)."
 
 
-def find_members(names: Sequence[str], models: Path) -> list[dict]:
+def find_members(names: Sequence[str], models: Path) -> list[Passport]:
     """Return the passports of the models called `names` below `models`, in that order.
 
     Raises
@@ -76,7 +74,7 @@ def find_members(names: Sequence[str], models: Path) -> list[dict]:
     InputError
         If there is no such model, naming the nearest.
     """
-    there = {passport["name"]: passport for passport in persist.passports(models)}
+    there = {passport.name: passport for passport in persist.passports(models)}
     if not there:
         raise InputError(f"no model {names[0]!r} in {models}; there are: none yet; run classify tune first")
     for name in names:
@@ -85,7 +83,7 @@ def find_members(names: Sequence[str], models: Path) -> list[dict]:
     return [there[name] for name in names]
 
 
-def read_predictions(passports: Sequence[dict], predictions: Path) -> list[Predictions]:
+def read_predictions(passports: Sequence[Passport], predictions: Path) -> list[Predictions]:
     """Return what `keep` has written that each of these models said.
 
     Raises
@@ -96,7 +94,7 @@ def read_predictions(passports: Sequence[dict], predictions: Path) -> list[Predi
     return [read_kept(passport, predictions) for passport in passports]
 
 
-def report_models(report: str | None, models: Path) -> list[dict]:
+def report_models(report: str | None, models: Path) -> list[Passport]:
     """Return the passports of the models that belong to a report, oldest first; None takes that of the newest model.
 
     Models of other images than the newest cannot be compared with it, and are left out.
@@ -108,13 +106,13 @@ def report_models(report: str | None, models: Path) -> list[dict]:
     """
     passports = persist.passports(models)
     if report is None and passports:
-        report = passports[-1]["report"]
-    chosen = [p for p in passports if p["report"] == report]
+        report = passports[-1].report
+    chosen = [p for p in passports if p.report == report]
     if not chosen:
-        there = ", ".join(sorted({p["report"] for p in passports})) or "none yet; run classify tune first"
+        there = ", ".join(sorted({p.report for p in passports})) or "none yet; run classify tune first"
         raise InputError(f"no model in {models} belongs to {report or 'a report'}; there are: {there}")
-    digest = chosen[-1]["data"]["digest"]
-    return [p for p in chosen if p["data"]["digest"] == digest]
+    digest = chosen[-1].data.digest
+    return [p for p in chosen if p.data.digest == digest]
 
 
 def report_again(
@@ -143,21 +141,21 @@ def report_again(
     """
     chosen = report_models(report, artifacts.models)
     if names is not None:
-        chosen = [p for p in chosen if p["name"] in names or p["reads"] == READS]
+        chosen = [p for p in chosen if p.name in names or not INPUTS[p.reads].runs]
     predictions = Predictions.concat(read_predictions(chosen, artifacts.predictions))
-    data, report = chosen[-1]["data"], chosen[-1]["report"]
-    commands = dict.fromkeys(p["command"] for p in chosen if p["command"])
+    data, report = chosen[-1].data, chosen[-1].report
+    commands = dict.fromkeys(p.command for p in chosen if p.command)
     # The page says what it is about at its head: models go by the rest of their names there
-    short = {p["name"]: p["name"].removesuffix(f"-{report}") for p in chosen}
+    short = {p.name: p.name.removesuffix(f"-{report}") for p in chosen}
     if len(set(short.values())) < len(short):
         short = {name: name for name in short}
     predictions = Predictions(predictions.table.replace({"model": short}))
-    chosen = [{**p, "name": short[p["name"]], "kept": p["name"]} for p in chosen]
-    gallery = Gallery(artifacts.gallery / f"{data['set']}-{data['digest'][:12]}", Path(data["root"]).expanduser())
+    chosen = [replace(p, name=short[p.name], kept=p.name) for p in chosen]
+    gallery = Gallery(artifacts.gallery / f"{data.set}-{data.digest[:12]}", Path(data.root).expanduser())
     _find_neighbours(gallery, predictions, artifacts.features, data)
-    sections = [read_section(folder / data["set"], data["images"]) for folder in artifacts.sections]
+    sections = [read_section(folder / data.set, data.images) for folder in artifacts.sections]
     choice = positive_of_report(predictions.classes, chosen, positive)
-    facts = {passport["name"]: facts_of(passport) for passport in chosen}
+    facts = {passport.name: facts_of(passport) for passport in chosen}
     return write_report(
         evaluate(predictions, facts, positive=choice and choice.name),
         artifacts.reports / report,
@@ -170,15 +168,14 @@ def report_again(
     )
 
 
-def facts_of(passport: dict) -> ModelFacts:
+def facts_of(passport: Passport) -> ModelFacts:
     """Return what an evaluation must know of a model."""
-    slope, thresholds = (passport.get("calibration") or {}).get("slope"), passport.get("thresholds") or {}
     return ModelFacts(
-        validation_of(passport),
-        passport.get("reads") != "facts",
-        Calibration(slope, tuple(thresholds.values())) if slope else None,
-        passport.get("novelty") or {},
-        tuple(passport.get("training") or ()),
+        passport.validation,
+        INPUTS[passport.reads].sees_images,
+        passport.calibration,
+        passport.novelty or {},
+        tuple(passport.training),
     )
 
 
@@ -186,20 +183,20 @@ def _report_command(report: str, positive: str | None) -> str:
     return shlex.join(["classify", "report", report, *(["--positive", positive] if positive else [])])
 
 
-def _find_neighbours(gallery: Gallery, predictions: Predictions, folder: Path, data: dict) -> None:
+def _find_neighbours(gallery: Gallery, predictions: Predictions, folder: Path, data: DataFacts) -> None:
     """Keep the nearest training images of the errors that are shown, where the set's features are there."""
     known = set(gallery.neighbours()["path"])
     paths = dict.fromkeys(path for model in predictions.models for path in shown_errors(predictions, model))
     new = [path for path in paths if path not in known]
     for stored in stored_sets(folder) if new else ():
-        if stored.name == data["set"] and images_digest((features := stored.load()).rows) == data["images"]:
-            rows = rows_as_in(features.rows, data["near_duplicates"])
+        if stored.name == data.set and images_digest((features := stored.load()).rows) == data.images:
+            rows = rows_as_in(features.rows, data.near_duplicates)
             gallery.keep_neighbours(neighbours(features, partition(rows).train, new, k=N_NEAR))
             return
 
 
-def _title(passports: list[dict]) -> str:
+def _title(passports: list[Passport]) -> str:
     for passport in passports:
-        if study := passport.get("published"):
+        if study := passport.published:
             return f"{study['title']}: run again"
-    return f"What tells the classes of {passports[-1]['data']['set']} apart, and how well"
+    return f"What tells the classes of {passports[-1].data.set} apart, and how well"

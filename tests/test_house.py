@@ -123,8 +123,7 @@ def test_help_needs_nothing_but_click(package):
 HELD_BY_THE_TESTS_OF_THEIR_USERS = {
     *("featex/errors.py", "classify/errors.py", "featex/layout.py", "featex/options.py", "featex/system/words.py"),
     *("featex/extraction/embed.py", "featex/datasets/set_levels.py", "featex/datasets/class_levels.py"),
-    "featex/datasets/options.py",
-    *("classify/models/inputs.py", "classify/tuning/plan.py", "classify/trained/model.py"),
+    *("featex/datasets/options.py", "classify/tuning/plan.py", "classify/trained/model.py"),
     *("pipelines/auditing/findings.py", "pipelines/cleaning/judgement.py"),
 }
 

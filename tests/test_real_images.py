@@ -71,7 +71,7 @@ def test_the_svm_holds_on_the_same_source_and_falls_to_chance_elsewhere(extracti
     tuned = tune(plan("svm", extraction.load(), trials=15))
     table = tuned.predictions.table
     accuracy = (table["label"] == table["predicted"]).groupby(table["set"]).mean()
-    assert tuned.model.passport["cv"]["mean"] >= 0.90
+    assert tuned.model.passport.cv.mean >= 0.90
     assert accuracy["test"] >= 0.90
     assert 0.35 < accuracy["custom"] < 0.65
 

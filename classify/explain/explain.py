@@ -11,10 +11,10 @@ from classify.errors import ModelError
 from classify.explain.neighbours import nearest
 from classify.explain.occlusion import agreement, occlusion, unrelated
 from classify.explain.visible import OnFeatures, OnPixels, sight
-from classify.splits.partition import partition
+from classify.splits.partition import images_digest, partition
 from classify.trained.model import TrainedModel
+from classify.trained.passport import Passport
 from classify.trained.predict import predict_images
-from classify.tuning.plan import images_digest
 from featex.errors import FeatexError
 from featex.store.cache import content_key
 from featex.store.features import Features, load_features
@@ -74,7 +74,7 @@ class Explanation:
 
     Parameters
     ----------
-    passport : dict
+    passport : Passport
         The model's.
     images : tuple of Explained
     failed : DataFrame
@@ -85,7 +85,7 @@ class Explanation:
         What is missing and why, a sentence each.
     """
 
-    passport: dict
+    passport: Passport
     images: tuple[Explained, ...]
     failed: pd.DataFrame
     about_map: str
@@ -210,7 +210,7 @@ def _explained(
 
 def _duel(model: TrainedModel, row: dict) -> tuple[str, str]:
     """Return the two classes that an image is explained between."""
-    if positive := model.passport["positive"]:
+    if positive := model.passport.positive:
         return positive, next(name for name in model.classes if name != positive)
     others = sorted((name for name in model.classes if name != row["predicted"]), key=lambda name: row[f"prob_{name}"])
     return row["predicted"], others[-1]
@@ -243,19 +243,19 @@ class _Training:
 
 def _training(model: TrainedModel, seen, directory: Path, notes: list[str]) -> _Training | None:
     """Return the images of the model's set; if they cannot be had, return None and append a note that says why."""
-    data, wanted = model.passport["data"], (model.passport["extractor"] or {}).get("fingerprint")
-    extractor = (model.passport["extractor"] or {}).get("name")
+    data, wanted = model.passport.data, model.passport.extractor_fingerprint
+    extractor = (model.passport.extractor or {}).get("name")
     try:
-        features = load_features(directory, f"{extractor}/{data['set']}" if extractor else data["set"])
+        features = load_features(directory, f"{extractor}/{data.set}" if extractor else data.set)
     except FeatexError as error:
         notes.append(f"No nearest training images: their features are not on disk ({error}).")
         return None
-    if images_digest(features.rows) != data.get("images") or wanted not in (None, features.extractor["fingerprint"]):
+    if images_digest(features.rows) != data.images or wanted not in (None, features.extractor["fingerprint"]):
         notes.append(
-            f"No nearest training images: the set {data['set']!r} in {directory} is not, or no longer, the one that "
+            f"No nearest training images: the set {data.set!r} in {directory} is not, or no longer, the one that "
             f"{model.name} was trained on."
         )
         return None
     if isinstance(seen, OnPixels):
         notes.append("No nearest training images: the features of a net are not stored.")
-    return _Training(features, data["near_duplicates"])
+    return _Training(features, data.near_duplicates)

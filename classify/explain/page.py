@@ -103,8 +103,8 @@ def write_explanation(explanation: Explanation, out: Path, *, command: str = "")
 def _page(explanation: Explanation, shown: list[dict], files: list[str], command: str) -> dict:
     passport = explanation.passport
     return {
-        "title": f"What moved the score of {passport['name']}",
-        "notices": [*explanation.notes, *passport["notes"]],
+        "title": f"What moved the score of {passport.name}",
+        "notices": [*explanation.notes, *passport.notes],
         "headline": summary(explanation) or f"{count(len(explanation.images), 'image')}, without a check of maps.",
         "about_map": explanation.about_map if any(one.values is not None for one in explanation.images) else "",
         "occluded": any(one.drops is not None for one in explanation.images),

@@ -7,7 +7,7 @@ import numpy as np
 from classify.errors import ModelError
 from classify.explain.cams import logits, net_maps, pooled_maps, vectors
 from classify.explain.gradients import Votes, class_maps, decision
-from classify.models.inputs import view_of
+from classify.trained.inputs import INPUTS, view_of
 from classify.trained.model import TrainedModel
 from featex.extraction.extractor import Extractor
 from featex.extraction.joined import extractor_of
@@ -41,7 +41,7 @@ class OnFeatures:
 
     def __init__(self, model: TrainedModel, extractor: Extractor):
         self.model, self.extractor = model, extractor
-        self.score_name = UNITS.get(model.passport["model"], "decision value")
+        self.score_name = UNITS.get(model.passport.model, "decision value")
 
     def read(self, path: str | Path) -> np.ndarray:
         """Return the square of an image file that the backbone takes, (3, size, size) uint8."""
@@ -70,7 +70,7 @@ class OnFeatures:
         return class_maps(decide, maps)[0], float(decide(decide.reference[None])[0])
 
     def _decision(self, towards: int, against: int):
-        return decision(self.model.passport["model"], self.model.estimator, towards, against)
+        return decision(self.model.passport.model, self.model.estimator, towards, against)
 
 
 class OnPixels:
@@ -81,7 +81,7 @@ class OnPixels:
 
     def __init__(self, model: TrainedModel):
         self.model = model
-        self.view = view_of(model.passport["model"], model.passport["settings"])
+        self.view = view_of(model.passport.model, model.passport.settings)
 
     def read(self, path: str | Path) -> np.ndarray:
         """Return the net's input for an image file, (3, size, size) uint8."""
@@ -118,15 +118,15 @@ def sight(
     ModelError
         If the model does not read images itself, or its features are not those of one layer and the whole image.
     """
-    passport = model.passport
-    if passport["reads"] == "predictions":
-        members = ", ".join(member["name"] for member in passport["members"])
+    passport, reads = model.passport, INPUTS[model.passport.reads]
+    if passport.members:
+        members = ", ".join(member.name for member in passport.members)
         raise ModelError(f"{model.name} combines the scores of its members; explain one of them: {members}")
-    if passport["reads"] == "pixels":
-        return OnPixels(model)
-    if passport["reads"] != "features":
+    if not reads.sees_images:
         raise ModelError(f"{model.name} reads file metadata and no image; explain another model")
-    extractor = extractor_of(passport["extractor"], weights, device, progress=progress)
+    if not reads.on_features:
+        return OnPixels(model)
+    extractor = extractor_of(passport.extractor, weights, device, progress=progress)
     if not isinstance(extractor, Extractor) or extractor.view != DEFAULT:
         raise ModelError(
             f"{model.name} reads {extractor.name}, which is not one layer of the whole image, so its score cannot be "

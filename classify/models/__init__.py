@@ -1,7 +1,6 @@
 """What can be trained: every model by name, and the classical ones.
 
 registry    the table of models
-inputs      what a model reads: features, pixels, file metadata, predictions
 svm         the RBF SVM and its distances
 scaling     scaling of joined feature sets, each by itself
 tiles       a classifier of images in tiles

@@ -30,7 +30,7 @@ class ModelSpec:
     name : str
     about : str
         One line that `classify models` shows.
-    reads : {"features", "pixels", "facts"}
+    reads : {"features", "pixels", "files"}
         Rows of `Features.X`, uint8 images (n_samples, 3, size, size), or `classify.models.file_facts.fact_matrix`.
     build : callable
         ``build(**params, **settings)`` returns an unfitted scikit-learn classifier.
@@ -240,7 +240,7 @@ MODELS = {
         ModelSpec(
             "shortcut",
             "random forest on file metadata (format, size, compression), without pixels: a baseline for any score",
-            "facts",
+            "files",
             _build_shortcut,
             lambda trial, n_features: {"min_samples_leaf": trial.suggest_int("min_samples_leaf", 1, 20, log=True)},
             lambda n_features: [{"min_samples_leaf": 3}],

@@ -179,7 +179,7 @@ def write_section(section: Section, folder: Path, images: str) -> None:
     folder : Path
         The folder of a page, without ``section`` so far.
     images : str
-        `classify.tuning.plan.images_digest` of the images that the section is about.
+        `classify.splits.partition.images_digest` of the images that the section is about.
     """
     folder = Path(folder) / FOLDER
     folder.mkdir()

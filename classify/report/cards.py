@@ -10,32 +10,24 @@ from classify.pages.words import listed, spread, with_interval
 from classify.predictions import HELD_OUT, set_title
 from classify.report.provenance import how_made
 from classify.report.verdict import in_words
-from classify.stats.calibration import threshold_sentence
 from classify.stats.chance import BETTER, ONE_CLASS
 from classify.stats.evaluation import Evaluation
 from classify.stats.scores import SCORES
-from classify.stats.selection import validation_of
-from classify.trained.persist import skops_io
+from classify.trained.estimators import skops_io
+from classify.trained.inputs import INPUTS
+from classify.trained.passport import Passport
 
 SELECTION = (
     "Scores over the folds of cross-validation. They helped to choose the settings, so they tend to be too high."
 )
-READS = {
-    "features": "It reads features that an extractor takes from a picture.",
-    "pixels": "It reads the picture itself.",
-    "facts": "It reads how a file is stored, and no pixel: it shows what a score can be had for without a look.",
-    "predictions": "It reads what other models said.",
-    "scores": "What it reads is not known here: it is a detector from elsewhere.",
-}
 
 
-def model_card(passport: dict, evaluation: Evaluation, sentences: Sequence[str] = ()) -> str:
+def model_card(passport: Passport, evaluation: Evaluation, sentences: Sequence[str] = ()) -> str:
     """Return the card of a model, as Markdown.
 
     Parameters
     ----------
-    passport : dict
-        As it is saved beside the model; any key but ``name`` may be absent.
+    passport : Passport
     evaluation : Evaluation
         Of this model, and others if any.
     sentences : sequence of str
@@ -44,12 +36,12 @@ def model_card(passport: dict, evaluation: Evaluation, sentences: Sequence[str] 
     skops_io()  # first: what makes cards imports it too, and then with torch
     from skops.card import Card
 
-    name = passport["name"]
-    kept = passport.get("kept", name)  # a page may call it by less
+    name = passport.name
+    kept = passport.kept or name  # a page may call it by less
     scores, folds = (table[table["model"] == name] for table in (evaluation.scores, evaluation.folds))
-    elsewhere = passport.get("reads") == "scores"
+    elsewhere = not INPUTS[passport.reads].runs
     parts = {
-        (): _bullets(sentences) or _plain(passport.get("about") or ""),
+        (): _bullets(sentences) or _plain(passport.about),
         ("What it is",): _bullets(_what(passport)),
         ("What it cannot do",): _bullets(_limits(passport, scores, evaluation)),
         ("Results",): _results(scores),
@@ -60,9 +52,9 @@ def model_card(passport: dict, evaluation: Evaluation, sentences: Sequence[str] 
             for made in how_made([passport])
         },
         ("Use it",): "" if elsewhere else _code(f"classify predict {shlex.quote(kept)} FILE_OR_FOLDER"),
-        ("Make it again",): _code(passport.get("command") or ""),
+        ("Make it again",): _code(passport.command),
     }
-    chosen = f"{SELECTION} It was validated in {validation_of(passport)}." if passport.get("cv") else SELECTION
+    chosen = f"{SELECTION} It was validated in {passport.validation}." if passport.cv else SELECTION
     about = {"Results": "On images it has never seen, with 95 % intervals.", "Selection, not a result": chosen}
     card = Card(None, model_diagram=False, template=None)
     for path, content in parts.items():
@@ -77,25 +69,25 @@ def model_card(passport: dict, evaluation: Evaluation, sentences: Sequence[str] 
     return card.render()
 
 
-def _what(passport: dict) -> list[str]:
-    classes = passport.get("classes")
-    about = passport.get("about") or ""
+def _what(passport: Passport) -> list[str]:
+    classes = passport.classes
+    about = passport.about
     said = [about[0].upper() + about[1:] + "."] if about else []
-    said += [READS[passport["reads"]]] if passport.get("reads") in READS else []
+    said.append(INPUTS[passport.reads].about)
     if classes:
         said.append(f"It answers {' or '.join(classes)}.")
-    if sentence := threshold_sentence(passport, "It"):
+    if sentence := passport.threshold_sentence("It"):
         said.append(sentence)
-    if members := passport.get("members"):
-        said.append(f"It combines {listed([member['name'] for member in members])}.")
+    if members := passport.members:
+        said.append(f"It combines {listed([member.name for member in members])}.")
     return said
 
 
-def _limits(passport: dict, scores: pd.DataFrame, evaluation: Evaluation) -> list[str]:
-    said = list(passport.get("notes") or ())
-    if passport.get("classes"):
+def _limits(passport: Passport, scores: pd.DataFrame, evaluation: Evaluation) -> list[str]:
+    said = list(passport.notes)
+    if passport.classes:
         said.append("It has an answer for any picture, also for one of a kind that it was not trained on.")
-    if (passport.get("extractor") or {}).get("trained") is False:
+    if (passport.extractor or {}).get("trained") is False:
         said.append("Its features come from an untrained net (random weights).")
     for _, row in scores.iterrows():
         found = evaluation.abilities[row["model"], row["set"]]
@@ -124,10 +116,9 @@ def _selection(folds: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"score": titles, "mean ± std": values})
 
 
-def _images(passport: dict) -> pd.DataFrame:
+def _images(passport: Passport) -> pd.DataFrame:
     """Return how many images of each class the model was trained and tried on."""
-    counts = (passport.get("data") or {}).get("counts") or {}
-    table = pd.DataFrame(counts).T.fillna(0).astype(int)
+    table = pd.DataFrame(passport.data.counts).T.fillna(0).astype(int)
     return table.rename(index=set_title).reset_index(names="set")
 
 

@@ -9,7 +9,7 @@ from classify.pages.words import listed
 from classify.predictions import VALIDATION, Predictions, set_title
 from classify.splits.partition import copies_sentence
 from classify.stats.effective import LEAST, kish, units
-from classify.stats.selection import validation_of
+from classify.trained.passport import DataFacts, Passport
 
 FEW_GROUPS = 10
 
@@ -42,63 +42,57 @@ def few_groups(predictions: Predictions) -> list[str]:
     return notices
 
 
-def differing_making(passports: Sequence[dict]) -> list[str]:
+def differing_making(passports: Sequence[Passport]) -> list[str]:
     """Return a notice for what models were not given alike: data, validation, features."""
 
-    def differ(part: str, *keys: str) -> bool:
-        told = [passport[part] for passport in passports if passport.get(part)]
-        return len({tuple(facts.get(key) for key in keys) for facts in told}) > 1
-
     notices = []
-    if differ("data", "digest"):
+    if len({passport.data.digest for passport in passports} - {""}) > 1:
         notices.append("The models were not trained on the same data, so their scores do not compare.")
-    if len(kinds := dict.fromkeys(str(validation_of(passport)) for passport in passports if passport.get("cv"))) > 1:
+    if len(kinds := dict.fromkeys(str(passport.validation) for passport in passports if passport.cv)) > 1:
         notices.append(
             f"The models were validated in different ways ({'; '.join(kinds)}), so a model is chosen among those that "
             "were validated alike."
         )
-    if differ("extractor", "fingerprint"):
+    if len({passport.extractor_fingerprint for passport in passports} - {None}) > 1:
         notices.append("The models read features of different extractors; see how each was made.")
     return notices
 
 
-def differing_positive(passports: Sequence[dict], positive: str | None) -> list[str]:
+def differing_positive(passports: Sequence[Passport], positive: str | None) -> list[str]:
     """Return a notice of the models whose positive class is not the report's."""
-    others = [p for p in passports if positive is not None and p.get("positive") not in (None, positive)]
+    others = [p for p in passports if positive is not None and p.positive not in (None, positive)]
     if not others:
         return []
-    classes = listed([f"{passport['name']} ({passport['positive']})" for passport in others])
+    classes = listed([f"{passport.name} ({passport.positive})" for passport in others])
     return [
         f"The positive class of this page is {positive}, and not of {classes}. Precision, recall and F1 here are of "
         f"{positive}; the thresholds of those models are of their own class."
     ]
 
 
-def seen_in_training(passports: Sequence[dict], chosen: str | None, sections: Sequence[Section]) -> list[str]:
+def seen_in_training(passports: Sequence[Passport], chosen: str | None, sections: Sequence[Section]) -> list[str]:
     """Return what a page must begin with: of which sets the chosen model has seen images in training.
 
     The model's passport knows; else what an audit found out of the same images is taken.
     """
-    data = next((p["data"] for p in passports if p.get("data") and chosen in (None, p.get("name"))), {})
-    copies = [
-        copies_sentence(name, n, sum(data["counts"][name].values())) for name, n in data.get("copies", {}).items()
-    ]
+    data = next((p.data for p in passports if p.data.digest and chosen in (None, p.name)), DataFacts())
+    copies = [copies_sentence(name, n, sum(data.counts[name].values())) for name, n in data.copies.items()]
     return copies or [section.warning for section in sections if section.warning]
 
 
-def of_making(passports: Sequence[dict]) -> list[str]:
+def of_making(passports: Sequence[Passport]) -> list[str]:
     """Return notices of how models were made: untrained weights, and whatever their passports note."""
     notices = []
-    untrained = [p for p in passports if p["extractor"] and not p["extractor"]["trained"]]
+    untrained = [p for p in passports if p.extractor and not p.extractor["trained"]]
     if untrained:
         notices.append(
-            f"The features of {', '.join(p['name'] for p in untrained)} come from an UNTRAINED "
-            f"{untrained[0]['extractor']['backbone']} (random weights): ImageNet weights could not be had, or were not "
+            f"The features of {', '.join(p.name for p in untrained)} come from an UNTRAINED "
+            f"{untrained[0].extractor['backbone']} (random weights): ImageNet weights could not be had, or were not "
             "asked for. Judge no deep features by these scores."
         )
-    if started := [p["name"] for p in passports if (p.get("settings") or {}).get("weights") == "random"]:
+    if started := [p.name for p in passports if p.settings.get("weights") == "random"]:
         notices.append(
             f"{listed(started)} started from UNTRAINED (random) weights: ImageNet weights could not be had, or were "
             "not asked for. Judge no fine-tuned net by these scores."
         )
-    return [*notices, *dict.fromkeys(note for passport in passports for note in passport["notes"])]
+    return [*notices, *dict.fromkeys(note for passport in passports for note in passport.notes)]

@@ -1,10 +1,6 @@
 """What a result depends on, as a reader must know it to make it again: models, features, data, code and machine."""
 
-import hashlib
-import os
-import platform
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -12,31 +8,13 @@ import pandas as pd
 from classify.pages.words import listed
 from classify.predictions import Predictions, set_title
 from classify.stats.selection import folds_in_words
+from classify.trained.passport import Passport
 from featex.system.shown import shown_path
 
 MOST_SOURCES = 10  # of a class and fold, by name
 
 
-@cache
-def code_sha256() -> str:
-    """Return the sha256 of the Python files that extract features and make models: another one where any changed."""
-    digest = hashlib.sha256()
-    root = Path(__file__).parents[2]
-    for path in sorted(path for package in ("classify", "featex") for path in (root / package).rglob("*.py")):
-        digest.update(f"{path.relative_to(root).as_posix()}\0".encode() + path.read_bytes() + b"\0")
-    return digest.hexdigest()
-
-
-def environment() -> dict[str, str]:
-    """Return the machine and interpreter that a model is made on."""
-    return {
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "cores": str(os.cpu_count()),
-    }
-
-
-def how_made(passports: Sequence[dict]) -> list[dict]:
+def how_made(passports: Sequence[Passport]) -> list[dict]:
     """Return cards, each with a ``title`` and its ``facts``, a list of (term, text).
 
     A card a model, then what models share: the features they read, and how they were trained. Models of which the
@@ -47,28 +25,28 @@ def how_made(passports: Sequence[dict]) -> list[dict]:
         for passport in passports:
             known = [(term, _text(value)) for term, value in about(passport).items() if value not in (None, "", {})]
             if known:
-                cards.setdefault((about, *known), []).append(passport.get("name", "unnamed"))
+                cards.setdefault((about, *known), []).append(passport.name)
     lead = {_own_facts: "", _extractor_facts: "features of ", _training_facts: "training of "}
     return [{"title": lead[about] + listed(names), "facts": facts} for (about, *facts), names in cards.items()]
 
 
-def _own_facts(passport: dict) -> dict:
+def _own_facts(passport: Passport) -> dict:
     return {
-        "kept as": passport.get("kept"),
-        "model": passport.get("model"),
-        "reads": passport.get("reads"),
-        "best parameters": _pairs(passport.get("params")),
-        "settings": _pairs(passport.get("settings")),
-        "trials": passport.get("trials"),
-        "time": duration(passport["seconds"]) if passport.get("seconds") is not None else None,
-        "positive class": passport.get("positive"),
-        "decides from": _pairs(passport.get("thresholds")),
-        "made": passport.get("created"),
+        "kept as": passport.kept,
+        "model": passport.model,
+        "reads": passport.reads,
+        "best parameters": _pairs(passport.params),
+        "settings": _pairs(passport.settings),
+        "trials": passport.trials,
+        "time": duration(passport.seconds) if passport.seconds is not None else None,
+        "positive class": passport.positive,
+        "decides from": _pairs(passport.thresholds),
+        "made": passport.created,
     }
 
 
-def _extractor_facts(passport: dict) -> dict:
-    extractor = passport.get("extractor") or {}
+def _extractor_facts(passport: Passport) -> dict:
+    extractor = passport.extractor or {}
     return {
         "extractor": extractor.get("name"),
         "backbone": extractor.get("backbone"),
@@ -80,20 +58,20 @@ def _extractor_facts(passport: dict) -> dict:
     }
 
 
-def _training_facts(passport: dict) -> dict:
-    data, cv = passport.get("data") or {}, passport.get("cv") or {}
+def _training_facts(passport: Passport) -> dict:
+    data, cv = passport.data, passport.cv
     return {
-        "data": shown_path(Path(data["root"]).expanduser()) if data.get("root") else data.get("set"),
-        "training images": data.get("n_train"),
-        "data digest": data.get("digest"),
-        "folds": folds_in_words(cv.get("folds"), cv.get("n_folds")) if cv else None,
-        "held out by each fold": _held_out(cv.get("held_out") or ()),
-        "scoring": cv.get("scoring"),
-        "seed": passport.get("seed"),
-        "device": passport.get("device"),
-        "versions": _pairs(passport.get("versions")),
-        "machine": _pairs(passport.get("environment")),
-        "code sha256": passport.get("code_sha256"),
+        "data": shown_path(Path(data.root).expanduser()) if data.root else data.set,
+        "training images": data.n_train,
+        "data digest": data.digest,
+        "folds": folds_in_words(cv.folds, cv.n_folds) if cv else None,
+        "held out by each fold": _held_out(cv.held_out) if cv else None,
+        "scoring": cv and cv.scoring,
+        "seed": passport.seed,
+        "device": passport.device,
+        "versions": _pairs(passport.versions),
+        "machine": _pairs(passport.environment),
+        "code sha256": passport.code_sha256,
     }
 
 

@@ -8,17 +8,18 @@ from classify.pages.words import spread, with_interval
 from classify.predictions import HELD_OUT, SET_TITLES, VALIDATION
 from classify.stats.evaluation import Evaluation
 from classify.stats.intervals import wilson
+from classify.trained.passport import Passport
 
 CUSTOM = "custom"
 SETS = (VALIDATION, HELD_OUT, CUSTOM)  # what a published number may stand beside
 
 
-def beside(passports: Sequence[dict], evaluation: Evaluation) -> dict | None:
+def beside(passports: Sequence[Passport], evaluation: Evaluation) -> dict | None:
     """Return what the page says of published numbers: the ``studies``, and ``rows``, a row a number and set here.
 
     Parameters
     ----------
-    passports : sequence of dict
+    passports : sequence of Passport
         Where a model is one of a study that was run again, ``published`` holds ``study`` (its name), ``title``,
         ``source``, ``notes`` (sentences), and ``scores``: for each number ``value`` (accuracy in percent, as printed
         there), ``n`` (images it was measured on, None where not known), ``called`` (what the study called those images)
@@ -31,7 +32,7 @@ def beside(passports: Sequence[dict], evaluation: Evaluation) -> dict | None:
     dict or None
         None where no passport tells of a study.
     """
-    told = [passport for passport in passports if passport.get("published")]
+    told = [passport for passport in passports if passport.published]
     if not told:
         return None
     scores = evaluation.scores
@@ -39,8 +40,8 @@ def beside(passports: Sequence[dict], evaluation: Evaluation) -> dict | None:
     validation = evaluation.folds[evaluation.folds["scoring"] == "accuracy"].set_index("model")
     rows = []
     for passport in told:
-        model = passport["name"]
-        for said in passport["published"]["scores"]:
+        model = passport.name
+        for said in passport.published["scores"]:
             line = {"model": model, "called": said["called"], "n": said["n"] and f"{said['n']:,}"}
             line["value"] = _as_published(said)
             if said["set"] == VALIDATION:
@@ -51,7 +52,7 @@ def beside(passports: Sequence[dict], evaluation: Evaluation) -> dict | None:
             for name in names:
                 row = found.loc[(model, name)] if (model, name) in found.index else None
                 rows.append(line | _here(name, row, with_interval))
-    studies = {passport["published"]["study"]: passport["published"] for passport in told}
+    studies = {passport.published["study"]: passport.published for passport in told}
     return {"studies": list(studies.values()), "rows": rows}
 
 

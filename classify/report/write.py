@@ -16,8 +16,8 @@ from classify.report.published import beside
 from classify.report.score_tables import accuracy_table, other_scores, unscored
 from classify.report.sentences import novelty_sentences
 from classify.report.verdict import SELECTION, verdict
-from classify.stats.calibration import threshold_sentence
 from classify.stats.evaluation import Evaluation
+from classify.trained.passport import Passport
 from featex.system.shown import shown_text
 
 TABLES = ("scores.csv", "folds.csv", "predictions.csv")
@@ -29,7 +29,7 @@ def write_report(
     out: Path,
     *,
     title: str,
-    passports: Sequence[dict] = (),
+    passports: Sequence[Passport] = (),
     notices: Sequence[str] = (),
     sections: Sequence[Section] = (),
     gallery: Gallery | None = None,
@@ -44,9 +44,8 @@ def write_report(
     evaluation : Evaluation
     out : Path
     title : str
-    passports : sequence of dict
-        How each model was made, as saved beside it; ``name`` is the model's name in `evaluation`. A model may have
-        none, and any key may be absent.
+    passports : sequence of Passport
+        How each model was made; ``name`` is the model's name in `evaluation`. A model may have none.
     notices : sequence of str
         What a reader must know before any number, shown above them.
     sections : sequence of Section
@@ -69,7 +68,7 @@ def write_report(
         `out` cannot be written.
     """
     place = {model: i for i, model in enumerate(evaluation.predictions.models)}
-    passports = sorted(passports, key=lambda passport: place.get(passport.get("name"), len(place)))
+    passports = sorted(passports, key=lambda passport: place.get(passport.name, len(place)))
     with page_folder(Path(out), own_files(Path(out) / "index.html", MARK)) as folder:
         evaluation.scores.to_csv(folder / "scores.csv", index=False)
         evaluation.folds.to_csv(folder / "folds.csv", index=False)
@@ -105,18 +104,18 @@ def write_report(
     return Path(out) / "index.html"
 
 
-def _opening(evaluation: Evaluation, passports: Sequence[dict], sections: Sequence[Section]) -> dict:
+def _opening(evaluation: Evaluation, passports: Sequence[Passport], sections: Sequence[Section]) -> dict:
     """Return the ``headline`` and ``sentences`` that the page begins with."""
     chosen, said = evaluation.chosen, verdict(evaluation)
     sentences = [*said.sentences, *opening(evaluation, chosen)]
-    sentences += [threshold_sentence(passport) for passport in passports if passport.get("name") == chosen]
+    sentences += [passport.threshold_sentence() for passport in passports if passport.name == chosen]
     sentences += novelty_sentences(chosen, evaluation.facts[chosen].novelty) if chosen else []
     sentences += [f"{part.title}. {part.sentences[0]}" for part in sections if part.sentences]
     headline = " ".join([*seen_in_training(passports, chosen, sections), said.headline])
     return {"headline": headline, "sentences": [*filter(None, sentences), said.why]}
 
 
-def _notices(evaluation: Evaluation, passports: Sequence[dict]) -> list[str]:
+def _notices(evaluation: Evaluation, passports: Sequence[Passport]) -> list[str]:
     """Return what must be known before any number is believed, as far as numbers and passports tell."""
     return [
         *few_groups(evaluation.predictions),
@@ -126,12 +125,12 @@ def _notices(evaluation: Evaluation, passports: Sequence[dict]) -> list[str]:
     ]
 
 
-def _cards(passports: Sequence[dict], evaluation: Evaluation, files: FileNames) -> Iterator[tuple[str, str]]:
+def _cards(passports: Sequence[Passport], evaluation: Evaluation, files: FileNames) -> Iterator[tuple[str, str]]:
     """Yield a file name and a model card for each model that is known to have been made here or imported."""
     for passport in passports:
-        if passport.get("name") in evaluation.facts and passport.get("model"):
-            sentences = opening(evaluation, passport["name"])
-            yield files.new(f"card-{passport['name']}", ".md"), model_card(passport, evaluation, sentences)
+        if passport.name in evaluation.facts and passport.model:
+            sentences = opening(evaluation, passport.name)
+            yield files.new(f"card-{passport.name}", ".md"), model_card(passport, evaluation, sentences)
 
 
 def _figures(evaluation: Evaluation) -> Iterator[Picture]:

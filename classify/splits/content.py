@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from classify.tuning.plan import images_digest
+from classify.splits.partition import images_digest
 from featex.store.features import Features, StoredSet
 
 CONTENT_BLOCKS = ("rgb penultimate", "rgb layer4", "rgb layer3")

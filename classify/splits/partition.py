@@ -249,3 +249,9 @@ def _check(
                     "test"
                 )
             raise _lacks(name, images, surplus, classes)
+
+
+def images_digest(rows: pd.DataFrame) -> str:
+    """Return the sha256 of which images a set holds, with their labels, splits and sources, in whatever order."""
+    columns = (rows[name].astype(str) for name in ("key", "label", "split", "source"))
+    return hashlib.sha256("\n".join(sorted(map("\t".join, zip(*columns, strict=True)))).encode()).hexdigest()

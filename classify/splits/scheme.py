@@ -56,7 +56,7 @@ class Scheme:
         """Whether the worst fold is the selection score, rather than the mean."""
         return by_worst_fold(self.folds)
 
-    def check(self, reads: str, model: str) -> None:
+    def check(self, on_features: bool, model: str) -> None:
         """Raise InputError for an unknown choice, ModelError where content is missing or the model takes no weights."""
         choices = (
             ("kind of folds", self.folds, FOLDS),
@@ -71,7 +71,7 @@ class Scheme:
                 "folds or weights by content need features that tell what pictures show, and there are none of these "
                 "images; extract the same folder with the default features too: featex extract DIR"
             )
-        if self.weigh != "none" and reads != "features":
+        if self.weigh != "none" and not on_features:
             raise ModelError(f"{model} cannot weigh images by {self.weigh}; choose a model that reads features")
 
     def pairs(

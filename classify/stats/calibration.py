@@ -94,18 +94,3 @@ class Calibration:
     def logs(self, scores: np.ndarray) -> np.ndarray:
         """Return logarithms of the probabilities, which tell apart what rounds to a probability of 1."""
         return log_softmax(self.slope * scores + (np.log(self.thresholds) if self.thresholds else 0.0), axis=1)
-
-
-def threshold_sentence(passport: dict, subject: str = "") -> str:
-    """Return which threshold decides, of a model's passport; "" where the passport does not tell."""
-    thresholds, positive = passport.get("thresholds") or {}, passport.get("positive")
-    subject = subject or passport.get("name", "It")
-    if not thresholds:
-        return ""
-    if positive:
-        threshold = f"{thresholds[positive]:.3g}"
-        return f"{subject} calls an image {positive} where the probability of {positive} is at least {threshold}."
-    if max(thresholds.values()) - min(thresholds.values()) < 1e-9:
-        return f"{subject} decides for the likeliest class."
-    each = ", ".join(f"{label} {threshold:.3g}" for label, threshold in thresholds.items())
-    return f"{subject} decides for the class whose probability is the largest multiple of its threshold ({each})."

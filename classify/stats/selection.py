@@ -69,32 +69,6 @@ def selection_score(scores: Sequence[float], folds: str | None) -> float:
     return float(np.min(scores) if by_worst_fold(folds) else np.mean(scores))
 
 
-def validation_of(passport: dict) -> Validation:
-    """Return how a model was validated, as its passport says."""
-    cv = passport.get("cv") or {}
-    known = (cv.get("folds"), cv.get("n_folds"), passport.get("seed"), cv.get("scoring"))
-    return Validation(*known, cv.get("content") or "")
-
-
-def fold_facts(scores: Sequence[float], validation: Validation, held_out: Sequence[dict] = ()) -> dict:
-    """Return what a passport holds on cross-validation.
-
-    ``scores`` has a value a fold, ``mean`` and ``std`` are over folds, ``selection`` is what the model is chosen by,
-    and ``held_out`` lists the sources that each fold holds out, by class.
-    """
-    return {
-        "scoring": validation.scoring,
-        "n_folds": len(scores),
-        "folds": validation.folds,
-        "content": validation.content,
-        "held_out": list(held_out),
-        "scores": list(scores),
-        "mean": float(np.mean(scores)),
-        "std": float(np.std(scores, ddof=1)),
-        "selection": selection_score(scores, validation.folds),
-    }
-
-
 def groups(models: Iterable[str], known: Mapping[str, Validation], baselines: Collection[str] = ()) -> list[Group]:
     """Return the models in groups of those that were validated alike, the group to choose from first.
 
@@ -110,14 +84,6 @@ def groups(models: Iterable[str], known: Mapping[str, Validation], baselines: Co
         return -len(set(group.models) - set(baselines)), KINDS.index(kind) if kind in KINDS else len(KINDS)
 
     return sorted((Group(validation, tuple(names)) for validation, names in members.items()), key=place)
-
-
-def in_words(cv: dict) -> str:
-    """Return the selection score of a passport's ``cv`` with its folds, for a terminal."""
-    spread = f"{cv['scoring']} {cv['mean']:.3f} ± {cv['std']:.3f} over {folds_in_words(cv['folds'], cv['n_folds'])}"
-    if by_worst_fold(cv["folds"]):
-        return f"{cv['scoring']} {cv['selection']:.3f} in the worst fold, which is what counts; {spread}"
-    return spread
 
 
 def ranked(folds: pd.DataFrame, group: Group) -> pd.DataFrame:

@@ -1,6 +1,9 @@
 """What has been trained: a model with its passport, on disk and in use.
 
-model       a fitted estimator with its calibration and passport
+passport    the record of what a model is and how it was made
+model       a fitted estimator with its passport
+inputs      what a model reads: features, pixels, file metadata, predictions
+estimators  estimators on disk
 persist     writing a model to disk and reading it
 kept        a model and its predictions, written together
 predict     images through a trained model

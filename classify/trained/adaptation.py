@@ -9,11 +9,10 @@ from scipy.special import expit
 
 from classify.errors import ModelError
 from classify.positive import choose_positive
-from classify.splits.partition import partition
-from classify.stats.calibration import threshold_sentence
+from classify.splits.partition import images_digest, partition
 from classify.trained.alignment import ALIGNMENTS, Alignment, threshold_for
+from classify.trained.inputs import INPUTS
 from classify.trained.model import TrainedModel
-from classify.tuning.plan import images_digest
 from featex.errors import FeatexError, InputError, unknown
 from featex.store.features import load_features
 from featex.store.units import rows_as_in
@@ -56,17 +55,17 @@ class Adaptation:
 
     def of(self, model: TrainedModel) -> str:
         """Return the class that the share is of."""
-        return self.positive or model.passport["positive"]
+        return self.positive or model.passport.positive
 
     def thresholds(self, model: TrainedModel) -> dict[str, float]:
         """Return the threshold of each class that decides, by class."""
-        return model.passport["thresholds"] if self.share is None else dict.fromkeys(model.classes, 0.5)
+        return model.passport.thresholds if self.share is None else dict.fromkeys(model.classes, 0.5)
 
 
 def decision_sentence(model: TrainedModel, adapt: Adaptation | None, decided: Sequence[str]) -> str:
     """Return which threshold decided, for the terminal; where a share was asked for, also the share it came to."""
     if adapt is None or adapt.share is None:
-        return threshold_sentence(model.passport)
+        return model.passport.threshold_sentence()
     positive = adapt.of(model)
     n = int((np.asarray(decided) == positive).sum())
     wanted = f"{100 * adapt.share:g} % of {len(decided):,} images"
@@ -100,7 +99,7 @@ def adaptation(
     """
     if align not in ALIGNMENTS:
         raise unknown("alignment", align, ALIGNMENTS)
-    if share is not None and model.passport["positive"] is None:
+    if share is not None and model.passport.positive is None:
         raise ModelError(f"{model.name} has {len(model.classes)} classes, and a threshold is between two")
     if positive is not None and share is None:
         raise InputError(f"--positive {positive} says which class --share is of; add --share, or leave it out")
@@ -108,20 +107,20 @@ def adaptation(
         choose_positive(model.classes, positive)
     if align == "none":
         return None if share is None else Adaptation(share=share, positive=positive)
-    if model.passport["reads"] != "features":
-        raise ModelError(f"{model.name} reads {model.passport['reads']}; to align is for models that read features")
+    if not INPUTS[model.passport.reads].on_features:
+        raise ModelError(f"{model.name} reads {model.passport.reads}; to align is for models that read features")
     return Adaptation(Alignment.fit(_trained_on(model, directory), align), share, positive)
 
 
 def _trained_on(model: TrainedModel, directory: Path) -> np.ndarray:
-    data, extractor = model.passport["data"], model.passport["extractor"]
-    name = f"{extractor['name']}/{data['set']}"
+    data, extractor = model.passport.data, model.passport.extractor
+    name = f"{extractor['name']}/{data.set}"
     if "parts" in extractor:
         raise ModelError(f"{model.name} reads joined features, which cannot be aligned; take a model on one of them")
     try:
         features = load_features(directory, name)
     except FeatexError as error:
         raise ModelError(f"the features that {model.name} was trained on have gone ({error}); extract them") from error
-    if images_digest(features.rows) != data["images"]:
+    if images_digest(features.rows) != data.images:
         raise ModelError(f"{name} is no longer the set that {model.name} was trained on; tune it again")
-    return features.X[partition(rows_as_in(features.rows, data["near_duplicates"])).train]
+    return features.X[partition(rows_as_in(features.rows, data.near_duplicates)).train]

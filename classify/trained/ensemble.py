@@ -5,7 +5,6 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
@@ -13,13 +12,12 @@ import pandas as pd
 from classify.errors import DataError, ModelError
 from classify.models.combine import Method, get_method
 from classify.predictions import VALIDATION, Predictions
-from classify.report.provenance import code_sha256, environment
 from classify.stats.calibration import Calibration, class_scores
-from classify.stats.selection import MIXED, fold_facts, validation_of
+from classify.stats.selection import MIXED
 from classify.stats.tables import fold_values
-from classify.trained.model import TrainedModel, made, predictions_table
-from classify.tuning.plan import versions
-from classify.tuning.tune import Tuned
+from classify.trained.inputs import INPUTS
+from classify.trained.model import TrainedModel, Tuned, predictions_table
+from classify.trained.passport import FoldFacts, Member, Passport, made_here, versions
 from featex.errors import InputError
 from featex.system.disk import checked_name
 
@@ -32,7 +30,7 @@ class Ensemble:
     """
 
     method: Method
-    passports: tuple[dict, ...]
+    passports: tuple[Passport, ...]
     name: str
     report: str
     notes: tuple[str, ...]
@@ -42,8 +40,8 @@ class Ensemble:
     @property
     def thresholds(self) -> list[float]:
         """The mean of the members' thresholds, for each class of the first: what members decide by, so do they all."""
-        first = self.passports[0]["classes"]
-        return np.mean([[passport["thresholds"][label] for label in first] for passport in self.passports], 0).tolist()
+        first = self.passports[0].classes
+        return np.mean([[passport.thresholds[label] for label in first] for passport in self.passports], 0).tolist()
 
     @property
     def calibration(self) -> Calibration:
@@ -57,14 +55,14 @@ class Ensemble:
     @property
     def digest(self) -> str:
         """Sha256 of the method and of what its members are."""
-        members = [[passport["name"], made(passport)] for passport in self.passports]
+        members = [[passport.name, passport.fingerprint] for passport in self.passports]
         facts = {"model": self.method.name, "members": members, "versions": versions()}
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def plan_ensemble(
     method: str,
-    passports: Sequence[dict],
+    passports: Sequence[Passport],
     *,
     name: str | None = None,
     report: str | None = None,
@@ -77,7 +75,7 @@ def plan_ensemble(
     ----------
     method : str
         A name in `classify.models.combine.METHODS`.
-    passports : sequence of dict
+    passports : sequence of Passport
         Those of the members, two or more.
     name : str, optional
         The ensemble's; by default ``METHOD-REPORT``.
@@ -94,39 +92,39 @@ def plan_ensemble(
         If the method is unknown, or such models cannot be combined.
     """
     chosen = get_method(method)
-    names = [passport["name"] for passport in passports]
+    names = [passport.name for passport in passports]
     if twice := [name for name in names if names.count(name) > 1]:
         raise ModelError(f"{twice[0]!r} is named twice; an ensemble needs members that differ")
     if len(names) < 2:
         raise ModelError(f"an ensemble needs two models or more, not {len(names)}; see: classify models")
     first = passports[0]
     for passport in passports:
-        if passport["reads"] == "scores":
-            raise ModelError(f"{passport['name']!r} is a detector from elsewhere, which has no folds to combine")
-        if passport["reads"] == "predictions":
-            told = ", ".join(member["name"] for member in passport["members"])
-            raise ModelError(f"{passport['name']!r} is an ensemble itself; name its members instead: {told}")
-        if set(passport["classes"]) != set(first["classes"]):
+        if not INPUTS[passport.reads].runs:
+            raise ModelError(f"{passport.name!r} is a detector from elsewhere, which has no folds to combine")
+        if passport.members:
+            told = ", ".join(member.name for member in passport.members)
+            raise ModelError(f"{passport.name!r} is an ensemble itself; name its members instead: {told}")
+        if set(passport.classes) != set(first.classes):
             raise ModelError(
-                f"the classes of {passport['name']!r} are {passport['classes']}, those of {first['name']!r} "
-                f"{first['classes']}; combine models of the same classes"
+                f"the classes of {passport.name!r} are {passport.classes}, those of {first.name!r} "
+                f"{first.classes}; combine models of the same classes"
             )
-        if passport["positive"] != first["positive"]:
+        if passport.positive != first.positive:
             raise ModelError(
-                f"the positive class of {passport['name']!r} is {passport['positive']!r}, that of {first['name']!r} "
-                f"{first['positive']!r}; tune both with the same --positive"
+                f"the positive class of {passport.name!r} is {passport.positive!r}, that of {first.name!r} "
+                f"{first.positive!r}; tune both with the same --positive"
             )
-        if passport["data"]["digest"] != first["data"]["digest"]:
+        if passport.data.digest != first.data.digest:
             raise ModelError(
-                f"{passport['name']!r} was trained or judged on other images than {first['name']!r} (sets "
-                f"{passport['data']['set']!r} and {first['data']['set']!r}, or one of them has changed); "
+                f"{passport.name!r} was trained or judged on other images than {first.name!r} (sets "
+                f"{passport.data.set!r} and {first.data.set!r}, or one of them has changed); "
                 "tune both on the same set"
             )
-    report = report or first["report"]
+    report = report or first.report
     name = checked_name(name or f"{method}-{report}", "a model")
     if name in names:
         raise InputError(f"an ensemble called {name!r} would take the place of its own member; choose another --name")
-    notes = dict.fromkeys([*(note for passport in passports for note in passport["notes"]), *notes])
+    notes = dict.fromkeys([*(note for passport in passports for note in passport.notes), *notes])
     return Ensemble(chosen, tuple(passports), name, report, tuple(notes), command)
 
 
@@ -160,7 +158,7 @@ def combine(job: Ensemble, predictions: Sequence[Predictions]) -> Tuned:
     started = time.monotonic()
     rows, folds, P = _aligned(job, predictions)
     notes = [*job.notes, *_differing_folds(job, folds)]
-    classes, fold = job.passports[0]["classes"], folds[0]
+    classes, fold = job.passports[0].classes, folds[0]
     train = (rows["set"] == VALIDATION).to_numpy()
     y, said = pd.Index(classes).get_indexer(rows["label"][train]), P[train]
     scores = np.empty((len(y), len(classes)))
@@ -171,7 +169,7 @@ def combine(job: Ensemble, predictions: Sequence[Predictions]) -> Tuned:
     estimator = job.build().fit(said, y)
     judged = predictions_table(job.name, classes, rows[train], VALIDATION, job.calibration(scores), decided, fold)
     cv = _cv(job, judged, alike=all(np.array_equal(other, fold) for other in folds))
-    model = TrainedModel(estimator, job.calibration, _passport(job, cv, notes, time.monotonic() - started))
+    model = TrainedModel(estimator, _passport(job, cv, notes, time.monotonic() - started))
     tables = [judged]
     for name in rows["set"][~train].unique():
         unseen = (rows["set"] == name).to_numpy()
@@ -181,8 +179,8 @@ def combine(job: Ensemble, predictions: Sequence[Predictions]) -> Tuned:
 
 def _aligned(job: Ensemble, predictions: Sequence[Predictions]) -> tuple[pd.DataFrame, list[np.ndarray], np.ndarray]:
     """Return the first member's rows, each member's folds of the validation rows, and (n, n_members, n_classes)."""
-    names = [passport["name"] for passport in job.passports]
-    columns = [f"prob_{label}" for label in job.passports[0]["classes"]]
+    names = [passport.name for passport in job.passports]
+    columns = [f"prob_{label}" for label in job.passports[0].classes]
     tables = [
         said.table[said.table["model"] == name].set_index(["set", "path"])
         for name, said in zip(names, predictions, strict=True)
@@ -212,61 +210,55 @@ def _differing_folds(job: Ensemble, folds: list[np.ndarray]) -> list[str]:
         if np.array_equal(fold, folds[0]):
             continue
         if job.method.learns:
-            told = [f"{p['name']} has {p['cv']['n_folds']} of seed {p['seed']}" for p in (first, passport)]
+            told = [f"{p.name} has {p.cv.n_folds} of seed {p.seed}" for p in (first, passport)]
             raise DataError(
                 f"to {job.method.name}, members must be validated in the same folds ({' and '.join(told)}); "
                 "tune them with the same --folds and --seed, or take --method vote"
             )
-        return [f"{job.name} combines models of different folds; its scores are over the folds of {first['name']}."]
+        return [f"{job.name} combines models of different folds; its scores are over the folds of {first.name}."]
     return []
 
 
-def _cv(job: Ensemble, judged: Predictions, alike: bool) -> dict:
+def _cv(job: Ensemble, judged: Predictions, alike: bool) -> FoldFacts:
     """Return the score of each fold: the one that all members were tuned for, or accuracy where they differ.
 
     Members that were not validated alike make folds that compare with no other model's.
     """
-    wanted = {passport["cv"]["scoring"] for passport in job.passports}
+    wanted = {passport.cv.scoring for passport in job.passports}
     scoring = wanted.pop() if len(wanted) == 1 else "accuracy"
-    validations = {replace(validation_of(passport), scoring=scoring) for passport in job.passports}
-    first = replace(validation_of(job.passports[0]), scoring=scoring)
-    held_out = job.passports[0]["cv"]["held_out"]
+    validations = {replace(passport.validation, scoring=scoring) for passport in job.passports}
+    first = replace(job.passports[0].validation, scoring=scoring)
+    held_out = job.passports[0].cv.held_out
     if not alike or len(validations) > 1:
         first, held_out = replace(first, folds=MIXED, content=job.digest), []
-    return fold_facts(fold_values(judged, scoring, job.passports[0]["positive"]), first, held_out)
+    return FoldFacts.of(fold_values(judged, scoring, job.passports[0].positive), first, held_out)
 
 
-def _passport(job: Ensemble, cv: dict, notes: list[str], seconds: float) -> dict:
+def _passport(job: Ensemble, cv: FoldFacts, notes: list[str], seconds: float) -> Passport:
     first = job.passports[0]
-    extractors = {p["extractor"]["fingerprint"]: p["extractor"] for p in job.passports if p["extractor"]}
-    names = [passport["name"] for passport in job.passports]
-    return {
-        "name": job.name,
-        "model": job.method.name,
-        "about": job.method.about,
-        "reads": "predictions",
-        "classes": first["classes"],
-        "positive": first["positive"],
-        "thresholds": dict(zip(first["classes"], job.thresholds, strict=True)),
-        "params": {name: value for name, value in job.build().get_params().items() if name != "thresholds"},
-        "settings": {"members": ", ".join(names)},
-        "members": [{"name": passport["name"], "made": made(passport)} for passport in job.passports],
-        "extractor": next(iter(extractors.values())) if len(extractors) == 1 else None,
-        "data": first["data"],
-        "report": job.report,
-        "notes": notes,
-        "published": None,
-        "command": job.command,
-        "cv": cv,
-        "trials": job.trials,
-        "training": [],
-        "scheme": None,
-        "digest": job.digest,
-        "seconds": seconds,
-        "seed": first["seed"],
-        "device": "cpu",
-        "versions": versions(),
-        "environment": environment(),
-        "code_sha256": code_sha256(),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
+    extractors = {p.extractor_fingerprint: p.extractor for p in job.passports if p.extractor}
+    return Passport(
+        name=job.name,
+        model=job.method.name,
+        about=job.method.about,
+        reads="members",
+        classes=first.classes,
+        positive=first.positive,
+        thresholds=dict(zip(first.classes, job.thresholds, strict=True)),
+        slope=job.calibration.slope,
+        params={name: value for name, value in job.build().get_params().items() if name != "thresholds"},
+        settings={"members": ", ".join(passport.name for passport in job.passports)},
+        members=[Member(passport.name, passport.fingerprint) for passport in job.passports],
+        extractor=next(iter(extractors.values())) if len(extractors) == 1 else None,
+        data=first.data,
+        report=job.report,
+        notes=notes,
+        command=job.command,
+        cv=cv,
+        trials=job.trials,
+        digest=job.digest,
+        seconds=seconds,
+        seed=first.seed,
+        device="cpu",
+        **made_here(),
+    )

@@ -2,7 +2,6 @@
 
 import shlex
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path, PurePath
 
 import numpy as np
@@ -10,19 +9,17 @@ import pandas as pd
 
 from classify.errors import DataError
 from classify.pages.words import listed, with_interval
-from classify.positive import positive_of_report
 from classify.predictions import PROB, VALIDATION, Predictions, set_title
 from classify.stats.scores import SCORES
 from classify.stats.tables import score_table
 from classify.trained import persist
+from classify.trained.inputs import INPUTS
 from classify.trained.kept import keep_pair
 from classify.trained.model import TrainedModel
+from classify.trained.passport import Passport, now, positive_of_report
 from featex.system.disk import checked_name
 from featex.system.shown import shown_path
 from featex.system.words import count
-
-READS = "scores"
-"""What the passport of an imported detector says that it reads: it has no estimator, only what it said."""
 
 
 def read_scores(path: Path) -> pd.DataFrame:
@@ -44,7 +41,7 @@ def read_scores(path: Path) -> pd.DataFrame:
 
 def import_scores(
     table: pd.DataFrame,
-    passports: Sequence[dict],
+    passports: Sequence[Passport],
     predictions: Predictions,
     *,
     name: str,
@@ -61,7 +58,7 @@ def import_scores(
         A row an image. ``path``: as the report names it, or a whole path that ends so, or a file name that only one of
         its images has. Then either ``score``, the probability of the positive class, or ``prob_<class>`` for each
         class, all in 0..1.
-    passports : sequence of dict
+    passports : sequence of Passport
         Of the report's models: classes and data are taken from the newest.
     predictions : Predictions
         What the report's models said: which images there are, and their labels, sets, sources and groups.
@@ -93,7 +90,7 @@ def import_scores(
         If there is no such class.
     """
     newest = passports[-1]
-    classes = newest["classes"]
+    classes = newest.classes
     choice = positive_of_report(classes, passports, positive)
     if choice is None and threshold is not None:
         raise DataError(
@@ -125,36 +122,22 @@ def import_scores(
     said = Predictions(said)
     notes = [*_left_out(len(table), found, rows, unseen, images), *_inverted(said, positive, "score" in table)]
     thresholds = {c: threshold if c == positive else 1 - threshold for c in classes} if positive else {}
-    facts = {"positive": positive, "thresholds": thresholds, "command": command}
-    passport = facts | _passport(checked_name(name, "a model"), file, notes, newest)
-    return TrainedModel(None, None, passport), said, notes
-
-
-def _passport(name: str, file: str, notes: list[str], newest: dict) -> dict:
-    """Return what a passport holds of any detector that is known by its scores, beside the `newest` of its report."""
-    return {
-        "name": name,
-        "model": "imported",
-        "about": f"a detector from elsewhere, known by its scores in {shown_path(file)}",
-        "reads": READS,
-        "classes": list(newest["classes"]),
-        "params": {},
-        "settings": {},
-        "extractor": None,
-        "data": newest["data"],
-        "report": newest["report"],
-        "notes": [f"{name} is a detector from elsewhere: what it was trained on is not known here.", *notes],
-        "published": None,
-        "cv": None,
-        "trials": 0,
-        "training": [],
-        "digest": "",
-        "seconds": None,
-        "seed": None,
-        "device": None,
-        "versions": {},
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
+    passport = Passport(
+        name=checked_name(name, "a model"),
+        model="imported",
+        about=f"a detector from elsewhere, known by its scores in {shown_path(file)}",
+        reads="scores",
+        classes=classes,
+        positive=positive,
+        thresholds=thresholds,
+        data=newest.data,
+        report=newest.report,
+        notes=[f"{name} is a detector from elsewhere: what it was trained on is not known here.", *notes],
+        command=command,
+        trials=0,
+        created=now(),
+    )
+    return TrainedModel(None, passport), said, notes
 
 
 def _probabilities(table: pd.DataFrame, classes: Sequence[str], positive: str | None) -> np.ndarray:
@@ -249,7 +232,7 @@ def _left_out(n: int, found: pd.Series, rows: pd.DataFrame, unseen: pd.DataFrame
 
 def keep_imported(model: TrainedModel, said: Predictions, models: Path, predictions: Path) -> Path:
     """Write the detector's passport into ``models/NAME`` and what it said into ``predictions/NAME.csv``."""
-    there = next((p for p in persist.passports(models) if p["name"] == model.name), None)
-    if there is not None and there["reads"] != READS:
+    there = next((p for p in persist.passports(models) if p.name == model.name), None)
+    if there is not None and INPUTS[there.reads].runs:
         raise DataError(f"{model.name!r} is a model that was trained here; choose another name with --name")
     return keep_pair(model, said, models, predictions)

@@ -9,9 +9,8 @@ from classify.errors import ModelError
 from classify.predictions import Predictions
 from classify.trained import persist
 from classify.trained.model import TrainedModel
+from classify.trained.passport import Passport
 from featex.errors import InputError
-
-SHA256 = "predictions_sha256"  # in a passport, of the file of predictions that belongs to it
 
 
 def keep_pair(model: TrainedModel, said: Predictions, models: Path, predictions: Path) -> Path:
@@ -22,21 +21,21 @@ def keep_pair(model: TrainedModel, said: Predictions, models: Path, predictions:
     after it leaves the new pair, which `settled` completes.
     """
     waiting = said.write(_waiting(predictions, model.name))
-    model = replace(model, passport={**model.passport, SHA256: _sha256(waiting)})
+    model = replace(model, passport=replace(model.passport, predictions_sha256=_sha256(waiting)))
     path = persist.save(model, models)
     settled(model.passport, predictions)
     return path
 
 
-def settled(passport: dict, predictions: Path) -> bool:
+def settled(passport: Passport, predictions: Path) -> bool:
     """Return whether the predictions of a model are in place, after putting there what a killed run had ready."""
-    place, waiting = predictions / f"{passport['name']}.csv", _waiting(predictions, passport["name"])
-    if waiting.exists() and _sha256(waiting) == passport.get(SHA256):
+    place, waiting = predictions / f"{passport.name}.csv", _waiting(predictions, passport.name)
+    if waiting.exists() and _sha256(waiting) == passport.predictions_sha256:
         waiting.replace(place)
-    return place.exists() and _sha256(place) == passport.get(SHA256)
+    return place.exists() and _sha256(place) == passport.predictions_sha256
 
 
-def read_kept(passport: dict, predictions: Path) -> Predictions:
+def read_kept(passport: Passport, predictions: Path) -> Predictions:
     """Return the predictions of a model that is kept.
 
     Raises
@@ -46,7 +45,7 @@ def read_kept(passport: dict, predictions: Path) -> Predictions:
     ModelError
         If they are not those that were kept with the model.
     """
-    name, place = passport["name"], predictions / f"{passport['name']}.csv"
+    name, place = passport.name, predictions / f"{passport.name}.csv"
     if not settled(passport, predictions):
         if not place.exists():
             raise InputError(f"the predictions of {name} in {predictions} have gone; make it again")

@@ -1,7 +1,5 @@
-"""TrainedModel: a fitted estimator, its calibration, and its passport."""
+"""TrainedModel: a fitted estimator and its passport."""
 
-import hashlib
-import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +8,7 @@ import pandas as pd
 from classify.predictions import Predictions
 from classify.stats.calibration import Calibration, class_scores
 from classify.stats.novelty import Novelty
+from classify.trained.passport import Passport
 
 
 @dataclass(frozen=True)
@@ -19,12 +18,8 @@ class TrainedModel:
     Parameters
     ----------
     estimator : fitted scikit-learn classifier
-        None, as the calibration, for a detector from elsewhere that is known by its scores alone.
-    calibration : Calibration
-        Learnt on out-of-fold scores.
-    passport : dict
-        As JSON can hold it: name, model, reads, classes, positive, thresholds, params, settings, extractor, data, cv,
-        trials, seconds, seed, versions, created, and the report it belongs to with its notes and command.
+        None for a detector from elsewhere that is known by its scores alone.
+    passport : Passport
     members : tuple of TrainedModel
         What an ensemble combines; its X is what they say, (n_samples, n_members, n_classes). Else empty.
     novelty : Novelty or None
@@ -32,18 +27,22 @@ class TrainedModel:
     """
 
     estimator: object
-    calibration: Calibration
-    passport: dict
+    passport: Passport
     members: tuple["TrainedModel", ...] = ()
     novelty: Novelty | None = None
 
     @property
     def name(self) -> str:
-        return self.passport["name"]
+        return self.passport.name
 
     @property
     def classes(self) -> list[str]:
-        return self.passport["classes"]
+        return self.passport.classes
+
+    @property
+    def calibration(self) -> Calibration:
+        """Learnt on out-of-fold scores."""
+        return self.passport.calibration
 
     def predict(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return calibrated probabilities (n_samples, n_classes) and decided classes (n_samples,) of str.
@@ -63,15 +62,6 @@ class TrainedModel:
         return predictions_table(self.name, self.classes, rows, set_name, *self.predict(X))
 
 
-def made(passport: dict) -> str:
-    """Return the sha256 of what a model came out as: another one where it was tuned again to another end.
-
-    The passport's digest alone would not do: it stays the same after more trials, which may find other parameters.
-    """
-    facts = [passport["digest"], passport["params"], passport["cv"]["scores"]]
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-
-
 def predictions_table(
     model: str,
     classes: list[str],
@@ -85,3 +75,11 @@ def predictions_table(
     facts = rows[["path", "label", "split", "source", "group"]].reset_index(drop=True)
     table = facts.assign(model=model, set=set_name, predicted=predicted, fold=fold)
     return Predictions(pd.concat([table, pd.DataFrame(probabilities, columns=[f"prob_{c}" for c in classes])], axis=1))
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What tuning gives: the model, and its predictions of every set (validation, held-out, custom)."""
+
+    model: TrainedModel
+    predictions: Predictions

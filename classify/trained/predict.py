@@ -7,14 +7,12 @@ import numpy as np
 import pandas as pd
 
 from classify.errors import ModelError
-from classify.models.file_facts import fact_matrix
-from classify.models.inputs import read_inputs, view_of
-from classify.stats.abstention import UNSURE, Rule
+from classify.stats.abstention import UNSURE
 from classify.trained.adaptation import Adaptation
+from classify.trained.inputs import INPUTS, Access, read_inputs
 from classify.trained.model import TrainedModel
 from featex.datasets.dataset import image_files
-from featex.errors import ImageError, InputError, WeightsError
-from featex.images.facts import file_facts
+from featex.errors import InputError
 from featex.store.features import Features
 from featex.system.progress import Progress
 from featex.system.words import count
@@ -36,15 +34,15 @@ def predict_set(
 
 
 def _set_inputs(model: TrainedModel, features: Features, progress: Progress) -> np.ndarray:
-    if model.passport["reads"] == "predictions":
+    if model.passport.members:
         return _say(model, [_set_inputs(member, features, progress) for member in model.members])
-    trained_on = model.passport["extractor"]
+    trained_on = model.passport.extractor
     if trained_on and trained_on["fingerprint"] != features.extractor["fingerprint"]:
         raise ModelError(
             f"{model.name} was trained on features of {trained_on['name']}, and {features.name!r} holds those of "
             f"{features.extractor['name']}; give images instead, or extract the set with the same backbone and weights"
         )
-    return read_inputs(model.passport["model"], features, model.passport["settings"], progress)
+    return read_inputs(model.passport.model, features, model.passport.settings, progress)
 
 
 def predict_images(
@@ -91,8 +89,8 @@ def predict_images(
         If the weights are not those that the model was trained with.
     """
     files = _files(paths)
-    options = {"cache": cache, "weights": weights, "device": device, "progress": progress or Progress()}
-    X, reasons = _inputs(model, files, **options)
+    access = Access(cache, weights, device, progress or Progress())
+    X, reasons = _inputs(model, files, access)
     failed = pd.DataFrame(
         [(str(files[i]), reason) for i, reason in sorted(reasons.items())], columns=["path", "reason"]
     )
@@ -101,7 +99,7 @@ def predict_images(
         raise InputError(f"none of {count(len(files), 'image')} can be used ({row.path}: {row.reason})")
     usable = [path for i, path in enumerate(files) if i not in reasons]
     # What members read is in the cache by now
-    unlike = _unlike(model, lambda one: X if one is model else _inputs(one, usable, **options)[0])
+    unlike = _unlike(model, lambda one: X if one is model else _inputs(one, usable, access)[0])
     return _table(model, [str(path) for path in usable], X, adapt, unlike), failed
 
 
@@ -119,20 +117,15 @@ def _files(paths: Sequence[str | Path]) -> list[Path]:
     return files
 
 
-def _inputs(model: TrainedModel, files: list[Path], **options) -> tuple[np.ndarray, dict[int, str]]:
+def _inputs(model: TrainedModel, files: list[Path], access: Access) -> tuple[np.ndarray, dict[int, str]]:
     """Return what a model reads of those files that can be used, and why the others cannot, by number."""
-    read = {"features": _features_of, "pixels": _pixels_of, "facts": _facts_of, "predictions": _members_of}[
-        model.passport["reads"]
-    ]
-    return read(model, files, **options)
-
-
-def _members_of(model: TrainedModel, files: list[Path], **options):
-    sources = [(member.passport["extractor"] or {}).get("fingerprint", member.name) for member in model.members]
+    if not model.passport.members:
+        return INPUTS[model.passport.reads].read_files(model.passport, files, access)
+    sources = [member.passport.extractor_fingerprint or member.name for member in model.members]
     read = {}  # members that read features of the same extractor share them
     for source, member in zip(sources, model.members, strict=True):
         if source not in read:
-            read[source] = _inputs(member, files, **options)
+            read[source] = _inputs(member, files, access)
     reasons = {i: reason for _, missing in read.values() for i, reason in missing.items()}
     if len(reasons) == len(files):
         return np.empty(0), reasons
@@ -152,44 +145,6 @@ def _say(model: TrainedModel, inputs: list[np.ndarray]) -> np.ndarray:
     return np.stack(said, axis=1)
 
 
-def _features_of(model: TrainedModel, files: list[Path], *, cache, weights, device, progress):
-    from featex.extraction.embed import embed, open_cache
-    from featex.extraction.joined import extractor_of
-
-    passport = model.passport["extractor"]
-    try:
-        extractor = extractor_of(passport, weights, device, progress=progress)
-    except WeightsError as error:
-        raise ModelError(
-            f"{model.name} needs the weights it was trained with; name them with --weights ({error})"
-        ) from error
-    if extractor.fingerprint != passport["fingerprint"]:
-        raise ModelError(
-            f"{model.name} was trained on features of {passport['name']} (weights sha256 "
-            f"{passport['weights_sha256'][:12]}), and these make {extractor.name}; name the right file with --weights"
-        )
-    vectors = open_cache(extractor, cache)
-    embedding = embed(files, extractor, vectors, progress=progress)
-    return vectors.get([key for i, key in enumerate(embedding.keys) if i not in embedding.reasons]), embedding.reasons
-
-
-def _pixels_of(model: TrainedModel, files: list[Path], *, cache, weights, device, progress):
-    from classify.nets.pixels import load_readable
-
-    return load_readable(files, view_of(model.passport["model"], model.passport["settings"]), progress=progress)
-
-
-def _facts_of(model: TrainedModel, files: list[Path], **_):
-    rows, reasons = [], {}
-    for i, path in enumerate(files):
-        try:
-            data = path.read_bytes()
-            rows.append({"size": len(data), **file_facts(data)})
-        except (ImageError, OSError) as error:
-            reasons[i] = str(error)
-    return fact_matrix(pd.DataFrame(rows)) if rows else np.empty(0), reasons
-
-
 def _unlike(model: TrainedModel, read: Callable[[TrainedModel], np.ndarray]) -> np.ndarray | None:
     """Return which images are unlike all that a model, or one of its members, was trained on; None if none can tell.
 
@@ -198,7 +153,7 @@ def _unlike(model: TrainedModel, read: Callable[[TrainedModel], np.ndarray]) -> 
     said, features = [], {}
     for one in (model, *model.members):
         if one.novelty is not None:
-            source = one.passport["extractor"]["fingerprint"]
+            source = one.passport.extractor_fingerprint
             features[source] = read(one) if source not in features else features[source]
             said.append(one.novelty.unlike(features[source]))
     return np.any(said, axis=0) if said else None
@@ -209,12 +164,12 @@ def _table(
 ) -> pd.DataFrame:
     probabilities, decided = adapt.predict(model, X) if adapt else model.predict(X)
     columns = {f"prob_{name}": probabilities[:, i] for i, name in enumerate(model.classes)}
-    thresholds = adapt.thresholds(model) if adapt else model.passport["thresholds"]
-    positive = model.passport["positive"]
+    thresholds = adapt.thresholds(model) if adapt else model.passport.thresholds
+    positive = model.passport.positive
     columns |= {f"threshold_{name}": thresholds[name] for name in ([positive] if positive else model.classes)}
     # The rule was proven for what the model says by itself
-    if (rule := model.passport.get("unsure")) and not adapt:
-        columns["answer"] = Rule(**rule).answers(probabilities, decided, model.classes)
+    if (rule := model.passport.unsure) and not adapt:
+        columns["answer"] = rule.answers(probabilities, decided, model.classes)
     if unlike is not None:
         columns["unlike"] = unlike
         if "answer" in columns:

@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 
 import numpy as np
 import pandas as pd
@@ -16,6 +15,8 @@ from classify.splits.partition import Partition, partition
 from classify.splits.scheme import DEFAULT_SCHEME, N_FOLDS, Scheme
 from classify.stats.scores import checked_scoring
 from classify.stats.selection import folds_in_words
+from classify.trained.inputs import INPUTS
+from classify.trained.passport import versions
 from featex.store.features import Features
 from featex.system.disk import checked_name
 from featex.system.progress import Progress
@@ -51,10 +52,15 @@ class Plan:
         return self.features.y[self.parts.train]
 
     @property
+    def on_features(self) -> bool:
+        """Whether the model reads the columns of the features."""
+        return INPUTS[self.spec.reads].on_features
+
+    @property
     def n_copies(self) -> int:
         """Varied copies of each training image that are fitted on too."""
         copies = self.features.copies
-        return 0 if copies is None or self.spec.reads != "features" else copies.shape[1]
+        return 0 if copies is None or not self.on_features else copies.shape[1]
 
     @property
     def folds_in_words(self) -> str:
@@ -65,7 +71,7 @@ class Plan:
     def tiles(self) -> int:
         """How many tiles of an image are judged one by one."""
         view = self.features.extractor.get("view") or {}
-        return view["tiles"] if view.get("pool") == "each" and self.spec.reads == "features" else 1
+        return view["tiles"] if view.get("pool") == "each" and self.on_features else 1
 
     @property
     def n_features(self) -> int:
@@ -90,7 +96,7 @@ class Plan:
         facts = {
             "model": self.spec.name,
             "data": self.data_digest,
-            "extractor": self.features.extractor["fingerprint"] if self.spec.reads == "features" else None,
+            "extractor": self.features.extractor["fingerprint"] if self.on_features else None,
             "folds": self.n_folds,
             "scoring": self.scoring,
             "positive": self.positive and self.positive.name,
@@ -113,12 +119,6 @@ class Plan:
     def training_folder(self) -> str:
         """Name of the folder that trainings of this very job are kept in until its outcome is."""
         return f"{self.name}-{self.digest[:12]}.training"
-
-
-def images_digest(rows: pd.DataFrame) -> str:
-    """Return the sha256 of which images a set holds, with their labels, splits and sources, in whatever order."""
-    columns = (rows[name].astype(str) for name in ("key", "label", "split", "source"))
-    return hashlib.sha256("\n".join(sorted(map("\t".join, zip(*columns, strict=True)))).encode()).hexdigest()
 
 
 def plan(
@@ -186,9 +186,10 @@ def plan(
         raise ModelError(f"cross-validation needs two folds or more, not {n_folds}")
     trials = spec.trials if trials is None else trials
     settings = settled(spec, seed, trials=trials, progress=progress, **wishes)
-    scheme.check(spec.reads, spec.name)
+    on_features = INPUTS[spec.reads].on_features
+    scheme.check(on_features, spec.name)
     parts = partition(features.rows)
-    n_copies = features.copies.shape[1] if features.copies is not None and spec.reads == "features" else 0
+    n_copies = features.copies.shape[1] if features.copies is not None and on_features else 0
     needed, why = spec.beyond_memory(len(parts.train) * (1 + n_copies), len(classes))
     settings |= needed
     parts = replace(parts, notes=(*parts.notes, *([why] if why else [])))
@@ -236,8 +237,3 @@ def settled(spec: ModelSpec, seed: int = 0, *, trials: int = 0, progress: Progre
         raise ModelError(f"{wish} is searched for in {trials} trials; leave it out, or take 0 trials")
     settings = spec.settle(seed, progress or Progress(), **wishes)
     return {name: value for name, value in settings.items() if name not in searched}
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of the packages that results depend on."""
-    return {name: version(name) for name in ("featex", "numpy", "scikit-learn", "optuna", "torch", "torchvision")}

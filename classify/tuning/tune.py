@@ -2,8 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,17 +11,18 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from classify.errors import ModelError
-from classify.models.inputs import read_inputs
 from classify.predictions import VALIDATION, Predictions
-from classify.report.provenance import code_sha256, environment
+from classify.splits.partition import images_digest
 from classify.stats.calibration import Calibration
 from classify.stats.novelty import fit_novelty, novelty_counts
-from classify.stats.selection import Validation, fold_facts
+from classify.stats.selection import Validation
 from classify.stats.tables import fold_values
-from classify.trained.model import TrainedModel, predictions_table
+from classify.trained.inputs import read_inputs
+from classify.trained.model import TrainedModel, Tuned, predictions_table
+from classify.trained.passport import DataFacts, FoldFacts, Passport, made_here
 from classify.tuning.cross_validation import CrossValidation, Folded
 from classify.tuning.journal import open_journal
-from classify.tuning.plan import Plan, images_digest, versions
+from classify.tuning.plan import Plan
 from classify.tuning.race import FINALISTS, ROUNDS, STEP, behind, neighbours, part_of
 from featex.errors import FeatexError
 from featex.system.progress import Progress
@@ -30,14 +30,6 @@ from featex.system.shown import shown_text, shown_url
 
 FAILED = "failed"  # of a trial whose setting failed: why
 SCORES = "scores"  # of a trial's folds, kept with it: a later one is compared with the best fold by fold
-
-
-@dataclass(frozen=True)
-class Tuned:
-    """What `tune` gives: the model, and its predictions of every set (validation, held-out, custom)."""
-
-    model: TrainedModel
-    predictions: Predictions
 
 
 def tune(
@@ -77,7 +69,7 @@ def tune(
     for note in job.parts.notes:
         progress.say(note)
     X = read_inputs(job.spec.name, job.features, job.settings, progress)
-    copies = job.features.copies if job.spec.reads == "features" else None
+    copies = job.features.copies if job.on_features else None
     train = job.parts.train
     given = (job, X[train], None if copies is None else copies[train], checkpoints and Path(checkpoints))
     validation = CrossValidation(*given)
@@ -97,15 +89,14 @@ def tune(
     seconds = before + time.monotonic() - started
     passport = _passport(job, best, classes, calibration, n_trials, histories, seconds)
     novelty = None
-    if job.spec.reads == "features":
+    if job.on_features:
         blocks = [width for _, width in job.features.blocks]
         novelty = fit_novelty(X[train], job.parts.units[train], job.seed, blocks=blocks)
-    model = TrainedModel(estimator, calibration, passport, novelty=novelty)
+    model = TrainedModel(estimator, passport, novelty=novelty)
     predictions = _predict_all(job, model, best, X)
-    passport["cv"] = _cv(job, validation, predictions, passport["positive"])
-    if novelty is not None:
-        passport["novelty"] = {name: _novelty(model, job, X, index) for name, index in job.parts.tests.items()}
-    return Tuned(model, predictions)
+    unlike = novelty and {name: _novelty(model, job, X, index) for name, index in job.parts.tests.items()}
+    passport = replace(passport, cv=_cv(job, validation, predictions, passport.positive), novelty=unlike)
+    return Tuned(replace(model, passport=passport), predictions)
 
 
 def _novelty(model: TrainedModel, job: Plan, X: np.ndarray, index: np.ndarray) -> dict[str, float]:
@@ -255,60 +246,55 @@ def _passport(
     n_trials: int,
     histories: list[list[dict] | None],
     seconds: float,
-) -> dict:
+) -> Passport:
     rows = job.features.rows
     used = {"train": job.parts.train, **job.parts.tests}
-    positive = job.positive and job.positive.name
-    return {
-        "name": job.name,
-        "model": job.spec.name,
-        "about": job.spec.about,
-        "reads": job.spec.reads,
-        "classes": classes,
-        "positive": positive,
-        "thresholds": dict(zip(classes, calibration.thresholds, strict=True)),
-        "params": best.params,
-        "settings": job.settings,
-        "scheme": {
-            "folds": job.scheme.folds,
-            "weigh": job.scheme.weigh,
-            "copies": job.n_copies,
-            "pool": job.scheme.pool,
-        },
-        "extractor": job.features.extractor if job.spec.reads == "features" else None,
-        "data": {
-            "set": job.features.name,
-            "root": str(job.features.root),
-            "digest": job.data_digest,
-            "images": images_digest(rows),
-            "near_duplicates": "keep" if "kept_near" in rows else "group",
-            "copies": job.parts.copies,
-            "n_train": len(job.parts.train),
-            "counts": {name: rows["label"].iloc[index].value_counts().to_dict() for name, index in used.items()},
-        },
-        "report": job.report,
-        "notes": list(job.notes),
-        "published": job.published,
-        "command": job.command,
-        "trials": n_trials,
-        "training": _training(histories),
-        "digest": job.digest,
-        "seconds": seconds,
-        "seed": job.seed,
-        "device": job.settings.get("device", "cpu"),
-        "versions": versions(),
-        "environment": environment(),
-        "code_sha256": code_sha256(),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
+    data = DataFacts(
+        set=job.features.name,
+        root=str(job.features.root),
+        digest=job.data_digest,
+        images=images_digest(rows),
+        near_duplicates="keep" if "kept_near" in rows else "group",
+        copies=job.parts.copies,
+        n_train=len(job.parts.train),
+        counts={name: rows["label"].iloc[index].value_counts().to_dict() for name, index in used.items()},
+    )
+    return Passport(
+        name=job.name,
+        model=job.spec.name,
+        about=job.spec.about,
+        reads=job.spec.reads,
+        classes=classes,
+        positive=job.positive and job.positive.name,
+        thresholds=dict(zip(classes, calibration.thresholds, strict=True)),
+        slope=calibration.slope,
+        params=best.params,
+        settings=job.settings,
+        weigh=job.scheme.weigh,
+        copies=job.n_copies,
+        tile_score=job.scheme.pool,
+        extractor=job.features.extractor if job.on_features else None,
+        data=data,
+        report=job.report,
+        notes=list(job.notes),
+        published=job.published,
+        command=job.command,
+        trials=n_trials,
+        training=_training(histories),
+        digest=job.digest,
+        seconds=seconds,
+        seed=job.seed,
+        device=job.settings.get("device", "cpu"),
+        **made_here(),
+    )
 
 
-def _cv(job: Plan, validation: CrossValidation, predictions: Predictions, positive: str | None) -> dict:
+def _cv(job: Plan, validation: CrossValidation, predictions: Predictions, positive: str | None) -> FoldFacts:
     """Return the scores of the folds, taken from the predictions, as a report takes them."""
     scores = fold_values(predictions, job.scoring, positive)
     content = job.scheme.facts.get("content", "") if job.scheme.folds == "content" else ""
     alike = Validation(job.scheme.folds, len(scores), job.seed, job.scoring, content)
-    return fold_facts(scores, alike, validation.held_out)
+    return FoldFacts.of(scores, alike, validation.held_out)
 
 
 def _training(histories: list[list[dict] | None]) -> list[dict]:

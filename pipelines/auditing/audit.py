@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from classify.splits.content import sees_content
-from classify.tuning.plan import images_digest
+from classify.splits.partition import images_digest
 from featex.errors import InputError, unknown
 from featex.extraction.extract import extract
 from featex.layout import ARTIFACTS, Artifacts

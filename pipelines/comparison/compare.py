@@ -8,10 +8,11 @@ from classify.errors import ModelError
 from classify.models.combine import METHODS
 from classify.models.registry import ModelSpec, get_model
 from classify.pages.sections import read_section
-from classify.stats.selection import in_words
+from classify.splits.partition import images_digest
 from classify.trained.ensemble import combine, plan_ensemble
-from classify.tuning.plan import N_FOLDS, Plan, images_digest, plan, settled
-from classify.tuning.tune import Tuned, tune
+from classify.trained.model import Tuned
+from classify.tuning.plan import N_FOLDS, Plan, plan, settled
+from classify.tuning.tune import tune
 from classify.workspace import find_members, is_kept, keep, read_predictions, replaced, report_again
 from featex.errors import unknown
 from featex.extraction.extract import Extraction, extract
@@ -268,4 +269,4 @@ def _combine(method: str, members: list[str], artifacts: Artifacts, command: str
 
 
 def _say_outcome(tuned: Tuned, progress: Progress) -> None:
-    progress.say(f"{tuned.model.name}: {in_words(tuned.model.passport['cv'])} (a selection score)")
+    progress.say(f"{tuned.model.name}: {tuned.model.passport.cv} (a selection score)")

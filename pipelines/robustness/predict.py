@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from classify.trained.inputs import INPUTS
 from classify.trained.model import TrainedModel
 from featex.errors import ImageError
 from featex.images.decode import decode
@@ -151,7 +152,7 @@ def _predict(model: TrainedModel, values: Mapping[str, np.ndarray]) -> tuple[np.
         X = [p[:, [member.classes.index(label) for label in model.classes]] for member, p in probabilities]
         return model.predict(np.stack(X, axis=1))
     own = values[reader_name(model)]
-    if model.passport["reads"] == "pixels":
+    if not INPUTS[model.passport.reads].on_features:
         scores = own.astype(np.float64)
         return model.calibration(scores), np.array(model.classes)[scores.argmax(axis=1)]
     return model.predict(own)

@@ -6,11 +6,9 @@ from functools import cached_property
 
 import numpy as np
 
-from classify.errors import ModelError
-from classify.models.inputs import view_of
 from classify.stats.calibration import class_scores
-from classify.trained.model import TrainedModel, made
-from featex.errors import WeightsError
+from classify.trained.inputs import INPUTS, Access, extractor_for, view_of
+from classify.trained.model import TrainedModel
 from featex.layout import Artifacts
 from featex.store.cache import FeatureCache
 from featex.system.progress import Progress
@@ -50,19 +48,9 @@ class FeatureReader:
     def extractor(self):
         """The extractor, built only if a vector is missing; raises ModelError if its weights are not the model's."""
         from featex.extraction.embed import open_cache
-        from featex.extraction.joined import extractor_of
 
-        try:
-            extractor = extractor_of(self.passport, self.weights, self.device, progress=self.progress)
-        except WeightsError as error:
-            raise ModelError(
-                f"{self.model} needs the weights it was trained with; name them with --weights ({error})"
-            ) from error
-        if extractor.fingerprint != self.passport["fingerprint"]:
-            raise ModelError(
-                f"{self.model} was trained on features of {self.passport['name']}, and these weights make "
-                f"{extractor.name}; name the right file with --weights"
-            )
+        access = Access(self.artifacts.features, self.weights, self.device, self.progress)
+        extractor = extractor_for(self.passport, self.model, access)
         open_cache(extractor, self.artifacts.features)
         return extractor
 
@@ -87,11 +75,11 @@ class NetReader:
 
     @cached_property
     def cache(self) -> FeatureCache:
-        return FeatureCache(self.artifacts.net_scores / made(self.model.passport)[:32], len(self.model.classes))
+        return FeatureCache(self.artifacts.net_scores / self.model.passport.fingerprint[:32], len(self.model.classes))
 
     @cached_property
     def preprocess(self):
-        return view_of(self.model.passport["model"], self.model.passport["settings"])
+        return view_of(self.model.passport.model, self.model.passport.settings)
 
     def read(self, batch: list) -> np.ndarray:
         return class_scores(self.model.estimator, np.stack(batch)).astype(np.float32)
@@ -103,7 +91,7 @@ Reader = FeatureReader | NetReader
 def why_not_tested(model: TrainedModel) -> str:
     """Return why other pixels cannot change what a model predicts, or ""."""
     for member in model.members or (model,):
-        if member.passport["reads"] == "facts":
+        if not INPUTS[member.passport.reads].sees_images:
             subject = "it" if member is model else f"its member {member.name}"
             return f"{subject} reads file metadata and no pixels"
     return ""
@@ -118,14 +106,13 @@ def readers_of(models: Sequence[TrainedModel], artifacts: Artifacts, **options) 
     members = [member for model in models for member in model.members or (model,)]
     for model in members:
         name, passport = reader_name(model), model.passport
-        if passport["reads"] == "pixels":
-            readers.setdefault(name, NetReader(model, artifacts))
+        if INPUTS[passport.reads].on_features:
+            readers.setdefault(name, FeatureReader(passport.extractor, artifacts, model.name, **options))
         else:
-            readers.setdefault(name, FeatureReader(passport["extractor"], artifacts, model.name, **options))
+            readers.setdefault(name, NetReader(model, artifacts))
     return readers
 
 
 def reader_name(model: TrainedModel) -> str:
     """Return the name of a model's reader; models on the features of one extractor share a reader."""
-    extractor = model.passport["extractor"]
-    return extractor["fingerprint"] if extractor else made(model.passport)
+    return model.passport.extractor_fingerprint or model.passport.fingerprint

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from classify.errors import DataError, ModelError
-from classify.positive import positive_of_report
 from classify.predictions import PROB, VALIDATION, Predictions
+from classify.splits.partition import images_digest
 from classify.trained import persist
-from classify.trained.imported import READS
+from classify.trained.inputs import INPUTS
 from classify.trained.model import TrainedModel
-from classify.tuning.plan import images_digest
+from classify.trained.passport import DataFacts, Passport, positive_of_report
 from classify.workspace import read_predictions, report_models
 from featex.errors import InputError, unknown
 from featex.layout import ARTIFACTS, Artifacts
@@ -132,7 +132,7 @@ def stress(
         raise InputError(f"--limit takes 1 image or more of each set, not {test.limit}")
     passports = _passports(report_models(report, artifacts.models), test.models)
     models, notes = _models(passports, artifacts.models, device)
-    data, choice = passports[-1]["data"], positive_of_report(models[0].classes, passports, test.positive)
+    data, choice = passports[-1].data, positive_of_report(models[0].classes, passports, test.positive)
     untreated = read_predictions([model.passport for model in models], artifacts.predictions)
     images = _images(untreated[0], test, notes)
     keys, root = _keys(artifacts.features, data)
@@ -144,7 +144,7 @@ def stress(
     answers = _all_predictions(images, models, untreated, under, tried)
     positive = choice and choice.name
     table, bias = stress_table(answers, positive, seed=test.seed), bias_table(answers, positive)
-    page = artifacts.stress / data["set"] / "index.html"
+    page = artifacts.stress / data.set / "index.html"
     result = StressResult(answers, table, bias, failed, tuple(notes), page)
     facts = {
         "images": "; ".join(f"{n:,} of {name}" for name, n in images["set"].value_counts(sort=False).items()),
@@ -152,8 +152,8 @@ def stress(
         "conditions": ", ".join(condition.name for condition in tried),
         "seed": str(test.seed),
     }
-    title = f"Where the models of {passports[-1]['report']} break"
-    _page(result, title, facts, data["images"], command).write(page.parent)
+    title = f"Where the models of {passports[-1].report} break"
+    _page(result, title, facts, data.images, command).write(page.parent)
     return result
 
 
@@ -173,20 +173,20 @@ def _page(result: StressResult, title: str, facts: dict[str, str], images: str, 
     )
 
 
-def _passports(passports: list[dict], names: Sequence[str]) -> list[dict]:
-    by_name = {passport["name"]: passport for passport in passports}
+def _passports(passports: list[Passport], names: Sequence[str]) -> list[Passport]:
+    by_name = {passport.name: passport for passport in passports}
     for name in names:
         if name not in by_name:
             raise unknown("model", name, by_name)
     return [by_name[name] for name in dict.fromkeys(names)] or passports
 
 
-def _models(passports: list[dict], directory: Path, device: str) -> tuple[list[TrainedModel], list[str]]:
+def _models(passports: list[Passport], directory: Path, device: str) -> tuple[list[TrainedModel], list[str]]:
     """Return the models that read pixels, and a sentence on each of the others."""
     models, notes = [], []
     for passport in passports:
-        name = passport["name"]
-        if passport["reads"] == READS:
+        name = passport.name
+        if not INPUTS[passport.reads].runs:
             notes.append(f"{name} is left out: only its scores are known here.")
             continue
         model = persist.load(directory / name, device)
@@ -232,16 +232,16 @@ def _drawn(rows: pd.DataFrame, limit: int, seed: int) -> pd.DataFrame:
     return rows[taken].reset_index(drop=True)
 
 
-def _keys(directory: Path, data: dict) -> tuple[pd.Series, Path]:
+def _keys(directory: Path, data: DataFacts) -> tuple[pd.Series, Path]:
     """Return the content keys of a set's images by path, and the folder that paths are relative to."""
-    sets = [stored for stored in stored_sets(directory) if stored.name == data["set"]]
-    sets = sets or [find_set(directory, data["set"])]  # whose error lists the sets that exist
+    sets = [stored for stored in stored_sets(directory) if stored.name == data.set]
+    sets = sets or [find_set(directory, data.set)]  # whose error lists the sets that exist
     for stored in reversed(sets):  # of any extractor: the newest may be of other images
         rows, root = stored.read()
-        if images_digest(rows) == data["images"]:
+        if images_digest(rows) == data.images:
             return rows.set_index("path")["key"], root
     raise InputError(
-        f"the set {data['set']!r} was extracted again, from other images than its models were trained and tested on; "
+        f"the set {data.set!r} was extracted again, from other images than its models were trained and tested on; "
         "make the report again"
     )
 

@@ -8,7 +8,6 @@ import pandas as pd
 from scipy.stats import norm
 
 from classify.errors import ModelError
-from classify.models.inputs import read_inputs
 from classify.models.registry import MODELS, get_model
 from classify.pages.words import listed, percent, with_interval, within
 from classify.stats.calibration import class_scores
@@ -17,12 +16,13 @@ from classify.stats.effective import LEAST, alikeness, correction, kish
 from classify.stats.intervals import interval, wilson
 from classify.stats.paired import join
 from classify.stats.scores import SCORES
+from classify.trained.inputs import INPUTS, read_inputs
+from classify.trained.passport import Passport
 from featex.store.features import Features
 from featex.system.progress import Progress
 from pipelines.sources.crossing import Crossing, crossing
 
 DEFAULT = ("svm", "logreg", "forest", "shortcut")
-BLIND = "facts"
 CELLS = (
     *("model", "train_source", "test_source", "n_train", "n", "guess", "accuracy", "low", "high"),
     *("balanced_accuracy", "roc_auc", "roc_auc_low", "roc_auc_high", "n_own", "own", "own_low", "own_high"),
@@ -101,8 +101,8 @@ def transfer(
     progress, params = progress or Progress(), params or {}
     models = list(dict.fromkeys(models))
     for name in models:
-        if get_model(name).reads == "pixels":
-            can = ", ".join(spec.name for spec in MODELS.values() if spec.reads != "pixels")
+        if not INPUTS[get_model(name).reads].tabular:
+            can = ", ".join(spec.name for spec in MODELS.values() if INPUTS[spec.reads].tabular)
             raise ModelError(f"{name} reads pixels, and a fit a source and fold would take it hours; take {can}")
     cross = crossing(features.rows, features.name, vary=vary, positive=positive, seed=seed)
     codes = pd.Index(cross.classes).get_indexer(features.y)  # scikit-learn may read a name such as "0" as a number
@@ -175,7 +175,11 @@ def summarise(table: pd.DataFrame, said: pd.DataFrame, varied: str = "", held: S
         same, other, fall = *(mean.limits for mean in means), _fall_between(*means)
         foreign = cells[cells["train_source"] != cells["test_source"]]
         worst = foreign.loc[foreign["accuracy"].idxmin()]
-        row = {"model": model, "blind": get_model(model).reads == BLIND, "n_sources": cells["test_source"].nunique()}
+        row = {
+            "model": model,
+            "blind": not INPUTS[get_model(model).reads].sees_images,
+            "n_sources": cells["test_source"].nunique(),
+        }
         for name, (value, low, high) in (("same", same), ("other", other), ("fall", fall)):
             row |= {name: value, f"{name}_low": low, f"{name}_high": high}
         row |= {"worst_train": worst["train_source"], "worst_test": worst["test_source"], "worst": worst["accuracy"]}
@@ -259,18 +263,18 @@ def _fall(row: dict) -> str:
     return f"a fall by {fall:.1f} points ({low:.1f}–{high:.1f})"
 
 
-def kept_params(features: Features, passports: Sequence[dict], models: Sequence[str] = DEFAULT) -> dict[str, dict]:
+def kept_params(features: Features, passports: Sequence[Passport], models: Sequence[str] = DEFAULT) -> dict[str, dict]:
     """Return the parameters that models were tuned to on these very features, by model; the newest of each.
 
     Parameters
     ----------
-    passports : sequence of dict
+    passports : sequence of Passport
         As `classify.trained.persist.passports` gives them, oldest first.
     """
     found = {}
     for passport in passports:
-        extractor = passport.get("extractor") or features.extractor  # a model that sees no picture has none
-        told = (passport["data"]["set"], extractor["fingerprint"])
-        if passport["model"] in models and told == (features.name, features.extractor["fingerprint"]):
-            found[passport["model"]] = passport["params"]
+        extractor = passport.extractor or features.extractor  # a model that sees no picture has none
+        told = (passport.data.set, extractor["fingerprint"])
+        if passport.model in models and told == (features.name, features.extractor["fingerprint"]):
+            found[passport.model] = passport.params
     return found

@@ -7,8 +7,8 @@ import pandas as pd
 
 from classify.pages.sections import Section, Table
 from classify.pages.words import percent
+from classify.splits.partition import images_digest
 from classify.trained.persist import passports
-from classify.tuning.plan import images_digest
 from featex.layout import ARTIFACTS, Artifacts
 from featex.store.features import load_features
 from featex.system.progress import Progress

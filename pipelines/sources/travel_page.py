@@ -8,9 +8,8 @@ import pandas as pd
 from classify.errors import DataError
 from classify.pages.sections import Section, Table
 from classify.splits.content import content_of
-from classify.splits.partition import partition
+from classify.splits.partition import images_digest, partition
 from classify.splits.scheme import robust_scheme
-from classify.tuning.plan import images_digest
 from featex.extraction.extract import extract
 from featex.extraction.extractor import Extractor
 from featex.extraction.recipes import FeatureRecipe

@@ -67,7 +67,7 @@ def test_what_is_sent_on_names_no_home_folder_and_no_password(classify, extracte
     assert len(texts) > 15
     for secret in (f"{home}/", "timeout=9"):
         assert [text for text in texts if secret in text] == []
-    commands = persist.passports(places[0])[0]["command"], persist.passports(places[0])[0]["data"]["root"]
+    commands = persist.passports(places[0])[0].command, persist.passports(places[0])[0].data.root
     assert commands[0].endswith("--artifacts artifacts")
     assert commands[1] == f"~/{tmp_path.name}/images"
     code, _, err = classify("tune", "--model", "svm", "--storage", "nosuch://bob:secret@host/x?key=1")
@@ -214,8 +214,8 @@ def test_a_net_is_trained_by_its_recipe_with_the_choices_made(classify, extracte
     assert out.startswith("Trained with its recipe's settings in ")
     passport = persist.passports(tmp_path / "artifacts/models")[0]
     told = {"train": "last:1", "head": "linear", "lr": 0.01, "weights": weights_file, "max_epochs": 2}
-    assert {name: passport["settings"][name] for name in told} == told
-    assert [(fit["fit"], len(fit["epochs"])) for fit in passport["training"]] == [
+    assert {name: passport.settings[name] for name in told} == told
+    assert [(fit["fit"], len(fit["epochs"])) for fit in passport.training] == [
         ("fold 1", 2), ("fold 2", 2), ("all", 2),
     ]  # fmt: skip
     assert list((tmp_path / "artifacts/studies").glob("*.training")) == []  # done with
@@ -236,10 +236,10 @@ def test_sets_are_joined_and_tuned_on_folds_that_hold_out_content(classify, extr
     options = ["--features", names[0], "--features", names[1], "--weigh", "content", "--folds", "2", "--trials", 1]
     code, out, _ = classify("tune", "--model", "svm", *options, "--name", "both")
     assert code == 0, out
-    passport = json.loads((tmp_path / "artifacts/models/both/passport.json").read_text())
-    assert passport["extractor"]["n_features"] == 512 + 289
-    assert passport["settings"]["blocks"] == [512, 289]
-    assert passport["scheme"]["weigh"] == "content"
+    (passport,) = persist.passports(tmp_path / "artifacts/models")
+    assert passport.extractor["n_features"] == 512 + 289
+    assert passport.settings["blocks"] == [512, 289]
+    assert passport.weigh == "content"
     code, out, _ = classify("predict", "both", data / "wild", "--share", "0.5", "--weights", weights_file)
     assert code == 0
     assert [line.split(",")[1] for line in out.splitlines()[1:]].count("ai") == 3

@@ -1,6 +1,6 @@
 import pytest
 
-from classify.positive import choose_positive, kind, positive_class, positive_of_report
+from classify.positive import choose_positive, kind, positive_class
 from featex.errors import InputError
 
 
@@ -61,13 +61,3 @@ def test_what_is_asked_for_is_the_positive_class_and_else_refused():
 @pytest.mark.parametrize("name", ["", "7", "été", "realai", "ai_real", "airplane", "began", "faked_real"])
 def test_a_name_that_says_nothing_or_both_has_no_kind(name):
     assert kind(name) == ""
-
-
-def test_a_report_goes_by_its_newest_model_that_was_made_here_unless_told_otherwise():
-    tuned = {"name": "svm", "positive": "real", "cv": {"mean": 0.9}, "created": "2026-01-01"}
-    imported = {"name": "theirs", "positive": "ai", "cv": None, "created": "2026-02-01"}
-    assert positive_of_report(["ai", "real"], [tuned, imported]).name == "real"
-    assert positive_of_report(["ai", "real"], [imported]).name == "ai"
-    assert positive_of_report(["ai", "real"], [{}]).name == "ai"
-    assert positive_of_report(["ai", "real"], [tuned, imported], "ai").name == "ai"
-    assert positive_of_report(["a", "b", "c"], [{"positive": None}]) is None

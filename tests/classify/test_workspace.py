@@ -5,7 +5,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from classify.stats.abstention import Rule, fit
+from classify.stats.abstention import fit
 from classify.stats.reliability import sureness
 from classify.trained import persist
 from classify.trained.ensemble import combine, plan_ensemble
@@ -41,7 +41,7 @@ def test_a_model_is_kept_with_the_rule_by_which_it_answers_unsure(make_features,
     features = make_features(n=200, shift=4.0)
     tuned = run(tmp_path, plan("logreg", features, trials=0, n_folds=3))
     model = persist.load(tmp_path / "models/logreg-toy")
-    rule = Rule(**model.passport["unsure"])
+    rule = model.passport.unsure
     assert rule == fit(tuned.predictions)
     assert rule.least is not None
     table = predict_set(model, features)
@@ -77,7 +77,7 @@ def test_a_net_that_started_from_random_weights_is_said_first(make_features, tmp
     tuned = tune(plan("svm", make_features(), trials=1, n_folds=3))
     places = [tmp_path / place for place in ("models", "predictions", "reports")]
     for weights in ("resnet18.pth", "random"):
-        passport = tuned.model.passport | {"settings": {"weights": weights}}
+        passport = replace(tuned.model.passport, settings={"weights": weights})
         keep(replace(tuned, model=replace(tuned.model, passport=passport)), *places[:2])
         page = report_again(artifacts, "toy").read_text()
         assert ("svm started from UNTRAINED (random) weights" in page) == (weights == "random")
@@ -123,7 +123,7 @@ def test_an_imported_detector_that_would_be_replaced_is_named(make_features, tmp
     keep_imported(model, said, *places)
     sentence = replaced(plan("svm", features, trials=1, name="elsewhere"), tmp_path / "models")
     assert "elsewhere" in sentence
-    assert model.passport["created"] in sentence
+    assert model.passport.created in sentence
 
 
 def test_predictions_that_have_gone_are_a_sentence(make_features, tmp_path, artifacts):
@@ -163,7 +163,7 @@ def test_members_are_found_in_the_order_they_are_named_or_named_back(make_featur
         run(tmp_path, plan(model, make_features(), trials=1, n_folds=3))
     names = ["logreg-toy", "svm-toy"]
     for wanted in (names, names[::-1]):
-        assert [passport["name"] for passport in find_members(wanted, tmp_path / "models")] == wanted
+        assert [passport.name for passport in find_members(wanted, tmp_path / "models")] == wanted
     with pytest.raises(InputError, match=r"unknown model 'smv-toy'; did you mean 'svm-toy'\? available: "):
         find_members(["logreg-toy", "smv-toy"], tmp_path / "models")
 

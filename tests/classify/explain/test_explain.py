@@ -1,9 +1,13 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from classify.errors import ModelError
 from classify.explain import explain as room
 from classify.explain.explain import explain
+from classify.trained.model import TrainedModel
+from classify.trained.passport import Passport
 from classify.tuning.plan import plan
 from classify.tuning.tune import tune
 from featex.errors import InputError
@@ -106,14 +110,15 @@ def test_a_net_is_explained_on_its_pixels_and_says_why_it_has_no_neighbours(trai
     assert [note for note in found.notes if "features of a net are not stored" in note]
 
 
-def test_features_that_have_gone_or_changed_cost_the_neighbours_alone(trained, quick, tmp_path, monkeypatch):
+def test_features_that_have_gone_or_changed_cost_the_neighbours_alone(trained, quick, tmp_path):
     home, models = trained
     path = home / "images/test/ai/000.jpg"
     found = explain(models["svm"], [path], cache=tmp_path, weights=None, device="cpu")
     assert found.images[0].near.empty
     assert "not on disk" in found.notes[0]
-    monkeypatch.setitem(models["svm"].passport, "data", models["svm"].passport["data"] | {"images": "other"})
-    found = explain(models["svm"], [path], cache=home / "features", device="cpu")
+    passport = models["svm"].passport
+    other = replace(models["svm"], passport=replace(passport, data=replace(passport.data, images="other")))
+    found = explain(other, [path], cache=home / "features", device="cpu")
     assert found.images[0].near.empty
     assert "no longer" in found.notes[0]
 
@@ -131,8 +136,7 @@ def test_bad_images_are_listed_with_their_reason_and_none_but_bad_ones_are_an_er
         explain(models["svm"], [bad], cache=home / "features", device="cpu")
 
 
-def test_of_many_classes_the_score_is_between_the_decided_one_and_the_next(trained):
-    _, models = trained
-    many = type(models["svm"])(None, None, {"positive": None, "classes": ["a", "b", "c"]})
+def test_of_many_classes_the_score_is_between_the_decided_one_and_the_next():
+    many = TrainedModel(None, Passport("many", classes=["a", "b", "c"]))
     row = {"predicted": "b", "prob_a": 0.1, "prob_b": 0.6, "prob_c": 0.3}
     assert room._duel(many, row) == ("b", "c")

@@ -8,6 +8,7 @@ import pytest
 from classify.errors import DataError
 from classify.explain.explain import NEAR, Explained, Explanation
 from classify.explain.page import in_words, line, summary, write_explanation
+from classify.trained.passport import Passport
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def explanation(write_images, tmp_path) -> Explanation:
 
     images = one("a/one<b>.jpg", "ai", rng.normal(size=(7, 7))), one("b/one<b>.jpg", "real", rng.normal(size=(7, 7)))
     failed = pd.DataFrame([("bad & worse.jpg", "empty file")], columns=["path", "reason"])
-    return Explanation({"name": "svm-toy", "notes": []}, images, failed, "Maps add up.", "decision value", ("A note.",))
+    return Explanation(Passport("svm-toy"), images, failed, "Maps add up.", "decision value", ("A note.",))
 
 
 def test_the_folder_holds_the_page_a_picture_an_image_and_what_was_said(explanation, tmp_path):

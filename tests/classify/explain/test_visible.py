@@ -8,11 +8,11 @@ from classify.explain.visible import OnFeatures, OnPixels, sight
 from classify.models.registry import get_model
 from classify.nets.classifier import NetClassifier
 from classify.nets.zoo import NETS
-from classify.stats.calibration import Calibration
 from classify.trained.model import TrainedModel
+from classify.trained.passport import Member, Passport
 from featex.extraction.extractor import Extractor
 
-PASSPORT = {"name": "m", "classes": ["ai", "real"], "positive": "ai", "settings": {}, "reads": "features"}
+PASSPORT = Passport("m", classes=["ai", "real"], positive="ai", slope=1.0, reads="features")
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def on_features(extractor):
         rng = np.random.default_rng(0)
         X = np.abs(rng.normal(size=(30, 512)))
         estimator = get_model(name).build(**get_model(name).first(512)[0]).fit(X, np.repeat(["ai", "real"], 15))
-        return OnFeatures(TrainedModel(estimator, Calibration(1.0), PASSPORT | {"model": name}), extractor)
+        return OnFeatures(TrainedModel(estimator, replace(PASSPORT, model=name)), extractor)
 
     return make
 
@@ -61,8 +61,8 @@ def test_a_net_sees_images_at_the_size_it_was_trained_at(write_images, tmp_path)
     rng = np.random.default_rng(0)
     net = NetClassifier("lenet5", NETS["lenet5"].recipe.changed(image_size=48, max_epochs=1))
     net.fit(rng.integers(0, 256, (12, 3, 48, 48), dtype=np.uint8), np.repeat(["ai", "real"], 6))
-    passport = PASSPORT | {"model": "lenet5", "reads": "pixels", "settings": {"image_size": 48}}
-    seen = sight(TrainedModel(net, Calibration(1.0), passport))
+    passport = replace(PASSPORT, model="lenet5", reads="pixels", settings={"image_size": 48})
+    seen = sight(TrainedModel(net, passport))
     assert isinstance(seen, OnPixels)
     image = seen.read(write_images(tmp_path, 1)[0])
     assert image.shape == (3, 48, 48)
@@ -76,11 +76,11 @@ def test_a_net_sees_images_at_the_size_it_was_trained_at(write_images, tmp_path)
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"reads": "predictions", "members": [{"name": "a"}, {"name": "b"}]}, "explain one of them: a, b"),
-        ({"reads": "facts"}, "reads file metadata"),
+        ({"reads": "members", "members": [Member("a", ""), Member("b", "")]}, "explain one of them: a, b"),
+        ({"reads": "files"}, "reads file metadata"),
     ],
 )
 def test_what_sees_no_picture_is_refused(changes, sentence):
-    model = TrainedModel(None, Calibration(1.0), PASSPORT)
+    model = TrainedModel(None, PASSPORT)
     with pytest.raises(ModelError, match=sentence):
-        sight(replace(model, passport=PASSPORT | changes))
+        sight(replace(model, passport=replace(PASSPORT, **changes)))

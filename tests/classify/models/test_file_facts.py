@@ -84,10 +84,10 @@ def test_a_set_without_facts_and_an_unknown_family_are_refused(rows):
 def test_the_shortcut_model_finds_a_planted_format_and_nothing_else(make_features):
     features = make_features(n=64)
     clean = tune(plan("shortcut", features))
-    assert clean.model.passport["cv"]["mean"] < 0.65
+    assert clean.model.passport.cv.mean < 0.65
     features.rows.loc[features.rows["label"] == "ai", ["format", "jpeg_tables"]] = ["PNG", ""]
     planted = tune(plan("shortcut", features))
-    assert planted.model.passport["cv"]["mean"] == 1
+    assert planted.model.passport.cv.mean == 1
     held_out = planted.predictions.table.query("set == 'test'")
     assert (held_out["predicted"] == held_out["label"]).all()
 

@@ -14,7 +14,7 @@ from sklearn.svm import SVC
 from classify.explain.gradients import decision
 from classify.models import svm
 from classify.models.svm import RBFSVC, beyond_memory, most_rows, on_device, prepare, squared_distances
-from classify.trained.persist import TRUSTED
+from classify.trained.estimators import TRUSTED
 
 
 def problem(n_classes, n=240):

@@ -75,7 +75,7 @@ def test_models_on_tiles_are_tuned_kept_and_read_back(make_features, tmp_path, m
     tuned = tune(job)
     loaded = persist.load(persist.save(tuned.model, tmp_path))
     np.testing.assert_array_equal(loaded.predict(features.X)[0], tuned.model.predict(features.X)[0])
-    assert tuned.model.passport["cv"]["mean"] > 0.55
+    assert tuned.model.passport.cv.mean > 0.55
 
 
 def test_what_has_no_tiles_cannot_be_pooled(make_features):

@@ -1,6 +1,7 @@
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,26 +11,26 @@ from classify.pages.words import with_interval
 from classify.predictions import Predictions
 from classify.report.cards import model_card
 from classify.stats.evaluation import evaluate
+from classify.trained.passport import DataFacts, FoldFacts, Passport
 
-PASSPORT = {
-    "name": "svm-toy",
-    "model": "svm",
-    "about": "RBF support vector machine on standardised features",
-    "reads": "features",
-    "classes": ["ai", "real"],
-    "positive": "ai",
-    "thresholds": {"ai": 0.5, "real": 0.5},
-    "params": {"C": 1.7, "gamma": 0.002},
-    "settings": {},
-    "extractor": {"name": "resnet18-1", "backbone": "resnet18", "trained": True, "fingerprint": "1"},
-    "data": {"set": "toy", "n_train": 50, "counts": {"train": {"ai": 30, "real": 20}, "wild": {"ai": 7}}},
-    "notes": ["Mind the gap."],
-    "command": "classify tune --model svm",
-    "cv": {"scoring": "accuracy", "n_folds": 5, "scores": [0.9], "mean": 0.9, "std": 0.1},
-    "trials": 3,
-    "seconds": 200,
-    "seed": 0,
-}
+PASSPORT = Passport(
+    name="svm-toy",
+    model="svm",
+    about="RBF support vector machine on standardised features",
+    reads="features",
+    classes=["ai", "real"],
+    positive="ai",
+    thresholds={"ai": 0.5, "real": 0.5},
+    params={"C": 1.7, "gamma": 0.002},
+    extractor={"name": "resnet18-1", "backbone": "resnet18", "trained": True, "fingerprint": "1"},
+    data=DataFacts(set="toy", n_train=50, counts={"train": {"ai": 30, "real": 20}, "wild": {"ai": 7}}),
+    notes=["Mind the gap."],
+    command="classify tune --model svm",
+    cv=FoldFacts(scoring="accuracy", n_folds=5, scores=[0.9], mean=0.9, std=0.1),
+    trials=3,
+    seconds=200,
+    seed=0,
+)
 
 
 def said(sets=(("test", 40, 36), ("wild", 40, 20)), model="svm-toy") -> Predictions:
@@ -50,10 +51,9 @@ def said(sets=(("test", 40, 36), ("wild", 40, 20)), model="svm-toy") -> Predicti
 def card():
     """Return a function from what differs in passport and predictions to the card."""
 
-    def make(predictions=None, sentences=("It is right on most.",), **changes) -> str:
+    def make(predictions=None, sentences=("It is right on most.",), passport=PASSPORT, **changes) -> str:
         predictions = predictions or said()
-        passport = {key: value for key, value in (PASSPORT | changes).items() if value is not None}
-        return model_card(passport, evaluate(predictions), sentences)
+        return model_card(replace(passport, **changes), evaluate(predictions), sentences)
 
     return make
 
@@ -146,8 +146,8 @@ def test_what_is_known_of_its_making_stands_on_it(card):
 
 
 def test_a_name_alone_is_enough(card):
-    text = card(sentences=(), **dict.fromkeys(set(PASSPORT) - {"name"}))
-    assert list(sections(text))[:3] == ["svm-toy", "What it cannot do", "Results"]
+    text = card(sentences=(), passport=Passport("svm-toy"))
+    assert list(sections(text))[:4] == ["svm-toy", "What it is", "What it cannot do", "Results"]
 
 
 def test_a_detector_from_elsewhere_cannot_be_run_here(card):
@@ -172,8 +172,9 @@ def test_a_card_needs_no_torch():
         "import sys, pandas as pd\n"
         "from types import SimpleNamespace\n"
         "from classify.report.cards import model_card\n"
+        "from classify.trained.passport import Passport\n"
         "empty = pd.DataFrame({'model': [], 'set': [], 'scoring': []})\n"
-        "assert 'What it cannot do' in model_card({'name': 'x'}, SimpleNamespace(scores=empty, folds=empty))\n"
+        "assert 'What it cannot do' in model_card(Passport('x'), SimpleNamespace(scores=empty, folds=empty))\n"
         "assert 'torch' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

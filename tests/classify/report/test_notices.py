@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +14,7 @@ from classify.report.notices import (
     of_making,
     seen_in_training,
 )
+from classify.trained.passport import DataFacts, FoldFacts, Passport
 
 
 @pytest.fixture
@@ -45,24 +48,25 @@ def test_models_judged_on_different_images_are_called_out(predictions):
 
 
 def test_models_made_differently_are_called_out():
-    made = {"data": {"digest": "a"}, "cv": {"scoring": "accuracy", "n_folds": 5}, "extractor": {"fingerprint": "a"}}
-    assert differing_making([made, made, {}, {"data": None, "cv": None, "extractor": None}]) == []
+    data, cv, extractor = DataFacts(digest="a"), FoldFacts(scoring="accuracy", n_folds=5), {"fingerprint": "a"}
+    made = Passport("svm", data=data, cv=cv, extractor=extractor)
+    assert differing_making([made, made, Passport("theirs")]) == []
     for change, words in (
-        ({"data": {"digest": "b"}}, "not trained on the same data"),
-        ({"cv": {"scoring": "accuracy", "n_folds": 3}}, "3 folds, tuned for accuracy"),
-        ({"cv": {"scoring": "roc_auc", "n_folds": 5}}, "5 folds, tuned for ROC AUC"),
-        ({"cv": {"scoring": "accuracy", "n_folds": 5, "folds": "source"}}, "5 folds by source"),
+        ({"data": DataFacts(digest="b")}, "not trained on the same data"),
+        ({"cv": replace(cv, n_folds=3)}, "3 folds, tuned for accuracy"),
+        ({"cv": replace(cv, scoring="roc_auc")}, "5 folds, tuned for ROC AUC"),
+        ({"cv": replace(cv, folds="source")}, "5 folds by source"),
         ({"seed": 7}, "of seed 7"),
         ({"extractor": {"fingerprint": "b"}}, "features of different extractors"),
     ):
-        (notice,) = differing_making([made, made | change])
+        (notice,) = differing_making([made, replace(made, **change)])
         assert words in notice
 
 
 def test_untrained_weights_and_notes_of_passports_are_said_once():
-    plain = {"name": "svm", "extractor": None, "settings": {}, "notes": ["A note."]}
-    untrained = {**plain, "name": "logreg", "extractor": {"trained": False, "backbone": "resnet18"}}
-    started = {**plain, "name": "cnn", "settings": {"weights": "random"}}
+    plain = Passport("svm", notes=["A note."])
+    untrained = replace(plain, name="logreg", extractor={"trained": False, "backbone": "resnet18"})
+    started = replace(plain, name="cnn", settings={"weights": "random"})
     assert of_making([plain, plain]) == ["A note."]
     first, second, note = of_making([plain, untrained, started])
     assert first.startswith("The features of logreg come from an UNTRAINED resnet18")
@@ -71,7 +75,7 @@ def test_untrained_weights_and_notes_of_passports_are_said_once():
 
 
 def test_a_model_whose_positive_class_is_not_the_pages_is_named():
-    passports = [{"name": "svm", "positive": "ai"}, {"name": "theirs", "positive": "real"}, {"name": "old"}]
+    passports = [Passport("svm", positive="ai"), Passport("theirs", positive="real"), Passport("old")]
     (notice,) = differing_positive(passports, "ai")
     assert "theirs (real)" in notice
     assert "svm" not in notice
@@ -80,9 +84,9 @@ def test_a_model_whose_positive_class_is_not_the_pages_is_named():
 
 def test_a_page_begins_with_the_sets_that_training_has_seen_by_name():
     audit = Section("audit", "The audit", warning="7 of the 60 held-out images have a copy that training uses.")
-    data = {"copies": {"augmented": 20}, "counts": {"augmented": {"ai": 20, "real": 20}}}
-    known, clean = {"name": "svm", "data": data}, {"name": "logreg", "data": {"copies": {}, "counts": {}}}
+    data = DataFacts(digest="a", copies={"augmented": 20}, counts={"augmented": {"ai": 20, "real": 20}})
+    known, clean = Passport("svm", data=data), Passport("logreg", data=DataFacts(digest="a"))
     (sentence,) = seen_in_training([clean, known], "svm", [audit])
     assert sentence.startswith("20 of the 40 images of set 'augmented'")
     assert seen_in_training([clean, known], "logreg", [audit]) == [audit.warning]
-    assert seen_in_training([{}], None, [Section("other", "Other")]) == []
+    assert seen_in_training([Passport("old")], None, [Section("other", "Other")]) == []

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from classify.report.published import beside
+from classify.trained.passport import Passport
 
 SCORES = pd.DataFrame(
     {
@@ -29,7 +30,7 @@ EVALUATION = SimpleNamespace(scores=SCORES, folds=FOLDS)
 
 def passport(model="svm", **said):
     score = {"set": "test", "called": "their test", "value": 80, "n": 60} | said
-    return {"name": model, "published": {"study": "s", "title": "T", "source": "S", "notes": [], "scores": [score]}}
+    return Passport(model, published={"study": "s", "title": "T", "source": "S", "notes": [], "scores": [score]})
 
 
 def only_row(**said):
@@ -81,6 +82,6 @@ def test_rows_follow_the_order_of_the_passports():
 
 
 def test_a_study_is_told_of_once_and_models_of_no_study_not_at_all():
-    told = beside([passport("svm"), {"name": "mine"}, passport("cnn")], EVALUATION)
+    told = beside([passport("svm"), Passport("mine"), passport("cnn")], EVALUATION)
     assert [study["title"] for study in told["studies"]] == ["T"]
-    assert beside([{"name": "mine"}, {"name": "other", "published": None}, {}], EVALUATION) is None
+    assert beside([Passport("mine")], EVALUATION) is None

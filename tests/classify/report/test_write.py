@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,23 +16,24 @@ from classify.report.figures import FIGURES
 from classify.report.gallery import Gallery
 from classify.report.write import write_report
 from classify.stats.evaluation import evaluate
+from classify.trained.passport import DataFacts, FoldFacts, Passport
 from classify.workspace import facts_of
 
-PASSPORT = {
-    "name": "svm",
-    "model": "svm",
-    "reads": "features",
-    "classes": ["ai", "real"],
-    "positive": "ai",
-    "params": {"C": 1.7, "gamma": 0.001953125},
-    "extractor": {"name": "resnet18-x", "weights": "imagenet", "weights_sha256": "f37072fd", "trained": True},
-    "data": {"set": "photos", "root": "data/photos", "digest": "a1", "n_train": 100},
-    "cv": {"scoring": "accuracy", "n_folds": 5, "mean": 0.9, "std": 0.02},
-    "trials": 40,
-    "seconds": 83.2,
-    "seed": 0,
-    "versions": {"scikit-learn": "1.9.0"},
-}
+PASSPORT = Passport(
+    name="svm",
+    model="svm",
+    reads="features",
+    classes=["ai", "real"],
+    positive="ai",
+    params={"C": 1.7, "gamma": 0.001953125},
+    extractor={"name": "resnet18-x", "weights": "imagenet", "weights_sha256": "f37072fd", "trained": True},
+    data=DataFacts(set="photos", root="data/photos", digest="a1", n_train=100),
+    cv=FoldFacts(scoring="accuracy", n_folds=5, mean=0.9, std=0.02),
+    trials=40,
+    seconds=83.2,
+    seed=0,
+    versions={"scikit-learn": "1.9.0"},
+)
 
 
 @pytest.fixture(autouse=True)
@@ -73,14 +75,14 @@ def usual(three_models):
 
 def page(evaluation, tmp_path, passports=(), **options):
     if isinstance(evaluation, Predictions):
-        evaluation = evaluate(evaluation, {passport["name"]: facts_of(passport) for passport in passports})
+        evaluation = evaluate(evaluation, {passport.name: facts_of(passport) for passport in passports})
     path = write_report(evaluation, tmp_path / "report", passports=passports, **{"title": "A title", **options})
     return Page(path.read_text(encoding="utf-8"))
 
 
 def test_the_threshold_that_decides_stands_on_the_page(tmp_path, usual):
     thresholds = {"ai": 0.0625, "real": 0.9375}
-    passports = [{"name": name, "positive": "ai", "thresholds": thresholds} for name in usual.predictions.models]
+    passports = [Passport(name, positive="ai", thresholds=thresholds) for name in usual.predictions.models]
     text = page(usual, tmp_path, passports).text
     assert "calls an image ai where the probability of ai is at least 0.0625" in text
     assert "ai 0.0625, real 0.9375" in text
@@ -94,7 +96,7 @@ def test_models_of_other_folds_are_shown_and_neither_chosen_nor_ranked(tmp_path,
     table.loc[forest, "prob_ai"] = np.where(table.loc[forest, "label"] == "ai", 0.9, 0.1)
     table["prob_real"] = 1 - table["prob_ai"]
     kinds = {"svm": "source", "logreg": "source", "forest": "random"}
-    passports = [{**PASSPORT, "name": name, "cv": {**PASSPORT["cv"], "folds": folds}} for name, folds in kinds.items()]
+    passports = [replace(PASSPORT, name=name, cv=replace(PASSPORT.cv, folds=folds)) for name, folds in kinds.items()]
     shown = page(Predictions(table), tmp_path, passports)
     assert "from 2 models" in shown.text
     assert shown.text.count("forest (5 random folds of seed 0, tuned for accuracy)") == 1
@@ -106,7 +108,7 @@ def test_models_of_other_folds_are_shown_and_neither_chosen_nor_ranked(tmp_path,
 
 
 def test_page_says_all_that_an_analyst_asks(tmp_path, usual):
-    passports = [{**PASSPORT, "name": name} for name in usual.predictions.models]
+    passports = [replace(PASSPORT, name=name) for name in usual.predictions.models]
     text = page(usual, tmp_path, passports, notices=["Beware."], command="pipelines compare x").text
     assert text.index("A title") < text.index("Beware.") < text.index("svm is right on")
     for words in (
@@ -165,7 +167,7 @@ def test_same_input_gives_the_same_bytes(tmp_path, usual):
 def test_hostile_names_stay_text(tmp_path, every_figure, predicted):
     classes = ("<b>bold</b>", "100% $x^$, y", "日本")
     predictions = predicted({"<i>m</i>": {VALIDATION: (60, 0.9), "<script>1</script>": (30, 0.7)}}, classes)
-    passport = {"name": "<i>m</i>", "params": {"<u>": "{{ 7 * 7 }}"}}
+    passport = Passport("<i>m</i>", params={"<u>": "{{ 7 * 7 }}"})
     found = page(predictions, tmp_path, [passport], title="<h6>", notices=["<s>"], command="<q>")
     assert not found.tags & {"b", "i", "script", "u", "h6", "s", "q"}
     for words in (*classes, "<i>m</i>", "<script>1</script>", "{{ 7 * 7 }}", "<h6>", "<s>", "<q>"):
@@ -193,12 +195,12 @@ def test_models_judged_on_different_images_are_called_out(tmp_path, usual, predi
 
 
 def test_models_trained_on_different_data_are_called_out(tmp_path, usual):
-    passports = [{"name": name, "data": {"digest": name}} for name in ("svm", "logreg")]
+    passports = [Passport(name, data=DataFacts(digest=name)) for name in ("svm", "logreg")]
     assert "not trained on the same data" in page(usual, tmp_path, passports).text
 
 
-def test_a_passport_may_lack_everything(tmp_path, usual):
-    page(usual, tmp_path, [{}, {"name": "svm", "extractor": None, "cv": None, "data": None, "versions": None}])
+def test_a_passport_may_lack_all_but_a_name(tmp_path, usual):
+    page(usual, tmp_path, [Passport("svm")])
 
 
 def test_a_new_report_takes_the_place_of_the_old(tmp_path, usual, predicted):
@@ -254,7 +256,7 @@ STUDY = {
 
 
 def test_published_numbers_stand_beside_those_found_here(tmp_path, usual):
-    found = page(usual, tmp_path, [PASSPORT | {"published": STUDY}])
+    found = page(usual, tmp_path, [replace(PASSPORT, published=STUDY)])
     for words in (
         "The first <study>. Source: a journal.",
         "their test 80 % (68.2–88.2)n = 60 held-out92.0 % (87.4–95.0)n = 200",
@@ -267,13 +269,13 @@ def test_published_numbers_stand_beside_those_found_here(tmp_path, usual):
 
 
 def test_a_study_without_numbers_says_so(tmp_path, usual):
-    text = page(usual, tmp_path, [PASSPORT | {"published": STUDY | {"scores": []}}]).text
+    text = page(usual, tmp_path, [replace(PASSPORT, published=STUDY | {"scores": []})]).text
     assert "No numbers were published" in text
     assert "their test" not in text
 
 
 def test_a_model_that_sees_no_picture_stands_last_and_is_called_so(tmp_path, usual):
-    shown = page(usual.predictions, tmp_path, [{**PASSPORT, "name": "svm", "reads": "facts"}])
+    shown = page(usual.predictions, tmp_path, [replace(PASSPORT, reads="files")])
     assert "logreg is right on" in shown.text  # svm, which did better in the folds, is not chosen
     assert "baseline, reads only file metadata" in shown.text
     table = shown.text[shown.text.index("selection score, not a result") :]

@@ -76,9 +76,9 @@ def test_the_worst_held_out_source_chooses_the_setting(make_features):
     rows = features.rows.assign(source=rng.choice(["a", "b", "c"], len(features.rows)))
     features = replace(features, rows=rows)
     tuned = tune(plan("logreg", features, trials=3, scheme=Scheme("source")))
-    cv = tuned.model.passport["cv"]
-    assert cv["n_folds"] == 3
-    assert cv["folds"] == "source"
+    cv = tuned.model.passport.cv
+    assert cv.n_folds == 3
+    assert cv.folds == "source"
     validation = tuned.predictions.table[tuned.predictions.table["set"] == "validation"]
     assert (validation.groupby("fold")["source"].nunique() == 1).all()
 
@@ -89,12 +89,12 @@ def test_with_unequally_many_sources_passport_and_page_show_the_same_scores(make
     sources = features.rows["label"] + np.where(features.rows["label"] == "ai", number % 4, number % 2).astype(str)
     features = replace(features, rows=features.rows.assign(source=sources))
     tuned = tune(plan("logreg", features, trials=1, scoring="roc_auc", scheme=Scheme("source")))
-    cv, page = tuned.model.passport["cv"], fold_scores(tuned.predictions, "roc_auc", "ai").iloc[0]
-    assert cv["scores"] == [page["fold_0"], page["fold_1"]]
-    assert (cv["mean"], cv["std"], cv["selection"]) == pytest.approx((page["mean"], page["std"], min(cv["scores"])))
+    cv, page = tuned.model.passport.cv, fold_scores(tuned.predictions, "roc_auc", "ai").iloc[0]
+    assert cv.scores == [page["fold_0"], page["fold_1"]]
+    assert (cv.mean, cv.std, cv.selection) == pytest.approx((page["mean"], page["std"], min(cv.scores)))
     assert page["n"] == len(features.rows.query("split == 'train'"))
-    assert [sorted(fold) for fold in cv["held_out"]] == [["ai", "real"]] * 2
-    assert sorted(name for fold in cv["held_out"] for name in fold["ai"]) == ["ai0", "ai1", "ai2", "ai3"]
+    assert [sorted(fold) for fold in cv.held_out] == [["ai", "real"]] * 2
+    assert sorted(name for fold in cv.held_out for name in fold["ai"]) == ["ai0", "ai1", "ai2", "ai3"]
 
 
 def test_training_weighed_by_content_and_with_copies_runs_for_every_model_on_features(make_features):
@@ -104,7 +104,7 @@ def test_training_weighed_by_content_and_with_copies_runs_for_every_model_on_fea
     scheme = Scheme("content", "content", content=features.X)
     for model in ("svm", "logreg", "forest"):
         passport = tune(plan(model, features, trials=1, n_folds=3, scheme=scheme)).model.passport
-        assert passport["scheme"] == {"folds": "content", "weigh": "content", "copies": 2, "pool": "mean"}
+        assert (passport.cv.folds, passport.weigh, passport.copies) == ("content", "content", 2)
 
 
 def test_copies_train_and_are_never_judged(make_features):
@@ -116,5 +116,5 @@ def test_copies_train_and_are_never_judged(make_features):
         plan("logreg", replace(features, copies=np.ascontiguousarray(flipped.repeat(3, 1))), trials=1, n_folds=3)
     )
     assert len(lied.predictions.table) == len(honest.predictions.table)
-    assert honest.model.passport["cv"]["mean"] > 0.95
-    assert lied.model.passport["cv"]["mean"] < 0.2
+    assert honest.model.passport.cv.mean > 0.95
+    assert lied.model.passport.cv.mean < 0.2

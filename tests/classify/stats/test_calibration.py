@@ -4,7 +4,7 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from classify.models.svm import RBFSVC
-from classify.stats.calibration import Calibration, class_scores, threshold_sentence
+from classify.stats.calibration import Calibration, class_scores
 
 
 def two_class(margin):
@@ -80,15 +80,6 @@ def test_scores_that_tell_nothing_give_the_share_of_each_class():
     y = np.arange(200) % 10 == 0
     probabilities = Calibration.fit(np.zeros((200, 2)), y.astype(int))(np.zeros((3, 2)))
     np.testing.assert_allclose(probabilities[:, 1], 0.1, atol=5e-3)
-
-
-def test_the_threshold_that_decides_is_said():
-    passport = {"name": "svm", "positive": "ai", "thresholds": {"ai": 0.0625, "real": 0.9375}}
-    assert "svm calls an image ai" in threshold_sentence(passport)
-    assert "0.0625" in threshold_sentence(passport)
-    three = {"name": "svm", "positive": None, "thresholds": {"a": 0.2, "b": 0.3, "c": 0.5}}
-    assert "a 0.2, b 0.3, c 0.5" in threshold_sentence(three, "It")
-    assert threshold_sentence({"name": "bought"}) == ""
 
 
 def test_scores_decide_as_the_estimator_does():

@@ -6,10 +6,11 @@ import safetensors.numpy
 
 from classify.errors import DataError
 from classify.models.combine import METHODS
-from classify.stats.calibration import Calibration
+from classify.stats.abstention import Rule
 from classify.stats.novelty import LEVEL, Novelty, fit_novelty, novelty_counts
 from classify.trained import persist
 from classify.trained.model import TrainedModel
+from classify.trained.passport import Member
 from classify.trained.predict import predict_set
 from classify.tuning.plan import plan
 from classify.tuning.tune import tune
@@ -154,8 +155,8 @@ def test_it_is_kept_beside_the_model_and_says_the_same_to_the_last_digit(tuned, 
     assert again.rows.dtype == np.float32
 
 
-def test_a_model_of_an_earlier_version_loads_without_it(tuned, tmp_path):
-    passport = {key: value for key, value in tuned[1].passport.items() if key != "novelty"}
+def test_a_model_of_too_few_images_loads_without_it(tuned, tmp_path):
+    passport = replace(tuned[1].passport, novelty=None)
     folder = persist.save(replace(tuned[1], passport=passport, novelty=None), tmp_path)
     assert persist.load(folder).novelty is None
 
@@ -194,18 +195,8 @@ def test_arrays_that_cannot_be_are_refused(tuned, change):
 
 def test_an_image_that_is_unlike_all_gets_no_answer(tuned):
     features, model = tuned
-    rule = {
-        "target": 0.05,
-        "confidence": 0.95,
-        "least": 0.6,
-        "unit": "image",
-        "n": 10,
-        "units": 10,
-        "tested": 10,
-        "tested_units": 10,
-        "wrong": 0.0,
-    }
-    model.passport["unsure"] = rule
+    rule = Rule(0.05, 0.95, 0.6, "image", 10, 10, 10, 10, 0)
+    model = replace(model, passport=replace(model.passport, unsure=rule))
     features.X[0] = [0, 0, 0, 0, 0, 0, 0, -50]
     model = replace(model, novelty=fit_novelty(np.abs(features.X[1:]), alone(len(features.X) - 1)))
     features.X[1:] = np.abs(features.X[1:])
@@ -218,7 +209,7 @@ def test_an_image_that_is_unlike_all_gets_no_answer(tuned):
 
 def test_a_passport_counts_unlike_images_of_every_unseen_set(tuned):
     features, model = tuned
-    for name, told in model.passport["novelty"].items():
+    for name, told in model.passport.novelty.items():
         rows = features.rows["split"] == name
         assert told["n"] == rows.sum()
         assert told["unlike"] == model.novelty.unlike(features.X[rows]).sum()
@@ -250,7 +241,8 @@ def test_an_ensemble_calls_unlike_what_any_of_its_members_does(tuned, tmp_path):
         ((replace(model, novelty=calm), replace(other, novelty=picky)), True),
     ):
         vote = METHODS["vote"].build().fit(np.zeros((2, 2, 2)), np.array([0, 1]))
-        passport = {**model.passport, "reads": "predictions", "extractor": None}
-        table = predict_set(TrainedModel(vote, Calibration(1.0), passport, members), features)
+        told = [Member(member.name, "") for member in members]
+        passport = replace(model.passport, reads="members", members=told, extractor=None)
+        table = predict_set(TrainedModel(vote, passport, members), features)
         assert ("unlike" in table) == bool(unlike)
         assert not unlike or table["unlike"].iloc[0]

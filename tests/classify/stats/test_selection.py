@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from classify.stats.selection import Validation, fold_facts, groups, not_ranked, ranked, selection_score, validation_of
+from classify.stats.selection import Validation, groups, not_ranked, ranked, selection_score
 
 
 def validated(folds="random", n_folds=5, seed=0, scoring="accuracy", content=""):
@@ -26,7 +26,6 @@ def test_the_largest_group_is_chosen_from_and_of_equally_large_ones_the_hardest(
 
 def test_a_model_whose_validation_is_not_known_is_not_ranked_with_one_that_has():
     assert [group.models for group in groups("xya", {"a": validated()})] == [("x", "y"), ("a",)]
-    assert validation_of({"name": "x", "cv": None}) == Validation()
 
 
 def test_of_held_out_sources_the_worst_fold_ranks_and_of_other_folds_the_mean():
@@ -37,10 +36,3 @@ def test_of_held_out_sources_the_worst_fold_ranks_and_of_other_folds_the_mean():
         assert group.worst == (kind == "source")
     assert selection_score([0.5, 1.0], "source") == 0.5
     assert selection_score([0.5, 1.0], "random") == 0.75
-
-
-def test_a_passport_holds_what_its_validation_is_read_from():
-    validation = Validation("source", 2, 3, "accuracy")
-    cv = fold_facts([0.5, 1.0], validation, [{"ai": ["x"]}, {"ai": ["y"]}])
-    assert validation_of({"cv": cv, "seed": 3}) == validation
-    assert (cv["mean"], cv["selection"], cv["held_out"][1]) == (0.75, 0.5, {"ai": ["y"]})

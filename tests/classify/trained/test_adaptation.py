@@ -1,4 +1,4 @@
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +6,6 @@ import pytest
 
 from classify.errors import ModelError
 from classify.stats.abstention import Rule
-from classify.stats.calibration import threshold_sentence
 from classify.trained.adaptation import Adaptation, adaptation, decision_sentence
 from classify.trained.alignment import Alignment
 from classify.trained.predict import predict_set
@@ -53,7 +52,7 @@ def test_the_share_that_came_out_is_said_where_equal_scores_stay_together(model)
     assert "20 % of 10 images as ai" in met
     assert "calls 2 of them" in met
     assert ("equal scores" in met, "equal scores" in not_met) == (False, True)
-    assert decision_sentence(model, None, ["ai"]) == threshold_sentence(model.passport)
+    assert decision_sentence(model, None, ["ai"]) == model.passport.threshold_sentence()
 
 
 def test_a_share_may_be_of_the_other_class(model, make_features, tmp_path):
@@ -67,7 +66,8 @@ def test_a_share_may_be_of_the_other_class(model, make_features, tmp_path):
 
 
 def test_what_is_adapted_has_no_answer_that_was_proven_for_something_else(model, make_features):
-    model.passport["unsure"] = asdict(Rule(0.05, 0.95, 0.6, "image", 10, 10, 10, 10, 0))
+    rule = Rule(0.05, 0.95, 0.6, "image", 10, 10, 10, 10, 0)
+    model = replace(model, passport=replace(model.passport, unsure=rule))
     features = make_features(n=80)
     assert "answer" in predict_set(model, features)
     assert "answer" not in predict_set(model, features, adapt=Adaptation(share=0.5))
@@ -90,6 +90,6 @@ def test_what_cannot_be_adapted_is_refused(model, make_features):
     three = tune(plan("logreg", make_features(classes=("a", "b", "c")), trials=1, n_folds=3)).model
     with pytest.raises(ModelError, match="between two"):
         adaptation(three, "none", 0.5, Path("nowhere"))
-    blind = replace(model, passport={**model.passport, "reads": "pixels"})
+    blind = replace(model, passport=replace(model.passport, reads="pixels"))
     with pytest.raises(ModelError, match="read features"):
         adaptation(blind, "mean", None, Path("nowhere"))

@@ -6,9 +6,10 @@ import pytest
 from classify.errors import DataError, ModelError
 from classify.models.combine import METHODS
 from classify.predictions import VALIDATION, Predictions
-from classify.stats.selection import groups, validation_of
+from classify.stats.selection import groups
 from classify.stats.tables import fold_scores
 from classify.trained.ensemble import combine, plan_ensemble
+from classify.trained.passport import DataFacts
 from classify.tuning.plan import plan
 from classify.tuning.tune import tune
 from featex.errors import FeatexError, InputError
@@ -41,7 +42,7 @@ def test_a_vote_is_the_mean_of_what_members_said_of_every_image_of_every_set(tun
     np.testing.assert_allclose(both["prob_ai"], (both["prob_ai_svm"] + both["prob_ai_logreg"]) / 2)
     for fact in ("label", "split", "source", "group", "fold"):
         assert both[fact].equals(both[f"{fact}_svm"]), fact
-    thresholds = [member.model.passport["thresholds"]["ai"] for member in (svm, logreg)]
+    thresholds = [member.model.passport.thresholds["ai"] for member in (svm, logreg)]
     assert ((table["prob_ai"] > np.mean(thresholds)) == (table["predicted"] == "ai")).all()
 
 
@@ -78,25 +79,24 @@ def test_the_passport_tells_what_that_of_any_model_tells(tuned, method):
     members = tuned(notes=["Beware."], command="classify tune", report="first")
     ensemble = combined(method, members, notes=["Mind."], command="classify ensemble")
     passport, first = ensemble.model.passport, members[0].model.passport
-    assert passport.keys() - {"members"} >= first.keys()
-    assert (passport["name"], passport["model"], passport["report"]) == (f"{method}-first", method, "first")
-    assert passport["notes"] == ["Beware.", "Mind."]
-    assert passport["settings"] == {"members": "svm-first, logreg-first"}
+    assert (passport.name, passport.model, passport.report) == (f"{method}-first", method, "first")
+    assert passport.notes == ["Beware.", "Mind."]
+    assert passport.settings == {"members": "svm-first, logreg-first"}
     for same in ("classes", "positive", "data", "extractor", "seed"):
-        assert passport[same] == first[same], same
+        assert getattr(passport, same) == getattr(first, same), same
     folds = fold_scores(ensemble.predictions).iloc[0]
-    assert passport["cv"]["scores"] == [folds[f"fold_{number}"] for number in range(3)]
-    assert (passport["cv"]["mean"], passport["cv"]["std"]) == pytest.approx((folds["mean"], folds["std"]))
-    assert (passport["cv"]["n_folds"], passport["trials"]) == (3, 0)
+    assert passport.cv.scores == [folds[f"fold_{number}"] for number in range(3)]
+    assert (passport.cv.mean, passport.cv.std) == pytest.approx((folds["mean"], folds["std"]))
+    assert (passport.cv.n_folds, passport.trials) == (3, 0)
 
 
 def test_an_ensemble_is_scored_as_its_members_were_tuned_or_by_accuracy_where_they_differ(tuned):
     (svm, logreg), (other, _) = tuned(scoring="roc_auc"), tuned(scoring="f1_macro", name="other", models=("svm", "svm"))
     ensemble = combined("stack", [svm, logreg])
     scores = fold_scores(ensemble.predictions, "roc_auc").iloc[0]
-    assert ensemble.model.passport["cv"]["scoring"] == "roc_auc"
-    assert ensemble.model.passport["cv"]["mean"] == pytest.approx(scores["mean"])
-    assert combined("stack", [logreg, other]).model.passport["cv"]["scoring"] == "accuracy"
+    assert ensemble.model.passport.cv.scoring == "roc_auc"
+    assert ensemble.model.passport.cv.mean == pytest.approx(scores["mean"])
+    assert combined("stack", [logreg, other]).model.passport.cv.scoring == "accuracy"
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -117,8 +117,8 @@ def test_the_passport_holds_the_fold_scores_of_the_page_and_no_parameter_that_is
     members = tuned(make_features(classes=("a", "b", "c"), shift=0.5), scoring="roc_auc")
     ensemble = combined(method, members)
     page = fold_scores(ensemble.predictions, "roc_auc").filter(regex="fold_").iloc[0]
-    assert ensemble.model.passport["cv"]["scores"] == page.tolist()
-    assert ensemble.model.passport["params"] == ({"C": 1.0} if method == "stack" else {})
+    assert ensemble.model.passport.cv.scores == page.tolist()
+    assert ensemble.model.passport.params == ({"C": 1.0} if method == "stack" else {})
 
 
 def test_images_without_a_label_are_predicted(tuned, make_features):
@@ -132,10 +132,10 @@ def test_images_without_a_label_are_predicted(tuned, make_features):
 
 def test_members_of_different_folds_may_vote_and_a_note_says_so_but_cannot_be_stacked(tuned):
     (svm, logreg), (five, seeded) = tuned(), (*tuned(n_folds=5, models=("logreg",)), *tuned(seed=1, models=("logreg",)))
-    assert combined("vote", [svm, logreg]).model.passport["notes"] == svm.model.passport["notes"]
+    assert combined("vote", [svm, logreg]).model.passport.notes == svm.model.passport.notes
     for other in (five, seeded):
         vote = combined("vote", [svm, other])
-        assert vote.model.passport["notes"][-1].endswith("its scores are over the folds of svm-toy.")
+        assert vote.model.passport.notes[-1].endswith("its scores are over the folds of svm-toy.")
         assert vote.predictions.table["fold"].equals(svm.predictions.table["fold"])
     with pytest.raises(DataError, match=r"the same folds \(svm-toy has 3 of seed 0 and logreg-toy has 5 of seed 0\)"):
         combined("stack", [svm, five])
@@ -148,7 +148,7 @@ def test_an_ensemble_is_ranked_with_its_members_where_these_were_validated_alike
     five, seeded = tuned(models=["logreg"], n_folds=5, name="five") + tuned(models=["logreg"], seed=1, name="seeded")
     votes = [combined("vote", [svm, other], name=other.model.name + "-vote") for other in (logreg, five, seeded)]
     passports = [one.model.passport for one in (svm, logreg, five, seeded, *votes)]
-    known = {passport["name"]: validation_of(passport) for passport in passports}
+    known = {passport.name: passport.validation for passport in passports}
     found = groups(known, known)
     assert found[0].models == ("svm-toy", "logreg-toy", "logreg-toy-vote")
     assert sorted(group.models for group in found[1:]) == [("five",), ("five-vote",), ("seeded",), ("seeded-vote",)]
@@ -171,7 +171,7 @@ def test_members_that_judged_other_images_are_refused(tuned, method):
 def test_what_cannot_be_combined_is_a_sentence(tuned, make_features):
     svm, logreg = (member.model.passport for member in tuned())
     vote = combined("vote", tuned()).model.passport
-    other = {**logreg, "name": "other"}
+    other = replace(logreg, name="other")
     for method, members, choices, sentence in (
         ("vot", [svm, logreg], {}, "unknown method 'vot'; did you mean 'vote'?"),
         ("vote", [svm], {}, "needs two models or more, not 1"),
@@ -179,8 +179,8 @@ def test_what_cannot_be_combined_is_a_sentence(tuned, make_features):
         ("vote", [svm, logreg, svm], {}, "'svm-toy' is named twice"),
         ("vote", [svm, logreg, vote], {}, "'vote-toy' is an ensemble itself; name its members instead: svm-toy, log"),
         ("vote", [vote, logreg], {}, "'vote-toy' is an ensemble itself"),
-        ("vote", [svm, {**other, "classes": ["cat", "dog"]}], {}, "the classes of 'other' are ['cat', 'dog'], those"),
-        ("vote", [svm, {**other, "data": {"set": "new", "digest": "0"}}], {}, "on other images than 'svm-toy'"),
+        ("vote", [svm, replace(other, classes=["cat", "dog"])], {}, "the classes of 'other' are ['cat', 'dog'], those"),
+        ("vote", [svm, replace(other, data=DataFacts(set="new", digest="0"))], {}, "on other images than 'svm-toy'"),
         ("vote", [svm, logreg], {"name": "logreg-toy"}, "would take the place of its own member"),
         ("vote", [svm, logreg], {"name": "a/b"}, "a model cannot be called 'a/b'"),
         ("vote", [svm, logreg], {"name": ".b"}, "a model cannot be called '.b'"),
@@ -195,20 +195,20 @@ def test_what_cannot_be_combined_is_a_sentence(tuned, make_features):
 def test_the_digest_knows_the_method_and_what_the_members_came_out_as(tuned):
     svm, logreg = (member.model.passport for member in tuned())
     digest = plan_ensemble("vote", [svm, logreg]).digest
-    retold = {**logreg, "created": "later", "seconds": 1.0, "notes": ["more"], "command": "another", "trials": 30}
+    retold = replace(logreg, created="later", seconds=1.0, notes=["more"], command="another", trials=30)
     assert plan_ensemble("vote", [svm, retold], name="other", report="r", notes=["more"]).digest == digest
     assert plan_ensemble("stack", [svm, logreg]).digest != digest
     for change in (
         {"digest": "0"},
-        {"params": {**logreg["params"], "C": 0.5}},
-        {"cv": {**logreg["cv"], "scores": [0.5, 0.5, 0.5]}},
+        {"params": {**logreg.params, "C": 0.5}},
+        {"cv": replace(logreg.cv, scores=[0.5, 0.5, 0.5])},
         {"name": "other"},
     ):
-        assert plan_ensemble("vote", [svm, {**logreg, **change}]).digest != digest, change
+        assert plan_ensemble("vote", [svm, replace(logreg, **change)]).digest != digest, change
 
 
 def test_members_of_several_extractors_leave_none_to_name(tuned, make_features):
     features = make_features(shift=1.2)
     other = replace(features, extractor={**features.extractor, "fingerprint": "2", "name": "toy-2"})
     members = [*tuned(features, models=("svm",)), *tuned(other, models=("logreg",))]
-    assert combined("vote", members).model.passport["extractor"] is None
+    assert combined("vote", members).model.passport.extractor is None

@@ -31,11 +31,11 @@ def bring(tuned, table, **options):
 
 
 def test_scores_become_a_model_of_the_report(tuned, unseen):
-    positive = tuned.model.passport["positive"]
+    positive = tuned.model.passport.positive
     scores = np.where(unseen["label"] == positive, 0.9, 0.2)
     model, said, notes = bring(tuned, pd.DataFrame({"path": unseen["path"], "score": scores}))
     assert notes == []
-    assert model.passport["report"] == tuned.model.passport["report"]
+    assert model.passport.report == tuned.model.passport.report
     assert said.models == ("theirs",)
     assert list(said.table["path"]) == list(unseen["path"])
     assert list(said.table["set"]) == list(unseen["set"])
@@ -45,7 +45,7 @@ def test_scores_become_a_model_of_the_report(tuned, unseen):
 
 
 def test_the_class_and_the_threshold_are_the_detectors_own(tuned, unseen):
-    positive = tuned.model.passport["positive"]
+    positive = tuned.model.passport.positive
     other = next(label for label in tuned.predictions.classes if label != positive)
     table = pd.DataFrame({"path": unseen["path"], "score": np.linspace(0, 1, len(unseen))})
     for threshold in (0.3, 0.5, 0.8):
@@ -126,7 +126,7 @@ def test_three_classes_have_no_threshold(make_features):
         bring(tuned, table, threshold=0.9)
     model, said, _ = bring(tuned, table)
     assert (said.table["predicted"].to_numpy() == unseen["predicted"].to_numpy()).all()
-    assert model.passport["thresholds"] == {}
+    assert model.passport.thresholds == {}
 
 
 @pytest.mark.parametrize("columns", [1, 2])
@@ -138,7 +138,7 @@ def test_scores_of_the_other_class_are_called_inverted_with_the_way_out(tuned, u
         table = table.rename(columns={"score": "prob_ai"}).assign(prob_real=1 - of_real)
     model, said, notes = bring(tuned, table)
     (note,) = [note for note in notes if "inverted" in note]
-    assert note in model.passport["notes"]
+    assert note in model.passport.notes
     if columns == 1:
         assert "--positive real" in note
         _, said, notes = bring(tuned, table, positive="real")

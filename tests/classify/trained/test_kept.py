@@ -3,7 +3,7 @@ import pytest
 from classify.errors import ModelError
 from classify.predictions import Predictions
 from classify.trained import persist
-from classify.trained.kept import SHA256, keep_pair, read_kept
+from classify.trained.kept import keep_pair, read_kept
 from classify.tuning.plan import plan
 from classify.tuning.tune import tune
 from featex.errors import InputError
@@ -23,7 +23,7 @@ def keep(make_features, tmp_path):
 
 def kept(tmp_path) -> tuple[int, Predictions]:
     (passport,) = persist.passports(tmp_path / "models")
-    return passport["seed"], read_kept(passport, tmp_path / "predictions")
+    return passport.seed, read_kept(passport, tmp_path / "predictions")
 
 
 def test_a_model_and_its_predictions_come_back_together(keep, tmp_path):
@@ -62,4 +62,4 @@ def test_other_predictions_than_the_model_s_are_refused_with_their_file(keep, tm
     path.unlink()
     with pytest.raises(InputError, match="have gone"):
         kept(tmp_path)
-    assert len(persist.passports(tmp_path / "models")[0][SHA256]) == 64
+    assert len(persist.passports(tmp_path / "models")[0].predictions_sha256) == 64

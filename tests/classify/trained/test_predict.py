@@ -95,7 +95,7 @@ def test_weights_that_have_gone_are_asked_for(features, data, tmp_path, weights_
 
     moved = shutil.copy(weights_file, tmp_path / "moved.safetensors")
     model = tune(plan("logreg", features, trials=1, n_folds=3)).model
-    model.passport["extractor"]["weights"] = str(tmp_path / "gone.safetensors")
+    model.passport.extractor["weights"] = str(tmp_path / "gone.safetensors")
     with pytest.raises(ModelError, match="name them with --weights"):
         predict_images(model, [data / "wild"], cache=tmp_path / "features")
     assert len(predict_images(model, [data / "wild"], cache=tmp_path / "features", weights=str(moved))[0]) == 6
@@ -109,7 +109,7 @@ def test_weights_of_the_environment_are_taken_only_where_they_are_the_models(fea
     model = tune(plan("logreg", features, trials=1, n_folds=3)).model
     others = Spare(tmp_path / "other.safetensors")
     assert len(predict_images(model, [data / "wild"], cache=tmp_path / "features", weights=others)[0]) == 6
-    model.passport["extractor"]["weights"] = str(tmp_path / "gone.safetensors")
+    model.passport.extractor["weights"] = str(tmp_path / "gone.safetensors")
     assert len(predict_images(model, [data / "wild"], cache=tmp_path / "features", weights=Spare(moved))[0]) == 6
     with pytest.raises(ModelError, match="name them with --weights"):
         predict_images(model, [data / "wild"], cache=tmp_path / "features", weights=others)

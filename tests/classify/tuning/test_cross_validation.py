@@ -119,7 +119,7 @@ def test_a_search_begins_with_a_part_of_many_rows_and_ends_with_all_of_them(feat
     assert fitted[-1] == n  # the last fit is on all
     assert max(fitted[:14]) < n / 2  # the search is not
     assert sorted(set(fitted))[-2] > n / 2  # the race is, but for the fold
-    assert len(tuned.model.passport["cv"]["scores"]) == 3
+    assert len(tuned.model.passport.cv.scores) == 3
     assert (tuned.predictions.table.query("set == 'validation'")["fold"] >= 0).all()
 
 
@@ -129,7 +129,7 @@ def test_a_study_on_a_part_that_was_stopped_goes_on_as_it_would_have(features, m
     whole = tune(plan("svm", features, trials=9, n_folds=3))
     tune(plan("svm", features, trials=5, n_folds=3), storage=tmp_path / "journal")
     resumed = tune(plan("svm", features, trials=9, n_folds=3), storage=tmp_path / "journal")
-    assert resumed.model.passport["params"] == whole.model.passport["params"]
+    assert resumed.model.passport.params == whole.model.passport.params
     assert resumed.predictions.table.equals(whole.predictions.table)
 
 

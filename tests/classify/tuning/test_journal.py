@@ -48,7 +48,7 @@ def test_the_lock_of_a_killed_process_ends_with_it(tmp_path):
 
 def test_a_link_that_an_older_lock_left_behind_is_not_waited_for(make_features, tmp_path):
     os.symlink("artifacts/studies/j", tmp_path / "j.lock")  # as Optuna makes it: relative, and so dangling
-    assert tuned(make_features(), tmp_path / "j", trials=1).model.passport["trials"] == 1
+    assert tuned(make_features(), tmp_path / "j", trials=1).model.passport.trials == 1
 
 
 def test_a_wait_for_another_run_is_said_with_the_file(tmp_path, monkeypatch):
@@ -73,7 +73,7 @@ def test_half_a_line_at_the_end_is_cut_off_and_the_study_goes_on(make_features, 
     resumed = tuned(features, path, trials=5, progress=heard)
     assert sum(str(path) in line for line in heard.lines) == 1
     assert resumed.predictions.table.equals(whole.predictions.table)
-    assert resumed.model.passport["trials"] == 5
+    assert resumed.model.passport.trials == 5
 
 
 def test_a_damaged_line_in_the_middle_is_refused_with_its_number(make_features, tmp_path):

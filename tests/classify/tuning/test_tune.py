@@ -56,7 +56,7 @@ def test_out_of_fold_scores_come_from_models_that_never_saw_the_row(make_feature
 def test_labels_that_are_noise_score_as_chance(make_features):
     features = make_features(n=200, shift=0.0)
     result = tuned(features, trials=2)
-    assert result.model.passport["cv"]["mean"] == pytest.approx(0.5, abs=0.12)
+    assert result.model.passport.cv.mean == pytest.approx(0.5, abs=0.12)
 
 
 def test_a_shift_that_can_be_seen_is_found_in_every_set(make_features):
@@ -71,7 +71,7 @@ def test_a_shift_that_can_be_seen_is_found_in_every_set(make_features):
 def test_many_classes_by_name(make_features, model):
     result = tuned(make_features(classes=("cat", "dog", "newt"), shift=6.0), model, trials=2)
     assert result.model.classes == ["cat", "dog", "newt"]
-    assert result.model.passport["thresholds"].keys() == set(result.model.classes)
+    assert result.model.passport.thresholds.keys() == set(result.model.classes)
     table = result.predictions.table
     assert (table["predicted"] == table["label"]).mean() > 0.85
     np.testing.assert_allclose(table[["prob_cat", "prob_dog", "prob_newt"]].sum(axis=1), 1)
@@ -111,11 +111,11 @@ def test_the_passport_tells_the_decision_and_its_threshold(make_features):
     features = make_features(shift=1.0)
     result = tuned(features)
     passport = result.model.passport
-    assert passport["positive"] == "ai"
+    assert passport.positive == "ai"
     unseen = result.predictions.table.query("set != 'validation'")
-    assert ((unseen["prob_ai"] > passport["thresholds"]["ai"]) == (unseen["predicted"] == "ai")).all()
-    assert passport["data"]["counts"]["train"] == {"ai": 25, "real": 25}
-    assert passport["cv"]["mean"] == pytest.approx(np.mean(passport["cv"]["scores"]))
+    assert ((unseen["prob_ai"] > passport.thresholds["ai"]) == (unseen["predicted"] == "ai")).all()
+    assert passport.data.counts["train"] == {"ai": 25, "real": 25}
+    assert passport.cv.mean == pytest.approx(np.mean(passport.cv.scores))
 
 
 def test_probabilities_of_a_rare_class_mean_what_they_say_though_its_decisions_are_balanced(make_features, monkeypatch):
@@ -129,10 +129,10 @@ def test_probabilities_of_a_rare_class_mean_what_they_say_though_its_decisions_a
     seen = table[table["set"] == "validation"]
     share = (seen["label"] == "ai").mean()
     assert seen["prob_ai"].mean() == pytest.approx(share, abs=0.005)
-    assert result.model.passport["thresholds"]["ai"] < 0.2
+    assert result.model.passport.thresholds["ai"] < 0.2
     called = seen["predicted"] == "ai"
     assert called.mean() > 1.5 * share
-    assert (called == (seen["prob_ai"] >= result.model.passport["thresholds"]["ai"])).all()
+    assert (called == (seen["prob_ai"] >= result.model.passport.thresholds["ai"])).all()
 
 
 def test_the_positive_class_is_chosen_by_name_or_by_wish_and_is_another_study(make_features):
@@ -143,9 +143,9 @@ def test_the_positive_class_is_chosen_by_name_or_by_wish_and_is_another_study(ma
     for job in (usual, wished):
         result = tune(job)
         passport, table = result.model.passport, result.predictions.table
-        assert passport["positive"] == job.positive.name
+        assert passport.positive == job.positive.name
         folds = fold_scores(result.predictions, "recall", job.positive.name)
-        assert passport["cv"]["mean"] == pytest.approx(folds["mean"].iloc[0])
+        assert passport.cv.mean == pytest.approx(folds["mean"].iloc[0])
         unseen = table.query("set != 'validation'")
         assert ((unseen[f"prob_{job.positive.name}"] > 0.5) == (unseen["predicted"] == job.positive.name)).all()
     with pytest.raises(InputError, match="unknown class"):
@@ -155,8 +155,8 @@ def test_the_positive_class_is_chosen_by_name_or_by_wish_and_is_another_study(ma
 def test_same_seed_same_numbers_and_another_seed_others(make_features):
     first, again, other = (tuned(make_features(), trials=12, seed=seed) for seed in (1, 1, 2))
     assert first.predictions.table.equals(again.predictions.table)
-    assert first.model.passport["params"] == again.model.passport["params"]
-    assert first.model.passport["cv"]["scores"] != other.model.passport["cv"]["scores"]
+    assert first.model.passport.params == again.model.passport.params
+    assert first.model.passport.cv.scores != other.model.passport.cv.scores
 
 
 def test_a_study_that_was_stopped_goes_on_as_it_would_have(make_features, tmp_path, monkeypatch):
@@ -169,9 +169,9 @@ def test_a_study_that_was_stopped_goes_on_as_it_would_have(make_features, tmp_pa
     monkeypatch.setattr(CrossValidation, "run", lambda self, *args: runs.append(args) or original(self, *args))
     resumed = tuned(features, trials=14, storage=journal)
     assert len(runs) in (3, 4)  # the missing trials, and the best once more if an earlier session ran it
-    assert resumed.model.passport["params"] == whole.model.passport["params"]
+    assert resumed.model.passport.params == whole.model.passport.params
     assert resumed.predictions.table.equals(whole.predictions.table)
-    assert resumed.model.passport["trials"] == 14
+    assert resumed.model.passport.trials == 14
 
 
 def test_a_kill_in_the_middle_of_a_trial_loses_that_trial_alone(make_features, tmp_path, monkeypatch):
@@ -189,7 +189,7 @@ def test_a_kill_in_the_middle_of_a_trial_loses_that_trial_alone(make_features, t
     with pytest.raises(KeyboardInterrupt):
         tuned(features, trials=4, storage=tmp_path / "j")
     monkeypatch.setattr(CrossValidation, "run", original)
-    assert tuned(features, trials=4, storage=tmp_path / "j").model.passport["trials"] == 4
+    assert tuned(features, trials=4, storage=tmp_path / "j").model.passport.trials == 4
 
 
 @pytest.mark.parametrize("failing", [(), (3, 11)])
@@ -239,7 +239,7 @@ def test_a_setting_that_fails_is_passed_over_and_all_failing_is_an_error(make_fe
 
     monkeypatch.setattr(CrossValidation, "run", fail)
     ran, failing = [], {0, 2}
-    assert tuned(make_features(), trials=4).model.passport["trials"] == 2
+    assert tuned(make_features(), trials=4).model.passport.trials == 2
     ran, failing = [], set(range(9))
     with pytest.raises(ModelError, match="no number"):
         tuned(make_features(), trials=3)
@@ -255,7 +255,7 @@ def test_known_good_settings_are_tried_first(make_features, monkeypatch):
 
 def test_a_timeout_finishes_one_trial(make_features, monkeypatch):
     job = plan("svm", make_features(), trials=50, n_folds=3)
-    assert tune(job, timeout=0).model.passport["trials"] == 1
+    assert tune(job, timeout=0).model.passport.trials == 1
 
 
 def test_a_change_of_data_labels_or_choices_makes_another_digest(make_features):
@@ -272,7 +272,7 @@ def test_a_change_of_data_labels_or_choices_makes_another_digest(make_features):
 
 @pytest.mark.parametrize("scoring", ["accuracy", "balanced_accuracy", "f1_macro", "roc_auc", "average_precision"])
 def test_every_score_can_be_maximised(make_features, scoring):
-    assert 0.5 < tuned(make_features(shift=3.0), trials=2, scoring=scoring).model.passport["cv"]["mean"] <= 1
+    assert 0.5 < tuned(make_features(shift=3.0), trials=2, scoring=scoring).model.passport.cv.mean <= 1
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def test_a_quick_look_is_called_one_and_leaves_the_full_models_alone(run, tmp_pa
     assert full.parent.name == "images"
     assert quick.parent.name == "images-quick"
     assert "quick look" in quick.read_text()
-    folds = {p["name"]: p["cv"]["n_folds"] for p in persist.passports(tmp_path / "artifacts/models")}
+    folds = {p.name: p.cv.n_folds for p in persist.passports(tmp_path / "artifacts/models")}
     assert (folds["svm-images"], folds["svm-images-quick"]) == (4, 3)
 
 
@@ -91,7 +91,7 @@ def test_what_is_done_is_skipped_and_two_models_are_also_compared_as_a_vote_and_
     page, lines = run(only=("svm", "logreg"))
     assert tuned == ["logreg-images"]  # nor the model that sees no picture
     assert "svm-images: done before" in lines
-    names = {passport["name"] for passport in persist.passports(tmp_path / "artifacts/models")}
+    names = {passport.name for passport in persist.passports(tmp_path / "artifacts/models")}
     assert names == {"svm-images", "logreg-images", "shortcut-images", "vote-images", "stack-images"}
     assert all(name in page.read_text() for name in names)
     _, lines = run(only=("svm", "logreg"))
@@ -105,10 +105,10 @@ def test_what_is_done_is_skipped_and_two_models_are_also_compared_as_a_vote_and_
 def test_choices_for_nets_reach_nets_alone(run, tmp_path, weights_file):
     settings = {"train": "last:1", "augment": "none", "head": "linear"}
     run(only=("svm", "resnet18"), max_epochs=1, image_size=32, n_folds=2, settings=settings)
-    passports = {p["model"]: p for p in persist.passports(tmp_path / "artifacts/models")}
-    of_net = passports["resnet18"]["settings"]
+    passports = {p.model: p for p in persist.passports(tmp_path / "artifacts/models")}
+    of_net = passports["resnet18"].settings
     assert {key: of_net[key] for key in (*settings, "weights")} == {**settings, "weights": weights_file}
-    assert passports["svm"]["settings"] == {}
+    assert passports["svm"].settings == {}
 
 
 def test_what_files_give_away_stands_in_every_comparison_and_in_no_ensemble(run, data, tmp_path):
@@ -119,9 +119,9 @@ def test_what_files_give_away_stands_in_every_comparison_and_in_no_ensemble(run,
     page = path.read_text()
     assert "baseline, reads only file metadata" in page
     assert "a baseline that reads only file metadata" in page
-    passports = {p["model"]: p for p in persist.passports(tmp_path / "artifacts/models")}
-    assert passports["shortcut"]["cv"]["mean"] == 1
-    assert [member["name"] for member in passports["vote"]["members"]] == ["svm-images", "logreg-images"]
+    passports = {p.model: p for p in persist.passports(tmp_path / "artifacts/models")}
+    assert passports["shortcut"].cv.mean == 1
+    assert [member.name for member in passports["vote"].members] == ["svm-images", "logreg-images"]
 
 
 def test_the_folder_data_that_cannot_be_cut_into_folds_is_refused_before_the_audit(

@@ -28,7 +28,7 @@ def run(data, tmp_path, weights_file, write_images, artifacts):
         return (
             page.read_text(),
             listener.lines,
-            {p["name"]: p for p in persist.passports(tmp_path / "artifacts/models")},
+            {p.name: p for p in persist.passports(tmp_path / "artifacts/models")},
         )
 
     return run
@@ -37,11 +37,11 @@ def run(data, tmp_path, weights_file, write_images, artifacts):
 def test_the_robust_recipe_stands_beside_the_default_and_can_be_asked_about_an_image(run, data, tmp_path, weights_file):
     page, _, passports = run()
     robust, usual = passports["svm-robust-images"], passports["svm-images"]
-    assert usual["extractor"]["n_features"] == 512
-    assert len(robust["extractor"]["parts"]) == 2
-    assert robust["scheme"]["copies"] == 1
-    assert robust["scheme"]["folds"] in ("content", "random")
-    assert robust["data"]["images"] == usual["data"]["images"]
+    assert usual.extractor["n_features"] == 512
+    assert len(robust.extractor["parts"]) == 2
+    assert robust.copies == 1
+    assert robust.cv.folds in ("content", "random")
+    assert robust.data.images == usual.data.images
     for words in (
         "svm-robust is the recipe robust",
         "5 squares at full resolution",
@@ -65,8 +65,8 @@ def test_sources_are_held_out_where_there_are_several(run, data, write_images):
         for path in (data / "train" / label).glob("*.jpg"):
             path.unlink()
     _, _, passports = run()
-    assert passports["svm-robust-images"]["scheme"]["folds"] == "source"
-    assert passports["svm-robust-images"]["cv"]["n_folds"] == 2
+    assert passports["svm-robust-images"].cv.folds == "source"
+    assert passports["svm-robust-images"].cv.n_folds == 2
 
 
 def test_an_unknown_recipe_is_refused_before_any_work(data, tmp_path, artifacts):

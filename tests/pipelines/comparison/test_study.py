@@ -85,14 +85,14 @@ def test_a_study_runs_from_its_folder_to_a_page_with_its_numbers_beside_ours(
     path = compare(comparison=comparison, artifacts=artifacts, weights=weights_folder, device="cpu")
     assert path == tmp_path / f"artifacts/reports/{name}-quick/index.html"
     study, page = load_study(name), path.read_text(encoding="utf-8")
-    kept = {p["model"]: p for p in persist.passports(tmp_path / "artifacts/models")}
+    kept = {p.model: p for p in persist.passports(tmp_path / "artifacts/models")}
     assert set(kept) == {*models, BASELINE}
     for model, passport in kept.items():
-        assert passport["data"]["root"] == str(root.resolve())
-        assert set(passport["classes"]) == CLASSES[name]
+        assert passport.data.root == str(root.resolve())
+        assert set(passport.classes) == CLASSES[name]
         for wish, value in study.models.get(model, {}).items():
             if wish not in ("trials", "max_epochs", "image_size"):
-                assert passport["settings"][wish] == value
+                assert passport.settings[wish] == value
     assert f"{study.title}: run again" in page
     for row in study.published:
         assert (f"{row['value']:g} %" in page) or row["model"] not in models
@@ -142,7 +142,7 @@ def run(data, tmp_path, weights_file, with_vectors, artifacts):
         comparison = Comparison(study, audited=False, **options)
         page = compare(data, comparison, weights=weights_file, device="cpu", artifacts=artifacts)
         page = page.read_text(encoding="utf-8")
-        return page, {p["model"]: p for p in persist.passports(tmp_path / "artifacts/models")}
+        return page, {p.model: p for p in persist.passports(tmp_path / "artifacts/models")}
 
     return run
 
@@ -158,18 +158,18 @@ def test_a_setting_that_cannot_be_is_refused_before_any_work(study_file, run, tm
 def test_a_study_of_ones_own_gives_models_settings_folds_and_name(study_file, run, artifacts):
     page, kept = run(study_file())
     assert set(kept) == {"svm", "lenet5", BASELINE}
-    assert {p["report"] for p in kept.values()} == {"small"}
-    assert {p["cv"]["n_folds"] for p in kept.values()} == {2}
-    assert (kept["lenet5"]["settings"]["lr"], kept["lenet5"]["settings"]["max_epochs"]) == (0.002, 1)
-    assert kept["svm"]["trials"] == 1
-    assert kept["svm"]["published"] == {
+    assert {p.report for p in kept.values()} == {"small"}
+    assert {p.cv.n_folds for p in kept.values()} == {2}
+    assert (kept["lenet5"].settings["lr"], kept["lenet5"].settings["max_epochs"]) == (0.002, 1)
+    assert kept["svm"].trials == 1
+    assert kept["svm"].published == {
         "study": "small",
         "title": "A study",
         "source": "a journal",
         "notes": ["Mind the gap."],
         "scores": [{"set": "test", "called": "test", "value": 80, "n": 60}],
     }
-    assert kept["lenet5"]["published"]["scores"] == []
+    assert kept["lenet5"].published["scores"] == []
     assert re.search(r"80 % \(68\.2–88\.2\)<small>n += 60", page)
     assert report_again(artifacts, "small").read_text(encoding="utf-8") == page
 
@@ -177,24 +177,24 @@ def test_a_study_of_ones_own_gives_models_settings_folds_and_name(study_file, ru
 def test_what_is_asked_for_goes_before_what_the_study_says(study_file, run):
     page, kept = run(study_file(), only=["lenet5"], n_folds=3, max_epochs=2, image_size=16, name="mine")
     assert set(kept) == {"lenet5", BASELINE}
-    assert kept["lenet5"]["name"] == "lenet5-mine"
-    assert kept["lenet5"]["cv"]["n_folds"] == 3
-    settings = kept["lenet5"]["settings"]
+    assert kept["lenet5"].name == "lenet5-mine"
+    assert kept["lenet5"].cv.n_folds == 3
+    settings = kept["lenet5"].settings
     assert (settings["max_epochs"], settings["image_size"], settings["lr"]) == (2, 16, 0.002)
     assert "80 %" not in page
 
 
 def test_trials_that_are_asked_for_search_what_the_study_had_settled(study_file, run):
     _, kept = run(study_file(), only=["lenet5"], trials=1)
-    assert kept["lenet5"]["trials"] == 1
-    assert "lr" in kept["lenet5"]["params"]
+    assert kept["lenet5"].trials == 1
+    assert "lr" in kept["lenet5"].params
 
 
 def test_a_quick_look_never_asks_for_more_than_the_study(study_file, run):
     _, kept = run(study_file(), quick=True)
-    assert kept["lenet5"]["settings"]["max_epochs"] == 1
-    assert kept["svm"]["trials"] == 1
-    assert kept["svm"]["report"] == "small-quick"
+    assert kept["lenet5"].settings["max_epochs"] == 1
+    assert kept["svm"].trials == 1
+    assert kept["svm"].report == "small-quick"
 
 
 def test_own_options_of_the_table_go_before_the_studys(study_file):

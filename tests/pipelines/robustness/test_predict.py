@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from classify.stats.calibration import Calibration
+from classify.trained.passport import FoldFacts, Passport
 from featex.store.cache import FeatureCache, content_key
 from featex.system import cores
 from pipelines.robustness import predict as room
@@ -146,8 +147,8 @@ def model(name, classes=("a", "r"), *, reads="features", members=(), sign=1.0, e
         p = np.column_stack([1 / (1 + np.exp(z)), 1 / (1 + np.exp(-z))])
         return p, np.array(classes)[p.argmax(axis=1)]
 
-    passport = {"reads": reads, "extractor": {"fingerprint": extractor} if reads == "features" else None}
-    passport |= {"digest": name, "params": {}, "cv": {"scores": []}, "classes": list(classes)}
+    told = {"fingerprint": extractor} if reads == "features" else None
+    passport = Passport(name, reads=reads, extractor=told, digest=name, cv=FoldFacts(), classes=list(classes))
     return SimpleNamespace(
         name=name, classes=list(classes), members=members, passport=passport, predict=predict,
         calibration=Calibration(1.0),
@@ -183,7 +184,7 @@ def test_an_ensemble_hears_its_members_with_classes_in_its_own_order(tmp_path):
         heard["X"] = X
         return X.mean(axis=1), np.array(["a", "r"])[X.mean(axis=1).argmax(axis=1)]
 
-    both = model("vote", members=members, reads="predictions")
+    both = model("vote", members=members, reads="members")
     both.predict = predict
     p, _ = predict_all([both], keys, TRIED, {"one": reader})["vote"]
     assert heard["X"].shape == (12, 2, 2)

@@ -1,24 +1,32 @@
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
 from classify.errors import ModelError
-from classify.trained.model import made
+from classify.trained.model import TrainedModel
+from classify.trained.passport import FoldFacts, Passport
 from featex.layout import Artifacts
 from pipelines.robustness.readers import FeatureReader, NetReader, reader_name, readers_of, why_not_tested
 
 
 def model(name, *, reads="features", members=(), net="lenet5", settings=None, extractor="one", digest=""):
     told = {"name": f"resnet18-{extractor}", "fingerprint": extractor, "backbone": "resnet18", "n_features": 512}
-    passport = {"reads": reads, "extractor": {**told, "weights": "random"} if reads == "features" else None}
-    passport |= {"model": net, "settings": settings or {}, "digest": digest or name, "params": {}, "cv": {"scores": []}}
-    return SimpleNamespace(name=name, classes=["a", "r"], members=members, passport=passport)
+    told["weights_sha256"] = "0" * 64
+    passport = Passport(
+        name,
+        reads=reads,
+        classes=["a", "r"],
+        extractor={**told, "weights": "random"} if reads == "features" else None,
+        model=net,
+        settings=settings or {},
+        digest=digest or name,
+        cv=FoldFacts(),
+    )
+    return TrainedModel(None, passport, members)
 
 
 def test_models_on_features_of_one_extractor_share_a_reader_and_each_net_has_its_own(tmp_path):
     net, other = (model(name, reads="pixels") for name in ("lenet5", "cnn"))
-    vote = model("vote", reads="predictions", members=(model("svm"), net))
+    vote = model("vote", reads="members", members=(model("svm"), net))
     readers = readers_of(
         [model("svm"), model("logreg"), model("forest", extractor="two"), net, other, vote], Artifacts(tmp_path)
     )
@@ -34,7 +42,7 @@ def test_a_net_that_was_trained_again_has_a_cache_of_its_own(tmp_path):
     first, again = (NetReader(model("lenet5", reads="pixels", digest=digest), Artifacts(tmp_path)) for digest in "xy")
     assert first.cache.directory.parent == again.cache.directory.parent == tmp_path / "net_scores"
     assert first.cache.directory != again.cache.directory
-    assert first.cache.directory.name == made(first.model.passport)[:32]
+    assert first.cache.directory.name == first.model.passport.fingerprint[:32]
     assert first.cache.n_features == 2
 
 
@@ -53,16 +61,16 @@ def test_a_net_reads_an_image_at_the_size_and_in_the_way_it_was_trained_with(tmp
 
 
 def test_weights_are_not_looked_for_before_something_is_missing(tmp_path):
-    reader = FeatureReader(model("svm").passport["extractor"], Artifacts(tmp_path), "svm", device="cpu")
+    reader = FeatureReader(model("svm").passport.extractor, Artifacts(tmp_path), "svm", device="cpu")
     assert len(reader.cache) == 0
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(ModelError, match=r"svm was trained on features of resnet18-one, and .* make resnet18-"):
+    with pytest.raises(ModelError, match=r"svm was trained on features of resnet18-one .* make resnet18-"):
         _ = reader.batch_size
 
 
 def test_a_model_on_file_metadata_is_not_tested_nor_an_ensemble_with_it():
-    shortcut = model("shortcut", reads="facts")
+    shortcut = model("shortcut", reads="files")
     assert why_not_tested(model("svm")) == ""
     assert "no pixels" in why_not_tested(shortcut)
-    told = why_not_tested(model("vote", members=(model("svm"), shortcut), reads="predictions"))
+    told = why_not_tested(model("vote", members=(model("svm"), shortcut), reads="members"))
     assert "shortcut" in told

@@ -44,7 +44,7 @@ def made(tmp_path_factory, write_images, weights_file):
     for model, wishes in {"svm": {}, "lenet5": {"max_epochs": 2, "device": "cpu"}, "shortcut": {}}.items():
         trials = 0 if model == "lenet5" else 1
         keep(tune(plan(model, features, n_folds=2, trials=trials, **wishes)), *places)
-    passports = [one for one in persist.passports(places[0]) if one["name"] in SEEING]
+    passports = [one for one in persist.passports(places[0]) if one.name in SEEING]
     job = plan_ensemble("vote", passports)
     keep(combine(job, read_predictions(passports, places[1])), *places)
     known = read_predictions(passports, places[1])[0]
@@ -166,8 +166,8 @@ def test_a_page_and_a_table_are_written_for_the_report_of_the_same_images(stress
     assert "8 of test; 6 of wild" in html
     assert len(list(done.page.parent.glob("*.svg"))) == 6
     assert len(pd.read_csv(done.page.with_name("stress.csv"))) == len(done.table)
-    passport = next(p for p in persist.passports(made / "artifacts/models") if p["name"] == "svm-images")
-    assert read_section(done.page.parent, passport["data"]["images"]).name == "stress"
+    passport = next(p for p in persist.passports(made / "artifacts/models") if p.name == "svm-images")
+    assert read_section(done.page.parent, passport.data.images).name == "stress"
     kept = pd.read_parquet(done.page.with_name("predictions.parquet"))
     assert len(kept) == 14 * 3 * 3
     assert set(kept) == {

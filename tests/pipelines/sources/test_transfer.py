@@ -7,6 +7,7 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_sco
 from classify.errors import DataError, ModelError
 from classify.models.registry import MODELS
 from classify.stats.intervals import difference, wilson
+from classify.trained.passport import DataFacts, Passport
 from featex.errors import InputError
 from pipelines.sources import transfer as room
 from pipelines.sources.crossing import crossing
@@ -135,7 +136,7 @@ def test_kept_parameters_are_used_and_others_are_the_recipe(generators, monkeypa
 def test_parameters_are_those_of_the_newest_model_of_these_very_features(generators):
     def passport(model, fingerprint="1", name="toy", C=1):
         extractor = None if fingerprint is None else {"fingerprint": fingerprint}
-        return {"model": model, "data": {"set": name}, "extractor": extractor, "params": {"C": C}}
+        return Passport(model, model=model, data=DataFacts(set=name), extractor=extractor, params={"C": C})
 
     found = kept_params(
         generators,

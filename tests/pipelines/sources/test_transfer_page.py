@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from classify.pages.sections import read_section
-from classify.trained.persist import FORMAT
-from classify.tuning.plan import images_digest
+from classify.splits.partition import images_digest
+from classify.trained.passport import DataFacts, Passport
 from featex.store.cache import FeatureCache
 from featex.store.features import StoredSet
 from featex.system.disk import write_json
@@ -48,9 +48,9 @@ def test_a_set_on_disk_becomes_a_page_with_files_beside_it(stored, tmp_path, art
 
 
 def test_a_kept_model_lends_its_parameters(stored, tmp_path, artifacts):
-    passport = {"format": FORMAT, "model": "logreg", "data": {"set": "toy"}, "extractor": stored.extractor}
-    passport |= {"created": "2026", "params": {"C": 0.125, "class_weight": None}}
-    write_json(tmp_path / "artifacts/models/logreg-toy/passport.json", passport)
+    told = {"data": DataFacts(set="toy"), "extractor": stored.extractor, "params": {"C": 0.125, "class_weight": None}}
+    passport = Passport("logreg-toy", model="logreg", created="2026", **told)
+    write_json(tmp_path / "artifacts/models/logreg-toy/passport.json", passport.to_json())
     done, page = transfer_set(None, only=("logreg", "svm"), artifacts=artifacts)
     told = "logreg: C=0.125, class_weight=None, as tuned on training images of all these sources; svm: its recipe"
     assert told in page.read_text()

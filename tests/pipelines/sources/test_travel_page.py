@@ -3,7 +3,7 @@ import pytest
 
 from classify.errors import DataError
 from classify.pages.sections import read_section
-from classify.tuning.plan import images_digest
+from classify.splits.partition import images_digest
 from featex.store.features import load_features
 from pipelines.sources.travel_page import travel_set
 
