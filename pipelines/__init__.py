@@ -1,0 +1,34 @@
+"""Whole flows, from a folder of images to a report; each is a command and a function of the same name.
+
+>>> from pipelines import audit, normalise, prepare
+>>> prepare("raw", "clean").counts  # doctest: +SKIP
+{'kept': 3, 'review': 4, 'cropped': 5, 'split': 0, 'dropped': 6, 'refused': 0}
+>>> audit("clean").lines()  # doctest: +SKIP
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipelines.auditing.audit import audit
+    from pipelines.cleaning.normalise import Form, normalise
+    from pipelines.cleaning.prepare import prepare
+    from pipelines.comparison.compare import Comparison, compare
+
+__all__ = ["Comparison", "Form", "audit", "compare", "normalise", "prepare"]
+
+_HOMES = {
+    "audit": "pipelines.auditing.audit",
+    "Form": "pipelines.cleaning.normalise",
+    "normalise": "pipelines.cleaning.normalise",
+    "prepare": "pipelines.cleaning.prepare",
+    "Comparison": "pipelines.comparison.compare",
+    "compare": "pipelines.comparison.compare",
+}
+
+
+def __getattr__(name: str):
+    """Import on first use, so that `--help` needs none of it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'pipelines' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

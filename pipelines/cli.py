@@ -1,6 +1,7 @@
 """pipelines ...: whole flows, from a folder of images to a report."""
 
 from functools import partial
+from math import isnan
 from pathlib import Path
 
 import click
@@ -222,7 +223,7 @@ def transfer(name: str | None, **options) -> None:
 @dataset_options
 @ARTIFACTS
 def audit(target: str | None, fail_above: float | None, **options) -> None:
-    """Look for what could inflate a score: shortcuts, leaks, gaps in content, doubtful labels. Write a page on it.
+    """Look for what could make scores too high: shortcuts, leaks, content gaps, doubtful labels. Write a page about it.
 
     DIR is a folder of images, SET a set of features (`featex show` lists them). The default is the newest set.
     """
@@ -247,7 +248,7 @@ def audit(target: str | None, fail_above: float | None, **options) -> None:
     metavar="RULE",
     help="Rule to switch off: screenshots, blank, sheets, bar, marks or duplicates. Repeatable.",
 )
-@click.option("--dry-run", is_flag=True, help="Write only the report.")
+@click.option("--dry-run", is_flag=True, help="Write only the record, DST-prepared/.")
 @WORKERS
 @dataset_options
 def prepare(source: str, target: str, **options) -> None:

@@ -33,6 +33,9 @@ NOT_CHECKED = (
 """What can predict a class and no check reads: the page lists it, so that nobody takes silence for its absence."""
 
 
+OF_EXTRACTORS = ("backbone", "weights", "device", "name")  # say nothing about a set that is stored
+
+
 @dataclass(frozen=True)
 class Check:
     """A check of the audit.
@@ -90,40 +93,42 @@ def audit(
     target: str | Path | StoredSet | None = None,
     *,
     only: Sequence[str] = (),
-    backbone: str = "resnet18",
-    weights: str = "auto",
-    device: str = "auto",
-    name: str | None = None,
     seed: int = 0,
     artifacts: Artifacts = ARTIFACTS,
     command: str = "",
     progress: Progress | None = None,
-    **dataset_options,
+    **extract_options,
 ) -> Audit:
     """Look for everything that could make scores on a set of images too high, and write a page about it.
 
     Parameters
     ----------
     target : path, str or StoredSet, optional
-        A folder in one of the layouts that `dataset.find_images` knows, whose features are extracted where they
-        are not there yet; or the name of a set of features. By default the newest set. Of several extractors' sets of
-        that name, the newest whose features see content is taken.
+        A folder of images, whose features are extracted where they are not stored yet; or the name of a stored set of
+        features. By default the newest set. If several extractors have a set of that name, the newest set whose
+        features see content is taken.
     only : sequence of str
-        Names in `CHECKS`; none stands for all.
-    backbone, weights, device, name, **dataset_options
-        As `featex.extract` takes them, for a folder; `weights` "auto" goes on with untrained ones where ImageNet's
-        cannot be had, and the page says so.
+        Names in `CHECKS`; empty for all.
     seed : int
         Of folds, clusters and samples.
     artifacts : Artifacts
         Where results are kept.
     command : str
-        What makes the page again; printed on it.
+        The command that makes the page again; printed on it.
+    progress : Progress, optional
+    **extract_options
+        For a folder, as `featex.extract` takes them: backbone, weights, device, name, labels, classes, ... `weights` is
+        "auto" by default: untrained weights where ImageNet's are not available, and the page says so.
+
+    Returns
+    -------
+    Audit
+        The page and the findings.
 
     Raises
     ------
     InputError
-        If a check is unknown, there is no such folder or set, or an image has gone or changed.
+        If a check is unknown, there is no such folder or set, or an image was deleted or changed.
     """
     progress = progress or Progress()
     for check in only:
@@ -132,10 +137,9 @@ def audit(
     if isinstance(target, StoredSet):
         stored = target
     elif target is not None and Path(target).is_dir():
-        options = {"backbone": backbone, "weights": weights, "device": device, "name": name, **dataset_options}
-        stored = extract(target, artifacts.features, progress=progress, **options).stored
+        stored = extract(target, artifacts.features, progress=progress, **{"weights": "auto", **extract_options}).stored
     else:
-        if ignored := [name for name, value in dataset_options.items() if value]:
+        if ignored := [name for name, value in extract_options.items() if value and name not in OF_EXTRACTORS]:
             raise InputError(
                 f"the images of a set of features have been read already: leave out {' and '.join(ignored)}, or name "
                 "the folder of the images"
