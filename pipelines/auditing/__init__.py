@@ -1,12 +1,12 @@
-"""The audit: what in a data set would inflate a score.
+"""The audit: what in a set of images could make scores too high.
 
 audit       the job, and the table of checks
 findings    what a check looks at, and what it returns
-shortcuts   classes told by file metadata or by simple measures of pixels
+shortcuts   how well file properties and simple measures of pixels predict the class
 measures    those measures of pixels
 properties  single properties that differ between classes
-names       names and dates of files that give the class away
-looks       thumbnails, colours and spectra of a set
+names       file names and dates that predict the class
+looks       thumbnails, colours and spectra of images
 leaks       copies across sets and classes
 coverage    content that only one class has
 doubts      labels that may be wrong

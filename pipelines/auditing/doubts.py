@@ -128,7 +128,7 @@ def confident_classes(p: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """Return the class that each image is counted for in the confident joint, (n,) int.
 
     An image is confidently of a class where that class's probability reaches the mean that it has among the images
-    so labelled; of several such classes, the most probable one. An image that is confidently of none keeps its label.
+    with that label; of several such classes, the most probable one. An image without such a class keeps its label.
 
     Parameters
     ----------

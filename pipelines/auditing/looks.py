@@ -1,7 +1,7 @@
-"""What the images of a set look like, small enough to keep of every one, and read from each file once.
+"""What the images of a set look like: small enough to store for every image, and computed once for each file.
 
-Checks ask of pixels again and again: thumbnails, colours, spectra, traces of resampling. So a file is read and
-decoded once, all of it is taken in that pass, and it is kept by the file's content: a second audit opens no image.
+Several checks need the pixels: thumbnails, colours, spectra, traces of resampling. So each file is read and decoded
+once, everything is computed in that pass, and it is stored by the file's content: a second audit opens no image.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -21,13 +21,13 @@ from featex.system.cores import n_readers
 from featex.system.progress import Progress
 from pipelines.auditing.measures import COLUMNS, measure
 
-RECIPE = 3  # raised whenever the same image would look otherwise
+RECIPE = 3  # raised whenever the values of an image change
 SIDE = 16
 TILE = 64
 BINS = 64
 BANDS = 16
 SPECTRUM_CROP = 256
-TRACE_CROP = 514  # second differences of it are 512 long, of which periods of 2, 4 and 8 pixels are whole parts
+TRACE_CROP = 514  # its second differences are 512 long, a multiple of periods of 2, 4 and 8 pixels
 LOOK = np.dtype(
     [
         ("thumbnail", "u1", (SIDE, SIDE, 3)),  # the whole image, squashed to a square
@@ -38,21 +38,23 @@ LOOK = np.dtype(
         ("measures", "f4", (len(COLUMNS),)),  # `pipelines.auditing.measures.COLUMNS`
     ]
 )
-"""What is kept of one image, 14 KB; its length is a multiple of 4 bytes."""
+"""The record of one image, 14 KB; its length is a multiple of 4 bytes."""
 
 FREQUENCIES = (np.arange(BINS) + 0.5) / BINS / 2
 """Middle of each bin of a spectrum, in cycles per pixel, 0 to 0.5 (the Nyquist frequency)."""
 
-_FLOOR = 1e-3  # grey levels squared, well below the 1/12 of rounding to whole levels: a flat image has a finite log
-_MOST_COLOURS = 2**18  # pixels that a histogram is counted on
+_FLOOR = (
+    1e-3  # grey levels squared, well below the 1/12 of rounding to whole levels: keeps the log of flat images finite
+)
+_MOST_COLOURS = 2**18  # most pixels to count in a histogram
 
 
 def read_looks(
     rows: pd.DataFrame, root: Path, directory: Path, *, workers: int | None = None, progress: Progress | None = None
 ) -> np.ndarray:
-    """Return what the n images of a set look like, (n,) of `LOOK`; files whose looks are kept are not opened.
+    """Return the records of the n images of a set, (n,) of `LOOK`; files whose records are stored are not opened.
 
-    A run that is stopped keeps what it has seen, but for the last half minute if it is killed.
+    A run that is stopped keeps its records, and a run that is killed all but those of the last half minute.
 
     Parameters
     ----------
@@ -61,16 +63,16 @@ def read_looks(
     root : Path
         The folder that paths are relative to.
     directory : Path
-        Where looks are kept, by content; for all sets together.
+        Where records are stored, by content, for all sets.
     workers : int, optional
-        Threads that read and decode, each an image at a time; by default one a core, 16 at most.
+        Threads that read and decode, each with one image at a time; by default one per core, at most 16.
 
     Raises
     ------
     InputError
-        If an image has gone or changed since its features were extracted: rows would tell of other pixels.
+        If an image was deleted or changed since its features were extracted, since rows would describe other pixels.
     StoreError
-        If what is kept is damaged.
+        If the stored records are damaged.
     """
     cache = FeatureCache(Path(directory) / f"{DECODER}-{RECIPE}", LOOK.itemsize // 4)
     first = rows[~rows["key"].duplicated()]
@@ -91,7 +93,7 @@ def read_looks(
 
 
 def look(image: np.ndarray) -> np.ndarray:
-    """Return what is kept of an image, an array () of `LOOK`.
+    """Return the record of an image, an array () of `LOOK`.
 
     Parameters
     ----------
@@ -126,7 +128,7 @@ def spectrum(image: np.ndarray) -> np.ndarray:
 
     Of the middle 256 x 256 pixels as they are, less their mean, under a Hann window; divided by the window's power, so
     that white noise of variance v has the level log10(v) less 0.25 whatever the size. A side shorter than 256 is taken
-    whole. Frequencies between those that a small image has are interpolated; one pixel alone has none.
+    whole. Frequencies that a small image lacks are interpolated; a single pixel has none.
     """
     grey = _middle(image, SPECTRUM_CROP)
     window, bins, counts = _radial(*grey.shape)
@@ -139,7 +141,7 @@ def spectrum(image: np.ndarray) -> np.ndarray:
 
 
 def traces(image: np.ndarray) -> np.ndarray:
-    """Return how far periods stand out in the sharpness of rows and of columns, (32,) float32, 0 where none does.
+    """Return how far periods stand out in the sharpness of rows and of columns, (32,) float32; 0 where none does.
 
     Interpolation mixes a pixel from more or fewer neighbours by turns, so the mean size of second differences is
     periodic along a resized image, with the frequency 1/factor, or what that looks like below 0.5 (Gallagher 2005,
@@ -176,7 +178,7 @@ def _middle(image: np.ndarray, side: int) -> np.ndarray:
 def _radial(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return a window of unit power (height, width), the bin of each place of its rfft2, and the places a bin has.
 
-    The mean, and what lies beyond the Nyquist frequency in the corners, are in a bin of their own behind the others.
+    The mean, and frequencies beyond Nyquist's in the corners, are in one extra bin at the end.
     """
     # np.hanning ends in zeros, which would leave nothing of an image two pixels wide
     window = np.outer(np.hanning(height + 2)[1:-1], np.hanning(width + 2)[1:-1])
@@ -201,17 +203,17 @@ def _read(path: Path, key: str) -> np.ndarray:
     try:
         data = path.read_bytes()
     except OSError as error:
-        what = "has gone" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror or error})"
+        what = "was deleted" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror or error})"
         raise InputError(f"{path} {what} since its features were extracted; run featex extract again") from error
     if content_key(data) != key:
-        raise InputError(f"{path} has changed since its features were extracted; run featex extract again")
+        raise InputError(f"{path} was changed since its features were extracted; run featex extract again")
     try:
         return look(decode(data))
     except ImageError as error:
         raise InputError(f"{path}: {error}; run featex extract again, which leaves it out") from error
 
 
-# The cache holds vectors of float32, and copies them without looking: a LOOK travels as its bytes.
+# The cache holds vectors of float32 and copies their bytes as they are, so the bytes of a LOOK pass as one.
 def _packed(seen: np.ndarray) -> np.ndarray:
     return np.frombuffer(seen.tobytes(), dtype=np.float32)[None]
 

@@ -1,4 +1,4 @@
-"""What pixels tell of how an image was made and handled, apart from what it shows: families of measures.
+"""Measures of pixels that depend on how an image was made and processed, and hardly on what it shows, in families.
 
 Each family looks for one kind of trace: the grid of JPEG's blocks, the outermost lines, the corners, the lowest bits,
 brightness, sharpness, JPEG's coefficients. All are measured on pixels as they are, since a resized image has lost most

@@ -35,17 +35,17 @@ def names_and_dates(rows: pd.DataFrame, labels: np.ndarray, units: np.ndarray, s
     months = pd.to_datetime(rows["mtime_ns"].astype("int64")).dt.strftime("%Y-%m")
     table = pd.DataFrame({"file name": [name_pattern(path, classes) for path in rows["path"]], "changed in": months})
     table = table.reset_index(drop=True)
-    guilty = differing(table.astype(str), labels, units, seed=seed)
-    guilty = guilty[guilty[ALONE] >= LEAST]
-    if guilty.empty:
+    differences = differing(table.astype(str), labels, units, seed=seed)
+    differences = differences[differences[ALONE] >= LEAST]
+    if differences.empty:
         return None
-    firsts = guilty[~guilty["property"].duplicated()]
-    words = "; ".join(in_words(row, classes) for _, row in firsts.iterrows())
+    first = differences[~differences["property"].duplicated()]
+    words = "; ".join(in_words(row, classes) for _, row in first.iterrows())
     sentence = (
         f"File names or dates separate {listed(classes)}: {words}. No model here reads them, but they show that the "
         "classes were collected separately, so a model can learn anything else in which the collections differ."
     )
     title = "Patterns of file names, and months in which files were changed, that differ between classes"
-    top = guilty[ALONE].max()
-    table = Table("names", title, shown(guilty, classes), percent=(ALONE,))
+    top = differences[ALONE].max()
+    table = Table("names", title, shown(differences, classes), percent=(ALONE,))
     return Finding("shortcuts.names", "warn", sentence, float(top), tables=(table,))

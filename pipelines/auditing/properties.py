@@ -142,7 +142,7 @@ def _adjusted(tests: list[_Test], labels: np.ndarray, units: np.ndarray, classes
         parts.append(_evidence(tests, values, drawn, classes))
         left -= n
     evidence = np.concatenate(parts)  # (permutations, tests, classes)
-    evidence /= np.maximum(evidence.mean(axis=0), 1e-9)  # what clustered values have too much of by chance
+    evidence /= np.maximum(evidence.mean(axis=0), 1e-9)  # clustered values have too much by chance
     bar = np.sort(evidence.reshape(len(evidence), -1).max(axis=1))
     best = evidence[0].max(axis=1)
     return (len(bar) - np.searchsorted(bar, best - 1e-9)) / len(bar)
@@ -171,33 +171,33 @@ def _evidence(tests: list[_Test], values: list[np.ndarray], drawn: np.ndarray, c
     evidence = np.zeros((len(drawn), len(tests), len(chosen)))
     texts = [at for at, test in enumerate(tests) if test.value]
     for at, code in enumerate(chosen):
-        own = (drawn == code).astype(np.float32)
+        inside = (drawn == code).astype(np.float32)
         if texts:
             has = np.stack([values[number] for number in texts], axis=1).astype(np.float32)
-            evidence[:, texts, at] = _of_shares(own @ has, own.sum(axis=1)[:, None], has.sum(axis=0), len(has))
+            evidence[:, texts, at] = _of_shares(inside @ has, inside.sum(axis=1)[:, None], has.sum(axis=0), len(has))
         for number, test in enumerate(tests):
             if not test.value:
-                evidence[:, number, at] = _of_numbers(values[number], own)
+                evidence[:, number, at] = _of_numbers(values[number], inside)
     return evidence
 
 
-def _of_shares(both, n_own, n_has, n) -> np.ndarray:
-    """Evidence of the likelihood ratio test of a table of two by two."""
-    cells = (both, n_own - both, n_has - both, n - n_own - n_has + both)
-    margins = (n_own * n_has, n_own * (n - n_has), (n - n_own) * n_has, (n - n_own) * (n - n_has))
+def _of_shares(n_both, n_inside, n_has, n) -> np.ndarray:
+    """Return the evidence of the likelihood ratio test on a table of two by two."""
+    cells = (n_both, n_inside - n_both, n_has - n_both, n - n_inside - n_has + n_both)
+    margins = (n_inside * n_has, n_inside * (n - n_has), (n - n_inside) * n_has, (n - n_inside) * (n - n_has))
     ratio = sum(xlogy(np.maximum(c, 0), np.maximum(c, 1e-9) * n / m) for c, m in zip(cells, margins, strict=True))
     return -chi2.logsf(2 * np.maximum(ratio, 0), 1)
 
 
-def _of_numbers(numbers: np.ndarray, own: np.ndarray) -> np.ndarray:
-    """Evidence of Kolmogorov's and Smirnov's test."""
+def _of_numbers(numbers: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the evidence of the test of Kolmogorov and Smirnov."""
     known = np.flatnonzero(~np.isnan(numbers))
     order = known[np.argsort(numbers[known], kind="stable")]
     last = np.append(np.diff(numbers[order]) > 0, True)
-    inside = np.cumsum(own[:, order], axis=1)[:, last]
-    n_own, n = inside[:, -1:], len(order)
+    inside = np.cumsum(labels[:, order], axis=1)[:, last]
+    n_inside, n = inside[:, -1:], len(order)
     outside = np.flatnonzero(last) + 1 - inside
     with np.errstate(divide="ignore", invalid="ignore"):
-        distance = np.abs(inside / n_own - outside / (n - n_own)).max(axis=1)
-        evidence = 2 * distance**2 * (n_own * (n - n_own) / n)[:, 0] - np.log(2)
+        distance = np.abs(inside / n_inside - outside / (n - n_inside)).max(axis=1)
+        evidence = 2 * distance**2 * (n_inside * (n - n_inside) / n)[:, 0] - np.log(2)
     return np.maximum(np.nan_to_num(evidence), 0)

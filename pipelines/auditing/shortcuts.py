@@ -34,7 +34,7 @@ TOGETHER = "all families together"
 N_FOLDS = 5
 N_TREES = 50  # a set with two test sets takes 105 forests; with 100 trees, twice the time, and 1 point more (n = 869)
 MOST = 10_000
-"""Images that are looked at; more are sampled, for the intervals are narrow enough."""
+"""Most images to use; of more, a sample is drawn, and its intervals are narrow enough."""
 
 SCORE, LOW, HIGH = "balanced accuracy", "balanced accuracy low", "balanced accuracy high"
 TELLING = 0.2
@@ -77,7 +77,7 @@ def family_scores(
     Raises
     ------
     DataError
-        If there are fewer than two classes, or than two independent images of one.
+        If there are fewer than two classes, or a class has fewer than two independent images.
     """
     units = independent_units(rows)
     classes = np.unique(labels)
@@ -140,15 +140,15 @@ def _label(subject: Subject, offered: np.ndarray) -> Iterator[Finding]:
         yield Finding("shortcuts.files", "warn", f"Shortcuts to the label cannot be tested: {error}.")
         return
     units = independent_units(rows)
-    guilty = differing(properties(rows), labels, units, seed=subject.seed)
-    yield _of_files(files, guilty, classes, f"{listed(classes)} in {count(len(index), 'training image')}")
+    differences = differing(properties(rows), labels, units, seed=subject.seed)
+    yield _of_files(files, differences, classes, f"{listed(classes)} in {count(len(index), 'training image')}")
     yield _of_pictures(pictures, classes)
     if by_names := names_and_dates(rows, labels, units, subject.seed):
         yield by_names
 
 
-def _of_files(files: pd.DataFrame, guilty: pd.DataFrame, classes: list[str], who: str) -> Finding:
-    row, named = most_certain(files), _named_of_each_family(guilty, classes)
+def _of_files(files: pd.DataFrame, differences: pd.DataFrame, classes: list[str], who: str) -> Finding:
+    row, named = most_certain(files), _named_of_each_family(differences, classes)
     if telling(row, len(classes)):
         level, verb, more = "bad", "separates", f" What differs: {named}." if named else ""
     else:
@@ -161,7 +161,7 @@ def _of_files(files: pd.DataFrame, guilty: pd.DataFrame, classes: list[str], who
     tables = [_table("files", "How well each family of file properties predicts the class", files)]
     if named:
         title = "File properties that differ between classes by more than chance (shares, or medians)"
-        tables.append(Table("properties", title, shown(guilty, classes), percent=(ALONE,)))
+        tables.append(Table("properties", title, shown(differences, classes), percent=(ALONE,)))
     return Finding("shortcuts.files", level, sentence + more, row[SCORE], row[LOW], row[HIGH], tuple(tables))
 
 
@@ -193,7 +193,7 @@ def _set(subject: Subject, train: np.ndarray, test: np.ndarray, name: str) -> Fi
     except DataError as error:
         sentence = f"Whether “{name}” is stored like train cannot be tested: {error}."
         return Finding("shortcuts.set", "warn", sentence, of=name)
-    guilty, names = differing(properties(rows), sides, independent_units(rows), seed=subject.seed), ["train", name]
+    differences, names = differing(properties(rows), sides, independent_units(rows), seed=subject.seed), ["train", name]
     row = most_certain(files)
     apart = telling(row, 2)
     families = [family["family"] for _, family in files.iloc[:-1].iterrows() if telling(family, 2)]
@@ -202,20 +202,20 @@ def _set(subject: Subject, train: np.ndarray, test: np.ndarray, name: str) -> Fi
     else:
         sentence = f"“{name}” is stored much like train"
     sentence += f": a baseline that sees no pixel separates the two sets with {_number(row, 2)}."
-    sentence += f" What differs: {_named_of_each_family(guilty, names)}." if apart and len(guilty) else ""
+    sentence += f" What differs: {_named_of_each_family(differences, names)}." if apart and len(differences) else ""
     tables = [_table(f"files-{name}", f"How well file properties separate “{name}” from train", files)]
-    if len(guilty):
+    if len(differences):
         title = f"File properties that differ between train and “{name}” by more than chance"
-        tables.append(Table(f"properties-{name}", title, shown(guilty, names), percent=(ALONE,)))
+        tables.append(Table(f"properties-{name}", title, shown(differences, names), percent=(ALONE,)))
     limits = row[SCORE], row[LOW], row[HIGH]
     return Finding("shortcuts.set", "warn" if apart else "fine", sentence, *limits, tuple(tables), of=name)
 
 
-def _named_of_each_family(guilty: pd.DataFrame, names: list[str]) -> str:
+def _named_of_each_family(differences: pd.DataFrame, names: list[str]) -> str:
     """Return the strongest property of each family in words: width and aspect would say the same twice."""
     family = {name: family for family, names in FAMILIES.items() for name in names}
-    firsts = guilty[~guilty["property"].map(family).duplicated()]
-    return "; ".join(in_words(row, names) for _, row in firsts.iterrows())
+    first = differences[~differences["property"].map(family).duplicated()]
+    return "; ".join(in_words(row, names) for _, row in first.iterrows())
 
 
 def most_certain(scores: pd.DataFrame) -> pd.Series:

@@ -17,14 +17,13 @@ from featex.store.cache import content_key
 from featex.system.progress import Progress
 from pipelines.auditing.leaks import sides_of
 from pipelines.auditing.looks import look
-from pipelines.auditing.shortcuts import family_scores
+from pipelines.auditing.shortcuts import HIGH, LOW, SCORE, family_scores
 from pipelines.images.new_folder import each, image_bytes
 
 MOST_LOOKED_AT = 1000
 """Images of each folder whose pixels are measured; their intervals are narrow enough, and each image takes 50 ms."""
 
 FILES, PIXELS = "files", "pixels"
-SCORE = "balanced accuracy"
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,13 +106,12 @@ def before_and_after(
             raise DataError("it takes two classes with training images")
         parts.append((rows, _scored(rows, Path(root), seed, progress)))
     (_, before), (rows, after) = parts
-    both = (part.set_index(["of", "family"])[["", "_low", "_high"]] for part in (before, after))
-    first, then = (part.add_prefix(when) for when, part in zip(("before", "after"), both, strict=True))
-    return BeforeAfter(first.join(then).reset_index(), rows["label"].nunique())
+    table = before.add_prefix("before").join(after.add_prefix("after")).reset_index()
+    return BeforeAfter(table, rows["label"].nunique())
 
 
 def _scored(rows: pd.DataFrame, root: Path, seed: int, progress: Progress) -> pd.DataFrame:
-    """Return ``of``, ``family`` and the score with its limits, in columns called "", "_low" and "_high"."""
+    """Return the score and its limits by ``of`` and ``family``, in columns called "", "_low" and "_high"."""
     labels = rows["label"].to_numpy(dtype=str)
     chosen = np.arange(len(rows))
     if len(rows) > MOST_LOOKED_AT:
@@ -124,8 +122,8 @@ def _scored(rows: pd.DataFrame, root: Path, seed: int, progress: Progress) -> pd
     files, pixels = family_scores(sample.reset_index(drop=True), labels[chosen[whole]], looks, seed=seed)
     if len(sample) < len(rows):
         files, _ = family_scores(rows, labels, seed=seed)
-    both = pd.concat([files.assign(of=FILES), pixels.assign(of=PIXELS)], ignore_index=True)
-    return both.rename(columns={f"{SCORE}{end.replace('_', ' ')}": end for end in ("", "_low", "_high")})
+    table = pd.concat([files.assign(of=FILES), pixels.assign(of=PIXELS)]).set_index(["of", "family"])
+    return table[[SCORE, LOW, HIGH]].set_axis(["", "_low", "_high"], axis=1)
 
 
 def _look(path: Path) -> np.ndarray | None:

@@ -86,7 +86,7 @@ class Form:
     size : int, "auto" or "keep"
         Pixels a side of the square that each image becomes: its middle, moved by up to `SHIFT` pixels by a hash of its
         pixels, resampled; "auto": see `common_size`; "keep": images are only saved again, and their sizes can still
-        tell a class.
+        predict the class.
     enlarge : bool
         Enlarge images with a side shorter than `size`, which leaves traces; else they are left out, with the reason.
 

@@ -71,7 +71,7 @@ def _thumbnail(pixels: np.ndarray) -> Image.Image:
 def _shortened(text: str, width: int, font) -> str:
     """Return a text no wider than `width` pixels, with "…" for what is left out of its middle.
 
-    The end of a path tells more than its middle, and its beginning names the set.
+    The end of a path says more than its middle, and its beginning names the set.
     """
     if font.getlength(text) <= width:
         return text

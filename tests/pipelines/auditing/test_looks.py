@@ -97,10 +97,10 @@ def test_an_image_that_changed_or_has_gone_is_refused(images, rows, tmp_path):
     pixels = np.asarray(Image.open(images[2]))
     Image.fromarray(255 - pixels).save(images[2])
     os.utime(images[2], ns=(before.st_atime_ns, before.st_mtime_ns))
-    with pytest.raises(InputError, match=r"002\.jpg has changed since its features were extracted; run featex extract"):
+    with pytest.raises(InputError, match=r"002\.jpg was changed since its features were extracted; run featex extract"):
         read_looks(rows, tmp_path, tmp_path / "kept")
     images[2].unlink()
-    with pytest.raises(InputError, match=r"002\.jpg has gone since"):
+    with pytest.raises(InputError, match=r"002\.jpg was deleted since"):
         read_looks(rows, tmp_path, tmp_path / "kept")
 
 

@@ -7,11 +7,10 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from featex.datasets.dataset import find_images
-from featex.errors import InputError, StoreError
+from featex.errors import InputError
 from featex.images.decode import decode
 from featex.images.facts import file_facts
 from featex.system.progress import Progress
-from pipelines.cleaning import normalise as room
 from pipelines.cleaning.normalise import SHIFT, Form, common_size, normalise, square
 
 
@@ -247,16 +246,6 @@ def test_a_picture_that_the_format_cannot_hold_is_refused_alone(tmp_path):
     saved(tmp_path / "old" / "b.png", picture(20, 20))
     done = normalise(tmp_path / "old", tmp_path / "new", Form(size="keep"))
     assert done.table["reason"].str.startswith("cannot be saved as JPEG").tolist() == [True, False]
-
-
-def test_a_disk_that_cannot_be_written_ends_the_run_and_leaves_nothing(telling, tmp_path, monkeypatch):
-    def full(*arguments, **options):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(room.Path, "write_bytes", full)
-    with pytest.raises(StoreError, match="No space left on device"):
-        normalise(telling, tmp_path / "new", Form(size=64))
-    assert [path.name for path in tmp_path.iterdir()] == ["telling"]
 
 
 @pytest.mark.parametrize(

@@ -163,11 +163,6 @@ def test_the_copy_is_read_as_the_source_is_and_parts_share_a_group(mixed, tmp_pa
         assert image["group"] == ("parts of train/ai/sheet.png" if "sheet_" in path else "")
 
 
-def test_no_table_is_written_where_folders_say_it_all(mixed, tmp_path):
-    prepare(mixed, tmp_path / "new", skip=["green"])
-    assert not list((tmp_path / "new").rglob("*.csv"))
-
-
 def test_equal_and_near_copies_in_one_class_and_set_are_dropped(mixed, tmp_path):
     shutil.copy(mixed / "train/real/0.jpg", mixed / "train/real/again.jpg")
     picture(21).resize((60, 60)).save(mixed / "test/ai/small.png")
