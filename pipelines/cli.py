@@ -1,7 +1,6 @@
 """pipelines ...: whole flows, from a folder of images to a report."""
 
 from functools import partial
-from math import isnan
 from pathlib import Path
 
 import click
@@ -232,11 +231,8 @@ def audit(target: str | None, fail_above: float | None, **options) -> None:
 
     done = audit(target, command=command_line(), progress=TerminalProgress(), **options)
     click.echo("\n".join([*done.lines(), f"Page: {done.page}"]))
-    if fail_above is not None and not done.shortcut <= fail_above:  # NaN fails too
-        raise FeatexError(
-            f"file metadata predict the class: the lower limit of their balanced accuracy is {done.shortcut:.3f}, "
-            f"which is not at most {fail_above:g}"
-        )
+    if fail_above is not None and (reason := done.shortcut_above(fail_above)):
+        raise FeatexError(reason)
 
 
 @cli.command()

@@ -88,6 +88,17 @@ class Audit:
         """
         return next((one.low for one in self.findings if one.id == "shortcuts.files"), float("nan"))
 
+    def shortcut_above(self, limit: float) -> str:
+        """Return the sentence that refuses a `shortcut` above a limit, or one that is unknown; "" if it is below."""
+        if self.shortcut <= limit:
+            return ""
+        if pd.isna(self.shortcut):
+            return "how well file properties predict the class was not measured, so --fail-above cannot pass"
+        return (
+            "file properties predict the class too well: the lower limit of their balanced accuracy is "
+            f"{self.shortcut:.3f}, which is not at most {limit:g}"
+        )
+
 
 def audit(
     target: str | Path | StoredSet | None = None,
