@@ -2,7 +2,7 @@
 
 audit       the job, and the table of checks
 findings    what a check looks at, and what it returns
-shortcuts   how well file properties and simple measures of pixels predict the class
+shortcuts   how well file metadata and simple measures of pixels predict the class
 measures    those measures of pixels
 properties  single properties that differ between classes
 names       file names and dates that predict the class

@@ -81,7 +81,7 @@ class Audit:
 
     @property
     def shortcut(self) -> float:
-        """Lower limit of the balanced accuracy with which file properties predict the label, of the best family.
+        """Lower limit of the balanced accuracy with which file metadata predict the label, of the best family.
 
         The interval is simultaneous for all families, so with random labels it exceeds 0.5 in 2.5 % of sets. NaN where
         shortcuts cannot be tested.
@@ -93,9 +93,9 @@ class Audit:
         if self.shortcut <= limit:
             return ""
         if pd.isna(self.shortcut):
-            return "how well file properties predict the class was not measured, so --fail-above cannot pass"
+            return "how well file metadata predict the class was not measured, so --fail-above cannot pass"
         return (
-            "file properties predict the class too well: the lower limit of their balanced accuracy is "
+            "file metadata predict the class too well: the lower limit of their balanced accuracy is "
             f"{self.shortcut:.3f}, which is not at most {limit:g}"
         )
 

@@ -88,7 +88,7 @@ def write_page(
 
 
 def _section(findings: Sequence[Finding], checks: Mapping[str, str]) -> Section:
-    """Return what a report shows of an audit: its verdict, and how well file properties predict the label."""
+    """Return what a report shows of an audit: its verdict, and how well file metadata predict the label."""
     sentences = [f"{checks[one.check]}: {one.sentence}" for one in _worst_first(findings) if one.level != "fine"]
     families = next((one.tables for one in findings if one.id == "shortcuts.files"), ())
     warning = ". ".join(one.warning for one in _worst_first(findings) if one.warning)

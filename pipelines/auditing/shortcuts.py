@@ -155,12 +155,10 @@ def _of_files(files: pd.DataFrame, differences: pd.DataFrame, classes: list[str]
         level = "warn" if named else "fine"
         verb = "barely separates" if row[LOW] > 1 / len(classes) else "does not separate"
         more = f" Still, this differs by more than chance: {named}." if named else ""
-    sentence = (
-        f"A baseline that sees only how files are stored, and no pixel, {verb} {who}: {_number(row, len(classes))}."
-    )
-    tables = [_table("files", "How well each family of file properties predicts the class", files)]
+    sentence = f"A baseline that sees only file metadata, and no pixel, {verb} {who}: {_number(row, len(classes))}."
+    tables = [_table("files", "How well each family of file metadata predicts the class", files)]
     if named:
-        title = "File properties that differ between classes by more than chance (shares, or medians)"
+        title = "File metadata that differ between classes by more than chance (shares, or medians)"
         tables.append(Table("properties", title, shown(differences, classes), percent=(ALONE,)))
     return Finding("shortcuts.files", level, sentence + more, row[SCORE], row[LOW], row[HIGH], tuple(tables))
 
@@ -170,7 +168,7 @@ def _of_pictures(pictures: pd.DataFrame, classes: list[str]) -> Finding:
     strong = [family for _, family in pictures.iterrows() if telling(family, len(classes))]
     strong.sort(key=lambda family: -family[SCORE])
     sentence = (
-        f"A baseline that sees pixel properties, and hardly any content, separates {listed(classes)} with "
+        f"A baseline that sees pixel statistics, and hardly any content, separates {listed(classes)} with "
         f"{_number(row, len(classes))}."
     )
     if strong:
@@ -179,7 +177,7 @@ def _of_pictures(pictures: pd.DataFrame, classes: list[str]) -> Finding:
         sentence += " A model can reach that score without recognising what a picture shows."
     else:
         sentence += " That is too little for a shortcut."
-    table = _table("pictures", "How well pixel properties with hardly any content predict the class", pictures)
+    table = _table("pictures", "How well pixel statistics with hardly any content predict the class", pictures)
     level = "warn" if strong else "fine"
     return Finding("shortcuts.pixels", level, sentence, row[SCORE], row[LOW], row[HIGH], (table,))
 
@@ -203,9 +201,9 @@ def _set(subject: Subject, train: np.ndarray, test: np.ndarray, name: str) -> Fi
         sentence = f"“{name}” is stored much like train"
     sentence += f": a baseline that sees no pixel separates the two sets with {_number(row, 2)}."
     sentence += f" What differs: {_named_of_each_family(differences, names)}." if apart and len(differences) else ""
-    tables = [_table(f"files-{name}", f"How well file properties separate “{name}” from train", files)]
+    tables = [_table(f"files-{name}", f"How well file metadata separate “{name}” from train", files)]
     if len(differences):
-        title = f"File properties that differ between train and “{name}” by more than chance"
+        title = f"File metadata that differ between train and “{name}” by more than chance"
         tables.append(Table(f"properties-{name}", title, shown(differences, names), percent=(ALONE,)))
     limits = row[SCORE], row[LOW], row[HIGH]
     return Finding("shortcuts.set", "warn" if apart else "fine", sentence, *limits, tuple(tables), of=name)

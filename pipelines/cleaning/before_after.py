@@ -61,14 +61,14 @@ class BeforeAfter:
         left = self.left
         if left.empty:
             return (
-                "After normalising, no family of pixel properties is shown to predict the class. A detector that is "
+                "After normalising, no family of pixel statistics is shown to predict the class. A detector that is "
                 "made for one trace may still see it."
             )
         names = [
             f"{row['family']} ({percent(row['after'])}, before {percent(row['before'])})" for _, row in left.iterrows()
         ]
         return (
-            f"After normalising, these pixel properties still predict the class: {listed(names)}; chance is "
+            f"After normalising, these pixel statistics still predict the class: {listed(names)}; chance is "
             f"{percent(1 / self.n_classes)}. Colours and thumbnails may belong to what the pictures show. A smaller "
             "--size removes traces of resampling and saving. Bars, borders and marks stay: crop them, or leave such "
             "images out."
@@ -83,7 +83,7 @@ def before_and_after(
     progress: Progress | None = None,
     **dataset_options,
 ) -> BeforeAfter:
-    """Return how well each family of file and pixel properties predicts the class in two folders.
+    """Return how well each family of file and pixel statistics predicts the class in two folders.
 
     Parameters
     ----------
