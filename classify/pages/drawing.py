@@ -1,4 +1,4 @@
-"""What all figures share: colours, fonts, width, and how one becomes files.
+"""What all figures share: colours, fonts, width, and the way to PNG and SVG files.
 
 Colours are those of Okabe and Ito (https://jfly.uni-koeln.de/color/), which most colour-blind readers tell apart.
 """
@@ -20,7 +20,7 @@ BLUE, ORANGE, GREEN, PURPLE, SKY, RED, BLACK = (
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, RED, BLACK)
 DASHES = ("-", "--", "-.", ":")  # an eighth model repeats a colour, so its line differs
 GREY = "#767676"
-# matplotlib's own font has no Chinese, Japanese or Korean, which names may be written in
+# matplotlib's default font has no Chinese, Japanese and Korean characters, and names may hold them
 CJK = (
     "Noto Sans CJK JP",
     "Noto Sans CJK SC",
@@ -44,14 +44,14 @@ METADATA = {"png": {"Software": None}, "svg": {"Date": None}}
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Draw figures in the style of the page, in fonts that have the letters of most names."""
+    """Draw figures in the style of the page, in fonts that cover most scripts."""
     fonts = ["DejaVu Sans", *(name for name in CJK if name in get_font_names())]
     with matplotlib.rc_context({**STYLE, "font.family": fonts}):
         yield
 
 
 def pictured(name: str, caption: str, figure: Figure, rows: pd.DataFrame) -> Picture:
-    """Return a figure as ``<name>.png``, with the same as SVG and the rows that it draws as CSV beside it."""
+    """Return a figure as ``<name>.png``, with an SVG of it and a CSV of its rows beside it."""
     figure.draw_without_rendering()
     figure.set_layout_engine(None)  # laid out once, for both files
     box, files = figure.get_tightbbox().padded(0.05), {}

@@ -75,14 +75,14 @@ def figure(file: str, caption: str, data: bytes) -> dict:
 
 
 def uri(data: bytes, kind: str) -> str:
-    """Return bytes of a media type as part of a page."""
+    """Return bytes of a media type as a data URI."""
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 
 
 def own_files(index: Path, mark: str) -> set[str]:
-    """Return the names of the files of an older page: itself, all that it links to, and what it has for others.
+    """Return the names of the files of an older page: itself, its links and its stored section.
 
-    None if it has no such mark."""
+    Without the mark of such a page there are none."""
     try:
         text = index.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
@@ -97,21 +97,23 @@ def page_folder(out: Path, ours: Iterable[str]) -> Iterator[Path]:
     Parameters
     ----------
     ours : iterable of str
-        Names of files that an older page may have left there; they go with it.
+        Names of the files of an older page; they are replaced with it.
 
     Raises
     ------
     DataError
-        `out` holds any other file.
+        If `out` holds any other file.
     featex.errors.StoreError
-        `out` cannot be written.
+        If `out` cannot be written.
     """
-    out = Path(out).resolve()  # what a link leads to is replaced, not the link
+    out = Path(out).resolve()  # a link stays, and its target is replaced
     try:
         restored(out)
         held = {path.name for path in out.iterdir()} if out.exists() else set()
         if foreign := sorted(held - {*ours, ".DS_Store"}):
-            raise DataError(f"{out} is in the way: {foreign[0]!r} is no part of a report; name a new or empty folder")
+            raise DataError(
+                f"cannot write a report into {out}: {foreign[0]!r} there is no part of one; name a new or empty folder"
+            )
     except OSError as error:
         raise cannot_write(out, error) from error
     with folder_beside(out) as folder:

@@ -1,4 +1,4 @@
-"""Figures of a comparison: rows are computed first, then drawn; a figure without rows has nothing to show."""
+"""Figures of an evaluation: each takes its rows first, then draws them; a figure without rows is left out."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,10 +19,9 @@ from classify.stats.evaluation import Evaluation, in_order
 
 @dataclass(frozen=True)
 class Drawing:
-    """One kind of figure.
+    """One kind of figure: `rows` takes its numbers from an evaluation, `draw` draws them.
 
-    `rows` takes what is shown from an evaluation, `draw` puts such rows on a figure. Calling the drawing does both, and
-    raises `DataError` where there is nothing to show.
+    ``FIGURES["roc"](evaluation)`` does both. It returns a matplotlib figure, or raises `DataError` without rows.
     """
 
     caption: str
@@ -42,10 +41,10 @@ class Drawing:
 
 
 def accuracy_rows(evaluation: Evaluation) -> pd.DataFrame:
-    """Return ``set, model, n, value, low, high, chance``, a row a dot.
+    """Return ``set, model, n, value, low, high, chance``, a row for each dot.
 
-    For validation the limits are the mean minus and plus the sample standard deviation over folds, and the models are
-    those that the choice is made from. For unseen sets the limits are the 95 % interval.
+    For validation, the limits are the mean minus and plus the standard deviation over folds, and the models are those
+    to choose from. For unseen sets, the limits are the 95 % interval.
     """
     folds = evaluation.folds[evaluation.folds["scoring"] == "accuracy"].rename(columns={"mean": "value"})
     if evaluation.groups:
@@ -59,7 +58,7 @@ def accuracy_rows(evaluation: Evaluation) -> pd.DataFrame:
 
 
 def draw_accuracy(rows: pd.DataFrame) -> Figure:
-    """Draw a panel a set and a line a model."""
+    """Draw a panel for each set and a line for each model."""
     models, sets = list(rows["model"].unique()), list(rows["set"].unique())
     columns = min(4, len(sets))
     figure, panels = _grid(len(sets), columns, WIDTH / columns, 1.25 + 0.42 * len(models), sharey=True)
@@ -128,7 +127,7 @@ def draw_confusion(rows: pd.DataFrame) -> Figure:
 
 
 def draw_roc(rows: pd.DataFrame) -> Figure:
-    """Draw a panel a set and a curve a model."""
+    """Draw a panel for each set and a curve for each model."""
     sets, models, positive = rows["set"].unique(), list(rows["model"].unique()), rows["positive"].iloc[0]
     columns = min(3, len(sets))
     figure, panels = _grid(len(sets), columns, WIDTH / 3, 3.5 + 0.2 * len(models))
@@ -158,7 +157,7 @@ def draw_roc(rows: pd.DataFrame) -> Figure:
 
 
 def training_rows(evaluation: Evaluation) -> pd.DataFrame:
-    """Return ``model, fit, epoch, measure, side, value``, a row a point of a curve, of models trained in epochs.
+    """Return ``model, fit, epoch, measure, side, value``, a row for each point of a curve, of models trained in epochs.
 
     `fit` is "fold 1" and so on, or "all", the training on all images.
     """
@@ -177,7 +176,7 @@ def training_rows(evaluation: Evaluation) -> pd.DataFrame:
 
 
 def draw_training(rows: pd.DataFrame) -> Figure:
-    """Draw two panels a model, loss and accuracy, with a line a fit and side."""
+    """Draw a panel for loss and one for accuracy of each model, with lines for each fit and side."""
     cases = list(rows.groupby(["model", "measure"], sort=False))
     figure, panels = _grid(len(cases), 2, WIDTH / 2, 2.6)
     figure.suptitle("Training: where the two lines diverge, the net overfits")

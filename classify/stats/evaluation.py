@@ -1,4 +1,4 @@
-"""Evaluation: every number of a report, computed once from predictions; pages, files and figures only read it."""
+"""Evaluation: every number of a report, computed once from predictions. Pages, files and figures only read it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -23,12 +23,12 @@ from classify.stats.tables import confusion_table, fold_scores, hindsight, roc_t
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What an evaluation must know of a model beside its predictions; the defaults stand for "not known".
+    """What an evaluation needs to know about a model beside its predictions; the defaults mean "not known".
 
     Parameters
     ----------
     validation : Validation
-        How the model was validated: only models that were validated alike are ranked.
+        How the model was validated; only models that were validated alike are ranked.
     sees_images : bool
         False for a baseline that reads file metadata alone. It is never chosen.
     calibration : Calibration, optional
@@ -48,24 +48,24 @@ class ModelFacts:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Every number that is known of some predictions.
+    """All numbers of a report; a frozen record that `evaluate` returns.
 
     Parameters
     ----------
     predictions : Predictions
-        Models from the best in cross-validation on; those that see no image come last.
+        With models in order: the best in cross-validation first, models that see no image last.
     facts : dict of str to ModelFacts
-        For each model.
+        By model.
     positive : str or None
         The positive one of two classes.
     groups : tuple of Group
-        Models that were validated alike. The model is chosen from the first group.
+        Models that were validated alike. One of the first group is chosen.
     scoring : str
-        The score that models are chosen by.
+        The score that decides the choice.
     ranking : DataFrame
-        Rows of `folds` that the choice was made from, the best first, with their ``selection`` score.
+        The rows of `folds` to choose from, the best first, with their ``selection`` score.
     chosen : str or None
-        None where cross-validation cannot choose.
+        The chosen model; None if cross-validation cannot choose.
     scores : DataFrame
         `classify.stats.tables.score_table`: a row a model and unseen set.
     folds : DataFrame
@@ -129,21 +129,21 @@ class Evaluation:
 def evaluate(
     predictions: Predictions, facts: Mapping[str, ModelFacts] | None = None, *, positive: str | None = None
 ) -> Evaluation:
-    """Return every number that a report shows of some predictions.
+    """Return every number of a report on some predictions.
 
     Parameters
     ----------
     predictions : Predictions
-        Of all models, on the validation folds, the held-out set and custom sets; each may be absent.
+        Of all models, on validation folds, the held-out set and custom sets. Each may be absent.
     facts : dict of str to ModelFacts, optional
-        What is known of each model; a model that is not named counts as one that sees images.
+        By model. A model without an entry gets the defaults.
     positive : str, optional
-        The positive one of two classes; by default its name tells, see `classify.positive.choose_positive`.
+        The positive one of two classes; by default `classify.positive.choose_positive` decides by its name.
 
     Raises
     ------
     DataError
-        There are no predictions.
+        If there are no predictions.
     """
     if predictions.table.empty:
         raise DataError("no predictions to evaluate; predict with one model at least")
