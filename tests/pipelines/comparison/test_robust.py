@@ -16,10 +16,7 @@ class Listener(Progress):
 
 
 @pytest.fixture
-def run(data, tmp_path, weights_file, write_images, artifacts):
-    for tint, label in ((0, "ai"), (120, "real")):  # enough for folds by content
-        write_images(data / "train" / label, 40, tint=tint, seed=9)
-
+def run(data, tmp_path, weights_file, artifacts):
     def run(**options):
         listener = Listener()
         chosen = {"n_folds": 3, "trials": 1, "audited": False, **options}
@@ -58,6 +55,7 @@ def test_the_robust_recipe_stands_beside_the_default_and_can_be_asked_about_an_i
     assert failed.empty
 
 
+@pytest.mark.long  # 9 s; which folds a recipe takes is tested in test_scheme.py too
 def test_sources_are_held_out_where_there_are_several(run, data, write_images):
     for label, tint in (("ai", 0), ("real", 120)):
         for seed, source in enumerate(("one", "two")):
