@@ -1,6 +1,6 @@
 """embed(): compute the vectors that are missing in the cache, in batches."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,7 @@ from featex.images.formats import suffix_of, unread
 from featex.images.variants import copy_keys, varied
 from featex.store.cache import FeatureCache, content_key
 from featex.store.thumbnails import ThumbnailCache
-from featex.system.cores import Batches, in_order, n_readers, one_core_each
+from featex.system.cores import batched, in_order, n_readers, one_core_each
 from featex.system.disk import write_json
 from featex.system.progress import Progress
 
@@ -82,30 +82,31 @@ def embed(
     workers = workers or n_readers()
     computed: list[str] = []
 
-    def keep(keys: list[str], vectors: np.ndarray) -> None:
-        finite = np.isfinite(vectors).all(axis=1)
-        refused.update({key: NOT_FINITE for key, good in zip(keys, finite, strict=True) if not good})
-        kept = [key for key, good in zip(keys, finite, strict=True) if good]
-        cache.add(kept, vectors[finite])
-        computed.extend(kept)
+    def inputs() -> Iterator[tuple[str, torch.Tensor]]:
+        """Read the files in order, and yield the key and the pixels of each image and copy that is to be computed."""
+        items = [(Path(paths[i]), copies[i]) for i in todo]
+        for i, image in zip(todo, in_order(pool, reader.read, items, workers + 3 * extractor.batch_size), strict=True):
+            embedding.keys[i] = image.key
+            embedding.facts[i] = image.facts
+            if image.reason:
+                embedding.reasons[i] = image.reason
+            if image.thumbnail is not None:
+                thumbnails.add(image.key, image.thumbnail)
+            yield from image.inputs
+            tick(1)
+
+    def compute(batch: list[tuple[str, torch.Tensor]]) -> tuple[list[str], np.ndarray]:
+        return [key for key, _ in batch], extractor([pixels for _, pixels in batch])
 
     with (progress or Progress()).task("extract", len(todo), "image") as tick, one_core_each(workers) as pool:
-        most = workers + 1 if extractor.device.type == "cpu" else 2  # on a GPU: one runs, one waits
-        batches = Batches(pool, extractor, keep, extractor.batch_size, most)
+        ahead = workers + 2 if extractor.device.type == "cpu" else 3  # on a GPU: one runs, the others wait
         try:
-            ahead = workers + 3 * extractor.batch_size
-            results = in_order(pool, reader.read, [(Path(paths[i]), copies[i]) for i in todo], ahead=ahead)
-            for i, image in zip(todo, results, strict=True):
-                embedding.keys[i] = image.key
-                embedding.facts[i] = image.facts
-                if image.reason:
-                    embedding.reasons[i] = image.reason
-                if image.thumbnail is not None:
-                    thumbnails.add(image.key, image.thumbnail)
-                for key, pixels in image.inputs:
-                    batches.add(key, pixels)
-                tick(1)
-            batches.finish()
+            for keys, vectors in in_order(pool, compute, batched(inputs(), extractor.batch_size), ahead):
+                finite = np.isfinite(vectors).all(axis=1)
+                refused.update({key: NOT_FINITE for key, good in zip(keys, finite, strict=True) if not good})
+                kept = [key for key, good in zip(keys, finite, strict=True) if good]
+                cache.add(kept, vectors[finite])
+                computed += kept
         finally:
             cache.flush()  # a stopped run keeps its vectors
             if thumbnails is not None:

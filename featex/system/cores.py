@@ -6,8 +6,8 @@ product waits for its slowest thread. In this pool each thread reads a file, dec
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -90,57 +90,20 @@ def one_core_each(workers: int) -> Iterator[ThreadPoolExecutor]:
         torch.set_num_threads(before)
 
 
-def in_order(pool: ThreadPoolExecutor, function, items: Sequence, ahead: int) -> Iterator:
-    """Yield function(item) for each item in order; at most `ahead` calls run early, which bounds the memory."""
+def in_order(pool: ThreadPoolExecutor, function: Callable, items: Iterable, ahead: int) -> Iterator:
+    """Yield function(item) for each item in order; at most `ahead` calls run early, which bounds the memory.
+
+    Items are taken in the caller's thread, calls run in the pool.
+    """
     items = iter(items)
-    futures: deque[Future] = deque(pool.submit(function, item) for item in islice(items, ahead))
+    futures = deque(pool.submit(function, item) for item in islice(items, ahead))
     while futures:
         yield futures.popleft().result()
-        for item in islice(items, 1):
-            futures.append(pool.submit(function, item))
+        futures.extend(pool.submit(function, item) for item in islice(items, 1))
 
 
-class Batches:
-    """Groups items into batches and passes each batch to a function in a pool, while the caller reads more items.
-
-    Parameters
-    ----------
-    pool : ThreadPoolExecutor
-    function : callable
-        ``function(values)`` returns one result per value; it is called in the pool's threads.
-    deliver : callable
-        ``deliver(keys, results)`` receives the results of a batch; it is called in the caller's thread, in order.
-    size : int
-        Items in a batch.
-    most : int
-        Batches that may wait or run at once.
-    """
-
-    def __init__(self, pool: ThreadPoolExecutor, function: Callable, deliver: Callable, size: int, most: int):
-        self._pool, self._function, self._deliver, self._size, self._most = pool, function, deliver, size, most
-        self._batch: list[tuple] = []
-        self._running: deque[tuple[list, Future]] = deque()
-
-    def add(self, key, value) -> None:
-        """Add one item; its batch starts when it is full."""
-        self._batch.append((key, value))
-        if len(self._batch) == self._size:
-            self._start()
-        while self._running and (len(self._running) > self._most or self._running[0][1].done()):
-            self._end()
-
-    def finish(self) -> None:
-        """Compute and deliver the remaining items."""
-        if self._batch:
-            self._start()
-        while self._running:
-            self._end()
-
-    def _start(self) -> None:
-        keys, values = ([item[side] for item in self._batch] for side in (0, 1))
-        self._batch = []
-        self._running.append((keys, self._pool.submit(self._function, values)))
-
-    def _end(self) -> None:
-        keys, future = self._running.popleft()
-        self._deliver(keys, future.result())
+def batched(items: Iterable, size: int) -> Iterator[list]:
+    """Yield lists of `size` successive items; the last one may be shorter."""
+    items = iter(items)
+    while batch := list(islice(items, size)):
+        yield batch

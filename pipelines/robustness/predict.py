@@ -3,8 +3,7 @@
 A file is decoded once, and what is read is cached by content and condition, so that a second run computes nothing.
 """
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +52,7 @@ def read_images(
     if not todo:
         return {}
     # These import torch, which a second run does not need.
-    from featex.system.cores import Batches, in_order, n_readers, one_core_each
+    from featex.system.cores import in_order, n_readers, one_core_each
 
     workers = workers or n_readers()
     used = {id(reader): reader for key in todo for _, _, reader in _missing(key, conditions, readers)}
@@ -72,20 +71,28 @@ def read_images(
             reason = str(error)
         return key, inputs, reason
 
+    def batches() -> Iterator[tuple[Reader, list]]:
+        waiting: dict[int, list] = {at: [] for at in used}
+        for key, inputs, reason in in_order(pool, preprocessed, todo, ahead):
+            if reason:
+                reasons[key] = reason
+            for at, reader, pixels in inputs:
+                waiting[id(reader)].append((at, pixels))
+                if len(waiting[id(reader)]) == reader.batch_size:
+                    yield reader, waiting[id(reader)]
+                    waiting[id(reader)] = []
+            tick(1)
+        yield from ((used[at], batch) for at, batch in waiting.items() if batch)
+
+    def read(item: tuple[Reader, list]) -> tuple[Reader, list[str], np.ndarray]:
+        reader, batch = item
+        return reader, [at for at, _ in batch], reader.read([pixels for _, pixels in batch])
+
     with progress.task("stress", len(todo), "image") as tick, one_core_each(workers) as pool:
-        batches = {
-            at: Batches(pool, reader.read, partial(_keep, reader), reader.batch_size, workers + 1)
-            for at, reader in used.items()
-        }
         try:
-            for key, inputs, reason in in_order(pool, preprocessed, todo, ahead=ahead):
-                if reason:
-                    reasons[key] = reason
-                for at, reader, pixels in inputs:
-                    batches[id(reader)].add(at, pixels)
-                tick(1)
-            for batch in batches.values():
-                batch.finish()
+            for reader, keys, values in in_order(pool, read, batches(), workers + 2):
+                finite = np.isfinite(values).all(axis=1)
+                reader.cache.add([key for key, good in zip(keys, finite, strict=True) if good], values[finite])
         finally:
             for reader in used.values():
                 reader.cache.flush()  # a run that is stopped keeps what it has computed
@@ -110,11 +117,6 @@ def _unchanged(path: Path, key: str) -> bytes:
     if content_key(data) != key:
         raise ImageError("has changed since its features were extracted; run featex extract again")
     return data
-
-
-def _keep(reader: Reader, keys: list[str], values: np.ndarray) -> None:
-    finite = np.isfinite(values).all(axis=1)
-    reader.cache.add([key for key, good in zip(keys, finite, strict=True) if good], values[finite])
 
 
 def predict_all(

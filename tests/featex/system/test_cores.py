@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from featex.system import cores
-from featex.system.cores import FEW_ROWS, Batches, in_order, one_core_each, threads_for
+from featex.system.cores import FEW_ROWS, batched, in_order, one_core_each, threads_for
 
 
 @pytest.mark.parametrize(("n_rows", "alone"), [(FEW_ROWS - 1, True), (FEW_ROWS, False)])
@@ -59,52 +59,18 @@ def test_results_come_in_order_and_are_not_computed_far_ahead():
             assert len(begun) <= number + 1 + 5
 
 
-def run(n, size, most, pool, function=lambda values: [2 * value for value in values]):
-    came = []
-    batches = Batches(pool, function, lambda keys, results: came.append((keys, results)), size, most)
-    for number in range(n):
-        batches.add(f"k{number}", number)
-    batches.finish()
-    return came
+def test_what_a_call_raises_is_raised_in_its_turn():
+    results = []
+    with pytest.raises(ZeroDivisionError), one_core_each(2) as pool:
+        results.extend(in_order(pool, lambda x: 1 / x, [1, 2, 0, 4], ahead=4))
+    assert results == [1, 0.5]
 
 
 @pytest.mark.parametrize(("n", "sizes"), [(0, []), (1, [1]), (4, [4]), (10, [4, 4, 2])])
-def test_each_item_is_computed_once_and_delivered_in_order(n, sizes):
-    with one_core_each(3) as pool:
-        came = run(n, 4, 2, pool)
-    assert [len(keys) for keys, _ in came] == sizes
-    assert [key for keys, _ in came for key in keys] == [f"k{number}" for number in range(n)]
-    assert [result for _, results in came for result in results] == [2 * number for number in range(n)]
-
-
-def test_no_more_batches_wait_than_may():
-    waiting, most_seen, lock = set(), [0], threading.Lock()
-
-    def slow(values):
-        time.sleep(0.005)
-        with lock:
-            waiting.difference_update(values)
-        return values
-
-    with one_core_each(2) as pool:
-        batches = Batches(pool, slow, lambda keys, results: None, size=1, most=3)
-        for number in range(30):
-            with lock:
-                waiting.add(number)
-            batches.add(number, number)
-            with lock:
-                most_seen[0] = max(most_seen[0], len(waiting))
-        batches.finish()
-    assert 1 < most_seen[0] <= 3 + 1
-    assert not waiting
-
-
-def test_what_a_batch_raises_is_raised_where_it_was_asked_for():
-    def broken(values):
-        raise RuntimeError("no such layer")
-
-    with pytest.raises(RuntimeError, match="no such layer"), one_core_each(2) as pool:
-        run(3, 2, 2, pool, broken)
+def test_batches_hold_every_item_in_order(n, sizes):
+    batches = list(batched(range(n), 4))
+    assert [len(batch) for batch in batches] == sizes
+    assert [item for batch in batches for item in batch] == list(range(n))
 
 
 def test_the_memory_of_a_group_and_of_all_above_it_is_looked_for():
