@@ -38,12 +38,12 @@ def _class_patterns(_context, _option, texts: tuple[str, ...]) -> list:
     return [parse_class(text) for text in texts] if texts else []
 
 
-def _spare(context, option, value: str | None) -> str | None:
+def _fallback(context, option, value: str | None) -> str | None:
     """Return the file of weights; one that only the environment names serves where it is the right one."""
-    from featex.network.backbones import Spare
+    from featex.network.backbones import FallbackWeights
 
     source = context.get_parameter_source(option.name)
-    return Spare(value) if value and source is click.core.ParameterSource.ENVIRONMENT else value
+    return FallbackWeights(value) if value and source is click.core.ParameterSource.ENVIRONMENT else value
 
 
 ARTIFACTS = click.option(
@@ -67,7 +67,7 @@ KNOWN_WEIGHTS = click.option(
     "--weights",
     metavar="FILE",
     envvar="FEATEX_WEIGHTS",
-    callback=_spare,
+    callback=_fallback,
     show_default="where they were, or FEATEX_WEIGHTS if that is the same file",
     help="The weights that the features were extracted with.",
 )

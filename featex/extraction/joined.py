@@ -6,7 +6,7 @@ import numpy as np
 
 from featex.errors import WeightsError
 from featex.extraction.extractor import Extractor
-from featex.network.backbones import Spare, get_backbone
+from featex.network.backbones import FallbackWeights, get_backbone
 from featex.network.views import View, view_of
 from featex.network.weights import KEYWORDS, find_weights
 from featex.store.joined import joined_passport
@@ -78,7 +78,7 @@ def extractor_of(
     passport : dict
         `Extractor.passport`.
     weights : str, optional
-        Where the weights are now, if not where the passport says; a `Spare` is used only if its hash fits.
+        Where the weights are now, if not where the passport says; a `FallbackWeights` is used only if its hash fits.
     **options
         `batch_size` and `progress`.
 
@@ -89,7 +89,7 @@ def extractor_of(
     """
     if "parts" in passport:
         return JoinedExtractor([extractor_of(part, weights, device, **options) for part in passport["parts"]])
-    if isinstance(weights, Spare) and not _fits(weights, passport):
+    if isinstance(weights, FallbackWeights) and not _fits(weights, passport):
         weights = None
     view = view_of(passport.get("view"))
     return Extractor(passport["backbone"], weights or passport["weights"], device, view=view, **options)

@@ -16,7 +16,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 TIMM = "timm:"
 
 
-class Spare(str):
+class FallbackWeights(str):
     """A file of weights that is used only if its hash is the expected one, such as that of FEATEX_WEIGHTS."""
 
 

@@ -12,7 +12,7 @@ from classify.tuning.plan import plan
 from classify.tuning.tune import tune
 from featex import extract
 from featex.errors import InputError
-from featex.network.backbones import Spare
+from featex.network.backbones import FallbackWeights
 
 
 @pytest.fixture
@@ -107,10 +107,12 @@ def test_weights_of_the_environment_are_taken_only_where_they_are_the_models(fea
     moved = shutil.copy(weights_file, tmp_path / "moved.safetensors")
     (tmp_path / "other.safetensors").write_bytes(b"other weights")
     model = tune(plan("logreg", features, trials=1, n_folds=3)).model
-    others = Spare(tmp_path / "other.safetensors")
+    others = FallbackWeights(tmp_path / "other.safetensors")
     assert len(predict_images(model, [data / "wild"], cache=tmp_path / "features", weights=others)[0]) == 6
     model.passport.extractor["weights"] = str(tmp_path / "gone.safetensors")
-    assert len(predict_images(model, [data / "wild"], cache=tmp_path / "features", weights=Spare(moved))[0]) == 6
+    assert (
+        len(predict_images(model, [data / "wild"], cache=tmp_path / "features", weights=FallbackWeights(moved))[0]) == 6
+    )
     with pytest.raises(ModelError, match="name them with --weights"):
         predict_images(model, [data / "wild"], cache=tmp_path / "features", weights=others)
 
@@ -122,8 +124,8 @@ def test_the_command_line_takes_weights_from_the_environment(monkeypatch):
             cli.cli.commands[command].make_context(command, [*arguments, *more]).params["weights"]
             for more in ([], ["--weights", "given.pth"])
         )
-        assert isinstance(spare, Spare)
-        assert not isinstance(given, Spare)
+        assert isinstance(spare, FallbackWeights)
+        assert not isinstance(given, FallbackWeights)
 
 
 @pytest.fixture
