@@ -8,8 +8,9 @@ import pandas as pd
 from classify.pages.words import listed
 from classify.predictions import Predictions, set_title
 from classify.stats.selection import folds_in_words
-from classify.trained.passport import Passport
+from classify.trained.passport import DataFacts, Passport
 from featex.system.shown import shown_path
+from featex.system.words import count
 
 MOST_SOURCES = 10  # of a class and fold, by name
 
@@ -63,6 +64,7 @@ def _training_facts(passport: Passport) -> dict:
     return {
         "data": shown_path(Path(data.root).expanduser()) if data.root else data.set,
         "training images": data.n_train,
+        "near-duplicates": _near_duplicates(data),
         "data digest": data.digest,
         "folds": folds_in_words(cv.folds, cv.n_folds) if cv else None,
         "held out by each fold": _held_out(cv.held_out) if cv else None,
@@ -73,6 +75,12 @@ def _training_facts(passport: Passport) -> dict:
         "machine": _pairs(passport.environment),
         "code sha256": passport.code_sha256,
     }
+
+
+def _near_duplicates(data: DataFacts) -> str | None:
+    if data.near_duplicates == "keep":
+        return "count as different images"
+    return f"{count(data.near, 'image')}; each group stays on one side of every split" if data.near else None
 
 
 def _held_out(folds: Sequence[dict]) -> str:

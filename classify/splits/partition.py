@@ -9,7 +9,7 @@ import pandas as pd
 
 from classify.errors import DataError
 from classify.predictions import HELD_OUT
-from featex.store.units import independent_units, near_sentence, without_near_duplicates
+from featex.store.units import independent_units, without_near_duplicates
 from featex.system.words import count
 
 HELD_OUT_FRACTION = 0.2
@@ -37,6 +37,8 @@ class Partition:
     copies : dict of str to int
         The number of images of a test set that are equal files or near-duplicates of images in `train`, as in custom
         sets of few new images, or where near-duplicates are not kept together. Sets without such images have no entry.
+    near : int
+        The number of images that are near-duplicates of another, and are kept on one side of every split with it.
     """
 
     train: np.ndarray
@@ -45,6 +47,7 @@ class Partition:
     groups: np.ndarray
     notes: tuple[str, ...]
     copies: dict[str, int] = field(default_factory=dict)
+    near: int = 0
 
 
 def partition(rows: pd.DataFrame) -> Partition:
@@ -105,9 +108,8 @@ def partition(rows: pd.DataFrame) -> Partition:
     notes += [copies_sentence(name, n, len(tests[name])) for name, n in copies.items()]
     _check(labels, train, tests, hashed, labelled_train)
     notes += _oddities(rows, tests, alike)
-    if n := int((rows["near"] != "").sum()) if "near" in rows else 0:
-        notes.insert(0, f"{near_sentence(n)}.")
-    return Partition(np.flatnonzero(train), tests, units, _names(rows, units), tuple(notes), copies)
+    near = int((rows["near"] != "").sum()) if "near" in rows else 0
+    return Partition(np.flatnonzero(train), tests, units, _names(rows, units), tuple(notes), copies, near)
 
 
 def copy_units(rows: pd.DataFrame) -> np.ndarray:

@@ -35,6 +35,8 @@ class DataFacts:
     images : str
         Sha256 of which images the set holds; see `classify.splits.partition.images_digest`.
     near_duplicates : {"group", "keep"}
+    near : int
+        How many images are near-duplicates of another, and were kept on one side of every split with it.
     copies : dict
         For each unseen set, how many of its images are copies of training images.
     n_train : int
@@ -47,6 +49,7 @@ class DataFacts:
     digest: str = ""
     images: str = ""
     near_duplicates: str = "group"
+    near: int = 0
     copies: dict[str, int] = field(default_factory=dict)
     n_train: int | None = None
     counts: dict[str, dict[str, int]] = field(default_factory=dict)

@@ -25,6 +25,7 @@ from classify.tuning.journal import open_journal
 from classify.tuning.plan import Plan
 from classify.tuning.race import FINALISTS, ROUNDS, STEP, behind, neighbours, part_of
 from featex.errors import FeatexError
+from featex.store.units import near_sentence
 from featex.system.progress import Progress
 from featex.system.shown import shown_text, shown_url
 
@@ -66,7 +67,8 @@ def tune(
     """
     progress = progress or Progress()
     started = time.monotonic()
-    for note in job.parts.notes:
+    near = [f"{near_sentence(job.parts.near)}."] if job.parts.near else []
+    for note in (*near, *job.parts.notes):
         progress.say(note)
     X = read_inputs(job.spec.name, job.features, job.settings, progress)
     copies = job.features.copies if job.on_features else None
@@ -255,6 +257,7 @@ def _passport(
         digest=job.data_digest,
         images=images_digest(rows),
         near_duplicates="keep" if "kept_near" in rows else "group",
+        near=job.parts.near,
         copies=job.parts.copies,
         n_train=len(job.parts.train),
         counts={name: rows["label"].iloc[index].value_counts().to_dict() for name, index in used.items()},

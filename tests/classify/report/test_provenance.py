@@ -49,6 +49,19 @@ def test_hashes_of_data_weights_and_code_and_the_machine_are_told():
     assert facts["machine"] == "python 3.11.7, cores 2"
 
 
+@pytest.mark.parametrize(
+    ("facts", "text"),
+    [
+        ({"near": 2_000}, "2,000 images; each group stays on one side of every split"),
+        ({"near_duplicates": "keep"}, "count as different images"),
+        ({}, None),
+    ],
+)
+def test_near_duplicates_are_counted_with_the_training(facts, text):
+    cards = how_made([replace(PASSPORT, data=DataFacts(**facts))])
+    assert dict(pair for card in cards for pair in card["facts"]).get("near-duplicates") == text
+
+
 def test_images_are_counted_once_whatever_the_number_of_models():
     part = pd.DataFrame({"path": ["a", "b", "c"], "label": ["ai", "real", ""], "prob_ai": 0.7, "prob_real": 0.3})
     part = part.assign(set="test", predicted="ai", split="held", source="", group="", fold=-1)
