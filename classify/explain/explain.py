@@ -95,20 +95,21 @@ class Explanation:
     @property
     def table(self) -> pd.DataFrame:
         """One row for each image: the fields of `Explained` that are no arrays, and the sum of the map."""
+        facts = (
+            "path",
+            "label",
+            "set",
+            "predicted",
+            "probability",
+            "towards",
+            "against",
+            "score",
+            "start",
+            "agreement",
+        )
         rows = [
-            {
-                "path": one.path,
-                "label": one.label,
-                "set": one.set,
-                "predicted": one.predicted,
-                "probability": one.probability,
-                "towards": one.towards,
-                "against": one.against,
-                "score": one.score,
-                "start": one.start,
-                "map_sum": float("nan") if one.values is None else float(one.values.sum()),
-                "agreement": one.agreement,
-            }
+            {name: getattr(one, name) for name in facts}
+            | {"map_sum": float("nan") if one.values is None else float(one.values.sum())}
             for one in self.images
         ]
         return pd.DataFrame(rows)
@@ -117,8 +118,8 @@ class Explanation:
     def unrelated(self) -> np.ndarray:
         """Agreement of each map with the occlusion of each other image, (n,); empty without such pairs."""
         both = [one for one in self.images if one.values is not None and one.drops is not None]
-        found = unrelated([one.values for one in both], [one.drops for one in both])
-        return found[~np.isnan(found)]
+        agreements = unrelated([one.values for one in both], [one.drops for one in both])
+        return agreements[~np.isnan(agreements)]
 
 
 def explain(

@@ -69,6 +69,8 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
     device_ : str
     """
 
+    _cut = None  # of a fitted net with frozen layers: see `_halves`
+
     def __init__(
         self,
         net: str = "lenet5",
@@ -133,9 +135,10 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
             if device.type == "cuda":
                 module = module.to(memory_format=torch.channels_last)
             self.module_, self.device_ = module, str(device)
+            self._cut = self._halves(recipe, weights)
             training = Training(
                 module,
-                self._feed(X, recipe, weights),
+                self._feed(X),
                 codes,
                 recipe=recipe,
                 split=inner_split(codes, groups, VALIDATION_SHARE, seed),
@@ -222,19 +225,18 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
             raise ModelError(f"{net.name} is always trained from scratch; leave weights out")
         return None
 
-    def _feed(self, X: Pixels, recipe: NetRecipe | None = None, weights: Weights | None = None) -> Feed:
-        """Return what feeds the net: the output of its frozen part where that is kept, else whole images.
+    def _halves(self, recipe: NetRecipe, weights: Weights | None) -> tuple[str, nn.Module, nn.Module] | None:
+        """Return a name for the frozen part of the net, that part and the rest; None if no output of it can be kept."""
+        if weights is None or recipe.augment != "none" or recipe.balance == "oversample":
+            return None
+        halves = cut(self.module_.train())
+        name = f"{self.net} {recipe.image_size} {recipe.train} {weights.sha256} {self.device_}"
+        return halves and (name, *halves)
 
-        With a recipe, which is to come before training, the net is cut first.
-        """
+    def _feed(self, X: Pixels) -> Feed:
+        """Return what feeds the net: the output of its frozen part where that is kept, else whole images."""
         device = torch.device(self.device_)
-        if recipe is not None:
-            self._cut = None
-            if weights is not None and recipe.augment == "none" and recipe.balance != "oversample":
-                halves = cut(self.module_.train())
-                name = f"{self.net} {recipe.image_size} {recipe.train} {weights.sha256} {device}"
-                self._cut = halves and (name, *halves)
-        if getattr(self, "_cut", None) is not None:
+        if self._cut is not None:
             name, prefix, suffix = self._cut
             activations = Activations(X, prefix, name, device)
             if activations.affordable():

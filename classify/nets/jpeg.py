@@ -7,33 +7,14 @@ memory. On one core of an EPYC it is as quick at 32 pixels and quicker above (47
 """
 
 import math
+from functools import cache
+from io import BytesIO
 
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, pad
 
-# ITU-T T.81 (JPEG), tables K.1 and K.2: the steps of the 8 x 8 cosine waves at quality 50.
-LUMA = torch.tensor(
-    [
-        *(16, 11, 10, 16, 24, 40, 51, 61),
-        *(12, 12, 14, 19, 26, 58, 60, 55),
-        *(14, 13, 16, 24, 40, 57, 69, 56),
-        *(14, 17, 22, 29, 51, 87, 80, 62),
-        *(18, 22, 37, 56, 68, 109, 103, 77),
-        *(24, 35, 55, 64, 81, 104, 113, 92),
-        *(49, 64, 78, 87, 103, 121, 120, 101),
-        *(72, 92, 95, 98, 112, 100, 103, 99),
-    ]
-)
-CHROMA = torch.tensor(
-    [
-        *(17, 18, 24, 47, 99, 99, 99, 99),
-        *(18, 21, 26, 66, 99, 99, 99, 99),
-        *(24, 26, 56, 99, 99, 99, 99, 99),
-        *(47, 66, 99, 99, 99, 99, 99, 99),
-        *[99] * 32,
-    ]
-)
 # ITU-T T.871 (JFIF): RGB to luma and, about zero, two chromas.
 _TO_YCC = torch.tensor([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
 _TO_RGB = torch.tensor([[1, 0, 1.402], [1, -0.344136, -0.714136], [1, 1.772, 0]])
@@ -66,30 +47,37 @@ def jpeg(images: Tensor, quality: Tensor) -> Tensor:
 
     Notes
     -----
-    The lossy steps of a baseline JPEG, after ITU-T T.81 and T.871 (JFIF), with T.81's tables scaled as libjpeg scales
-    them (`jpeg_quality_scaling`). Entropy coding loses nothing and is left out. Chroma is halved both ways (4:2:0), the
-    default of Pillow and libjpeg, and is scaled up by libjpeg's "fancy upsampling", which is bilinear.
+    The lossy steps of a baseline JPEG, after ITU-T T.81 and T.871 (JFIF), with the tables of steps that Pillow writes
+    at that quality. Entropy coding loses nothing and is left out. Chroma is halved both ways (4:2:0), the default of
+    Pillow and libjpeg, and is scaled up by libjpeg's "fancy upsampling", which is bilinear.
     """
     height, width = images.shape[2:]
     device = images.device
     whole = pad(images * 255, (0, -width % 16, 0, -height % 16), mode="replicate")
     ycc = torch.einsum("ij,njhw->nihw", _TO_YCC.to(device), whole.round()).round()
-    luma = _quantise(ycc[:, :1] - 128, LUMA, quality) + 128
-    chroma = _quantise(avg_pool2d(ycc[:, 1:], 2).round(), CHROMA, quality)
+    steps = _steps(device)[quality.long()]
+    luma = _quantise(ycc[:, :1] - 128, steps[:, 0]) + 128
+    chroma = _quantise(avg_pool2d(ycc[:, 1:], 2).round(), steps[:, 1])
     chroma = interpolate(chroma, scale_factor=2, mode="bilinear", align_corners=False).round()
     rgb = torch.einsum("ij,njhw->nihw", _TO_RGB.to(device), torch.cat([luma, chroma], dim=1))
     return (rgb.round() / 255).clamp(0, 1)[:, :, :height, :width]
 
 
-def jpeg_steps(table: Tensor, quality: Tensor) -> Tensor:
-    """Return the steps (n, 64) to which libjpeg scales a table (64,) for each `quality` (n,)."""
-    scale = torch.where(quality < 50, (5000 / quality).floor(), 200 - 2 * quality)
-    return ((table.to(quality.device) * scale[:, None] + 50) / 100).floor().clamp(1, 255)
+@cache
+def _steps(device: torch.device) -> Tensor:
+    """Return the steps of the 64 waves as libjpeg writes them, (101, 2, 64): by quality, for luma and for chroma."""
+    steps = torch.ones(101, 2, 64)
+    for quality in range(1, 101):
+        file = BytesIO()
+        Image.new("RGB", (8, 8)).save(file, "JPEG", quality=quality)
+        tables = Image.open(file).quantization
+        steps[quality] = torch.tensor([tables[0], tables[1]])
+    return steps.to(device)
 
 
-def _quantise(planes: Tensor, table: Tensor, quality: Tensor) -> Tensor:
-    """Return planes (n, c, height, width), in -128..127, with the waves of each 8 x 8 block in whole steps."""
-    steps = jpeg_steps(table, quality)[:, None, :, None]
+def _quantise(planes: Tensor, steps: Tensor) -> Tensor:
+    """Return planes (n, c, height, width), in -128..127, with the waves of each 8 x 8 block in whole steps (n, 64)."""
+    steps = steps[:, None, :, None]
     waves = _WAVES.to(planes.device)
     blocks = torch.pixel_unshuffle(planes, 8)
     n, _, down, across = blocks.shape

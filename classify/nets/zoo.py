@@ -74,7 +74,14 @@ class Net:
         return get_backbone(self.backbone)
 
 
-class LeNet5(nn.Module):
+class _Scratch(nn.Module):
+    """A net that is trained from scratch: convolutions called `features`, then dense layers called `head`."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.head(self.features(images))
+
+
+class LeNet5(_Scratch):
     """LeNet-5 for colour images: two convolutions and three dense layers.
 
     After LeCun, Bottou, Bengio & Haffner, "Gradient-based learning applied to document recognition", 1998. Departures:
@@ -108,11 +115,8 @@ class LeNet5(nn.Module):
             nn.Linear(84, n_classes),
         )
 
-    def forward(self, images: Tensor) -> Tensor:
-        return self.head(self.features(images))
 
-
-class CustomCNN(nn.Module):
+class CustomCNN(_Scratch):
     """The custom CNN of the ResNet-18 and SVM study that this tool grew from: eight convolutions, three dense layers.
 
     Its kernels narrow from 7 x 7 to 1 x 1. The convolutions have no bias, since the batch normalisation after each
@@ -153,11 +157,8 @@ class CustomCNN(nn.Module):
             nn.Linear(516, n_classes),
         )
 
-    def forward(self, images: Tensor) -> Tensor:
-        return self.head(self.features(images))
 
-
-class CNN3(nn.Module):
+class CNN3(_Scratch):
     """The CNN of the CIFAKE study's kind: three convolutions with max pooling, and two dense layers.
 
     After Bird & Lotfi, "CIFAKE: Image Classification and Explainable Identification of AI-Generated Synthetic Images",
@@ -182,9 +183,6 @@ class CNN3(nn.Module):
         self.head = nn.Sequential(
             nn.Flatten(), nn.Linear((image_size // 8) ** 2 * 128, 64), nn.ReLU(), nn.Linear(64, n_classes)
         )
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.head(self.features(images))
 
 
 def _convolution(n_in: int, n_out: int, kernel: int, pad: int | str = "same", pool: bool = False) -> list[nn.Module]:

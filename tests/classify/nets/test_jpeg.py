@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from skimage.data import astronaut, chelsea
 
-from classify.nets.jpeg import CHROMA, LUMA, jpeg, jpeg_steps
+from classify.nets.jpeg import jpeg
 
 
 @pytest.fixture(scope="module")
@@ -28,16 +28,6 @@ def test_jpeg_is_what_pillow_makes_of_the_image(photographs, size):
         assert difference < 0.8
         assert difference < (corner - saved).abs().mean() / 3
         assert (ours - ours.round()).abs().max() < 1e-3
-
-
-def test_steps_are_those_that_pillow_writes_into_the_file():
-    for quality in range(1, 101):
-        file = BytesIO()
-        Image.new("RGB", (8, 8)).save(file, "JPEG", quality=quality)
-        written = Image.open(file).quantization
-        for number, table in enumerate((LUMA, CHROMA)):
-            steps = jpeg_steps(table, torch.tensor([float(quality)]))
-            assert steps[0].tolist() == written[number], quality
 
 
 def test_each_image_is_saved_at_its_own_quality(photographs):
