@@ -1,4 +1,4 @@
-"""Seconds that features take to be kept and found again, against the plainest thing that could be done.
+"""Seconds that it takes to store features and to read them again, against the simplest alternative.
 
     python benchmarks/cache.py [--vectors 100000] [--files 100000] [--runs 5] [--million]
 
@@ -104,15 +104,15 @@ def make_files(root: Path, out: Path, n: int) -> None:
 
 
 def scan(root: Path) -> int:
-    found, waiting = 0, [str(root)]
+    n_files, waiting = 0, [str(root)]
     while waiting:
         with os.scandir(waiting.pop()) as entries:
             for entry in entries:
                 if entry.is_dir():
                     waiting.append(entry.path)
                 else:
-                    found += entry.stat().st_size > 0
-    return found
+                    n_files += entry.stat().st_size > 0
+    return n_files
 
 
 def again(root: Path, out: Path, n: int) -> None:

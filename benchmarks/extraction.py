@@ -118,29 +118,29 @@ def contenders(paths: list[Path], weights: str) -> dict:
     exact, fast = (Extractor("resnet18", weights, "cpu", view=View(fast=fast)) for fast in (False, True))
     exact.build(), fast.build()
     model = load_weights(exact.backbone, exact.weights)
-    there = {"script": lambda: script(paths, model), "loader": lambda: loader(paths, model)}
+    ways = {"script": lambda: script(paths, model), "loader": lambda: loader(paths, model)}
     with contextlib.suppress(ImportError):
         import timm
 
         network = timm.create_model("resnet18", num_classes=0).eval()
-        there["timm"] = lambda: with_timm(paths[0].parent, network)
+        ways["timm"] = lambda: with_timm(paths[0].parent, network)
     with contextlib.suppress(ImportError):
         network_of_img2vec = img2vec_network()
-        there["img2vec"] = lambda: with_img2vec(paths, network_of_img2vec)
-    return there | {"featex": lambda: ours(paths, exact), "featex --fast": lambda: ours(paths, fast)}
+        ways["img2vec"] = lambda: with_img2vec(paths, network_of_img2vec)
+    return ways | {"featex": lambda: ours(paths, exact), "featex --fast": lambda: ours(paths, fast)}
 
 
 def compare(paths: list[Path], weights: str, runs: int) -> None:
-    there = contenders(paths, weights)
-    rates: dict[str, list[float]] = {name: [] for name in there} | {"limit of decoding and matrix products": []}
+    ways = contenders(paths, weights)
+    rates: dict[str, list[float]] = {name: [] for name in ways} | {"limit of decoding and matrix products": []}
     vectors = {}
     for _ in range(runs):
-        for name, run in there.items():
+        for name, run in ways.items():
             started = time.perf_counter()
             vectors[name] = run()
             rates[name].append(len(paths) / (time.perf_counter() - started))
-        told = bench(paths[0].parent, n_images=len(paths), runs=1, weights=weights, device="cpu")
-        rates["limit of decoding and matrix products"].append(1 / (1 / told.rate(DECODING) + 1 / told.limit))
+        measured = bench(paths[0].parent, n_images=len(paths), runs=1, weights=weights, device="cpu")
+        rates["limit of decoding and matrix products"].append(1 / (1 / measured.rate(DECODING) + 1 / measured.limit))
     print(f"{len(paths)} images, {os.cpu_count()} cores, {runs} runs in turn")
     for name, values in rates.items():
         ratios = [rate / plain for rate, plain in zip(values, rates["script"], strict=True)]

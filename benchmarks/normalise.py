@@ -46,7 +46,7 @@ def opened(data: bytes) -> Image.Image:
 
 
 def normalised(image: Image.Image, side: int, part: float) -> np.ndarray:
-    """Return what is told of an image once it has been normalised to a part of `side`."""
+    """Return the measures of an image after it is normalised to a part of `side`."""
     length = int(side * part) // 8 * 8
     data = saved(image if image.size == (length, length) else image.resize((length, length), LANCZOS), 95)
     pixels = decode(data)
@@ -57,12 +57,12 @@ def normalised(image: Image.Image, side: int, part: float) -> np.ndarray:
 
 
 def pair(path: Path, parts: list[float]) -> dict[tuple[str, float], np.ndarray]:
-    image, told = opened(path.read_bytes()), {}
+    image, measures = opened(path.read_bytes()), {}
     for name, (treat, side) in TREATMENTS.items():
         treated = opened(treat(image))
         for part in parts:
-            told[name, part] = np.stack([normalised(image, side, part), normalised(treated, side, part)])
-    return told
+            measures[name, part] = np.stack([normalised(image, side, part), normalised(treated, side, part)])
+    return measures
 
 
 def main() -> None:
@@ -82,7 +82,7 @@ def main() -> None:
         scores = []
         for part in options.parts:
             model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=500))
-            X = np.concatenate([told[name, part] for told in pairs])
+            X = np.concatenate([measures[name, part] for measures in pairs])
             folds = GroupKFold(5, shuffle=True, random_state=0)
             scores.append(cross_val_score(model, X, y, groups=groups, cv=folds).mean())
         print(f"{name:30}", " ".join(f"{score:.2f}" for score in scores))

@@ -95,17 +95,17 @@ def contenders(extractor: Extractor, calibration: np.ndarray, folder: Path) -> d
         return load_weights(extractor.backbone, extractor.weights)
 
     folded = fold_batchnorm(network()).to(memory_format=torch.channels_last)
-    there = {"torch, eager": of_torch(network()), "torch, folded, channels last": of_torch(folded, True)}
+    networks = {"torch, eager": of_torch(network()), "torch, folded, channels last": of_torch(folded, True)}
     with contextlib.suppress(ImportError):
         import onnxruntime  # noqa: F401
         import onnxscript  # noqa: F401
 
         path = export(fold_batchnorm(network()), folder / "resnet18.onnx")
-        there["ONNX Runtime"] = of_onnx(path)
+        networks["ONNX Runtime"] = of_onnx(path)
         with contextlib.suppress(ImportError):
-            there["OpenVINO"] = of_openvino(path)
-        there["ONNX Runtime, int8"] = of_onnx(quantised(path, calibration))
-    return there
+            networks["OpenVINO"] = of_openvino(path)
+        networks["ONNX Runtime, int8"] = of_onnx(quantised(path, calibration))
+    return networks
 
 
 def ours(pool: ThreadPoolExecutor, model, pixels: torch.Tensor) -> np.ndarray:
@@ -127,10 +127,12 @@ def main() -> None:
     pixels = squares(options.directory, n + N_CALIBRATION, extractor)
     calibration, pixels = pixels[n:].numpy(), pixels[:n]
     batches = [batch.numpy() for batch in pixels.split(BATCH)]
-    own = extractor.forward._depths.model
+    model = extractor.forward._depths.model
     with tempfile.TemporaryDirectory() as folder:
-        there = contenders(extractor, calibration, Path(folder))
-        ways = {name: lambda run=run: np.concatenate([run(batch) for batch in batches]) for name, run in there.items()}
+        networks = contenders(extractor, calibration, Path(folder))
+        ways = {
+            name: lambda run=run: np.concatenate([run(batch) for batch in batches]) for name, run in networks.items()
+        }
         rates: dict[str, list[float]] = {name: [] for name in (*ways, "featex, a core each", "matrix product")}
         vectors = {}
         for _ in range(options.runs):
@@ -140,10 +142,10 @@ def main() -> None:
                 rates[name].append(n / (time.perf_counter() - started))
             with one_core_each(n_cores()) as pool:
                 started = time.perf_counter()
-                vectors["featex, a core each"] = ours(pool, own, pixels)
+                vectors["featex, a core each"] = ours(pool, model, pixels)
                 rates["featex, a core each"].append(n / (time.perf_counter() - started))
-            told = bench(options.directory, n_images=8, runs=1, weights=options.weights, device="cpu")
-            rates["matrix product"].append(told.limit)
+            measured = bench(options.directory, n_images=8, runs=1, weights=options.weights, device="cpu")
+            rates["matrix product"].append(measured.limit)
     reference = vectors["torch, eager"]
     middle = reference.mean(axis=0)
     print(f"{n} images, {n_cores()} cores, {options.runs} runs in turn")

@@ -31,7 +31,7 @@ def main() -> None:
         for name, command in ways.items():
             taken[name].append(milliseconds(command))
     for name, values in taken.items():
-        ratio = statistics.median(own / plain for own, plain in zip(values, taken[PLAIN], strict=True))
+        ratio = statistics.median(taking / plain for taking, plain in zip(values, taken[PLAIN], strict=True))
         spread = f"({min(values):.0f} to {max(values):.0f}, n = {len(values)})"
         print(f"{name:<14}{statistics.median(values):6.0f} ms {spread}, {ratio:.2f} times {PLAIN}")
 

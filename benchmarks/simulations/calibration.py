@@ -69,20 +69,21 @@ def _of_one(sides, build):
 def _of_ensembles(sides):
     """Return what `_judged` gives of a vote and of a stack of two weighed models."""
     train, test = sides
-    both = [
+    pairs = [
         _scores(partial(MODELS_OF[name], class_weight="balanced"), *sides) for name in ("logistic regression", "SVM")
     ]
-    fitted = [Calibration.fit(scores, train[1]) for scores, _ in both]
+    fitted = [Calibration.fit(scores, train[1]) for scores, _ in pairs]
     P, unseen = (
-        np.stack([calibration(pair[i]) for calibration, pair in zip(fitted, both, strict=True)], axis=1) for i in (0, 1)
+        np.stack([calibration(pair[i]) for calibration, pair in zip(fitted, pairs, strict=True)], axis=1)
+        for i in (0, 1)
     )
     thresholds = np.mean([calibration.thresholds for calibration in fitted], axis=0)
-    found = []
+    rows = []
     for method in (Vote, Stack):
         estimator = method(thresholds=thresholds).fit(P, train[1])
         p = softmax(class_scores(estimator, unseen) + np.log(thresholds), axis=1)
-        found.append(_judged(p, train, test, both[0][1]))
-    return found
+        rows.append(_judged(p, train, test, pairs[0][1]))
+    return rows
 
 
 def _judged(p, train, test, unseen):

@@ -55,7 +55,7 @@ def _scores(n, strength, names, sets, scale, seed, least, most, decimals=None):
             if not np.isnan(low):
                 held[name].append(low <= true[name] <= high)
     of = f"{n} images, accuracy {STRENGTHS[strength]:.0%}" + (f", {decimals} decimal" if decimals else "")
-    return [share(f"{name}, {of}: holds the truth", sum(told), len(told), least, most) for name, told in held.items()]
+    return [share(f"{name}, {of}: holds the truth", sum(hits), len(hits), least, most) for name, hits in held.items()]
 
 
 def _at_rate(name, rate, n_others, sets, scale, seed):
@@ -88,15 +88,15 @@ def _groups(kind, alike, sets, scale, seed):
         shift = [rng.normal(size=20)[unit] * alike**0.5 + rng.normal(size=len(unit)) * (1 - alike) ** 0.5 for _ in "ab"]
         x = shift[0] + 1.4 * (truth - 0.5)
         sample = Sample(truth, np.column_stack([-x, x]), (x > 0).astype(int), 1)
-        found = intervals(names, sample, [f"g{code}" for code in unit], run)
+        limits = intervals(names, sample, [f"g{code}" for code in unit], run)
         rights = [(score + 1.4 * (truth - 0.5) > 0) == truth for score in shift]
-        found["difference"] = paired_interval(*rights, unit)
-        for name, (low, high) in found.items():
+        limits["difference"] = paired_interval(*rights, unit)
+        for name, (low, high) in limits.items():
             if not np.isnan(low):
                 held.setdefault(name, []).append(low <= true[name] <= high)
     of = f"20 {kind} groups, images of a group alike by {alike}"
     most = 0.985 if kind == "equal" else 1  # few degrees of freedom make wide intervals: the promise is one-sided
-    return [share(f"{name}, {of}: holds the truth", sum(told), len(told), 0.925, most) for name, told in held.items()]
+    return [share(f"{name}, {of}: holds the truth", sum(hits), len(hits), 0.925, most) for name, hits in held.items()]
 
 
 def _hindsight(sets, scale, seed):

@@ -34,13 +34,13 @@ def _summary(rng: np.random.Generator, n: int, size: int) -> pd.Series:
     alike = 0.5 if size > 1 else 0.0
     groups = [np.repeat(rng.normal(size=n // size), size) for _ in range(N_SOURCES)]
     hard = [alike**0.5 * group + (1 - alike) ** 0.5 * rng.normal(size=n) for group in groups]
-    cells, said = [], []
+    cells, answers = [], []
     for train in range(N_SOURCES):
         for test in range(N_SOURCES):
             same = train == test
             score = (hard[test] + rng.normal(size=n)) / 2**0.5
             right = score < (SAME if same else OTHER)
             unit = np.arange(n) // size + 1000 * test
-            said.append(pd.DataFrame({"model": "svm", "same": same, "unit": unit, "right": right, "weight": 1 / n}))
+            answers.append(pd.DataFrame({"model": "svm", "same": same, "unit": unit, "right": right, "weight": 1 / n}))
             cells.append({**CELL, "train_source": train, "test_source": test, "n": n, "accuracy": right.mean()})
-    return summarise(pd.DataFrame(cells), pd.concat(said, ignore_index=True)).iloc[0]
+    return summarise(pd.DataFrame(cells), pd.concat(answers, ignore_index=True)).iloc[0]
