@@ -30,9 +30,9 @@ def simulate(scale: float, seed: int) -> list[Claim]:
         once += np.array_equal(judged, np.arange(len(y))) and all(set(y[rows]) == set(y) for _, rows in pairs)
         job = plan("logreg", features, trials=0, scoring="balanced_accuracy", seed=draw, scheme=Scheme("source"))
         tuned = tune(job)
-        cv, page = tuned.model.passport["cv"], fold_scores(tuned.predictions, "balanced_accuracy").iloc[0]
-        equal += np.allclose([cv["mean"], cv["std"]], page[["mean", "std"]].astype(float), rtol=0, atol=1e-12)
-        scores.append(cv["mean"])
+        cv, page = tuned.model.passport.cv, fold_scores(tuned.predictions, "balanced_accuracy").iloc[0]
+        equal += np.allclose([cv.mean, cv.std], page[["mean", "std"]].astype(float), rtol=0, atol=1e-12)
+        scores.append(cv.mean)
     error = float(np.std(scores, ddof=1) / np.sqrt(n))
     return [
         Claim(f"each row is judged in one fold, and each fold judges both classes (n = {n:,})", once / n, 0.0, 1, 1),

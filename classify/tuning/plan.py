@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pandas as pd
@@ -22,28 +22,68 @@ from featex.system.disk import checked_name
 from featex.system.progress import Progress
 
 
-@dataclass(frozen=True)
-class Plan:
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """What can be chosen for a tuning job beside the model, the images and a net's recipe.
+
+    Parameters
+    ----------
+    trials : int, optional
+        Of the whole search; by default the model's own number. 0 trains with the recipe's settings, without a search.
+    n_folds : int
+    scoring : str
+        A name in `classify.stats.scores.SCORES` that is greater for better models; its mean over folds is maximised.
+    seed : int
+        Of folds, search and training.
+    scheme : Scheme
+        How folds are cut and images weighed.
+    positive : str, optional
+        The positive one of two classes; see `classify.positive.choose_positive`.
+    name : str, optional
+        Of the trained model; by default ``MODEL-REPORT``.
+    report : str, optional
+        The report that the model belongs to; by default named as the set.
+    notes : sequence of str
+        What a reader of the scores must know, beside what the data tell.
+    command : str
+        What makes the model again.
+    published : dict, optional
+        What a study published on this model, as JSON can hold it; see `classify.report.published`.
+    """
+
+    trials: int | None = None
+    n_folds: int = N_FOLDS
+    scoring: str = "accuracy"
+    seed: int = 0
+    scheme: Scheme = DEFAULT_SCHEME
+    positive: str | None = None
+    name: str | None = None
+    report: str | None = None
+    notes: Sequence[str] = ()
+    command: str = ""
+    published: dict | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan(Choices):
     """A model to tune on a set of images, with every choice made; equal digests mean equal studies.
 
-    The fields are the parameters of `plan` with what they were settled to: `parts` says which rows train and which are
-    tested on, `settings` what the model is built with beside what trials vary.
+    Parameters
+    ----------
+    spec : ModelSpec
+    features : Features
+    parts : Partition
+        Which rows train, and which are tested on.
+    settings : dict
+        What the model is built with, beside what trials vary.
+    **choices
+        Fields of `Choices`; none is left to a default.
     """
 
     spec: ModelSpec
     features: Features
     parts: Partition
-    trials: int
-    n_folds: int
-    scoring: str
-    seed: int
     settings: dict
-    name: str
-    report: str
-    notes: tuple[str, ...] = ()
-    command: str = ""
-    published: dict | None = None
-    scheme: Scheme = DEFAULT_SCHEME
     positive: Positive | None = None
 
     @property
@@ -121,25 +161,8 @@ class Plan:
         return f"{self.name}-{self.digest[:12]}.training"
 
 
-def plan(
-    model: str,
-    features: Features,
-    *,
-    trials: int | None = None,
-    n_folds: int = N_FOLDS,
-    scoring: str = "accuracy",
-    seed: int = 0,
-    name: str | None = None,
-    report: str | None = None,
-    notes: Sequence[str] = (),
-    command: str = "",
-    published: dict | None = None,
-    scheme: Scheme = DEFAULT_SCHEME,
-    positive: str | None = None,
-    progress: Progress | None = None,
-    **wishes,
-) -> Plan:
-    """Return the tuning job that these choices make; all is checked that can be before work begins.
+def plan(model: str, features: Features, *, progress: Progress | None = None, **choices) -> Plan:
+    """Return a tuning job with every choice made. All that can be checked before work begins is checked here.
 
     Parameters
     ----------
@@ -147,75 +170,47 @@ def plan(
         A name in `classify.models.registry.MODELS`.
     features : Features
         The set of images; models that read pixels open the files it names.
-    trials : int, optional
-        Of the whole study; the model's own number by default. 0 is the model's recipe, without a search.
-    n_folds : int
-    scoring : str
-        A name in `classify.stats.scores.SCORES` that is greater for better models; the mean over folds is maximised.
-    seed : int
-        Of folds, search and training.
-    name : str, optional
-        The trained model's; by default ``MODEL-REPORT``.
-    report : str, optional
-        The report that the model belongs to; by default named as the set.
-    notes : sequence of str
-        What a reader of the scores must know, beside what the data tell.
-    command : str
-        What makes the model again.
-    published : dict, optional
-        What a study that is run again said of this model, as JSON can hold it; see `classify.report.published`.
-    scheme : Scheme
-        How folds are cut and images weighed.
-    positive : str, optional
-        The positive one of two classes; see `classify.positive.choose_positive`.
     progress : Progress, optional
         Hears of weights that are downloaded.
-    **wishes
-        `device`, and what `ModelSpec.wishes` lists; None leaves the model's own.
+    **choices
+        Fields of `Choices`; `device`, and what `ModelSpec.wishes` lists, where None leaves the model's own.
 
     Raises
     ------
     InputError, DataError, ModelError
         If a name is unknown, a number is out of range, or the data cannot be trained on.
     """
-    spec = get_model(model)
+    wishes = {name: choices.pop(name) for name in choices.keys() - {field.name for field in fields(Choices)}}
+    asked, spec = Choices(**choices), get_model(model)
     classes = sorted(set(features.rows["label"]) - {""})
-    positive = choose_positive(classes, positive)
-    scoring = checked_scoring(scoring, classes)
-    if n_folds < 2:
-        raise ModelError(f"cross-validation needs two folds or more, not {n_folds}")
-    trials = spec.trials if trials is None else trials
-    settings = settled(spec, seed, trials=trials, progress=progress, **wishes)
-    on_features = INPUTS[spec.reads].on_features
-    scheme.check(on_features, spec.name)
-    parts = partition(features.rows)
-    n_copies = features.copies.shape[1] if features.copies is not None and on_features else 0
-    needed, why = spec.beyond_memory(len(parts.train) * (1 + n_copies), len(classes))
-    settings |= needed
-    parts = replace(parts, notes=(*parts.notes, *([why] if why else [])))
-    report = report or features.name
+    positive, scoring = choose_positive(classes, asked.positive), checked_scoring(asked.scoring, classes)
+    if asked.n_folds < 2:
+        raise ModelError(f"cross-validation needs two folds or more, not {asked.n_folds}")
+    trials = spec.trials if asked.trials is None else asked.trials
+    settings = settled(spec, asked.seed, trials=trials, progress=progress, **wishes)
+    asked.scheme.check(INPUTS[spec.reads].on_features, spec.name)
+    report = asked.report or features.name
+    settled_choices = {
+        "trials": trials,
+        "scoring": scoring,
+        "positive": positive,
+        "report": report,
+        "name": checked_name(asked.name or f"{model}-{report}", "a model"),
+    }
     job = Plan(
-        spec,
-        features,
-        parts,
-        trials=trials,
-        n_folds=n_folds,
-        scoring=scoring,
-        seed=seed,
+        spec=spec,
+        features=features,
+        parts=partition(features.rows),
         settings=settings,
-        name=checked_name(name or f"{model}-{report}", "a model"),
-        report=report,
-        notes=(*parts.notes, *notes),
-        command=command,
-        published=published,
-        scheme=scheme,
-        positive=positive,
+        **{**vars(asked), **settled_choices},
     )
-    if scheme.pool != "mean" and job.tiles == 1:
+    if job.scheme.pool != "mean" and job.tiles == 1:
         raise ModelError(f"{features.name!r} has no tiles to pool; extract it with --view tiles --pool each")
+    needed, why = spec.beyond_memory(len(job.parts.train) * (1 + job.n_copies), len(classes))
     if spec.scales and len(features.blocks) > job.tiles:
-        settings["blocks"] = [width for _, width in features.blocks[: len(features.blocks) // job.tiles]]
-    return job
+        needed = needed | {"blocks": [width for _, width in features.blocks[: len(features.blocks) // job.tiles]]}
+    parts = replace(job.parts, notes=(*job.parts.notes, *([why] if why else [])))
+    return replace(job, parts=parts, settings=settings | needed, notes=(*parts.notes, *asked.notes))
 
 
 def settled(spec: ModelSpec, seed: int = 0, *, trials: int = 0, progress: Progress | None = None, **wishes) -> dict:
