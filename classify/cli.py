@@ -46,10 +46,11 @@ def cli() -> None:
     help="Trials of the search; 0 trains with the recipe's settings, without a search.",
 )
 @click.option(
-    "--pool",
+    "--tile-score",
     default="mean",
-    metavar="mean|suspicious",
-    help="Of tiles that have columns of their own: go by the mean score, or by the tile most like the positive class.",
+    type=click.Choice(["mean", "max"]),
+    help="Score of an image whose tiles are scored one by one (featex extract --pool each): the mean over tiles, or "
+    "the maximum, which is that of the tile most like the positive class.",
 )
 @click.option("--timeout", type=click.FloatRange(0), help="Seconds after which no further trial starts.")
 @click.option(
@@ -112,7 +113,7 @@ def tune(
     set_names: tuple[str, ...],
     folds: str,
     weigh: str,
-    pool: str,
+    tile_score: str,
     near_duplicates: str,
     timeout: float | None,
     storage: str | None,
@@ -149,7 +150,7 @@ def tune(
         model,
         features,
         n_folds=n_folds,
-        scheme=Scheme(kind, weigh, pool, content),
+        scheme=Scheme(kind, weigh, tile_score, content),
         command=command_line(),
         progress=progress,
         **choices,

@@ -1,4 +1,4 @@
-"""A classifier that judges each tile of an image by itself, and goes by their mean or by the most suspicious."""
+"""A classifier that scores each tile of an image; the image's score is the mean or the maximum over its tiles."""
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -9,9 +9,9 @@ from classify.stats.calibration import class_scores
 
 
 class Tilewise(ClassifierMixin, BaseEstimator):
-    """A classifier that is fitted on tiles, each with its image's label, and whose scores of an image's are pooled.
+    """A classifier that is fitted on tiles, each with its image's label; the scores of an image's tiles become one.
 
-    An image of which a part alone is generated shows it in one tile, which a mean over tiles would drown.
+    If only a part of an image is generated, one tile shows it, which the mean over all tiles would hide.
 
     Parameters
     ----------
@@ -19,8 +19,8 @@ class Tilewise(ClassifierMixin, BaseEstimator):
         Of tiles, unfitted.
     tiles : int
         How many tiles the columns of an image are made of.
-    pool : {"mean", "suspicious"}
-        The mean over tiles; or the tile that speaks most for the positive one of two classes.
+    tile_score : {"mean", "max"}
+        The mean over tiles, or the maximum: the score of the tile that looks most like the positive class.
     positive : label, optional
         That class; the second of `classes_` if it is not given.
 
@@ -29,10 +29,10 @@ class Tilewise(ClassifierMixin, BaseEstimator):
     classes_ : ndarray of shape (n_classes,)
     """
 
-    def __init__(self, estimator, tiles: int, pool: str = "mean", positive=None):
+    def __init__(self, estimator, tiles: int, tile_score: str = "mean", positive=None):
         self.estimator = estimator
         self.tiles = tiles
-        self.pool = pool
+        self.tile_score = tile_score
         self.positive = positive
 
     def fit(self, X, y, sample_weight=None) -> "Tilewise":
@@ -48,16 +48,14 @@ class Tilewise(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ModelError
-            If the most suspicious tile is asked for and there are more classes than two.
+            If the maximum is asked for and there are more than two classes.
         """
         scores = class_scores(self.estimator, self._tiles(X)).reshape(len(X), self.tiles, -1)
-        if self.pool == "mean":
+        if self.tile_score == "mean":
             pooled = scores.mean(axis=1)
             return pooled[:, 1] - pooled[:, 0] if len(self.classes_) == 2 else pooled
         if len(self.classes_) != 2:
-            raise ModelError(
-                f"the most suspicious tile is that of one of two classes, and there are {len(self.classes_)}"
-            )
+            raise ModelError(f"--tile-score max needs two classes, and there are {len(self.classes_)}; take mean")
         margins = scores[:, :, 1] - scores[:, :, 0]
         of_second = self.positive is None or self.positive == self.classes_[1]
         return margins.max(axis=1) if of_second else margins.min(axis=1)

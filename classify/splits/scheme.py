@@ -13,7 +13,7 @@ from featex.errors import unknown
 
 N_FOLDS = 5
 FOLDS = ("random", "source", "content")
-POOLS = ("mean", "suspicious")
+TILE_SCORES = ("mean", "max")
 WEIGHTS = ("none", "source", "content")
 LEAST_SOURCE = 20  # images of a source that can be held out; with fewer, its score is too uncertain to choose by
 
@@ -30,7 +30,7 @@ class Scheme:
     weigh : {"none", "source", "content"}
         "source": each source of a class has the same total weight; "content": images whose content gives their class
         away have little. The weight of a class stays the same.
-    pool : {"mean", "suspicious"}
+    tile_score : {"mean", "max"}
         How the scores of an image's tiles are combined; see `classify.models.tiles`.
     content : ndarray of shape (n_samples, n_features), optional
         What each picture shows, as features of a late layer; needed for "content".
@@ -38,7 +38,7 @@ class Scheme:
 
     folds: str = "random"
     weigh: str = "none"
-    pool: str = "mean"
+    tile_score: str = "mean"
     content: np.ndarray | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -46,7 +46,7 @@ class Scheme:
         """The choices that differ from the default, for the digest of a job."""
         facts = {"folds by": self.folds} if self.folds != "random" else {}
         facts |= {"weigh": self.weigh} if self.weigh != "none" else {}
-        facts |= {"pool": self.pool} if self.pool != "mean" else {}
+        facts |= {"tile score": self.tile_score} if self.tile_score != "mean" else {}
         if "content" in (self.folds, self.weigh):
             facts["content"] = hashlib.sha256(np.ascontiguousarray(self.content)).hexdigest()
         return facts
@@ -61,7 +61,7 @@ class Scheme:
         choices = (
             ("kind of folds", self.folds, FOLDS),
             ("kind of weights", self.weigh, WEIGHTS),
-            ("pool", self.pool, POOLS),
+            ("tile score", self.tile_score, TILE_SCORES),
         )
         for what, value, known in choices:
             if value not in known:

@@ -207,7 +207,7 @@ class CrossValidation:
         options = spec.fit_options(units, told, checkpoint)
         estimator = spec.build(**settings, **params)
         if self.job.tiles > 1:
-            estimator = Tilewise(estimator, self.job.tiles, self.job.scheme.pool, self._positive)
+            estimator = Tilewise(estimator, self.job.tiles, self.job.scheme.tile_score, self._positive)
         with threads_for(len(y)):
             return estimator.fit(X, y, **options, **weighted(estimator, weights))
 

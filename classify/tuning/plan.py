@@ -204,8 +204,8 @@ def plan(model: str, features: Features, *, progress: Progress | None = None, **
         settings=settings,
         **{**vars(asked), **settled_choices},
     )
-    if job.scheme.pool != "mean" and job.tiles == 1:
-        raise ModelError(f"{features.name!r} has no tiles to pool; extract it with --view tiles --pool each")
+    if job.scheme.tile_score != "mean" and job.tiles == 1:
+        raise ModelError(f"{features.name!r} has no tile scores; extract it with --view tiles --pool each")
     needed, why = spec.beyond_memory(len(job.parts.train) * (1 + job.n_copies), len(classes))
     if spec.scales and len(features.blocks) > job.tiles:
         needed = needed | {"blocks": [width for _, width in features.blocks[: len(features.blocks) // job.tiles]]}

@@ -275,7 +275,7 @@ def _passport(
         settings=job.settings,
         weigh=job.scheme.weigh,
         copies=job.n_copies,
-        tile_score=job.scheme.pool,
+        tile_score=job.scheme.tile_score,
         extractor=job.features.extractor if job.on_features else None,
         data=data,
         report=job.report,

@@ -32,9 +32,9 @@ def test_the_mean_over_tiles_is_the_mean_of_their_scores(spliced):
     )
 
 
-def test_the_most_suspicious_tile_finds_what_a_part_shows(spliced):
+def test_the_maximum_over_tiles_finds_what_a_part_shows(spliced):
     X, y = spliced
-    mean, worst = (Tilewise(LogisticRegression(), 3, pool, "ai").fit(X, y) for pool in ("mean", "suspicious"))
+    mean, worst = (Tilewise(LogisticRegression(), 3, score, "ai").fit(X, y) for score in ("mean", "max"))
     tiles = worst.estimator.decision_function(X.reshape(-1, 2)).reshape(-1, 3)
     np.testing.assert_allclose(worst.decision_function(X), tiles.min(1))  # "ai", the positive class, is the lower side
     areas = [(m.decision_function(X[:200])[:, None] < m.decision_function(X[200:])).mean() for m in (mean, worst)]
@@ -55,11 +55,11 @@ def test_three_classes_have_a_mean_and_no_suspect(spliced):
     y = np.arange(400) % 3
     assert Tilewise(LogisticRegression(), 3).fit(X, y).decision_function(X).shape == (400, 3)
     with pytest.raises(ModelError, match="two classes"):
-        Tilewise(LogisticRegression(), 3, "suspicious").fit(X, y).decision_function(X)
+        Tilewise(LogisticRegression(), 3, "max").fit(X, y).decision_function(X)
 
 
 def test_clone_is_exact():
-    assert clone(Tilewise(LogisticRegression(C=3), 2, "suspicious")).get_params()["pool"] == "suspicious"
+    assert clone(Tilewise(LogisticRegression(C=3), 2, "max")).get_params()["tile_score"] == "max"
 
 
 def tiled(features, tiles=2):
@@ -70,7 +70,7 @@ def tiled(features, tiles=2):
 @pytest.mark.parametrize("model", ["svm", "logreg", "forest"])
 def test_models_on_tiles_are_tuned_kept_and_read_back(make_features, tmp_path, model):
     features = tiled(make_features(shift=4.0))
-    job = plan(model, features, trials=1, n_folds=3, scheme=Scheme(pool="suspicious"))
+    job = plan(model, features, trials=1, n_folds=3, scheme=Scheme(tile_score="max"))
     assert (job.tiles, job.n_features) == (2, 4)
     tuned = tune(job)
     loaded = persist.load(persist.save(tuned.model, tmp_path))
@@ -80,4 +80,4 @@ def test_models_on_tiles_are_tuned_kept_and_read_back(make_features, tmp_path, m
 
 def test_what_has_no_tiles_cannot_be_pooled(make_features):
     with pytest.raises(ModelError, match="--view tiles --pool each"):
-        plan("svm", make_features(), scheme=Scheme(pool="suspicious"))
+        plan("svm", make_features(), scheme=Scheme(tile_score="max"))

@@ -30,7 +30,7 @@ def test_other_folds_are_refused(text):
     [
         (Scheme("sources"), InputError),
         (Scheme(weigh="sources"), InputError),
-        (Scheme(pool="max"), InputError),
+        (Scheme(tile_score="worst"), InputError),
         (Scheme("content"), ModelError),
         (Scheme(weigh="content"), ModelError),
     ],
