@@ -6,10 +6,54 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.structure import arrows, functions
+
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("featex", "classify", "pipelines")
 FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
-MAY_IMPORT = {"featex": {"featex"}, "classify": {"featex", "classify"}, "pipelines": set(PACKAGES)}
+PACKAGES_BELOW = {"featex": {"featex"}, "classify": {"featex", "classify"}, "pipelines": set(PACKAGES)}
+MAY_IMPORT = {
+    "featex": {
+        "cli": "options layout extraction store network datasets system errors",
+        "options": "layout network datasets system",
+        "extraction": "layout store network datasets images system errors",
+        "store": "layout images system errors",
+        "network": "images system errors",
+        "datasets": "images system errors",
+        "images": "system errors",
+        "system": "errors",
+        "layout": "",
+        "errors": "",
+    },
+    "classify": {
+        "cli": "workspace report explain tuning trained models nets stats splits predictions errors",
+        "workspace": "report explain tuning trained models stats splits predictions pages errors",
+        "report": "trained stats splits predictions pages errors",
+        "explain": "trained models nets splits pages errors",
+        "tuning": "trained models stats splits positive predictions errors",
+        "trained": "models nets stats splits positive predictions pages errors",
+        "models": "nets stats splits errors",
+        "nets": "splits errors",
+        "splits": "stats predictions errors",
+        "stats": "positive predictions pages errors",
+        "predictions": "errors",
+        "pages": "errors",
+        "positive": "",
+        "errors": "",
+    },
+    "pipelines": {
+        "cli": "auditing cleaning comparison robustness sample sources",
+        "comparison": "auditing",
+        "robustness": "result_page",
+        "sources": "result_page",
+        "cleaning": "auditing images",
+        "auditing": "images",
+        "images": "",
+        "result_page": "",
+        "sample": "",
+    },
+}
+"""The rooms of each package, from the top down, and the rooms of its own package that each may import."""
 ONLY_IN = {
     "torch": {
         *(
@@ -93,8 +137,27 @@ def test_imports_go_one_way_and_nobody_imports_a_cli(path):
     package = path.relative_to(ROOT).parts[0]
     for name in imports(path):
         top = name.split(".")[0]
-        assert top not in PACKAGES or top in MAY_IMPORT[package], name
+        assert top not in PACKAGES or top in PACKAGES_BELOW[package], name
         assert not name.startswith(tuple(f"{package}.cli" for package in PACKAGES)), name
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_rooms_import_only_the_rooms_below_them(package):
+    between = {
+        room.split(".")[1]: {target.split(".")[1] for target in targets if target.startswith(f"{package}.")}
+        for room, targets in arrows(ROOT).items()
+        if room.startswith(f"{package}.")
+    }
+    assert set(between) == set(MAY_IMPORT[package])
+    for room, targets in between.items():
+        assert targets <= set(MAY_IMPORT[package][room].split()), room
+    order = list(MAY_IMPORT[package])
+    for room, below in MAY_IMPORT[package].items():
+        assert all(order.index(target) > order.index(room) for target in below.split()), room
+
+
+def test_a_function_fits_a_screen():
+    assert [place for lines, _, place in functions(ROOT) if lines > 60] == []
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
