@@ -60,16 +60,7 @@ def read_images(
     reasons: dict[str, str] = {}
 
     def preprocessed(key: str) -> tuple[str, list, str]:
-        inputs, reason = [], ""
-        try:
-            image = decode(_unchanged(images[key], key))
-            missing = _missing(key, conditions, readers)
-            for condition in dict.fromkeys(condition for condition, _, _ in missing):
-                changed = condition(image, key)
-                inputs += [(at, reader, reader.preprocess(changed)) for one, at, reader in missing if one == condition]
-        except ImageError as error:
-            reason = str(error)
-        return key, inputs, reason
+        return _preprocessed(images[key], key, _missing(key, conditions, readers))
 
     def batches() -> Iterator[tuple[Reader, list]]:
         waiting: dict[int, list] = {at: [] for at in used}
@@ -100,6 +91,19 @@ def read_images(
         if key not in reasons and (missing := _missing(key, conditions, readers)):
             reasons[key] = f"what a model reads of it under {missing[0][0].name} is not finite"
     return reasons
+
+
+def _preprocessed(path: Path, key: str, missing: Sequence[tuple[Condition, str, Reader]]) -> tuple[str, list, str]:
+    """Return the key of an image, (key in the cache, reader, pixels) of each missing vector, and a reason or ""."""
+    inputs = []
+    try:
+        image = decode(_unchanged(path, key))
+        for condition in dict.fromkeys(condition for condition, _, _ in missing):
+            changed = condition(image, key)
+            inputs += [(at, reader, reader.preprocess(changed)) for one, at, reader in missing if one == condition]
+    except ImageError as error:
+        return key, inputs, str(error)
+    return key, inputs, ""
 
 
 def _missing(
