@@ -181,16 +181,16 @@ def walk(top: Path, empty: list[str] | None = None) -> tuple[list[tuple[str, int
     images, others, waiting = [], Counter(), [("", frozenset())]
     while waiting:
         folder, above = waiting.pop()
-        here = os.path.join(root, folder)
+        absolute = os.path.join(root, folder)
         try:
-            facts = os.stat(here)
+            facts = os.stat(absolute)
             if (facts.st_dev, facts.st_ino) in above:  # a link to a folder that contains this one
                 continue
-            with os.scandir(here) as entries:
+            with os.scandir(absolute) as entries:
                 visible = [entry for entry in entries if not left_out(entry.name)]
         except OSError as error:
             raise InputError(
-                f"cannot read the folder {here!r}: {error.strerror}; allow reading it, or move it away"
+                f"cannot read the folder {absolute!r}: {error.strerror}; allow reading it, or move it away"
             ) from error
         if not visible and folder and empty is not None:
             empty.append(folder)

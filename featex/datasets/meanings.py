@@ -116,8 +116,8 @@ def split_name(name: str) -> str:
 def class_in(name: str) -> str:
     """Return a name without its set, as written: "Real" for train_Real, "A" for trainA."""
     text = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", plain(name))
-    kept = [word for word in re.split(r"[\s_.-]+", text) if word.casefold() not in _SPLITS]
-    return "_".join(kept)
+    words_left = [word for word in re.split(r"[\s_.-]+", text) if word.casefold() not in _SPLITS]
+    return "_".join(words_left)
 
 
 def sets_of(names: Collection[str]) -> dict[str, str]:

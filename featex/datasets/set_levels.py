@@ -77,28 +77,28 @@ def sets_with_classes(items: list[Item]) -> bool:
     """Read top folders that each name a set and a class (`train_real`, `testB`); return whether they do."""
     tops = {item.parts[0] for item in items if item.parts}
     named = {top: set_and_rest(top) for top in tops}
-    both = {top: rest for top, (split, rest) in named.items() if split and rest}
+    compound = {top: rest for top, (split, rest) in named.items() if split and rest}
     below = _below_tops(items)
     deep = {top for top in tops if below[top]}
     per_set: dict[str, set] = defaultdict(set)
-    for top in both:
+    for top in compound:
         per_set[named[top][0]].add(class_in(top).casefold())
     rests = set().union(*per_set.values()) if per_set else set()
-    if len(rests) < 2 or any(not named[top][0] or (top not in both and top in deep) for top in tops):
+    if len(rests) < 2 or any(not named[top][0] or (top not in compound and top in deep) for top in tops):
         return False
     if all(rest.isdigit() for rest in rests) and rests != {"0", "1"}:  # parts of a set
         return False
     alike = len({without_number(rest) for rest in rests}) == 1 and rests != {"0", "1"}
     if alike and (len(per_set) == 1 or all(map(is_numbered, rests))):  # parts too: dfdc_train_part_0
         return False
-    if len(per_set) > 1 and max(len(one & other) for one, other in combinations(per_set.values(), 2)) < 2:
+    if len(per_set) > 1 and max(len(first & second) for first, second in combinations(per_set.values(), 2)) < 2:
         return False
-    if len(set.intersection(*(below[top] for top in both))) > 1:  # the classes lie one level below
+    if len(set.intersection(*(below[top] for top in compound))) > 1:  # the classes lie one level below
         return False
     for item in items:
         if item.parts:
             item.split = named[item.parts[0]][0]
-            item.label = class_in(item.parts[0]) if item.parts[0] in both else ""
+            item.label = class_in(item.parts[0]) if item.parts[0] in compound else ""
             item.source = "/".join([item.label, *item.parts[1:]]) if item.label else ""
             item.parts = ()
     return True

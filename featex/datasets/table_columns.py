@@ -56,7 +56,7 @@ def first_of(columns: Sequence[str], usual: Sequence[str]) -> str | None:
     return next((by_name[name] for name in map(plain_name, usual) if name in by_name), None)
 
 
-def named(file: Path, rows: pd.DataFrame, asked: str | None, usual: Sequence[str]) -> str | None:
+def named(file: Path, rows: pd.DataFrame, requested: str | None, usual: Sequence[str]) -> str | None:
     """Return the requested column, or else the column with the first of the usual names.
 
     Raises
@@ -64,14 +64,14 @@ def named(file: Path, rows: pd.DataFrame, asked: str | None, usual: Sequence[str
     InputError
         If the requested column does not exist.
     """
-    if asked is None:
+    if requested is None:
         return first_of(list(rows), usual)
-    if asked in rows or first_of(list(rows), [asked]):
-        return asked if asked in rows else first_of(list(rows), [asked])
-    raise InputError(f"{str(file)!r} has no column {asked!r}; name one of its columns: {', '.join(rows.columns)}")
+    if requested in rows or first_of(list(rows), [requested]):
+        return requested if requested in rows else first_of(list(rows), [requested])
+    raise InputError(f"{str(file)!r} has no column {requested!r}; name one of its columns: {', '.join(rows.columns)}")
 
 
-def path_columns(file: Path, rows: pd.DataFrame, asked: str | None) -> list[str]:
+def path_columns(file: Path, rows: pd.DataFrame, requested: str | None) -> list[str]:
     """Return the columns that may hold paths; those whose cells end like names of images come first.
 
     Raises
@@ -79,8 +79,8 @@ def path_columns(file: Path, rows: pd.DataFrame, asked: str | None) -> list[str]
     InputError
         If there is no such column.
     """
-    if asked:
-        return [named(file, rows, asked, ())]
+    if requested:
+        return [named(file, rows, requested, ())]
     if any(suffix_of(column.partition(" ")[0]) in IMAGE_SUFFIXES for column in rows):
         raise InputError(
             f"{str(file)!r} has no column of paths: it begins with an image; add a first line such as path,label, and "
@@ -98,12 +98,12 @@ def path_columns(file: Path, rows: pd.DataFrame, asked: str | None) -> list[str]
 
 
 def _ends_as_images(cells: pd.Series) -> bool:
-    some = [cell.strip() for cell in cells.head(20) if cell.strip()]
-    return bool(some) and all("://" not in cell and suffix_of(cell) in IMAGE_SUFFIXES for cell in some)
+    cells = [cell.strip() for cell in cells.head(20) if cell.strip()]
+    return bool(cells) and all("://" not in cell and suffix_of(cell) in IMAGE_SUFFIXES for cell in cells)
 
 
 def labels_of(
-    file: Path, rows: pd.DataFrame, asked: str | None, others: Sequence[str | None]
+    file: Path, rows: pd.DataFrame, requested: str | None, others: Sequence[str | None]
 ) -> tuple[pd.Series, list[str]]:
     """Return the label of each row ("" for none), and notes.
 
@@ -120,14 +120,14 @@ def labels_of(
     InputError
         If a column with an unusual name may hold labels, or the column of labels does not hold classes.
     """
-    column = named(file, rows, asked, LABEL_COLUMNS)
+    column = named(file, rows, requested, LABEL_COLUMNS)
     free = [name for name in rows if name not in others]
-    if not asked and (column is None or plain_name(column) in map(plain_name, _SIDES)):
+    if not requested and (column is None or plain_name(column) in map(plain_name, _SIDES)):
         hot = _one_hot(file, rows, free, column)
         if hot is not None:
             return hot
     saying = [name for name in free if {side(cell) for cell in _few_values(rows[name])} == {"real", "generated"}]
-    if column and not asked and (telling := _telling_sides(rows, column, free, saying)):
+    if column and not requested and (telling := _telling_sides(rows, column, free, saying)):
         note = f"labels from column {telling}, which means real and generated (--label-column takes {column} instead)"
         return _as_classes(file, telling, rows[telling]), [note]
     if column is None:
@@ -140,7 +140,7 @@ def labels_of(
     labels = _as_classes(file, column, rows[column])
     alike = [name for name in free if name != column and first_of([name], LABEL_COLUMNS)]
     chosen = f"labels from column {column} (--label-column takes {', '.join(alike)} instead)"
-    return labels, [chosen] if alike and not asked else []
+    return labels, [chosen] if alike and not requested else []
 
 
 def _telling_sides(rows: pd.DataFrame, column: str, free: Sequence[str], saying: Sequence[str]) -> str | None:
@@ -161,13 +161,13 @@ def _telling_sides(rows: pd.DataFrame, column: str, free: Sequence[str], saying:
 
 def sets_in_labels(labels: pd.Series) -> dict[str, tuple[str, str]]:
     """Return set and class of each label if all contain both (`train_real`) and sets share classes; else {}."""
-    both = {label: (set_and_rest(label)[0], class_in(label)) for label in labels.unique()}
+    parts = {label: (set_and_rest(label)[0], class_in(label)) for label in labels.unique()}
     sets: dict[str, set] = {}
-    for label, (split, rest) in both.items():
+    for label, (split, rest) in parts.items():
         if not split or not set_and_rest(label)[1]:
             return {}
         sets.setdefault(split, set()).add(rest)
-    return both if len(sets) > 1 and len(set.intersection(*sets.values())) > 1 else {}
+    return parts if len(sets) > 1 and len(set.intersection(*sets.values())) > 1 else {}
 
 
 def _few_values(cells: pd.Series, most: int = 100) -> set[str]:
@@ -226,7 +226,7 @@ def _as_classes(file: Path, column: str, cells: pd.Series) -> pd.Series:
 
 
 def sets_of_rows(
-    file: Path, rows: pd.DataFrame, asked: str | None, others: Sequence[str | None]
+    file: Path, rows: pd.DataFrame, requested: str | None, others: Sequence[str | None]
 ) -> tuple[list[str | None], list[str]]:
     """Return the set of each row, or None for all rows if no column names sets; and notes.
 
@@ -240,8 +240,8 @@ def sets_of_rows(
     """
     usual = [column for name in SET_COLUMNS for column in rows if plain_name(column) == plain_name(name)]
     notes = []
-    if asked:
-        column = named(file, rows, asked, ())
+    if requested:
+        column = named(file, rows, requested, ())
     else:
         telling = [column for column in usual if "train" in sets_of(rows[column].unique()).values()]
         by_name = [column for column in usual if plain_name(column) in SET_COLUMNS[:2]]

@@ -86,12 +86,12 @@ class ImageFinder:
         folders = [_key(part) for part in parts[:-1] if part not in (".", "..")]
         last, folder = _key(parts[-1]), f"{folders[-1]}/" if folders else ""
         name = last if suffix_of(parts[-1]) in SUFFIXES else f"{last}."
-        found = [path for path in self._by_name[folder + name] if _ends_alike(path, folders)]
-        if not found and last.isdigit():
-            found = [path for path in self._by_number[folder, int(last)] if _ends_alike(path, folders)]
-        if len(found) > 1 and split:
-            found = [path for path in found if _lies_in(path, split)] or found
-        return found[0] if len(found) == 1 else ""
+        paths = [path for path in self._by_name[folder + name] if _ends_alike(path, folders)]
+        if not paths and last.isdigit():
+            paths = [path for path in self._by_number[folder, int(last)] if _ends_alike(path, folders)]
+        if len(paths) > 1 and split:
+            paths = [path for path in paths if _lies_in(path, split)] or paths
+        return paths[0] if len(paths) == 1 else ""
 
     @cached_property
     def images(self) -> list[str]:

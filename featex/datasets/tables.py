@@ -38,19 +38,19 @@ def own_tables(folder: Path, label_column: str | None) -> list[Path]:
     """
     waiting, tables = [folder], []
     while waiting:
-        here = waiting.pop()
+        inner = waiting.pop()
         try:
-            with os.scandir(here) as entries:
+            with os.scandir(inner) as entries:
                 names = {entry.name: entry for entry in entries if not left_out(entry.name)}
         except OSError:
             continue  # `featex.datasets.folders.walk` reports the problem
         table = next(
-            (here / name for name in METADATA if name in names and _describes_images(here / name, label_column)), None
+            (inner / name for name in METADATA if name in names and _describes_images(inner / name, label_column)), None
         )
         if table:
             tables.append(table)
         else:
-            waiting += [here / name for name, entry in names.items() if entry.is_dir(follow_symlinks=False)]
+            waiting += [inner / name for name, entry in names.items() if entry.is_dir(follow_symlinks=False)]
     return sorted(tables)
 
 
@@ -68,17 +68,17 @@ def unread_tables(folder: Path) -> list[str]:
     InputError
         If a table has a metadata name, and one of its columns may hold labels under an unusual name.
     """
-    notes, inner = [], False
-    for here in (folder, *sorted(path for path in folder.iterdir() if path.is_dir() and not left_out(path.name))):
-        for file in sorted(path for path in here.iterdir() if path.suffix.lower() in TABLES and path.is_file()):
+    notes, in_sets = [], False
+    for parent in (folder, *sorted(path for path in folder.iterdir() if path.is_dir() and not left_out(path.name))):
+        for file in sorted(path for path in parent.iterdir() if path.suffix.lower() in TABLES and path.is_file()):
             columns = columns_of(file)
             if file.name in METADATA and (paths := first_of(columns, PATH_COLUMNS)):
                 refuse_without_labels(file, columns, [paths])
             elif len(columns) > 1 and file.suffix.lower() != ".txt":
-                inner = inner or here != folder
+                in_sets = in_sets or parent != folder
                 name = file.relative_to(folder).as_posix()
                 notes.append(f"{name} is not read (--labels takes it; its columns: {', '.join(columns[:8])})")
-    metadata = ["a table in each set is read if its name is metadata.csv"] if inner else []
+    metadata = ["a table in each set is read if its name is metadata.csv"] if in_sets else []
     return notes[:3] + metadata
 
 
@@ -95,7 +95,7 @@ def from_tables(home: Path, files: Sequence[Path], options: DatasetOptions) -> t
     if options.group_rows is not None and (options.group_rows < 1 or options.group_column):
         raise InputError(f"group_rows must be 1 or more, and without a group column; it is {options.group_rows}")
     tables, notes = zip(*(_from_table(home, file, options) for file in files), strict=True)
-    table, notes = pd.concat(tables, ignore_index=True), [note for some in notes for note in some]
+    table, notes = pd.concat(tables, ignore_index=True), [note for table_notes in notes for note in table_notes]
     if options.labels is None:
         table, left = _completed(home, files, table)
         notes += left
@@ -121,9 +121,12 @@ def _from_table(home: Path, file: Path, options: DatasetOptions) -> tuple[pd.Dat
     table = pd.DataFrame(images, columns=["path", "size", "mtime_ns"])
     table["label"] = labels
     table["split"] = sets
-    if table["split"].isna().all() and (both := sets_in_labels(labels)):
-        table["split"], table["label"] = labels.map(lambda label: both[label][0]), labels.map(lambda x: both[x][1])
-        label_notes.append(f"labels such as {next(iter(both))} read as a set and a class")
+    if table["split"].isna().all() and (parts := sets_in_labels(labels)):
+        table["split"], table["label"] = (
+            labels.map(lambda label: parts[label][0]),
+            labels.map(lambda label: parts[label][1]),
+        )
+        label_notes.append(f"labels such as {next(iter(parts))} read as a set and a class")
     table["source"] = rows[source].map(plain) if source else table["path"].map(os.path.dirname)
     table["group"] = rows[group] if group else ""
     if options.group_rows is not None:

@@ -51,9 +51,9 @@ class Unpacked:
 def shards(folder: Path) -> list[Path]:
     """Return the Parquet files below a folder that have a column of images, sorted."""
     files = []
-    for here, folders, names in os.walk(folder):
+    for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not left_out(name)]
-        files += [Path(here, name) for name in names if name.lower().endswith(".parquet") and not left_out(name)]
+        files += [Path(parent, name) for name in names if name.lower().endswith(".parquet") and not left_out(name)]
     return sorted(file for file in files if _image_column(file))
 
 

@@ -155,11 +155,11 @@ def bench(
         if not files:
             raise InputError(f"none of {count(len(paths), 'image')} drawn below {root} can be used")
         used, data = zip(*files, strict=True)
-        images = list(pool.map(lambda one: decode(one, extractor.least_side), data))
+        images = list(pool.map(lambda encoded: decode(encoded, extractor.least_side), data))
         squares = list(pool.map(extractor.preprocess, images))
         stages = {
             READING: lambda: _through(pool, _read, used),
-            DECODING: lambda: _through(pool, lambda one: decode(one, extractor.least_side), data),
+            DECODING: lambda: _through(pool, lambda encoded: decode(encoded, extractor.least_side), data),
             PREPROCESSING: lambda: _through(pool, extractor.preprocess, images),
             MODEL: lambda: _model(pool, extractor, squares),
             WHOLE: lambda: _whole(extractor, used),

@@ -104,17 +104,17 @@ def embed(
             for keys, vectors in in_order(pool, compute, batched(inputs(), extractor.batch_size), ahead):
                 finite = np.isfinite(vectors).all(axis=1)
                 refused.update({key: NOT_FINITE for key, good in zip(keys, finite, strict=True) if not good})
-                kept = [key for key, good in zip(keys, finite, strict=True) if good]
-                cache.add(kept, vectors[finite])
-                computed += kept
+                usable = [key for key, good in zip(keys, finite, strict=True) if good]
+                cache.add(usable, vectors[finite])
+                computed += usable
         finally:
             cache.flush()  # a stopped run keeps its vectors
             if thumbnails is not None:
                 thumbnails.flush()
     for i, key in enumerate(embedding.keys if refused else ()):
-        for one in _keys(key, copies[i]):
-            if one in refused:  # a duplicate of the file had been skipped before the failure was known
-                embedding.reasons[i] = refused[one]
+        for each in _keys(key, copies[i]):
+            if each in refused:  # a duplicate of the file had been skipped before the failure was known
+                embedding.reasons[i] = refused[each]
     embedding.computed = len(set(computed).intersection(embedding.keys))
     embedding.computed_copies = len(computed) - embedding.computed
     return embedding
@@ -142,7 +142,7 @@ def _keys(key: str, n_copies: int) -> list[str]:
 
 def _missing(key: str, n_copies: int, cache: FeatureCache) -> list[str]:
     """Return the keys of an image and its varied copies that have no vector."""
-    return [one for one in _keys(key, n_copies) if one not in cache]
+    return [each for each in _keys(key, n_copies) if each not in cache]
 
 
 @dataclass

@@ -41,10 +41,10 @@ def segments(data: bytes) -> tuple[set[str], int]:
 def _of_jpeg(data: bytes) -> tuple[set[str], int]:
     names, at, progressive, tables = set(), 2, False, set()
     for _ in range(MOST):
-        found = _MARKER.search(data, at)
-        if found is None:
+        marker = _MARKER.search(data, at)
+        if marker is None:
             return names, 0
-        kind, at = data[found.start() + 1], found.end()
+        kind, at = data[marker.start() + 1], marker.end()
         if kind == 0xD9:
             if tables - _standard_tables() and not progressive:
                 names.add("Huffman optimised")

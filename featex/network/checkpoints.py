@@ -143,12 +143,12 @@ def _tensors(state: object) -> dict[str, torch.Tensor]:
 
 def _of_network(network: Inert) -> Iterable[tuple[str, torch.Tensor]]:
     """Yield names and tensors of a pickled network, as its state_dict() has them."""
-    waiting, seen = [("", network)], set()
+    waiting, visited = [("", network)], set()
     while waiting:
         prefix, module = waiting.pop()
-        if id(module) in seen or not isinstance(module.state, Mapping):
+        if id(module) in visited or not isinstance(module.state, Mapping):
             continue
-        seen.add(id(module))
+        visited.add(id(module))
         for kind in ("_parameters", "_buffers"):
             for name, value in (module.state.get(kind) or {}).items():
                 if isinstance(value, torch.Tensor):

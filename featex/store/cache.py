@@ -82,14 +82,14 @@ class FeatureCache:
         if vectors.shape != (len(keys), self.n_features):
             raise ValueError(f"expected {(len(keys), self.n_features)} vectors, got {vectors.shape}")
         for start in range(0, len(keys), FLUSH_ROWS):
-            some = slice(start, start + FLUSH_ROWS)
-            new = list(map(bytes.fromhex, keys[some]))
+            chunk = slice(start, start + FLUSH_ROWS)
+            new = list(map(bytes.fromhex, keys[chunk]))
             if len(self._pending) + len(new) > FLUSH_ROWS:
                 self.flush()
             first = len(self._pending)
             rows = [self._pending.setdefault(raw, len(self._pending)) for raw in new]
             in_a_row = rows[-1] == first + len(rows) - 1  # all keys are new, as nearly always: a plain copy
-            self._buffer[slice(first, first + len(rows)) if in_a_row else rows] = vectors[some]
+            self._buffer[slice(first, first + len(rows)) if in_a_row else rows] = vectors[chunk]
         if len(self._pending) == FLUSH_ROWS or time.monotonic() - self._flushed > FLUSH_SECONDS:
             self.flush()
 

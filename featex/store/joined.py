@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
 from featex.errors import InputError
 from featex.store.features import Features
@@ -18,32 +19,27 @@ def join(sets: Sequence[Features]) -> Features:
     InputError
         If the images of the sets differ, or two sets are from the same extractor.
     """
-    first = sets[0]
-    if len(sets) == 1:
+    first, *others = sets
+    if not others:
         return first
-    order = []
-    for other in sets[1:]:
-        at = {image: row for row, image in enumerate(_images(other))}
-        places = [at.get(image) for image in _images(first)]
-        lacking = [path for path, place in zip(first.rows["path"], places, strict=True) if place is None]
-        if lacking or len(at) != len(first.rows):
+    images = pd.MultiIndex.from_frame(first.rows[["path", "key"]])
+    orders = [np.arange(len(images))]
+    for other in others:
+        order = pd.MultiIndex.from_frame(other.rows[["path", "key"]]).get_indexer(images)
+        if (order < 0).any() or len(other.rows) != len(images):
+            lacking = [path for path, row in zip(first.rows["path"], order, strict=True) if row < 0]
             what = f"{lacking[0]} is absent or has changed" if lacking else "the second has others"
             raise InputError(
                 f"{first.name!r} and {other.name!r} cannot be joined: they are not of the same images ({what}); "
                 "extract both from the same folder"
             )
-        order.append(np.array(places))
+        orders.append(order)
+    n_copies = {features.copies.shape[1] if features.copies is not None else 0 for features in sets}
     copies = None
-    if all(one.copies is not None for one in sets) and len({one.copies.shape[1] for one in sets}) == 1:
-        copies = np.concatenate(
-            [first.copies, *(one.copies[at] for one, at in zip(sets[1:], order, strict=True))], axis=2
-        )
-    X = np.concatenate([first.X, *(one.X[at] for one, at in zip(sets[1:], order, strict=True))], axis=1)
-    return replace(first, X=X, extractor=joined_passport([one.extractor for one in sets]), copies=copies)
-
-
-def _images(features: Features) -> list[tuple[str, str]]:
-    return list(features.rows[["path", "key"]].itertuples(index=False, name=None))
+    if len(n_copies) == 1 and n_copies != {0}:
+        copies = np.concatenate([features.copies[o] for features, o in zip(sets, orders, strict=True)], axis=2)
+    X = np.concatenate([features.X[order] for features, order in zip(sets, orders, strict=True)], axis=1)
+    return replace(first, X=X, extractor=joined_passport([features.extractor for features in sets]), copies=copies)
 
 
 def joined_passport(passports: Sequence[dict]) -> dict:
