@@ -122,10 +122,7 @@ def _from_table(home: Path, file: Path, options: DatasetOptions) -> tuple[pd.Dat
     table["label"] = labels
     table["split"] = sets
     if table["split"].isna().all() and (parts := sets_in_labels(labels)):
-        table["split"], table["label"] = (
-            labels.map(lambda label: parts[label][0]),
-            labels.map(lambda label: parts[label][1]),
-        )
+        table["split"], table["label"] = zip(*labels.map(parts), strict=True)
         label_notes.append(f"labels such as {next(iter(parts))} read as a set and a class")
     table["source"] = rows[source].map(plain) if source else table["path"].map(os.path.dirname)
     table["group"] = rows[group] if group else ""

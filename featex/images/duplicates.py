@@ -189,11 +189,11 @@ def _alike(
             end = min(n, at + block)
             for kind, (coarse, unit, pixels) in sides.items():
                 # Compare the block with itself and with all earlier images: every pair once.
-                one, other = _candidates(details.coarse[at:end], coarse[:end])
-                one += at
-                one, other = one[other < one], other[other < one]
-                for chunk in range(0, len(one), _CHUNK):
-                    second, first = one[chunk : chunk + _CHUNK], other[chunk : chunk + _CHUNK]
+                later, earlier = _candidates(details.coarse[at:end], coarse[:end])
+                later += at
+                later, earlier = later[earlier < later], earlier[earlier < later]
+                for chunk in range(0, len(later), _CHUNK):
+                    second, first = later[chunk : chunk + _CHUNK], earlier[chunk : chunk + _CHUNK]
                     correlation = np.einsum("ij,ij->i", details.unit[second], unit[first])
                     good = _surely(correlation, np.minimum(details.freedom[first], details.freedom[second]))
                     apart = np.sqrt(((details.pixels[second] - pixels[first]) ** 2).mean(axis=1))
