@@ -117,8 +117,8 @@ class Explanation:
     @property
     def unrelated(self) -> np.ndarray:
         """Agreement of each map with the occlusion of each other image, (n,); empty without such pairs."""
-        both = [one for one in self.images if one.values is not None and one.drops is not None]
-        agreements = unrelated([one.values for one in both], [one.drops for one in both])
+        checked = [one for one in self.images if one.values is not None and one.drops is not None]
+        agreements = unrelated([one.values for one in checked], [one.drops for one in checked])
         return agreements[~np.isnan(agreements)]
 
 
@@ -190,7 +190,7 @@ def _explained(
         notes.append(f"No maps: {error}.")
         values, start = None, float("nan")
     drops = occlusion(image, lambda images: seen.decide(seen.see(images), *columns)) if occlude else None
-    both = values is not None and drops is not None
+    checked = values is not None and drops is not None
     vector = X[0] if isinstance(seen, OnFeatures) else None
     known = training.of(row["path"], vector) if training else {}
     return Explained(
@@ -204,7 +204,7 @@ def _explained(
         start=start,
         values=values,
         drops=drops,
-        agreement=agreement(values, drops) if both else float("nan"),
+        agreement=agreement(values, drops) if checked else float("nan"),
         **({"label": "", "set": "", "near": pd.DataFrame(columns=list(NEAR))} | known),
     )
 

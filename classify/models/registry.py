@@ -58,8 +58,8 @@ class ModelSpec:
     wishes : tuple of str
         The choices of a user that `settle` takes, beside the `device`.
     fit_options : callable
-        ``fit_options(units, told, checkpoint)`` returns keyword arguments of `fit`: `units` are independent groups of
-        the rows, `told` takes lines for the user, `checkpoint` is a file to keep a long fit in as it goes, or None.
+        ``fit_options(units, say, checkpoint)`` returns keyword arguments of `fit`: `units` are independent groups of
+        the rows, `say` takes lines for the user, and `checkpoint` is a file for the state of a long fit, or None.
     """
 
     name: str
@@ -77,7 +77,7 @@ class ModelSpec:
     searches_part: bool = False
     settle: Callable[..., dict] = lambda seed, progress, **wishes: {}
     wishes: tuple[str, ...] = ()
-    fit_options: Callable[..., dict] = lambda units, told, checkpoint: {}
+    fit_options: Callable[..., dict] = lambda units, say, checkpoint: {}
 
 
 def _class_weight(trial: "Trial") -> str | None:
@@ -143,8 +143,8 @@ def _net(name: str, about: str, pretrained: bool = False, on_cpu: dict | None = 
         recipe = NETS[name].recipe.changed(**((on_cpu or {}) if device == "cpu" else {})).changed(**wishes)
         settings = {choice: getattr(recipe, choice) for choice in choices} | {"device": device, "random_state": seed}
         if pretrained:
-            found = find_weights(NETS[name].source, weights, progress)
-            settings |= {"weights": str(found.path or found.origin), "weights_sha256": found.sha256}
+            start = find_weights(NETS[name].source, weights, progress)
+            settings |= {"weights": str(start.path or start.origin), "weights_sha256": start.sha256}
         return settings
 
     def first(n_features: int) -> list[dict]:
@@ -163,9 +163,9 @@ def _net(name: str, about: str, pretrained: bool = False, on_cpu: dict | None = 
         trials=0,
         settle=settle,
         wishes=(*choices, "weights") if pretrained else tuple(choices),
-        fit_options=lambda units, told, checkpoint: {
+        fit_options=lambda units, say, checkpoint: {
             "groups": units,
-            "progress": lambda row: told(_epoch_line(row)),
+            "progress": lambda row: say(_epoch_line(row)),
             "checkpoint": checkpoint,
         },
     )

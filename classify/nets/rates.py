@@ -33,12 +33,12 @@ def rate_factor(recipe: NetRecipe, history: list[dict], at: float) -> float:
 
 def _plateaus(losses: list[float]) -> int:
     """Return how often `PLATEAU` epochs passed without a better loss, each counted from the last such moment on."""
-    found, best, waited = 0, math.inf, 0
+    n_plateaus, best, waited = 0, math.inf, 0
     for loss in losses:
         best, waited = (loss, 0) if loss < best else (best, waited + 1)
         if waited == PLATEAU:
-            found, waited = found + 1, 0
-    return found
+            n_plateaus, waited = n_plateaus + 1, 0
+    return n_plateaus
 
 
 def set_rates(optimizer: AdamW, recipe: NetRecipe, history: list[dict], at: float) -> None:

@@ -65,21 +65,21 @@ def test_logits_are_what_probabilities_are_made_of():
     classifier = built("lenet5", 32)
     classifier.classes_ = np.array(["a", "b", "c"])
     images = noise(5, 32)
-    said = logits(classifier, images, batch_size=2)
+    scores = logits(classifier, images, batch_size=2)
     expected = np.log(classifier.predict_proba(images))
-    np.testing.assert_allclose(said - said[:, :1], expected - expected[:, :1], atol=1e-6)
+    np.testing.assert_allclose(scores - scores[:, :1], expected - expected[:, :1], atol=1e-6)
 
 
 def test_a_map_is_gradients_times_activations_of_the_difference_of_two_logits():
     classifier = built("lenet5", 32)
     images = noise(2, 32)
-    found = net_maps(classifier, images, [2, 0], [1, 1])
-    for image, one, other, values in zip(images, [2, 0], [1, 1], found, strict=True):
+    maps = net_maps(classifier, images, [2, 0], [1, 1])
+    for image, one, other, values in zip(images, [2, 0], [1, 1], maps, strict=True):
         activations = classifier.module_.features(torch.from_numpy(image[None]).float() / 255).detach().requires_grad_()
-        said = classifier.module_.head(activations)[0]
-        (gradients,) = torch.autograd.grad(said[one] - said[other], activations)
+        scores = classifier.module_.head(activations)[0]
+        (gradients,) = torch.autograd.grad(scores[one] - scores[other], activations)
         np.testing.assert_allclose(values, (gradients * activations).sum(dim=1)[0].detach().numpy(), atol=1e-6)
-    assert found.min() < 0 < found.max()
+    assert maps.min() < 0 < maps.max()
 
 
 def test_a_map_turns_with_its_classes():

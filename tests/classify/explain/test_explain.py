@@ -47,8 +47,8 @@ def quick(monkeypatch):
 
 def test_each_image_gets_a_map_that_adds_up_its_truth_and_neighbours_of_training(trained, quick):
     home, models = trained
-    found = explain(models["svm"], [home / "images/test"], cache=home / "features", device="cpu")
-    table = found.table
+    explanation = explain(models["svm"], [home / "images/test"], cache=home / "features", device="cpu")
+    table = explanation.table
     assert len(table) == 6 == len(quick)
     assert table["label"].tolist() == [path.split("/")[-2] for path in table["path"]]
     assert (table["set"] == "test").all()
@@ -57,12 +57,12 @@ def test_each_image_gets_a_map_that_adds_up_its_truth_and_neighbours_of_training
     np.testing.assert_allclose(table["map_sum"], table["score"] - table["start"], atol=1e-5)
     assert ((table["score"] > 0) == (table["predicted"] == "ai")).all()
     assert table["agreement"].between(-1, 1).all()
-    for one in found.images:
+    for one in explanation.images:
         assert len(one.near) == room.N_NEAR
         assert one.near["path"].str.contains("/train/").all()
         assert one.near["distance"].is_monotonic_increasing
-    assert found.notes == ()
-    assert len(found.unrelated) == 30
+    assert explanation.notes == ()
+    assert len(explanation.unrelated) == 30
 
 
 def test_a_training_image_is_told_as_such_and_is_not_its_own_neighbour(trained, quick):
@@ -94,33 +94,33 @@ def test_without_occlusion_there_is_no_agreement_and_a_forest_has_nothing_to_sho
 
 def test_a_forest_is_explained_by_occlusion_alone_which_is_said_once(trained, quick):
     home, models = trained
-    found = explain(models["forest"], [home / "images/test/ai"], cache=home / "features", device="cpu")
-    assert all(one.values is None and one.drops.shape == (2, 2) for one in found.images)
-    assert len(found.notes) == 1
-    assert "no gradient" in found.notes[0]
-    assert found.table["map_sum"].isna().all()
-    assert len(found.unrelated) == 0
+    explanation = explain(models["forest"], [home / "images/test/ai"], cache=home / "features", device="cpu")
+    assert all(one.values is None and one.drops.shape == (2, 2) for one in explanation.images)
+    assert len(explanation.notes) == 1
+    assert "no gradient" in explanation.notes[0]
+    assert explanation.table["map_sum"].isna().all()
+    assert len(explanation.unrelated) == 0
 
 
 def test_a_net_is_explained_on_its_pixels_and_says_why_it_has_no_neighbours(trained, quick):
     home, models = trained
-    found = explain(models["lenet5"], [home / "images/test/real"], cache=home / "features", device="cpu")
-    assert all(one.image.shape == (3, 32, 32) and one.values.shape == (5, 5) for one in found.images)
-    assert all(one.near.empty and one.label == "real" for one in found.images)
-    assert [note for note in found.notes if "features of a net are not stored" in note]
+    explanation = explain(models["lenet5"], [home / "images/test/real"], cache=home / "features", device="cpu")
+    assert all(one.image.shape == (3, 32, 32) and one.values.shape == (5, 5) for one in explanation.images)
+    assert all(one.near.empty and one.label == "real" for one in explanation.images)
+    assert [note for note in explanation.notes if "features of a net are not stored" in note]
 
 
 def test_features_that_have_gone_or_changed_cost_the_neighbours_alone(trained, quick, tmp_path):
     home, models = trained
     path = home / "images/test/ai/000.jpg"
-    found = explain(models["svm"], [path], cache=tmp_path, weights=None, device="cpu")
-    assert found.images[0].near.empty
-    assert "not on disk" in found.notes[0]
+    explanation = explain(models["svm"], [path], cache=tmp_path, weights=None, device="cpu")
+    assert explanation.images[0].near.empty
+    assert "not on disk" in explanation.notes[0]
     passport = models["svm"].passport
     other = replace(models["svm"], passport=replace(passport, data=replace(passport.data, images="other")))
-    found = explain(other, [path], cache=home / "features", device="cpu")
-    assert found.images[0].near.empty
-    assert "no longer" in found.notes[0]
+    explanation = explain(other, [path], cache=home / "features", device="cpu")
+    assert explanation.images[0].near.empty
+    assert "no longer" in explanation.notes[0]
 
 
 def test_bad_images_are_listed_with_their_reason_and_none_but_bad_ones_are_an_error(trained, quick, tmp_path):
@@ -128,10 +128,10 @@ def test_bad_images_are_listed_with_their_reason_and_none_but_bad_ones_are_an_er
     bad = tmp_path / "bad.jpg"
     bad.write_bytes(b"no image")
     good = home / "images/test/ai/000.jpg"
-    found = explain(models["svm"], [bad, good], cache=home / "features", device="cpu")
-    assert found.failed["path"].tolist() == [str(bad)]
-    assert found.failed["reason"].str.len().min() > 5
-    assert found.table["path"].tolist() == [str(good)]
+    explanation = explain(models["svm"], [bad, good], cache=home / "features", device="cpu")
+    assert explanation.failed["path"].tolist() == [str(bad)]
+    assert explanation.failed["reason"].str.len().min() > 5
+    assert explanation.table["path"].tolist() == [str(good)]
     with pytest.raises(InputError, match="none of 1 image can be used"):
         explain(models["svm"], [bad], cache=home / "features", device="cpu")
 

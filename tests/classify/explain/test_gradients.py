@@ -92,8 +92,8 @@ def test_a_position_gets_what_its_own_activations_give():
     score = decision("svm", estimator, 1, 0)
     maps = np.tile(score.reference[None, :, None, None], (1, 1, 3, 3))
     maps[0, :, 2, 1] += 4 * score.scale
-    (said,) = class_maps(score, maps)
-    assert np.flatnonzero(np.abs(said.ravel()) > 1e-12).tolist() == [7]
+    (values,) = class_maps(score, maps)
+    assert np.flatnonzero(np.abs(values.ravel()) > 1e-12).tolist() == [7]
 
 
 def test_an_unknown_model_is_refused():

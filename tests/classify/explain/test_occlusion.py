@@ -58,6 +58,6 @@ def test_a_map_of_zeros_and_equal_drops_agree_with_nothing(values, drops):
 
 def test_unrelated_pairs_every_map_with_every_other_image():
     maps = [np.arange(49.0).reshape(7, 7), -np.arange(49.0).reshape(7, 7), np.eye(7)]
-    found = unrelated(maps, maps)
-    assert len(found) == 6
-    assert found[0] < -0.9  # the first with the second, its reverse
+    agreements = unrelated(maps, maps)
+    assert len(agreements) == 6
+    assert agreements[0] < -0.9  # the first with the second, its reverse

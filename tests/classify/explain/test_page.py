@@ -15,8 +15,8 @@ from classify.trained.passport import Passport
 def explanation(write_images, tmp_path) -> Explanation:
     """Two images, one of them an error with a neighbour that is there and one that has gone."""
     rng = np.random.default_rng(0)
-    there = write_images(tmp_path / "seen", 1)[0]
-    near = pd.DataFrame([(str(there), "real", 0.25), ("/gone/x.jpg", "ai", 0.5)], columns=list(NEAR))
+    path = write_images(tmp_path / "seen", 1)[0]
+    near = pd.DataFrame([(str(path), "real", 0.25), ("/gone/x.jpg", "ai", 0.5)], columns=list(NEAR))
 
     def one(path, label, values):
         return Explained(
@@ -60,14 +60,14 @@ def test_the_folder_holds_the_page_a_picture_an_image_and_what_was_said(explanat
 def test_the_page_tells_of_each_image_needs_nothing_else_and_quotes_names(explanation, tmp_path):
     text = write_explanation(explanation, tmp_path / "out", command="classify explain svm-toy").read_text()
     assert "one<b>" not in text
-    for told in (
+    for words in (
         "a/one&lt;b&gt;.jpg",
         "so the prediction is wrong",
         "agree in part",
         "bad &amp; worse.jpg: empty file",
         "A note.",
     ):
-        assert told in text
+        assert words in text
     assert text.count("so the prediction is wrong") == 1
     assert "/gone/x.jpg is missing" in text
     assert "decision value from 0.50 (the mean training image) to -1.00" in text

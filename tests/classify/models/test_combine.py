@@ -82,7 +82,7 @@ def test_how_a_member_was_calibrated_is_nothing_to_a_stack(n_classes):
     P, y = members(n_classes)
     P[:, 0] = tempered(P, 0, 0.2)[:, 0]
     sharp = tempered(P, 0, 25)
-    ours, theirs = (Stack().fit(said, y).decision_function(said) for said in (P, sharp))
+    ours, theirs = (Stack().fit(probabilities, y).decision_function(probabilities) for probabilities in (P, sharp))
     np.testing.assert_allclose(ours, theirs, atol=1e-3)  # as near as the solver's tolerance lets them come
     assert not np.allclose(Vote().predict_proba(P), Vote().predict_proba(sharp), atol=1e-2)
 

@@ -2,7 +2,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 
 from classify.errors import ModelError
@@ -56,10 +55,6 @@ def test_three_classes_have_a_mean_and_no_suspect(spliced):
     assert Tilewise(LogisticRegression(), 3).fit(X, y).decision_function(X).shape == (400, 3)
     with pytest.raises(ModelError, match="two classes"):
         Tilewise(LogisticRegression(), 3, "max").fit(X, y).decision_function(X)
-
-
-def test_clone_is_exact():
-    assert clone(Tilewise(LogisticRegression(C=3), 2, "max")).get_params()["tile_score"] == "max"
 
 
 def tiled(features, tiles=2):

@@ -1,5 +1,3 @@
-from functools import cache
-
 import numpy as np
 import pytest
 import torch
@@ -11,32 +9,24 @@ from classify.nets.pixels import Pixels
 from classify.nets.zoo import NETS
 
 CPU = torch.device("cpu")
-SIZES = {"inception_v3": 75, "xception": 71, "swin_t": 64}
 FINE_TUNED = [name for name, net in NETS.items() if net.backbone]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _forget():
-    yield
-    fresh.cache_clear()
+@pytest.fixture
+def build(built):
+    """Return a function that gives the net of a name, a part of it trained, and its image size."""
 
+    def build(name, train):
+        module, size = built(name)
+        module.freeze(NETS[name].recipe.changed(train=train).n_last)
+        return module.train(), size
 
-@cache
-def fresh(name):
-    torch.manual_seed(0)
-    net = NETS[name]
-    return net.build(2, net.recipe.changed(image_size=SIZES.get(name, 32), head="linear"))
-
-
-def build(name, train):
-    module = fresh(name)
-    module.freeze(NETS[name].recipe.changed(train=train).n_last)
-    return module.train(), SIZES.get(name, 32)
+    return build
 
 
 @pytest.mark.parametrize("train", ["head", "last:1"])
 @pytest.mark.parametrize("name", FINE_TUNED)
-def test_both_halves_together_are_the_net_and_only_the_second_is_trained(name, train):
+def test_both_halves_together_are_the_net_and_only_the_second_is_trained(build, name, train):
     module, size = build(name, train)
     halves = cut(module)
     assert halves is not None
@@ -50,13 +40,13 @@ def test_both_halves_together_are_the_net_and_only_the_second_is_trained(name, t
         torch.testing.assert_close(suffix(*prefix(images)), module(images), atol=1e-5, rtol=1e-4)
 
 
-def test_most_of_a_net_is_in_the_frozen_half():
+def test_most_of_a_net_is_in_the_frozen_half(build):
     prefix, suffix = cut(build("resnet18", "last:1")[0])
     sizes = [sum(p.numel() for p in half.parameters()) for half in (prefix, suffix)]
     assert sizes[0] > 0.7 * sum(sizes)
 
 
-def test_a_net_of_which_nothing_is_frozen_is_not_cut():
+def test_a_net_of_which_nothing_is_frozen_is_not_cut(build):
     assert cut(build("resnet18", "all")[0]) is None
     assert cut(NETS["lenet5"].build(2, NETS["lenet5"].recipe)) is None
 
@@ -123,7 +113,7 @@ def test_what_does_not_fit_or_is_no_tensor_is_not_kept(pixels, monkeypatch):
     assert not Activations(pixels, Counting(), "b", CPU).affordable()
 
 
-def test_what_comes_of_an_image_does_not_depend_on_its_neighbours():
+def test_what_comes_of_an_image_does_not_depend_on_its_neighbours(build):
     images = np.random.default_rng(0).integers(0, 255, (9, 3, 32, 32), dtype=np.uint8)
     prefix, _ = cut(build("resnet18", "head")[0])
     kept = []

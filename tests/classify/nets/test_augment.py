@@ -98,20 +98,6 @@ def test_a_flip_is_the_mirror_image_of_every_pixel():
     assert torch.allclose(augment(images, Augmentation(vertical_flip=1)), images.flip(2), atol=1e-4)
 
 
-def test_turns_stay_within_15_degrees_and_crops_within_four_fifths():
-    size = 64
-    variants = augment(_ramp(400, size, axis=3), STUDY)
-    right, down = _slope(variants, axis=3), _slope(variants, axis=2)
-    # Seen through a crop of width w and height h turned by a, a ramp rises by w cos(a) to the right, and by
-    # h sin(a) downwards, of what it rose by before.
-    unit = 0.8 / (size - 1)
-    assert (right / unit).max() < 1.03
-    assert (right / unit).min() > 0.72
-    assert (right / unit).std() > 0.05
-    assert (down / unit).abs().max() < 0.29
-    assert (down / unit).abs().max() > 0.2
-
-
 def test_crops_lie_anywhere_in_the_image_and_keep_their_area_and_aspect_ratio():
     recipe = Augmentation(min_area=0.25, max_stretch=4 / 3)
     downwards, rightwards = (seeded(0, augment, _ramp(400, 64, axis), recipe) for axis in (2, 3))
@@ -127,10 +113,11 @@ def test_crops_lie_anywhere_in_the_image_and_keep_their_area_and_aspect_ratio():
         assert (aside.abs() <= (1 - length) / 2 + 0.01).all()
 
 
-def test_a_turn_keeps_lengths_and_right_angles():
+def test_a_turn_keeps_lengths_and_right_angles_and_goes_no_further_than_its_degrees():
     rightwards, downwards = (seeded(0, augment, _ramp(50, 64, axis), Augmentation(degrees=15)) for axis in (3, 2))
     cos, sin = _slope(rightwards, axis=3) * 63 / 0.8, _slope(rightwards, axis=2) * 63 / 0.8
     assert torch.allclose(cos**2 + sin**2, torch.ones(50), atol=1e-3)
+    assert 0.2 < sin.abs().max() < 0.26  # sin 15 degrees is 0.259
     assert torch.allclose(_slope(downwards, axis=2) * 63 / 0.8, cos, atol=1e-3)
     assert torch.allclose(_slope(downwards, axis=3) * 63 / 0.8, -sin, atol=1e-3)
 
@@ -201,9 +188,9 @@ def test_each_image_has_its_own_light():
 def test_each_image_is_blurred_by_its_own_sigma_as_scipy_does():
     images, sigma = torch.rand(3, 3, 20, 31), torch.tensor([0.1, 0.7, 1.6])
     blurred = blur(images, sigma)
-    for image, own, expected in zip(images, blurred, sigma.tolist(), strict=True):
-        filtered = gaussian_filter(image.numpy(), expected, mode="mirror", radius=5, axes=(1, 2))
-        assert np.allclose(own, filtered, atol=1e-5)
+    for image, ours, width in zip(images, blurred, sigma.tolist(), strict=True):
+        theirs = gaussian_filter(image.numpy(), width, mode="mirror", radius=5, axes=(1, 2))
+        assert np.allclose(ours, theirs, atol=1e-5)
 
 
 def test_the_blur_of_a_recipe_stays_within_its_range():
@@ -213,11 +200,6 @@ def test_the_blur_of_a_recipe_stays_within_its_range():
     variances = (augment(point, Augmentation(blur=(0.6, 1.2)))[:, 0].sum(dim=1) * steps).sum(dim=1)
     assert 0.58 < variances.sqrt().min() < 0.63
     assert 1.15 < variances.sqrt().max() < 1.2
-
-
-def test_a_blurred_white_image_is_no_whiter_than_white():
-    white = torch.ones(64, 3, 16, 16)
-    assert augment(white, Augmentation(blur=(0.5, 3))).max() <= 1
 
 
 def test_a_blur_wider_than_the_image_is_no_error():
@@ -257,14 +239,6 @@ def test_shares_of_mixup_follow_the_beta_distribution_folded_at_a_half():
     for alpha in (0.2, 1, 4):
         shares = [mixup(images, alpha)[2] for _ in range(500)]
         assert kstest(shares, lambda share, a=alpha: 1 - 2 * beta.sf(share, a, a)).pvalue > 0.01
-
-
-def test_mixup_is_the_same_for_the_same_seed():
-    images = torch.rand(32, 3, 16, 16)
-    first, second, other = (seeded(seed, mixup, images, 0.2) for seed in (3, 3, 4))
-    assert torch.equal(first[0], second[0])
-    assert torch.equal(first[1], second[1])
-    assert first[2] == second[2] != other[2]
 
 
 def _ramp(n, size, axis):

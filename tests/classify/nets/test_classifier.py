@@ -126,15 +126,15 @@ def test_clone_is_exact_and_forgets_what_was_learned(fitted):
 
 def test_history_has_a_row_an_epoch_and_progress_hears_of_each():
     X, y = _images(24)
-    heard = []
-    model = _classifier(max_epochs=3).fit(X, y, progress=heard.append)
+    rows = []
+    model = _classifier(max_epochs=3).fit(X, y, progress=rows.append)
     assert [list(row) for row in model.history_] == [
         ["epoch", "train_loss", "train_acc", "valid_loss", "valid_acc", "dur"]
     ] * 3
     assert [row["epoch"] for row in model.history_] == [1, 2, 3]
     losses = [row["valid_loss"] for row in model.history_]
     assert model.best_epoch_ == 1 + losses.index(min(losses))
-    assert [(row["epoch"], row["max_epochs"], row["valid_loss"]) for row in heard] == [
+    assert [(row["epoch"], row["max_epochs"], row["valid_loss"]) for row in rows] == [
         (epoch, 3, loss) for epoch, loss in zip((1, 2, 3), losses, strict=True)
     ]
 
@@ -210,10 +210,10 @@ def test_images_that_are_streamed_train_the_same_net(tmp_path):
 
 def test_a_fit_that_was_finished_is_read_from_its_checkpoint(tmp_path):
     X, y = _images(24)
-    heard = []
+    rows = []
     first = _classifier().fit(X, y, checkpoint=tmp_path / "a.pt")
-    again = _classifier().fit(X, y, checkpoint=tmp_path / "a.pt", progress=heard.append)
-    assert heard == []
+    again = _classifier().fit(X, y, checkpoint=tmp_path / "a.pt", progress=rows.append)
+    assert rows == []
     assert again.history_ == first.history_
     assert (again.predict_proba(X) == first.predict_proba(X)).all()
 

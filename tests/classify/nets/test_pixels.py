@@ -77,14 +77,14 @@ def test_streaming_reads_few_batches_ahead_and_stops_when_it_is_left(paths, monk
 
 def test_what_does_not_fit_into_memory_is_said(paths, monkeypatch):
     monkeypatch.setattr(module, "fits_in_memory", lambda n_bytes: False)
-    said = []
+    lines = []
 
     class Listener(Progress):
         def say(self, line):
-            said.append(line)
+            lines.append(line)
 
     load_pixels(paths, PixelView(16), progress=Listener())
-    assert "do not fit into memory" in said[0]
+    assert "do not fit into memory" in lines[0]
 
 
 def test_a_third_of_the_memory_may_be_filled(monkeypatch):
@@ -138,16 +138,16 @@ def test_an_unreadable_file_is_named_with_the_way_out(tmp_path, paths, content, 
 
 
 def test_progress_hears_of_every_image(paths):
-    heard = []
+    calls = []
 
     class Listener(Progress):
         @contextmanager
         def task(self, label, total, unit):
-            heard.append(total)
-            yield heard.append
+            calls.append(total)
+            yield calls.append
 
     load_pixels(paths[:3], PixelView(16), progress=Listener())
-    assert heard == [3, 1, 1, 1]
+    assert calls == [3, 1, 1, 1]
 
 
 @pytest.mark.parametrize(

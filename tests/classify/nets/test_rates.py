@@ -70,6 +70,6 @@ def test_each_part_is_moved_at_its_own_rate_times_the_factor():
     recipe = replace(RECIPE, body_lr=0.001, schedule="cosine")
     optimizer = optimizer_of(module, recipe)
     set_rates(optimizer, recipe, [], 5)
-    found = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
-    assert found[id(module.head.weight)] == pytest.approx(0.005)
-    assert found[id(module.body.weight)] == found[id(module.body.bias)] == pytest.approx(0.0005)
+    rates = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
+    assert rates[id(module.head.weight)] == pytest.approx(0.005)
+    assert rates[id(module.body.weight)] == rates[id(module.body.bias)] == pytest.approx(0.0005)

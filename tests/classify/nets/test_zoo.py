@@ -1,5 +1,4 @@
 import re
-from functools import cache
 
 import pytest
 import torch
@@ -8,23 +7,8 @@ from torch import nn
 from classify.errors import ModelError
 from classify.nets.zoo import CNN3, NETS, CustomCNN, LeNet5
 
-SMALL = {"inception_v3": 75, "xception": 71, "swin_t": 64}
 PRETRAINED = [name for name, net in NETS.items() if net.backbone]
 TRAINED = [(name, "all") for name in NETS] + [(name, train) for name in PRETRAINED for train in ("last:1", "head")]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _forget():
-    yield
-    built.cache_clear()
-
-
-@cache
-def built(name):
-    """Return a net of three classes and its image size, made once: the large ones take seconds."""
-    torch.manual_seed(0)
-    recipe = NETS[name].recipe.changed(image_size=SMALL.get(name, 32))
-    return NETS[name].build(3, recipe), recipe.image_size
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -36,7 +20,7 @@ def test_logits_have_a_column_a_class_at_the_size_the_net_was_made_for(name):
 
 
 @pytest.mark.parametrize(("name", "train"), TRAINED)
-def test_every_trained_parameter_gets_a_gradient_and_no_frozen_one(name, train):
+def test_every_trained_parameter_gets_a_gradient_and_no_frozen_one(built, name, train):
     module, size = built(name)
     module.zero_grad()
     if name in PRETRAINED:
