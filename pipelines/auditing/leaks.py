@@ -78,7 +78,7 @@ def leaks(subject: Subject) -> list[Finding]:
         findings += _between_tests(subject, sides, duplicates)
         findings += _between_classes(subject, sides, duplicates)
         findings += _within_train(subject, sides, duplicates)
-    return [*findings, _straddling(rows, sides), *_prompts(subject, sides)]
+    return [*findings, _groups(rows, sides), *_prompts(subject, sides)]
 
 
 def sides_of(rows: pd.DataFrame) -> Sides:
@@ -140,24 +140,22 @@ def _into_test(subject: Subject, sides: Sides, duplicates: Duplicates, name: str
     copies = pd.concat([used.assign(training="uses it"), left_out.assign(training="leaves it out")])
     k, n, images = len(copies), int(tested.sum()), _images(name, int(tested.sum()))
     if not k:
-        sentence = f"Train holds no copy of the {images}: {_share(0, n)}."
-        return Finding("leaks.test", "fine", sentence, *_interval(0, n), of=name)
-    sentence = f"{_share(k, n)} of the {images} {_have(k)} a copy in train ({_kinds(copies)})."
+        return _counted("leaks.test", "fine", 0, n, f"Train holds no copy of the {images}: {{share}}.", of=name)
+    sentence = f"{{share}} of the {images} {_have(k)} a copy in train ({_kinds(copies)})."
     if len(left_out):
         sentence += (
-            f" Training leaves out the copies of {len(left_out):,} of them, because equal files and groups stay "
+            f" Training leaves out the copies of {len(left_out):,} of them: equal files and groups do not cross."
         )
-        sentence += "on one side of every split."
     if len(used):
-        sentence += f" {len(used):,} of them {'is' if len(used) == 1 else 'are'} also in train, so the test rewards "
-        sentence += "memory: delete the copies from train."
+        be = "is" if len(used) == 1 else "are"
+        sentence += (
+            f" {len(used):,} of them {be} also in train, so the test rewards memory: delete the copies from train."
+        )
     pairs = copies.rename(columns={"image": "second", "copy": "first"})
     shown = _shown(subject, sides, pairs, f"copies-{name}", f"Copies between train and the {images}")
     warning = f"{len(used):,} of the {images} {_have(len(used))} a copy or near-duplicate in the training data"
-    level = _level(len(used), n)
-    return Finding(
-        "leaks.test", level, sentence, *_interval(k, n), *shown, warning=warning if len(used) else "", of=name
-    )
+    warning = warning if len(used) else ""
+    return _counted("leaks.test", _level(len(used), n), k, n, sentence, *shown, warning=warning, of=name)
 
 
 def _between_tests(subject: Subject, sides: Sides, duplicates: Duplicates) -> Iterator[Finding]:
@@ -166,11 +164,11 @@ def _between_tests(subject: Subject, sides: Sides, duplicates: Duplicates) -> It
     k, n = len(copies), int(tested.sum())
     if k:
         sentence = (
-            f"{_share(k, n)} of the {count(n, 'test image')} {_have(k)} a copy in another test set "
-            f"({_kinds(copies)}): these sets do not confirm each other."
+            f"{{share}} of the {count(n, 'test image')} {_have(k)} a copy in another test set ({_kinds(copies)}): "
+            "these sets do not confirm each other."
         )
         shown = _shown(subject, sides, _once(copies), "copies-between-tests", "Copies between test sets")
-        yield Finding("leaks.tests", "warn", sentence, *_interval(k, n), *shown)
+        yield _counted("leaks.tests", "warn", k, n, sentence, *shown)
 
 
 def _between_classes(subject: Subject, sides: Sides, duplicates: Duplicates) -> Iterator[Finding]:
@@ -179,14 +177,14 @@ def _between_classes(subject: Subject, sides: Sides, duplicates: Duplicates) -> 
     k, n = len(copies), int((labels != "").sum())
     if k:
         sentence = (
-            f"{_share(k, n)} of the {count(n, 'labelled image')} {_have(k)} a copy in another class "
-            f"({_kinds(copies)}): either one of the two labels is wrong, or nothing visible separates the classes."
+            f"{{share}} of the {count(n, 'labelled image')} {_have(k)} a copy in another class ({_kinds(copies)}): "
+            "either one of the two labels is wrong, or nothing visible separates the classes."
         )
         shown = _shown(subject, sides, _once(copies), "copies-between-classes", "Copies between classes")
-        yield Finding("leaks.classes", _level(k, n), sentence, *_interval(k, n), *shown)
+        yield _counted("leaks.classes", _level(k, n), k, n, sentence, *shown)
     elif len(np.unique(labels[labels != ""])) > 1:
-        sentence = f"No labelled image has a copy in another class: {_share(0, n)} of {count(n, 'image')}."
-        yield Finding("leaks.classes", "fine", sentence, *_interval(0, n))
+        sentence = f"No labelled image has a copy in another class: {{share}} of {count(n, 'image')}."
+        yield _counted("leaks.classes", "fine", 0, n, sentence)
 
 
 def _within_train(subject: Subject, sides: Sides, duplicates: Duplicates) -> Iterator[Finding]:
@@ -196,22 +194,19 @@ def _within_train(subject: Subject, sides: Sides, duplicates: Duplicates) -> Ite
     copies = pd.concat([apart.assign(folds="may part them"), together.assign(folds="keep them together")])
     k = len(copies)
     if k:
-        sentence = f"{_share(k, n)} of the {count(n, 'training image')} {_have(k)} a copy in train ({_kinds(copies)})."
+        sentence = f"{{share}} of the {count(n, 'training image')} {_have(k)} a copy in train ({_kinds(copies)})."
         if len(together):
             sentence += f" Folds keep {len(together):,} of them on the same side as the copy."
         if len(apart):
-            sentence += (
-                f" {len(apart):,} of them may be on the other side of a fold than the copy, whose score is then "
-            )
-            sentence += "too high."
+            sentence += f" The copy of {len(apart):,} may be on the other side of a fold, whose score is then too high."
         shown = _shown(subject, sides, _once(copies), "copies-in-train", "Copies within train")
-        yield Finding("leaks.train", "warn" if len(apart) else "fine", sentence, *_interval(k, n), *shown)
+        yield _counted("leaks.train", "warn" if len(apart) else "fine", k, n, sentence, *shown)
     elif n:
-        sentence = f"No training image has a copy in train: {_share(0, n)} of {count(n, 'image')}."
-        yield Finding("leaks.train", "fine", sentence, *_interval(0, n))
+        sentence = f"No training image has a copy in train: {{share}} of {count(n, 'image')}."
+        yield _counted("leaks.train", "fine", 0, n, sentence)
 
 
-def _straddling(rows: pd.DataFrame, sides: Sides) -> Finding:
+def _groups(rows: pd.DataFrame, sides: Sides) -> Finding:
     placed = ((rows["group"] != "") & (sides.names != "")).to_numpy()
     if not placed.any():
         sentence = "No image belongs to a named group (such as crops of one photograph), so no group is in two sets."
@@ -220,15 +215,15 @@ def _straddling(rows: pd.DataFrame, sides: Sides) -> Finding:
     straddling = held[(held > 0).sum(axis=1) > 1]
     k, n = len(straddling), len(held)
     if not k:
-        sentence = f"No group is in more than one set: {_share(0, n)} of {count(n, 'group')}."
-        return Finding("leaks.groups", "fine", sentence, *_interval(0, n))
+        sentence = f"No group is in more than one set: {{share}} of {count(n, 'group')}."
+        return _counted("leaks.groups", "fine", 0, n, sentence)
     left_out = int((rows["group"].isin(straddling.index).to_numpy() & sides.offered & ~sides.trained).sum())
-    sentence = f"{_share(k, n)} of {count(n, 'group')} {'is' if k == 1 else 'are'} in more than one set."
+    sentence = f"{{share}} of {count(n, 'group')} {'is' if k == 1 else 'are'} in more than one set."
     if left_out:
         sentence += f" Training leaves out the {count(left_out, 'image')} of train in these groups."
     table = straddling.reindex(columns=["train", *sides.tests], fill_value=0).reset_index()
     tables = (Table("groups-across-sets", "Groups in more than one set, and their images in each", table),)
-    return Finding("leaks.groups", "warn", sentence, *_interval(k, n), tables)
+    return _counted("leaks.groups", "warn", k, n, sentence, tables)
 
 
 def _prompts(subject: Subject, sides: Sides) -> Iterator[Finding]:
@@ -243,17 +238,17 @@ def _prompts(subject: Subject, sides: Sides) -> Iterator[Finding]:
         index, n = index[np.isin(prompts[index], first.index)], len(index)
         k, images = len(index), _images(name, n)
         if not k:
-            sentence = f"No training image shares a prompt with the {images}: {_share(0, n)}."
-            yield Finding("leaks.prompts", "fine", sentence, *_interval(0, n), of=name)
+            sentence = f"No training image shares a prompt with the {images}: {{share}}."
+            yield _counted("leaks.prompts", "fine", 0, n, sentence, of=name)
             continue
         pairs = pd.DataFrame({"first": first[prompts[index]].to_numpy(), "second": index, "kind": "prompt"})
         pairs["prompt"] = subject.rows["prompt"].to_numpy()[index]
         sentence = (
-            f"{_share(k, n)} of the {images} {'shares' if k == 1 else 'share'} a prompt with a training image: they "
+            f"{{share}} of the {images} {'shares' if k == 1 else 'share'} a prompt with a training image: they "
             "are an easier test than new prompts would be."
         )
         shown = _shown(subject, sides, pairs, f"prompts-{name}", f"Prompts shared by train and the {images}")
-        yield Finding("leaks.prompts", "warn", sentence, *_interval(k, n), *shown, of=name)
+        yield _counted("leaks.prompts", "warn", k, n, sentence, *shown, of=name)
 
 
 def _once(copies: pd.DataFrame) -> pd.DataFrame:
@@ -306,9 +301,7 @@ def _level(k: int, n: int) -> str:
     return ("bad" if k >= MOST * n else "warn") if k else "fine"
 
 
-def _interval(k: int, n: int) -> tuple[float, float, float]:
-    return k / n, *wilson(k, n)
-
-
-def _share(k: int, n: int) -> str:
-    return within(*_interval(k, n))
+def _counted(id: str, level: str, k: int, n: int, sentence: str, *shown, **facts) -> Finding:
+    """Return a finding on k of n, which stands in the sentence as {share}, with its interval."""
+    share = k / n, *wilson(k, n)
+    return Finding(id, level, sentence.replace("{share}", within(*share)), *share, *shown, **facts)

@@ -143,7 +143,7 @@ class Normalised:
         n = len(self.table)
         lines = [f"{n - len(refused):,} of {count(n, 'image')} written, {kind} {sized}"]
         if len(refused):
-            lines.append(f"{len(refused):,} left out ({by_class(refused)}); {self.record} has the reasons")
+            lines.append(f"{len(refused):,} left out ({by_class(refused)}); the reasons are in {self.record}")
         if size == "keep":
             return [*lines, "sizes were kept and can predict the class; --size auto makes them equal"]
         before, after = self.table[["width_before", "height_before"]], self.table[["width", "height"]]
@@ -189,6 +189,10 @@ def normalise(
     progress : Progress, optional
     **dataset_options
         As `featex.datasets.dataset.find_images` takes them: labels, path_column, ..., classes.
+
+    Returns
+    -------
+    Normalised
 
     Raises
     ------

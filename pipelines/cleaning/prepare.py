@@ -82,6 +82,10 @@ def prepare(
     **dataset_options
         As `featex.datasets.dataset.find_images` takes them: labels, path_column, ..., classes.
 
+    Returns
+    -------
+    Prepared
+
     Raises
     ------
     InputError

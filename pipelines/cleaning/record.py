@@ -59,7 +59,7 @@ class Prepared:
     def lines(self) -> list[str]:
         """Return what was done, in a few lines for a terminal."""
         done = "written" if self.folder else "would be written"
-        lines = [f"{count(self.n_written, 'image')} {done} of {count(len(self.table), 'file')}"]
+        lines = [f"{count(self.n_written, 'image')} {done} from {count(len(self.table), 'file')}"]
         for name, title in self.rules.items():
             acted, unsure = (events[events["rule"] == name] for events in (self.acted, self.review))
             counts = [f"{acted['path'].nunique():,} ({by_class(acted)})"] if len(acted) else ["none"]

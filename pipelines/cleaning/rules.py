@@ -26,8 +26,8 @@ RULES = {
     "blank": Rule("blank and blurred-out images dropped", find_blank),
     "sheets": Rule("sheets of four pictures split", find_sheet),
     "bar": Rule("colour bars cropped off", find_bar),
-    "marks": Rule("other corner marks, which are only reported", find_mark),
-    "duplicates": Rule("copies within a class and set dropped, others reported", None),
+    "marks": Rule("other marks in a corner (only reported)", find_mark),
+    "duplicates": Rule("copies within a class and set dropped (others reported)", None),
 }
 """Rules by name. Each sees what the rules before it left: sheets come before bars, because cropping would move the
 halves at which a sheet is split, and because each of its pictures may have a bar."""

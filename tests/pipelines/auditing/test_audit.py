@@ -1,4 +1,5 @@
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -37,6 +38,7 @@ def test_every_check_copes_with_a_small_folder_and_stands_on_the_page(run, data)
     done = run(only=())
     assert {one.check for one in done.findings} == set(CHECKS)
     assert {one.level for one in done.findings} <= set(LEVELS)
+    assert all(re.fullmatch(r"[a-z]+\.[a-z]+", one.id) for one in done.findings)
     page = done.page.read_text()
     assert all(check.title in page for check in CHECKS.values())
     assert "train/ai/000.jpg" in page or "1 file" in page

@@ -79,7 +79,7 @@ def test_the_review_list_holds_all_that_was_not_acted_on_and_nothing_of_what_was
 
 def test_lines_count_files_by_rule_set_and_class(prepared):
     lines = prepared.lines()
-    assert lines[0] == "5 images written of 6 files"
+    assert lines[0] == "5 images written from 6 files"
     assert "bar: bars cropped: 1 (train ai 1)" in lines
     assert "marks: marks: none; 2 for review (train ai 2)" in lines
     assert "duplicates: copies: 1 (train real 1); 2 for review (train ai 1, train real 1)" in lines
@@ -91,7 +91,7 @@ def test_a_file_counts_once_for_a_rule_however_often_it_was_found_in_it(tmp_path
     events = [found(5, rule, would, would == "crop") for rule, would in 4 * [("bar", "crop"), ("marks", "report")]]
     tables = tabulate(TABLE, PARTS, events, {}, {})
     lines = Prepared(None, tmp_path, *tables, {"bar": "cropped", "marks": "marks"}, 9).lines()
-    assert lines[0] == "9 images would be written of 6 files"
+    assert lines[0] == "9 images would be written from 6 files"
     assert lines[1:3] == ["bar: cropped: 1 (train real 1)", "marks: marks: none; 1 for review (train real 1)"]
 
 
@@ -145,4 +145,4 @@ def test_where_nothing_was_found_there_are_tables_and_no_sheets(tmp_path):
     write_report(done, tmp_path)
     assert sorted(path.name for path in done.report.iterdir()) == ["prepared.csv", "review.csv"]
     assert pd.read_csv(done.report / "review.csv").empty
-    assert done.lines()[:2] == ["1 image written of 1 file", "bar: bars cropped: none"]
+    assert done.lines()[:2] == ["1 image written from 1 file", "bar: bars cropped: none"]
