@@ -30,9 +30,11 @@ import pandas as pd
 from featex.extraction.embed import open_cache
 from featex.extraction.extract import extract
 from featex.extraction.extractor import Extractor
+from featex.images.duplicates import SIDE
 from featex.images.facts import FACTS
 from featex.store.cache import FeatureCache
 from featex.store.features import StoredSet
+from featex.store.thumbnails import ThumbnailCache
 
 WIDTH = 512
 
@@ -88,6 +90,10 @@ def make_files(root: Path, out: Path, n: int) -> None:
     keys, X = vectors(n)
     cache.add(keys, X)
     cache.flush()
+    thumbnails = ThumbnailCache(out)
+    for key, small in zip(keys, np.random.default_rng(1).integers(0, 256, (n, SIDE, SIDE), np.uint8), strict=True):
+        thumbnails.add(key, small)
+    thumbnails.flush()
     rows = []
     for number, key in enumerate(keys):
         path = f"{('ai', 'real')[number % 2]}/{number // 1000:04}/{key[:16]}.jpg"
@@ -98,7 +104,8 @@ def make_files(root: Path, out: Path, n: int) -> None:
         facts = file.stat()
         rows.append((path, path.split("/")[0], facts.st_size, facts.st_mtime_ns, key))
     table = pd.DataFrame(rows, columns=["path", "label", "size", "mtime_ns", "key"]).sort_values("path")
-    table = table.assign(split="", source="", group="", **{name: pd.Series(dtype=kind) for name, kind in FACTS.items()})
+    table = table.assign(split="", source="", group="", near="", anchor=table["key"])
+    table = table.assign(**{name: pd.Series(dtype=kind) for name, kind in FACTS.items()})
     table = table.fillna({name: "" if kind == "str" else 0 for name, kind in FACTS.items()})
     StoredSet(out / extractor.name / "sets" / "images.parquet").write(table.astype(FACTS), root)
 
