@@ -1,15 +1,16 @@
 """Sentences of a report about the numbers of `abstention`, `classify.stats.drift`, `classify.stats.novelty` and
 `classify.stats.effective`."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import pandas as pd
 
-from classify.pages.words import p_value, percent, with_interval
+from classify.pages.words import listed, p_value, percent, with_interval
 from classify.predictions import HELD_OUT, VALIDATION, set_title
 from classify.stats import novelty
 from classify.stats.abstention import KEPT, UNCLEAR
 from classify.stats.effective import LEAST
+from classify.stats.selection import Group
 from featex.system.words import count
 
 SAME = 0.005  # means that differ by less read alike
@@ -106,3 +107,17 @@ def too_few(n: int, n_units: int, effective: float) -> str:
         return f"no interval: {groups}, and an interval needs {LEAST:.0f} independent groups"
     unequal = f"of such unequal sizes that they count as {effective:.1f}"
     return f"no interval: {groups} {unequal}, and an interval needs {LEAST:.0f}"
+
+
+def not_ranked(groups: Sequence[Group], baselines: Collection[str] = ()) -> str:
+    """Return which models were not ranked, since they were validated in another way than the first group; or ""."""
+    names = [[name for name in group.models if name not in baselines] for group in groups]
+    others = [f"{listed(models)} ({group.validation})" for group, models in zip(groups, names, strict=True) if models][
+        1:
+    ]
+    if not others:
+        return ""
+    return (
+        f"Not ranked with {listed(names[0])}, validated in {groups[0].validation}: {'; '.join(others)}. Scores from "
+        "different folds, or of models tuned for different scores, are not comparable."
+    )

@@ -7,7 +7,7 @@ import pandas as pd
 
 from classify.pages.words import listed, percent, spread, with_interval
 from classify.predictions import HELD_OUT, VALIDATION
-from classify.report.sentences import too_few
+from classify.report.sentences import not_ranked, too_few
 from classify.stats.chance import (
     BETTER,
     FALLS,
@@ -25,7 +25,6 @@ from classify.stats.chance import (
 )
 from classify.stats.evaluation import Evaluation
 from classify.stats.scores import SCORES
-from classify.stats.selection import not_ranked
 from featex.system.words import count
 
 SELECTION = "a selection score, not a result"

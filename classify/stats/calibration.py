@@ -1,4 +1,4 @@
-"""From any classifier's scores to probabilities that mean what they say, without changing a decision."""
+"""Calibration: from any classifier's scores to probabilities, without changing a decision."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,14 @@ from scipy.special import log_softmax, softmax
 from featex.system.cores import threads_for
 
 SMALLEST = 1e-15
-SLOPES = (1e-3, 1e3)  # of scores whose standard deviation is 1
+SLOPES = (1e-3, 1e3)  # for scores with a standard deviation of 1
 LEAST_THRESHOLD = 1e-300
 
 
 def class_scores(estimator, X) -> np.ndarray:
     """Return scores (n_samples, n_classes) whose largest column is the estimator's decision.
 
-    Decision values where the estimator has them (for two classes half of it, against it and for it), else log
+    They are decision values where the estimator has them (for two classes minus and plus half the value), otherwise log
     probabilities.
     """
     if hasattr(estimator, "decision_function"):
@@ -30,12 +30,12 @@ def class_scores(estimator, X) -> np.ndarray:
 class Calibration:
     """Bias-corrected temperature scaling: ``softmax(slope * scores + log(thresholds))``.
 
-    Sources: Alexandari, Kundaje & Shrikumar 2020, arXiv 1901.06852; for two classes it is Platt's (1999) sigmoid. The
-    slope says how sure the scores are, and the thresholds how common each class is: class weights and a score that
-    asks for balanced classes move a model's decisions away from the likeliest class, and without the second term
-    they would move its probabilities too.
+    Alexandari, Kundaje & Shrikumar 2020, arXiv 1901.06852; for two classes it is Platt's (1999) sigmoid. The slope
+    scales the confidence, and the thresholds hold how common each class is: class weights, and tuning for a score that
+    balances classes, move a model's decisions away from the likeliest class, and without the second term they would
+    move its probabilities too.
 
-    The slope is positive, so decisions stay the model's own. At equal scores the probabilities are the `thresholds`:
+    The slope is positive, so no decision changes. Where all scores are equal, the probabilities are the `thresholds`:
     the model decides for the class whose probability is the largest multiple of its threshold. Of two classes that is
     the positive one from its threshold on.
 
@@ -43,7 +43,7 @@ class Calibration:
     ----------
     slope : float
     thresholds : tuple of float
-        A probability for each class, summing to 1; () where all are equal.
+        A probability for each class, with a sum of 1; () where all are equal.
     """
 
     slope: float
@@ -53,19 +53,18 @@ class Calibration:
     def fit(cls, scores: np.ndarray, y: np.ndarray) -> "Calibration":
         """Return the calibration of least log loss.
 
-        The mean probability of each class over these rows is then its share among them, but for what the targets
-        leave open.
+        The mean probability of each class over these rows is its share among them, up to the smoothing of the targets.
 
         Parameters
         ----------
         scores : ndarray of shape (n_samples, n_classes)
-            Of images the model was not fitted on (out-of-fold).
+            Of images on which the model was not fitted (out of fold).
         y : ndarray of shape (n_samples,)
             Column of each true class.
         """
         n, k = scores.shape
-        # Platt's (1999) targets: short of 0 and 1 by what the count of each class leaves open, so that no slope is
-        # infinite where every score is right.
+        # Platt's (1999) targets are smoothed by the count of each class, so that the slope stays finite where every
+        # decision is right.
         counts = np.bincount(y, minlength=k)
         targets = np.tile((1 / (counts + k))[y, None], k)
         targets[np.arange(n), y] = ((counts + 1) / (counts + k))[y]
@@ -88,9 +87,9 @@ class Calibration:
         return cls(float(slope), tuple(thresholds.tolist()))
 
     def __call__(self, scores: np.ndarray) -> np.ndarray:
-        """Return probabilities (n_samples, n_classes) of `scores`, rows summing to 1."""
+        """Return the probabilities (n_samples, n_classes) of `scores`."""
         return np.exp(self.logs(scores))
 
     def logs(self, scores: np.ndarray) -> np.ndarray:
-        """Return logarithms of the probabilities, which tell apart what rounds to a probability of 1."""
+        """Return the logarithms of the probabilities, which differ even where probabilities round to 1."""
         return log_softmax(self.slope * scores + (np.log(self.thresholds) if self.thresholds else 0.0), axis=1)

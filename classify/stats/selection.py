@@ -1,4 +1,4 @@
-"""Which models' validation scores may be ranked together, and by which value: never those from different folds."""
+"""Selection: which models' validation scores can be ranked together, and by which value."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from classify.pages.words import listed
 from classify.stats.scores import SCORES
 
 KINDS = ("source", "content", "random")  # of folds, the hardest first
@@ -15,17 +14,17 @@ MIXED = "mixed"  # an ensemble whose members were validated in different folds
 
 @dataclass(frozen=True)
 class Validation:
-    """How a model was validated; models with equal ones can be ranked by their validation scores.
+    """How a model was validated. Models of equal validation can be ranked by their validation scores.
 
     Parameters
     ----------
     folds : {"random", "source", "content", "mixed"} or None
-        Kind of folds; None where a passport does not say.
+        Kind of folds; None where it is not known.
     n_folds, seed : int or None
     scoring : str or None
         The score that the model was tuned for.
     content : str
-        Digest of what folds by content were cut by.
+        Digest of the features that folds by content were made from.
     """
 
     folds: str | None = None
@@ -42,38 +41,38 @@ class Validation:
 
 @dataclass(frozen=True)
 class Group:
-    """Models that were validated alike, in the order they came in."""
+    """Models of equal validation, in the order of the predictions."""
 
     validation: Validation
     models: tuple[str, ...]
 
     @property
     def worst(self) -> bool:
-        """Whether the worst fold is what models are chosen by, rather than the mean."""
+        """Whether the worst fold is the selection score, rather than the mean."""
         return by_worst_fold(self.validation.folds)
 
 
 def folds_in_words(kind: str | None, n: int | None) -> str:
-    """Return "5 random folds", "3 folds by source", or of an unknown number "folds by source"."""
+    """Return "5 random folds", "3 folds by source", or "folds by source" where their number is not known."""
     words = {"random": "random folds", None: "folds", MIXED: "folds that differ between its members"}
     return ("" if n is None else f"{n} ") + words.get(kind, f"folds by {kind}")
 
 
 def by_worst_fold(folds: str | None) -> bool:
-    """Return whether the worst fold is the selection score of this kind of folds; of the others it is the mean."""
+    """Return whether the selection score of this kind of folds is the worst fold, rather than the mean."""
     return folds == "source"
 
 
 def selection_score(scores: Sequence[float], folds: str | None) -> float:
-    """Return what a setting, or a model, is chosen by."""
+    """Return the number by which settings and models are chosen."""
     return float(np.min(scores) if by_worst_fold(folds) else np.mean(scores))
 
 
 def groups(models: Iterable[str], known: Mapping[str, Validation], baselines: Collection[str] = ()) -> list[Group]:
-    """Return the models in groups of those that were validated alike, the group to choose from first.
+    """Return the models in groups of equal validation, the group to choose from first.
 
-    That is the one with most models, `baselines` not counted; of equally many the one with the hardest folds: sources
-    held out, then content, then random. `known` has the validation of each model of which one is known.
+    That is the group with most models, without `baselines`; of equal ones the group with the hardest folds: by source,
+    then by content, then random. `known` holds the validation of each model where it is known.
     """
     members: dict[Validation, list[str]] = {}
     for model in models:
@@ -87,24 +86,8 @@ def groups(models: Iterable[str], known: Mapping[str, Validation], baselines: Co
 
 
 def ranked(folds: pd.DataFrame, group: Group) -> pd.DataFrame:
-    """Return the rows of `tables.fold_scores` of a group, the best first, with ``selection``: their score."""
+    """Return a group's rows of `tables.fold_scores`, the best first, with their selection score ``selection``."""
     rows = folds[folds["model"].isin(group.models)]
     columns = [name for name in rows if str(name).startswith("fold_")]
     rows = rows.assign(selection=rows[columns].min(axis=1) if group.worst else rows["mean"])
     return rows.dropna(subset="mean").sort_values("selection", ascending=False, kind="stable")
-
-
-def not_ranked(all_groups: Sequence[Group], blind: Collection[str] = ()) -> str:
-    """Return which models the choice left out because they were validated in another way, or ""."""
-    others = []
-    for group in all_groups[1:]:
-        if names := [name for name in group.models if name not in blind]:
-            others.append(f"{listed(names)} ({group.validation})")
-    if not others:
-        return ""
-    first = all_groups[0]
-    return (
-        f"Not ranked with {listed([name for name in first.models if name not in blind])}, validated in "
-        f"{first.validation}: {'; '.join(others)}. Scores from different folds, or tuned for different scores, do not "
-        "compare."
-    )

@@ -3,9 +3,10 @@ import pandas as pd
 import pytest
 
 from classify.predictions import VALIDATION, Predictions
-from classify.report.sentences import drift_sentences, novelty_sentences, rule_sentences, too_few
+from classify.report.sentences import drift_sentences, not_ranked, novelty_sentences, rule_sentences, too_few
 from classify.stats.drift import drift_table
 from classify.stats.effective import LEAST, enough, kish
+from classify.stats.selection import Validation, groups
 
 SHARES = {"answered": 0.75, "answered_low": 0.7, "answered_high": 0.79, "error_low": 0.007, "error_high": 0.038}
 RULE = {"model": "svm", "set": "test", "target": 0.05, "n": 400, "judged": 300, "error": 0.017, **SHARES}
@@ -67,3 +68,9 @@ def test_why_there_is_no_interval_is_told_exactly_where_there_is_none(unit):
     reason = too_few(len(unit), unit.max() + 1, kish(np.bincount(unit)))
     assert bool(reason) != enough(unit)
     assert not reason or (f"{LEAST:.0f}" in reason and str(len(unit)) in reason)
+
+
+def test_models_of_another_validation_are_named_with_it():
+    known = {"a": Validation("random", 5), "b": Validation("random", 5), "c": Validation("source", 3)}
+    assert "c (3 folds by source)" in not_ranked(groups("abc", known))
+    assert not_ranked(groups("ab", known)) == not_ranked(groups("abc", known), "c") == ""

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from classify.stats.selection import Validation, groups, not_ranked, ranked, selection_score
+from classify.stats.selection import Validation, groups, ranked, selection_score
 
 
 def validated(folds="random", n_folds=5, seed=0, scoring="accuracy", content=""):
@@ -14,8 +14,6 @@ def validated(folds="random", n_folds=5, seed=0, scoring="accuracy", content="")
 def test_models_of_another_validation_stand_in_another_group(other):
     known = {"a": validated(), "b": validated(), "c": validated(**other)}
     assert [group.models for group in groups("abc", known)] == [("a", "b"), ("c",)]
-    assert "c (" in not_ranked(groups("abc", known))
-    assert not_ranked(groups("ab", known)) == ""
 
 
 def test_the_largest_group_is_chosen_from_and_of_equally_large_ones_the_hardest():
