@@ -129,8 +129,7 @@ def tune(
     from classify.splits.content import content_of
     from classify.splits.scheme import Scheme, parse_folds
     from classify.tuning.plan import plan
-    from classify.tuning.tune import tune
-    from classify.workspace import keep, replaced
+    from classify.workspace import tune_and_keep
     from featex.store.features import load_features, stored_sets
     from featex.store.joined import join
     from featex.store.units import rows_as_in
@@ -160,12 +159,7 @@ def tune(
     progress.say(f"{of}: {n_train:,} training images, {job.folds_in_words}, {search}")
     if job.positive:
         progress.say(job.positive.sentence())
-    if sentence := replaced(job, artifacts.models):
-        progress.say(sentence)
-    checkpoints = artifacts.studies / job.training_folder
-    storage = storage or artifacts.studies / f"{job.name}.journal"
-    tuned = tune(job, timeout=timeout, storage=storage, checkpoints=checkpoints, progress=progress)
-    path = keep(tuned, artifacts.models, artifacts.predictions, done_with=checkpoints)
+    tuned, path = tune_and_keep(job, artifacts, timeout=timeout, storage=storage, progress=progress)
     click.echo(_summary(tuned))
     click.echo(f"Saved: {path}")
 
@@ -209,15 +203,12 @@ def _summary(tuned) -> str:
 @ARTIFACTS
 def ensemble(members: tuple[str, ...], method: str, name: str | None, artifacts: Artifacts) -> None:
     """Combine trained models by their predictions, save the ensemble as a model, and test it on every unseen set."""
-    from classify.trained.ensemble import combine, plan_ensemble
-    from classify.workspace import find_members, keep, read_predictions, replaced
+    from classify.trained.ensemble import plan_ensemble
+    from classify.workspace import combine_and_keep, find_members
+    from featex.system.progress import TerminalProgress
 
-    passports = find_members(members, artifacts.models)
-    job = plan_ensemble(method, passports, name=name, command=command_line())
-    if sentence := replaced(job, artifacts.models):
-        click.echo(sentence, err=True)
-    combined = combine(job, read_predictions(passports, artifacts.predictions))
-    path = keep(combined, artifacts.models, artifacts.predictions)
+    job = plan_ensemble(method, find_members(members, artifacts.models), name=name, command=command_line())
+    combined, path = combine_and_keep(job, artifacts, progress=TerminalProgress())
     click.echo(_summary(combined))
     click.echo(f"Saved: {path}")
 

@@ -16,16 +16,18 @@ from classify.splits.partition import images_digest, partition
 from classify.stats.abstention import UNSURE, fit
 from classify.stats.evaluation import ModelFacts, evaluate
 from classify.trained import persist
-from classify.trained.ensemble import Ensemble
+from classify.trained.ensemble import Ensemble, combine
 from classify.trained.inputs import INPUTS
 from classify.trained.kept import keep_pair, read_kept, settled
 from classify.trained.model import Tuned
 from classify.trained.passport import DataFacts, Passport, positive_of_report
 from classify.tuning.plan import Plan
+from classify.tuning.tune import tune
 from featex.errors import InputError, unknown
 from featex.layout import Artifacts
 from featex.store.features import stored_sets
 from featex.store.units import rows_as_in
+from featex.system.progress import Progress
 from featex.system.words import count
 
 
@@ -42,6 +44,40 @@ def keep(tuned: Tuned, models: Path, predictions: Path, *, done_with: Path | Non
     if done_with is not None:
         shutil.rmtree(done_with, ignore_errors=True)
     return path
+
+
+def tune_and_keep(
+    job: Plan,
+    artifacts: Artifacts,
+    *,
+    timeout: float | None = None,
+    storage: str | Path | None = None,
+    progress: Progress,
+) -> tuple[Tuned, Path]:
+    """Tune a planned job, save the outcome below `artifacts`, and return it with the model's folder.
+
+    Parameters
+    ----------
+    timeout, storage
+        As `classify.tuning.tune.tune` takes them; by default the search is stored in a journal of the job's name.
+    """
+    _announce(job, artifacts, progress)
+    checkpoints = artifacts.studies / job.training_folder
+    storage = storage or artifacts.studies / f"{job.name}.journal"
+    tuned = tune(job, timeout=timeout, storage=storage, checkpoints=checkpoints, progress=progress)
+    return tuned, keep(tuned, artifacts.models, artifacts.predictions, done_with=checkpoints)
+
+
+def combine_and_keep(job: Ensemble, artifacts: Artifacts, *, progress: Progress) -> tuple[Tuned, Path]:
+    """Combine the members of a planned ensemble, save it below `artifacts`, and return it with its folder."""
+    _announce(job, artifacts, progress)
+    combined = combine(job, read_predictions(job.passports, artifacts.predictions))
+    return combined, keep(combined, artifacts.models, artifacts.predictions)
+
+
+def _announce(job: Plan | Ensemble, artifacts: Artifacts, progress: Progress) -> None:
+    if sentence := replaced(job, artifacts.models):
+        progress.say(sentence)
 
 
 def is_kept(job: Plan | Ensemble, models: Path, predictions: Path) -> bool:

@@ -65,7 +65,7 @@ def cli() -> None:
     help="fast: decode large JPEGs at a smaller scale; on a GPU, decode there and compute in half precision.",
 )
 @click.option(
-    "--copies", type=click.IntRange(0), help="Altered copies (resized, blurred, JPEG) to extract for a training image."
+    "--copies", type=click.IntRange(0), help="Varied copies (resized, blurred, JPEG) to extract for a training image."
 )
 @ARTIFACTS
 @click.option("--name", show_default="the folder's name", help="Name of the set.")

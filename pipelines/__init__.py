@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from pipelines.cleaning.normalise import Form, normalise
     from pipelines.cleaning.prepare import prepare
     from pipelines.comparison.compare import Comparison, compare
+    from pipelines.robustness.stress import StressTest, stress
 
-__all__ = ["Comparison", "Form", "audit", "compare", "normalise", "prepare"]
+__all__ = ["Comparison", "Form", "StressTest", "audit", "compare", "normalise", "prepare", "stress"]
 
 _HOMES = {
     "audit": "pipelines.auditing.audit",
@@ -24,6 +25,8 @@ _HOMES = {
     "prepare": "pipelines.cleaning.prepare",
     "Comparison": "pipelines.comparison.compare",
     "compare": "pipelines.comparison.compare",
+    "StressTest": "pipelines.robustness.stress",
+    "stress": "pipelines.robustness.stress",
 }
 
 

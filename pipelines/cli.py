@@ -127,7 +127,7 @@ def compare(directory: str | None, settings: tuple[str, ...], **options) -> None
 def travel(directory: str, **options) -> None:
     """Find which features, training and model generalise best from the images in DIR to others.
 
-    Each choice is scored on held-out content or sources, and on altered copies of the images. Test and custom sets
+    Each choice is scored on held-out content or sources, and on varied copies of the images. Test and custom sets
     play no part in the ranking; the best choice is compared with the default on them.
     """
     from featex.system.progress import TerminalProgress

@@ -1,4 +1,7 @@
-"""compare: extract, audit, tune each, predict, report, of the usual models or of a study; what is done is skipped."""
+"""compare: extract, audit, tune, predict and report, for the usual models or those of a study.
+
+What an earlier run has done is skipped.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,11 +12,10 @@ from classify.models.combine import METHODS
 from classify.models.registry import ModelSpec, get_model
 from classify.pages.sections import read_section
 from classify.splits.partition import images_digest
-from classify.trained.ensemble import combine, plan_ensemble
+from classify.trained.ensemble import plan_ensemble
 from classify.trained.model import Tuned
 from classify.tuning.plan import N_FOLDS, Plan, plan, settled
-from classify.tuning.tune import tune
-from classify.workspace import find_members, is_kept, keep, read_predictions, replaced, report_again
+from classify.workspace import combine_and_keep, find_members, is_kept, report_again, tune_and_keep
 from featex.errors import unknown
 from featex.extraction.extract import Extraction, extract
 from featex.extraction.recipes import choose_recipe
@@ -41,7 +43,7 @@ QUICK = {  # for a first look in minutes on two cores
     "cnn3": {"max_epochs": 8},
     "resnet18": {"max_epochs": 15},
 }
-QUICK_NET = {"image_size": 96, "max_epochs": 3}  # any other: 96 pixels are enough for each of them
+QUICK_NET = {"image_size": 96, "max_epochs": 3}  # for every other net: 96 pixels are enough for each of them
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ class Comparison:
         asked |= {"weights": weights, **self.settings}
         asked = {key: asked[key] for key in ("trials", *spec.wishes) if asked.get(key) is not None}
         wishes = published | small | asked
-        searched = spec.first(1)[0] if wishes.get("trials") else {}  # trials vary what the study had settled
+        searched = spec.first(1)[0] if wishes.get("trials") else {}  # a search varies these, also if the study set them
         return {key: value for key, value in wishes.items() if key not in searched}
 
 
@@ -207,7 +209,7 @@ def compare(
 
 
 def _find_weights(wishes: dict[str, dict], seed: int, device: str, progress: Progress) -> None:
-    """Put the weights that are found into the wishes; raise, before any work, where a wish cannot be had."""
+    """Put the weights that are found into the wishes; raise, before any work, if a wish cannot be met."""
     for model, chosen in wishes.items():
         settings = settled(get_model(model), seed, device=device, progress=progress, **chosen)
         chosen |= {"weights": settings["weights"]} if "weights" in settings else {}
@@ -232,39 +234,26 @@ def _audit(stored: StoredSet, features: Features, artifacts: Artifacts, seed: in
 
 
 def _run(job: Plan, artifacts: Artifacts, progress: Progress) -> None:
-    models, predictions = artifacts.models, artifacts.predictions
-    if is_kept(job, models, predictions):
+    if is_kept(job, artifacts.models, artifacts.predictions):
         progress.say(f"{job.name}: done before")
         return
-    how = (
-        f"{count(job.trials, 'trial')} of {job.folds_in_words}"
-        if job.trials
-        else f"with its recipe's settings, {job.folds_in_words}"
-    )
+    search = f"{count(job.trials, 'trial')} of" if job.trials else "with its recipe's settings,"
     shown = ("image_size", "max_epochs", "train", "device")
     settings = "".join(f", {key} {job.settings[key]}" for key in shown if key in job.settings)
-    progress.say(f"{job.name}: {how} on {count(len(job.parts.train), 'image')}{settings}")
-    if sentence := replaced(job, models):
-        progress.say(sentence)
-    studies = artifacts.studies
-    checkpoints = studies / job.training_folder
-    tuned = tune(job, storage=studies / f"{job.name}.journal", checkpoints=checkpoints, progress=progress)
-    keep(tuned, models, predictions, done_with=checkpoints)
+    images = count(len(job.parts.train), "image")
+    progress.say(f"{job.name}: {search} {job.folds_in_words} on {images}{settings}")
+    tuned, _ = tune_and_keep(job, artifacts, progress=progress)
     _say_outcome(tuned, progress)
 
 
 def _combine(method: str, members: list[str], artifacts: Artifacts, command: str, progress: Progress) -> str:
-    """Keep an ensemble of the models, unless it is kept already, and return its name."""
-    models, predictions = artifacts.models, artifacts.predictions
-    job = plan_ensemble(method, find_members(members, models), command=command)
-    if is_kept(job, models, predictions):
+    """Save an ensemble of the models, unless an earlier run did, and return its name."""
+    job = plan_ensemble(method, find_members(members, artifacts.models), command=command)
+    if is_kept(job, artifacts.models, artifacts.predictions):
         progress.say(f"{job.name}: done before")
-        return job.name
-    if sentence := replaced(job, models):
-        progress.say(sentence)
-    combined = combine(job, read_predictions(job.passports, predictions))
-    keep(combined, models, predictions)
-    _say_outcome(combined, progress)
+    else:
+        combined, _ = combine_and_keep(job, artifacts, progress=progress)
+        _say_outcome(combined, progress)
     return job.name
 
 

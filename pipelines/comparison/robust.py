@@ -14,10 +14,10 @@ from featex.extraction.recipes import FeatureRecipe
 from featex.store.features import Features, StoredSet
 from featex.system.progress import Progress
 
-FOLDS_SAID = {
+FOLDS = {
     "source": "each fold holds out whole sources of every class, and the worst fold chose its settings",
-    "content": "each fold holds out clusters of content, so that its settings were chosen on content that is new",
-    "random": "its folds are random, for there is nothing to hold out by",
+    "content": "each fold holds out clusters of similar images, so its settings were chosen on new content",
+    "random": "its folds are random, because neither sources nor content can be held out",
 }
 
 
@@ -73,24 +73,22 @@ def robust_job(
     try:
         job.pairs()
     except DataError as error:
-        progress.say(f"{recipe.name}: folds are random, for {error}")
+        progress.say(f"{recipe.name}: folds are random, because {error}")
         job = plan(recipe.model, features, notes=notes, **options)
-    return replace(job, notes=(*job.notes, _said(job, recipe)))
+    return replace(job, notes=(*job.notes, _note(job, recipe)))
 
 
-def _said(job: Plan, recipe: FeatureRecipe) -> str:
-    copies = ""
-    if job.n_copies:
-        copies = f", and {job.n_copies} varied copy of each training image" if job.n_copies == 1 else ""
-        copies = copies or f", and {job.n_copies} varied copies of each training image"
+def _note(job: Plan, recipe: FeatureRecipe) -> str:
+    noun = "copy" if job.n_copies == 1 else "copies"
+    copies = f", and {job.n_copies} varied {noun} of each training image" if job.n_copies else ""
     return (
-        f"{recipe.model}-{recipe.name} is the recipe {recipe.name}: {recipe.sentence()}{copies}; "
-        f"{FOLDS_SAID[job.scheme.folds]}. Its selection score is not ranked with those of other folds."
+        f"{recipe.model}-{recipe.name} uses the recipe {recipe.name}: {recipe.sentence()}{copies}; "
+        f"{FOLDS[job.scheme.folds]}. Its selection score is not ranked with those of other folds."
     )
 
 
-def _same_rows(features: Features, usual: Features) -> Features:
-    """Return the features with the default's rows: both kinds of models then hold out and part the same images."""
-    if not np.array_equal(features.rows[["path", "key"]], usual.rows[["path", "key"]]):
+def _same_rows(features: Features, default: Features) -> Features:
+    """Return the features with the rows of the default ones: both models then train and test on the same images."""
+    if not np.array_equal(features.rows[["path", "key"]], default.rows[["path", "key"]]):
         raise DataError("an image can be used by one extractor and not by the other; leave it out of the folder")
-    return replace(features, rows=usual.rows)
+    return replace(features, rows=default.rows)

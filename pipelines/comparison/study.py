@@ -1,4 +1,4 @@
-"""Study: a published study, what data it takes, what it trains and how, and what it reported."""
+"""Study: a published study, with its data, its models and settings, and the numbers that it reported."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,22 +10,22 @@ from featex.errors import InputError
 
 @dataclass(frozen=True)
 class Study:
-    """A published study, as its file tells it.
+    """A published study, as its file describes it.
 
     Parameters
     ----------
     name : str
-        The file's, without its ending.
+        The name of its file, without the ending.
     title, about, source : str
         What it is, and where it was published as far as that is known.
     directory : str
-        Where its data are looked for below data/.
+        The folder of its data below data/.
     data_name, layout, where : str
-        The data set, how it lies on disk, and where it can be had: for people.
+        The data set, its layout on disk, and where to get it, in words.
     sets : tuple of str
-        Sets that must be there ("train", "test", or a custom set's name).
+        Sets that the data must hold ("train", "test", or a custom set's name).
     classes : tuple of str
-        The classes of the images; () where not known.
+        The classes of the images; () if not known.
     options : dict
         As `featex.datasets.dataset.find_images` takes them; `labels` is relative to the folder of the data.
     models : dict of str to dict
@@ -35,7 +35,7 @@ class Study:
     notes : tuple of str
         What to know when numbers are compared, a sentence each.
     folds : int or None
-        Of the cross-validation; None leaves the usual number.
+        Folds of the cross-validation; None leaves the default.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Study:
     folds: int | None
 
     def published_of(self, model: str) -> dict:
-        """Return what the study says of one of its models, as a passport keeps it."""
+        """Return the published numbers of one of its models, as a passport keeps them."""
         scores = [
             {key: row[key] for key in ("set", "called", "value", "n")}
             for row in self.published
@@ -69,18 +69,18 @@ class Study:
             "scores": scores,
         }
 
-    def dataset_options(self, root: Path, given: Mapping) -> dict:
-        """Return the options of `find_images`: the study's own, and before them those that were given."""
-        own = dict(self.options)
-        if "labels" in own:
-            own["labels"] = root / own["labels"]
-        given = {key: value for key, value in given.items() if value}
-        if "group_column" in given:
-            own.pop("group_rows", None)  # a table has groups by one of the two
-        return own | given
+    def dataset_options(self, root: Path, overrides: Mapping) -> dict:
+        """Return the options of `find_images`: the study's, replaced by those of the overrides that are set."""
+        options = dict(self.options)
+        if "labels" in options:
+            options["labels"] = root / options["labels"]
+        overrides = {key: value for key, value in overrides.items() if value}
+        if "group_column" in overrides:
+            options.pop("group_rows", None)  # a table has groups by one of the two
+        return options | overrides
 
     def check(self, root: Path, **options) -> None:
-        """Raise InputError, with what is wanted and where it can be had, unless `root` holds the study's kind of data.
+        """Raise InputError, with what is needed and where to get it, unless `root` holds the study's kind of data.
 
         Parameters
         ----------
@@ -94,11 +94,11 @@ class Study:
             raise InputError(f"{error}. {self._wanted(root)}") from error
         if lacking := [name for name in self.sets if name not in set(table["split"])]:
             raise InputError(f"{str(root)!r} has no set {' and no set '.join(lacking)}. {self._wanted(root)}")
-        found = sorted(set(table["label"]) - {""})
-        if self.classes and found != sorted(self.classes):
-            there = f"the classes {', '.join(found)}" if found else "no classes"
+        labels = sorted(set(table["label"]) - {""})
+        if self.classes and labels != sorted(self.classes):
+            classes = f"the classes {', '.join(labels)}" if labels else "no classes"
             raise InputError(
-                f"{str(root)!r} has {there}, not {' and '.join(sorted(self.classes))}. {self._wanted(root)}"
+                f"{str(root)!r} has {classes}, not {' and '.join(sorted(self.classes))}. {self._wanted(root)}"
             )
 
     def _wanted(self, root: Path) -> str:

@@ -1,4 +1,4 @@
-"""Studies as files: those that come with this package, and a reader that lets nothing pass that no study can say."""
+"""Studies as TOML files: those that come with this package, and a reader that checks every key and value."""
 
 import tomllib
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from pipelines.comparison.study import Study
 
 FOLDER = Path(__file__).with_name("studies")
 SUFFIX = ".toml"
-# What a file may say, and of what type; a key that ends in "?" may be left out.
+# The keys of a file with their types; a key that ends in "?" may be left out.
 KEYS = {
     **dict.fromkeys(("title", "about", "source", "directory"), str),
     **{"data": dict, "models": dict, "options?": dict, "published?": list},
@@ -32,12 +32,12 @@ def study_names() -> list[str]:
 
 
 def load_study(name: str) -> Study:
-    """Return the study called `name`, or that of the file ``NAME.toml`` that it names.
+    """Return the study called `name`, or the one in the file `name` if that ends in ``.toml``.
 
     Raises
     ------
     InputError
-        If there is none, with the nearest name; or if its file says what no study can.
+        If there is none, with the nearest name; or if its file has a mistake.
     """
     if name.endswith(SUFFIX):
         return read_study(Path(name))
@@ -47,38 +47,41 @@ def load_study(name: str) -> Study:
 
 
 def read_study(path: Path) -> Study:
-    """Return the study that a file tells of.
+    """Return the study in a file.
 
     Raises
     ------
     InputError
-        If it cannot be read, lacks a key, has one too many, or names a model that there is not; the message names the
-        file.
+        If the file cannot be read, lacks a key, or has an unknown key, model or value; the message names the file.
     """
     try:
         with path.open("rb") as file:
-            told = tomllib.load(file)
+            content = tomllib.load(file)
     except OSError as error:
         raise InputError(f"cannot read the study {str(path)!r}: {error.strerror}") from error
     except ValueError as error:  # no UTF-8, or no TOML
         raise InputError(f"{path} is no study: {error}; see https://toml.io for how such files are written") from error
     try:
-        return _study(path.stem, told)
+        return _study(path.stem, content)
     except FeatexError as error:
         raise InputError(f"{path}: {error}") from error
 
 
-def _study(name: str, told: dict) -> Study:
-    _check("", told, KEYS)
-    data, options, models = told["data"], told.get("options", {}), told["models"]
+def _study(name: str, content: dict) -> Study:
+    _check("", content, KEYS)
+    data, options, models = content["data"], content.get("options", {}), content["models"]
     _check("data.", data, DATA_KEYS)
     _check("options.", options, OPTION_KEYS)
-    lists = {"notes": told.get("notes", []), "data.sets": data.get("sets", []), "data.classes": data.get("classes", [])}
+    lists = {
+        "notes": content.get("notes", []),
+        "data.sets": data.get("sets", []),
+        "data.classes": data.get("classes", []),
+    }
     for key, texts in lists.items():
         if not all(isinstance(text, str) for text in texts):
             raise InputError(f"{key} must be a list of texts; it is {texts!r}")
-    if told.get("folds", 2) < 2:
-        raise InputError(f"folds must be 2 or more; it is {told['folds']}")
+    if content.get("folds", 2) < 2:
+        raise InputError(f"folds must be 2 or more; it is {content['folds']}")
     if not models:
         raise InputError("it has no model; give it a table [models.NAME] at least")
     _check("models.", models, dict.fromkeys(models, dict))
@@ -88,10 +91,10 @@ def _study(name: str, told: dict) -> Study:
         options = options | {"classes": _patterns(options["classes"])}
     return Study(
         name=name,
-        title=told["title"],
-        about=told["about"],
-        source=told["source"],
-        directory=told["directory"],
+        title=content["title"],
+        about=content["about"],
+        source=content["source"],
+        directory=content["directory"],
         data_name=data["name"],
         layout=data["layout"],
         where=data["where"],
@@ -99,14 +102,14 @@ def _study(name: str, told: dict) -> Study:
         classes=tuple(data.get("classes", ())),
         options=options,
         models=models,
-        published=tuple(_score(row, models) for row in told.get("published", ())),
-        notes=tuple(told.get("notes", ())),
-        folds=told.get("folds"),
+        published=tuple(_score(row, models) for row in content.get("published", ())),
+        notes=tuple(content.get("notes", ())),
+        folds=content.get("folds"),
     )
 
 
 def _check_settings(spec: ModelSpec, settings: dict) -> None:
-    """Raise where a setting is none of the model's, or of another type; its range is checked when it is planned."""
+    """Raise InputError if the model has no such setting, or the type is wrong; `plan` checks ranges."""
     for name, value in settings.items():
         if name not in ("trials", *spec.wishes):
             raise unknown(f"setting of {spec.name}", name, ("trials", *spec.wishes))
@@ -131,7 +134,7 @@ def _score(row: dict, models: Mapping) -> dict:
 
 def _patterns(classes: dict) -> list[tuple[str, str]]:
     """Return (name, pattern) pairs of ``{name: pattern, or a list of patterns}``."""
-    lists = {name: told if isinstance(told, list) else [told] for name, told in classes.items()}
+    lists = {name: value if isinstance(value, list) else [value] for name, value in classes.items()}
     for name, patterns in lists.items():
         if not all(isinstance(pattern, str) for pattern in patterns):
             raise InputError(f"options.classes.{name} must be a text or a list of texts; it is {classes[name]!r}")
@@ -139,7 +142,7 @@ def _patterns(classes: dict) -> list[tuple[str, str]]:
 
 
 def _check(where: str, table: object, keys: Mapping[str, type]) -> None:
-    """Raise InputError for what is no table, a key too many or too few, or a value of another type."""
+    """Raise InputError unless `table` is a table with these keys and types."""
     if not isinstance(table, dict):
         raise InputError(f"{where.rstrip('.')} must be a table; it is {table!r}")
     types = {key.rstrip("?"): kind for key, kind in keys.items()}

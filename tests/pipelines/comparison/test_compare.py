@@ -1,6 +1,7 @@
 import pytest
 from PIL import Image
 
+from classify import workspace
 from classify.errors import DataError
 from classify.models.registry import MODELS
 from classify.predictions import Predictions
@@ -10,7 +11,6 @@ from classify.workspace import report_again
 from featex.errors import InputError, WeightsError
 from featex.store.features import find_set
 from featex.system.progress import Progress
-from pipelines.comparison import compare as module
 from pipelines.comparison.compare import QUICK, QUICK_NET, USUAL, Comparison, compare
 
 
@@ -86,8 +86,8 @@ def test_what_is_wrong_with_a_wish_is_said_before_any_work(run, tmp_path):
 def test_what_is_done_is_skipped_and_two_models_are_also_compared_as_a_vote_and_a_stack(run, tmp_path, monkeypatch):
     run(only=("svm",))
     tuned = []
-    original = module.tune
-    monkeypatch.setattr(module, "tune", lambda job, **options: tuned.append(job.name) or original(job, **options))
+    original = workspace.tune
+    monkeypatch.setattr(workspace, "tune", lambda job, **options: tuned.append(job.name) or original(job, **options))
     page, lines = run(only=("svm", "logreg"))
     assert tuned == ["logreg-images"]  # nor the model that sees no picture
     assert "svm-images: done before" in lines

@@ -40,7 +40,7 @@ def test_the_robust_recipe_stands_beside_the_default_and_can_be_asked_about_an_i
     assert robust.cv.folds in ("content", "random")
     assert robust.data.images == usual.data.images
     for words in (
-        "svm-robust is the recipe robust",
+        "svm-robust uses the recipe robust",
         "5 squares at full resolution",
         "varied copy",
         "selection score",

@@ -181,7 +181,7 @@ def test_what_is_asked_for_goes_before_what_the_study_says(study_file, run):
     assert kept["lenet5"].cv.n_folds == 3
     settings = kept["lenet5"].settings
     assert (settings["max_epochs"], settings["image_size"], settings["lr"]) == (2, 16, 0.002)
-    assert "80 %" not in page
+    assert "80 % (68.2" not in page
 
 
 def test_trials_that_are_asked_for_search_what_the_study_had_settled(study_file, run):
