@@ -1,4 +1,4 @@
-"""transfer(): train on one source, test on each other one; a matrix a model, with intervals, and what it says."""
+"""transfer: train on each source and test on every other one; a matrix for each model, with intervals."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,22 +31,22 @@ CELLS = (
 
 @dataclass(frozen=True, eq=False)
 class Transfer:
-    """How well models do on other sources than they were fitted on.
+    """How accurate models are on other sources than they were fitted on.
 
     Parameters
     ----------
     table : DataFrame
         A row a model and pair of sources: ``model, train_source, test_source, n_train, n, guess``, ``accuracy`` with
         its 95 % interval ``low`` and ``high``, ``balanced_accuracy``, ``roc_auc`` with ``roc_auc_low`` and
-        ``roc_auc_high``, and ``own``, the share right of the test source's own ``n_own`` images, with ``own_low`` and
-        ``own_high``: of a source that has one class, accuracy is half its images and half what is held fixed.
+        ``roc_auc_high``, and ``own``, the share right of the ``n_own`` images that come from the test source, with
+        ``own_low`` and ``own_high``: for a source with one class, half of the tested images are those held fixed.
     summary : DataFrame
-        A row a model, the one best on its own source first and those that see no picture last: ``model, blind,
-        n_sources``; ``same`` and ``other``, mean accuracy over the pairs of a source with itself and with others;
-        ``fall``, the former less the latter; each with its interval ``_low`` and ``_high``; ``worst_train``,
-        ``worst_test`` and ``worst``, the pair of different sources that is least accurate; ``sentence``. The interval
-        of the fall takes into account that both means are of the same images: how far new images of these sources
-        would move it, for the models that were fitted here.
+        A row a model, the most accurate on the same source first and models on file metadata last: ``model,
+        metadata_only, n_sources``; ``same`` and ``other``, the mean accuracy over the pairs of a source with itself
+        and with others; ``fall``, the former less the latter; each with its interval ``_low`` and ``_high``;
+        ``worst_train``, ``worst_test`` and ``worst``, the pair of different sources with the lowest accuracy;
+        ``sentence``. The interval of the fall accounts for both means being of the same images; it covers new images
+        of these sources, for the models fitted here.
     notes : tuple of str
         What was compared and how, a sentence each.
     """
@@ -57,7 +57,7 @@ class Transfer:
 
     @property
     def sentences(self) -> list[str]:
-        """What the matrices say, a sentence a model."""
+        """The result for each model, in a sentence."""
         return self.summary["sentence"].tolist()
 
 
@@ -71,24 +71,24 @@ def transfer(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Transfer:
-    """Fit each model on each source, and judge it on unseen images of that source and of every other one.
+    """Fit each model on each source, and test it on unseen images of that source and of every other one.
 
-    How is said in `pipelines.sources.crossing.crossing`.
+    `pipelines.sources.crossing.crossing` decides which images train and test.
 
     Parameters
     ----------
     features : Features
     models : sequence of str
-        Names in `classify.models.registry.MODELS` of what reads features or facts.
+        Names in `classify.models.registry.MODELS` of models that read features or file metadata.
     params : mapping of str to dict, optional
-        Parameters of a model, by its name; else those that it is known to be good at.
+        Parameters of a model, by its name; by default the first that its search tries.
     vary : str, optional
         The class whose sources are compared.
     positive : str, optional
-        The positive one of two classes, by default the one that its name tells; its sources are compared unless `vary`
-        says otherwise.
+        The positive one of two classes, by default recognised by its name; its sources are compared unless `vary` names
+        another.
     seed : int
-        Of folds, draws, training and bootstrap.
+        Seed of folds, draws, training and bootstrap.
     progress : Progress, optional
 
     Raises
@@ -103,10 +103,10 @@ def transfer(
     for name in models:
         if not INPUTS[get_model(name).reads].tabular:
             can = ", ".join(spec.name for spec in MODELS.values() if INPUTS[spec.reads].tabular)
-            raise ModelError(f"{name} reads pixels, and a fit a source and fold would take it hours; take {can}")
+            raise ModelError(f"{name} reads pixels and would need hours for a fit per source and fold; take {can}")
     cross = crossing(features.rows, features.name, vary=vary, positive=positive, seed=seed)
     codes = pd.Index(cross.classes).get_indexer(features.y)  # scikit-learn may read a name such as "0" as a number
-    cells, said = [], []
+    cells, answers = [], []
     with progress.task("fit", len(models) * len(cross.sources) * len(cross.folds), "model") as tick:
         for name in models:
             settings = get_model(name).settle(seed, progress)
@@ -121,71 +121,71 @@ def transfer(
                     scores[rest] = class_scores(estimator, X[rest])
                     tick(1)
                 for other in cross.sources:
-                    cell, right = _judge(cross, features.y, scores, other, seed)
+                    cell, right = _test(cross, features.y, scores, other, seed)
                     cells.append({"model": name, "train_source": source, "test_source": other, **cell})
-                    said.append(right.assign(model=name, same=source == other))
+                    answers.append(right.assign(model=name, same=source == other))
     table = pd.DataFrame(cells)[list(CELLS)]
     held = [label for label in cross.classes if label != cross.varied]
-    return Transfer(table, summarise(table, pd.concat(said, ignore_index=True), cross.varied, held), cross.notes)
+    return Transfer(table, summarise(table, pd.concat(answers, ignore_index=True), cross.varied, held), cross.notes)
 
 
-def _judge(cross: Crossing, y: np.ndarray, scores: np.ndarray, source: str, seed: int) -> tuple[dict, pd.DataFrame]:
-    """Return the row of one cell but for its names, and ``unit, right, weight`` of each image."""
-    rows, classes = cross.judged[source], list(cross.classes)
+def _test(cross: Crossing, y: np.ndarray, scores: np.ndarray, source: str, seed: int) -> tuple[dict, pd.DataFrame]:
+    """Return the row of one cell without its names, and ``unit, right, weight`` of each image."""
+    rows, classes = cross.test[source], list(cross.classes)
     predicted = np.array(classes)[scores[rows].argmax(axis=1)]
-    right, own, group = predicted == y[rows], cross.own[source], cross.units[rows]
-    asked = (y[rows], scores[rows], predicted, classes)  # neither class is the positive one in any of these scores
-    low, high = interval("accuracy", *asked, group=group, seed=seed)
-    auc_low, auc_high = interval("roc_auc", *asked, group=group, seed=seed)
+    right, own, group = predicted == y[rows], cross.from_source[source], cross.units[rows]
+    inputs = (y[rows], scores[rows], predicted, classes)  # none of these scores depends on the positive class
+    low, high = interval("accuracy", *inputs, group=group, seed=seed)
+    auc_low, auc_high = interval("roc_auc", *inputs, group=group, seed=seed)
     own_low, own_high = interval(
-        "accuracy", *(part[own] for part in asked[:3]), *asked[3:], group=group[own], seed=seed
+        "accuracy", *(part[own] for part in inputs[:3]), *inputs[3:], group=group[own], seed=seed
     )
     cell = {
         "n_train": len(classes) * cross.n_class,
         "n": len(rows),
         "guess": 1 / len(classes),
         **{"accuracy": right.mean(), "low": low, "high": high},
-        "balanced_accuracy": SCORES["balanced_accuracy"](*asked),
-        **{"roc_auc": SCORES["roc_auc"](*asked), "roc_auc_low": auc_low, "roc_auc_high": auc_high},
+        "balanced_accuracy": SCORES["balanced_accuracy"](*inputs),
+        **{"roc_auc": SCORES["roc_auc"](*inputs), "roc_auc_low": auc_low, "roc_auc_high": auc_high},
         **{"n_own": own.sum(), "own": right[own].mean(), "own_low": own_low, "own_high": own_high},
     }
     return cell, pd.DataFrame({"unit": group, "right": right, "weight": 1 / len(rows)})
 
 
-def summarise(table: pd.DataFrame, said: pd.DataFrame, varied: str = "", held: Sequence[str] = ()) -> pd.DataFrame:
+def summarise(table: pd.DataFrame, answers: pd.DataFrame, varied: str = "", held: Sequence[str] = ()) -> pd.DataFrame:
     """Return `Transfer.summary`.
 
     Parameters
     ----------
     table : DataFrame
         `Transfer.table`.
-    said : DataFrame
-        ``model, same, unit, right, weight``, a row an image and cell: `same` tells the cells of a source with itself.
+    answers : DataFrame
+        ``model, same, unit, right, weight``, a row an image and cell; `same` marks the cells of a source with itself.
     varied : str
         As `pipelines.sources.crossing.Crossing` has it.
     held : sequence of str
-        The classes that it is told from.
+        The classes that are held fixed.
     """
     rows = []
     for model, cells in table.groupby("model", sort=False):
-        answers = said[said["model"] == model]
-        codes, units = pd.factorize(answers["unit"])
-        answers = answers.assign(unit=codes)
-        means = [_Mean.of(answers[answers["same"] == side], len(units)) for side in (True, False)]
+        of_model = answers[answers["model"] == model]
+        codes, units = pd.factorize(of_model["unit"])
+        of_model = of_model.assign(unit=codes)
+        means = [_Mean.of(of_model[of_model["same"] == side], len(units)) for side in (True, False)]
         same, other, fall = *(mean.limits for mean in means), _fall_between(*means)
         foreign = cells[cells["train_source"] != cells["test_source"]]
         worst = foreign.loc[foreign["accuracy"].idxmin()]
         row = {
             "model": model,
-            "blind": not INPUTS[get_model(model).reads].sees_images,
+            "metadata_only": not INPUTS[get_model(model).reads].sees_images,
             "n_sources": cells["test_source"].nunique(),
         }
         for name, (value, low, high) in (("same", same), ("other", other), ("fall", fall)):
             row |= {name: value, f"{name}_low": low, f"{name}_high": high}
         row |= {"worst_train": worst["train_source"], "worst_test": worst["test_source"], "worst": worst["accuracy"]}
         rows.append(row | {"sentence": _sentence(row, cells, worst, varied, held)})
-    found = pd.DataFrame(rows)
-    return found.sort_values(["blind", "same"], ascending=[True, False], kind="stable", ignore_index=True)
+    summary = pd.DataFrame(rows)
+    return summary.sort_values(["metadata_only", "same"], ascending=[True, False], kind="stable", ignore_index=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,9 +199,9 @@ class _Mean:
     def of(cls, answers: pd.DataFrame, n_units: int) -> "_Mean":
         """Return it for rows of ``unit, right, weight``, units as codes.
 
-        An image stands in many cells, and images of a group are not independent, so the variance is that of whole
-        units. The interval is Wilson's for as many images as would have that variance, less what so many and such
-        unequal units do not tell of it (`classify.stats.effective.correction`). NaN where units are worth too few.
+        An image is in many cells, and images of a group are not independent, so the variance is that of whole units.
+        The interval is Wilson's for as many images as would have that variance, corrected for few and unequal units
+        (`classify.stats.effective.correction`). NaN if the units are worth too few images.
         """
         unit, weight = answers["unit"].to_numpy(), (answers["weight"] / answers["weight"].sum()).to_numpy()
         right = answers["right"].to_numpy(dtype=float)
@@ -222,7 +222,7 @@ class _Mean:
 
 
 def _fall_between(same: _Mean, other: _Mean) -> tuple[float, float, float]:
-    """Return the former less the latter with its interval: Zou's (2007) of two that are correlated, as units tell."""
+    """Return the former less the latter with Zou's (2007) interval; units give the correlation of the two."""
     spread = np.sqrt((same.moves**2).sum() * (other.moves**2).sum())
     together = float(same.moves @ other.moves / spread) if spread > 0 else 0.0
     return same.limits[0] - other.limits[0], *join(same.limits, other.limits, together)
@@ -230,51 +230,50 @@ def _fall_between(same: _Mean, other: _Mean) -> tuple[float, float, float]:
 
 def _sentence(row: dict, cells: pd.DataFrame, worst: pd.Series, varied: str, held: Sequence[str]) -> str:
     n_others = row["n_sources"] - 1
-    others = "the other" if n_others == 1 else f"the {n_others} others"
-    said = (
-        f"Trained on one source, {row['model']} is right on {with_interval(row, 'same')} of unseen images of it and on "
+    others = "the other source" if n_others == 1 else f"the {n_others} other sources"
+    source = f"one source of {varied}" if varied else "one source"
+    task = f" at telling {varied} from {listed(held)}" if varied else ""
+    text = (
+        f"Trained on {source}, {row['model']} has an accuracy{task} of {with_interval(row, 'same')} on unseen images "
+        f"of that source and of {with_interval(row, 'other')} on {others}: {_fall(row)}. "
     )
-    if varied:
-        said = f"Trained on one source of {varied}, {row['model']} tells unseen images of it from "
-        said += f"{listed(held)} with an accuracy of {with_interval(row, 'same')}, and those of {others} with "
-    said += with_interval(row, "other") + ("" if varied else f" of those of {others}") + f": {_fall(row)}. "
-    told = against_chance(worst["low"], worst["high"], worst["guess"])
-    beside = {"worse": ", worse than guessing", "unclear": ", no better than guessing"}.get(told, "")
-    said += (
-        f"The worst is {worst['train_source']} → {worst['test_source']}: "
+    verdict = against_chance(worst["low"], worst["high"], worst["guess"])
+    beside = {"worse": ", worse than guessing", "unclear": ", no better than guessing"}.get(verdict, "")
+    text += (
+        f"The worst pair is {worst['train_source']} → {worst['test_source']}: "
         f"{within(worst['accuracy'], worst['low'], worst['high'])}{beside}."
     )
     if varied:
         same = cells["train_source"] == cells["test_source"]
-        own = [percent(cells.loc[which, "own"].mean()) for which in (same, ~same)]
-        said += f" Of images of {varied} alone, {own[0]} of the same source and {own[1]} of {others} are found."
-    return ("Without a look at any picture: t" + said[1:]) if row["blind"] else said
+        recalls = [percent(cells.loc[which, "own"].mean()) for which in (same, ~same)]
+        text += f" It recognises {recalls[0]} of the {varied} images of the same source and {recalls[1]} of {others}."
+    return f"By file metadata only: {text[0].lower()}{text[1:]}" if row["metadata_only"] else text
 
 
 def _fall(row: dict) -> str:
     fall, low, high = (100 * row[name] for name in ("fall", "fall_low", "fall_high"))
     if pd.isna(low):
-        return f"a change by {-fall:+.1f} points"
+        return f"a change of {-fall:+.1f} points"
     if low <= 0 <= high:
         middle, lowest, highest = (round(-value, 1) + 0.0 for value in (fall, high, low))  # + 0.0: never "-0.0"
-        return f"no change can be told, {middle:+.1f} points ({lowest:+.1f} to {highest:+.1f})"
+        return f"no significant change, {middle:+.1f} points ({lowest:+.1f} to {highest:+.1f})"
     if fall < 0:
-        return f"a rise by {-fall:.1f} points ({-high:.1f}–{-low:.1f})"
-    return f"a fall by {fall:.1f} points ({low:.1f}–{high:.1f})"
+        return f"a rise of {-fall:.1f} points ({-high:.1f}–{-low:.1f})"
+    return f"a fall of {fall:.1f} points ({low:.1f}–{high:.1f})"
 
 
 def kept_params(features: Features, passports: Sequence[Passport], models: Sequence[str] = DEFAULT) -> dict[str, dict]:
-    """Return the parameters that models were tuned to on these very features, by model; the newest of each.
+    """Return the parameters of the newest model of each kind that was tuned on these features, by kind.
 
     Parameters
     ----------
     passports : sequence of Passport
         As `classify.trained.persist.passports` gives them, oldest first.
     """
-    found = {}
+    params = {}
     for passport in passports:
-        extractor = passport.extractor or features.extractor  # a model that sees no picture has none
-        told = (passport.data.set, extractor["fingerprint"])
-        if passport.model in models and told == (features.name, features.extractor["fingerprint"]):
-            found[passport.model] = passport.params
-    return found
+        extractor = passport.extractor or features.extractor  # a model on file metadata has none
+        trained_on = (passport.data.set, extractor["fingerprint"])
+        if passport.model in models and trained_on == (features.name, features.extractor["fingerprint"]):
+            params[passport.model] = passport.params
+    return params

@@ -1,4 +1,4 @@
-"""The figure of a comparison of sources: a matrix a model, with numbers and intervals, as a page shows it."""
+"""The figure of a comparison of sources: a matrix of accuracies for each model, with intervals."""
 
 from textwrap import fill
 
@@ -14,14 +14,14 @@ from classify.pages.sections import Picture
 from classify.stats.chance import against_chance
 
 CELL, SMALL_CELL = 0.95, 0.6  # inches
-MOST_WITH_INTERVALS = 6  # sources: of more, cells hold the number alone
+MOST_WITH_INTERVALS = 6  # sources; with more, cells hold only the accuracy
 MARGIN = 1.4  # inches, for names and titles
-# White is guessing: what is worse than that is orange, and a reader need not look for it.
+# White is guessing; worse than guessing is orange, so that it stands out.
 COLOURS = LinearSegmentedColormap.from_list("accuracy", [ORANGE, "white", BLUE])
 CAPTION = (
     "Accuracy on unseen images of each source (columns) of models trained on each (rows), in %, with 95 % intervals; "
-    "framed: the source it was trained on. White is guessing, blue is better, orange is worse; where a number ends in "
-    "“?”, it cannot be told from guessing."
+    "framed: trained and tested on the same source. White is guessing, blue is better, orange is worse; a number with "
+    "“?” does not differ significantly from guessing."
 )
 
 
@@ -32,14 +32,14 @@ def matrix_picture(table: pd.DataFrame) -> Picture:
 
 
 def draw_matrices(table: pd.DataFrame) -> Figure:
-    """Draw a panel a model: a row a source that it was trained on, a column a source that it is tested on."""
+    """Draw a panel for each model: a row for each training source, a column for each test source."""
     models, sources = list(table["model"].unique()), list(table["train_source"].unique())
     cell = CELL if len(sources) <= MOST_WITH_INTERVALS else SMALL_CELL
     side = MARGIN + cell * len(sources)
     columns = min(len(models), max(1, int(WIDTH / side)))
     lines = -(-len(models) // columns)
     figure = Figure(figsize=(columns * side, 0.6 + lines * side), layout="constrained")
-    figure.suptitle(fill("Does it hold elsewhere? Trained on rows, tested on columns", round(9 * columns * side)))
+    figure.suptitle(fill("Accuracy, trained on rows and tested on columns", round(9 * columns * side)))
     panels = list(figure.subplots(lines, columns, squeeze=False).flat)
     for unused in panels[len(models) :]:
         unused.remove()
@@ -49,13 +49,13 @@ def draw_matrices(table: pd.DataFrame) -> Figure:
 
 
 def _draw(axes: Axes, cells: pd.DataFrame, sources: list[str], model: str) -> None:
-    found = cells.set_index(["train_source", "test_source"])
+    pairs = cells.set_index(["train_source", "test_source"])
     guess = cells["guess"].iloc[0]
-    accuracy = np.array([[found.loc[(row, column), "accuracy"] for column in sources] for row in sources])
-    # from guessing as far as certainty, on both sides
+    accuracy = np.array([[pairs.loc[(row, column), "accuracy"] for column in sources] for row in sources])
+    # the scale is as long below guessing as above
     axes.imshow((accuracy - guess) / (1 - guess), cmap=COLOURS, vmin=-1, vmax=1)
     for (i, j), value in np.ndenumerate(accuracy):
-        row = found.loc[(sources[i], sources[j])]
+        row = pairs.loc[(sources[i], sources[j])]
         text = f"{100 * value:.0f}"
         text += "?" if against_chance(row["low"], row["high"], guess) in ("unclear", "unknown") else ""
         if len(sources) <= MOST_WITH_INTERVALS:
@@ -64,7 +64,7 @@ def _draw(axes: Axes, cells: pd.DataFrame, sources: list[str], model: str) -> No
         axes.text(j, i, text, ha="center", va="center", color=colour)
         if i == j:
             axes.add_patch(Rectangle((j - 0.47, i - 0.47), 0.94, 0.94, fill=False, linewidth=2, edgecolor="black"))
-    sizes = [f"{fill(name, 14)}\nn = {found.loc[(sources[0], name), 'n']:,.0f}" for name in sources]
+    sizes = [f"{fill(name, 14)}\nn = {pairs.loc[(sources[0], name), 'n']:,.0f}" for name in sources]
     axes.set_xticks(range(len(sources)), sizes, rotation=90 if len(sources) > MOST_WITH_INTERVALS else 0)
     axes.set_yticks(range(len(sources)), [fill(name, 14) for name in sources])
     axes.set(title=fill(model, 30), xlabel="tested on", ylabel="trained on")

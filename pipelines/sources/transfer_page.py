@@ -1,4 +1,4 @@
-"""The page that shows how well models do on other sources, with its tables and figure as files beside it."""
+"""transfer_set: from stored features to the page that shows how accurate models are on other sources."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,22 +35,22 @@ def transfer_set(
     command: str = "",
     progress: Progress | None = None,
 ) -> tuple[Transfer, Path]:
-    """Compare the sources of a set of features, write a page on it, and return the results with the page.
+    """Compare the sources of a set of features, write a page, and return the result with the page.
 
-    Models that were tuned on these features are fitted with the parameters found then.
+    Models that were tuned on these features are fitted with the parameters of that search.
 
     Parameters
     ----------
     name : str, optional
         The set's; by default the newest.
     only : sequence of str
-        Models; none stands for `pipelines.sources.transfer.DEFAULT`.
+        Models; empty: `pipelines.sources.transfer.DEFAULT`.
     vary, positive, seed
         As `pipelines.sources.transfer.transfer` takes them.
     artifacts : Artifacts
         Where results are kept.
     command : str
-        What makes the page again; printed on it.
+        The command that makes the page again; printed on it.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def transfer_set(
     params = kept_params(features, passports(artifacts.models), models)
     done = transfer(features, models, params=params, vary=vary, positive=positive, seed=seed, progress=progress)
     extractor = features.extractor
-    untrained = "" if extractor.get("trained", True) else "; UNTRAINED: judge no model by them"
+    untrained = "" if extractor.get("trained", True) else "; UNTRAINED, so these scores say little"
     facts = {
         "images": f"{count(len(features.rows), 'image')} below {shown_path(features.root)}",
         "features": f"{extractor['backbone']}, weights {extractor['weights']}{untrained}",
@@ -85,17 +85,17 @@ def transfer_set(
 
 
 def transfer_section(done: Transfer) -> Section:
-    """Return what a page or a report shows: what the matrices say, and they themselves."""
+    """Return what a page or a report shows: sentences, tables and the matrices."""
     ends = {"": "", "_low": " low", "_high": " high"}
     named = {"same": "same source", "other": "other sources", "fall": "fall"}
     means = done.summary[["model", *(f"{name}{end}" for name in named for end in ends)]]
     means = means.rename(columns={f"{name}{end}": named[name] + ends[end] for name in named for end in ends})
     pair = done.summary["worst_train"] + " → " + done.summary["worst_test"]
-    means = means.assign(**{"worst pair": pair, "right there": done.summary["worst"]})
+    means = means.assign(**{"worst pair": pair, "accuracy there": done.summary["worst"]})
     wanted = {"model": "model", "train_source": "trained on", "test_source": "tested on", "n": "images"}
     wanted |= {"accuracy": "accuracy", "low": "accuracy low", "high": "accuracy high"}
-    scores = {"own": "own images right", "roc_auc": "ROC AUC"}
-    if (done.table["n_own"] == done.table["n"]).all():  # nothing is held fixed, so this is accuracy again
+    scores = {"own": "accuracy on own images", "roc_auc": "ROC AUC"}
+    if (done.table["n_own"] == done.table["n"]).all():  # nothing is held fixed, so this equals the accuracy
         del scores["own"]
     wanted |= {f"{score}{end}": title + ends[end] for score, title in scores.items() for end in ends}
     pairs = done.table[done.table["train_source"] != done.table["test_source"]]
@@ -109,37 +109,37 @@ def transfer_section(done: Transfer) -> Section:
                 "same-and-others",
                 "The same source and others",
                 means,
-                percent=("right there",),
-                about="Means of accuracy over the pairs of a source with itself, and with each other one; a fall is "
-                "the former less the latter.",
+                percent=("accuracy there",),
+                about="Mean accuracy over the pairs of a source with itself, and with each other source; the fall is "
+                "the difference.",
             ),
             Table(
                 "pairs",
                 "Pairs of sources, the worst first",
                 pairs,
-                about="Own images are those of the source that is tested on, without what is held fixed."
+                about="Own images come from the tested source; the images held fixed do not count."
                 if "own" in scores
                 else "",
             ),
         ],
         [matrix_picture(done.table)],
-        "Intervals of 95 % tell how much chance there is in these images, not how a model would do on a source that "
-        "is not among them. " + " ".join(done.notes),
+        "Each 95 % interval shows how much chance there is in these images, not how a model would do on other sources. "
+        + " ".join(done.notes),
     )
 
 
 def headline(summary: pd.DataFrame) -> str:
-    """Return what matters most in a sentence: of the model that is best on its own source, how it does on others."""
+    """Return the main result in a sentence: the best model on the same source, and its accuracy on others."""
     row = summary.iloc[0]
-    others = "another" if row["n_sources"] == 2 else "others"
+    others = "the other source" if row["n_sources"] == 2 else "other sources"
     return (
-        f"{row['model']} is right on {percent(row['same'])} of unseen images where it was trained on their source, and "
-        f"on {percent(row['other'])} where it was trained on {others}."
+        f"{row['model']} is right on {percent(row['same'])} of unseen images of the source it was trained on, and on "
+        f"{percent(row['other'])} of images of {others}."
     )
 
 
 def _params(params: dict | None) -> str:
     if params is None:
         return "its recipe's"
-    told = ", ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in params.items())
-    return f"{told}, as tuned on training images of all these sources"
+    settings = ", ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in params.items())
+    return f"{settings}, as tuned on training images of all these sources"

@@ -66,21 +66,21 @@ def test_pairs_are_shown_worst_first_without_a_source_and_itself(generators):
     assert len(pairs.rows) == 4
     assert (pairs.rows["trained on"] != pairs.rows["tested on"]).all()
     assert pairs.rows["accuracy"].is_monotonic_increasing
-    assert "own images right" in pairs.rows
+    assert "accuracy on own images" in pairs.rows
     assert means.rows["model"].tolist() == ["logreg", "svm"] or means.rows["same source"].is_monotonic_decreasing
 
 
 def test_own_images_are_no_column_where_nothing_is_held_fixed(make_sources):
     parts = [(label, f"{label}/{source}", 30, place) for label, place in (("ai", 0), ("real", None)) for source in "ab"]
     pairs = transfer_section(transfer(make_sources(*parts), ["logreg"])).tables[1]
-    assert "own images right" not in pairs.rows
+    assert "accuracy on own images" not in pairs.rows
     assert pairs.about == ""
 
 
 def test_the_headline_is_of_the_model_best_on_its_own_source():
     summary = pd.DataFrame({"model": ["svm", "forest"], "same": [0.95, 0.9], "other": [0.6, 0.8], "n_sources": 3})
     assert headline(summary) == (
-        "svm is right on 95.0 % of unseen images where it was trained on their source, and on 60.0 % where it was "
-        "trained on others."
+        "svm is right on 95.0 % of unseen images of the source it was trained on, and on 60.0 % of images of other "
+        "sources."
     )
-    assert "trained on another." in headline(summary.assign(n_sources=2))
+    assert "of the other source." in headline(summary.assign(n_sources=2))
