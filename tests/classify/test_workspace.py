@@ -147,7 +147,7 @@ def test_an_ensemble_is_kept_and_reported_on_beside_its_members_and_known_again(
     assert is_kept(job(), *places)
     assert replaced(job(), tmp_path / "models") == ""
     page = report_again(artifacts).read_text()
-    for sentence in ("from 3 models", "members svm-toy, logreg-toy", "<dd>predictions</dd>"):
+    for sentence in ("from 3 models", "members svm-toy, logreg-toy", "<dd>members</dd>"):
         assert sentence in page
     run(tmp_path, plan("svm", features, trials=1, n_folds=3))
     assert is_kept(job(), *places)  # the same member once more
