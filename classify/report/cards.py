@@ -9,7 +9,7 @@ import pandas as pd
 from classify.pages.words import listed, spread, with_interval
 from classify.predictions import HELD_OUT, set_title
 from classify.report.provenance import how_made
-from classify.report.verdict import in_words
+from classify.report.verdict import ability_words
 from classify.stats.chance import BETTER, ONE_CLASS
 from classify.stats.evaluation import Evaluation
 from classify.stats.scores import SCORES
@@ -18,12 +18,12 @@ from classify.trained.inputs import INPUTS
 from classify.trained.passport import Passport
 
 SELECTION = (
-    "Scores over the folds of cross-validation. They helped to choose the settings, so they tend to be too high."
+    "Scores over the folds of cross-validation. They were used to choose the settings, so they tend to be too high."
 )
 
 
 def model_card(passport: Passport, evaluation: Evaluation, sentences: Sequence[str] = ()) -> str:
-    """Return the card of a model, as Markdown.
+    """Return the card of a model as Markdown.
 
     Parameters
     ----------
@@ -31,34 +31,34 @@ def model_card(passport: Passport, evaluation: Evaluation, sentences: Sequence[s
     evaluation : Evaluation
         Of this model, and others if any.
     sentences : sequence of str
-        What the numbers say of the model in words, the most important first.
+        Its results in sentences, the most important first.
     """
-    skops_io()  # first: what makes cards imports it too, and then with torch
+    skops_io()  # before skops.card, which would import it together with torch
     from skops.card import Card
 
     name = passport.name
-    kept = passport.kept or name  # a page may call it by less
+    kept = passport.kept or name  # a page may use a shorter name
     scores, folds = (table[table["model"] == name] for table in (evaluation.scores, evaluation.folds))
     elsewhere = not INPUTS[passport.reads].runs
     parts = {
         (): _bullets(sentences) or _plain(passport.about),
         ("What it is",): _bullets(_what(passport)),
-        ("What it cannot do",): _bullets(_limits(passport, scores, evaluation)),
+        ("Limitations",): _bullets(_limits(passport, scores, evaluation)),
         ("Results",): _results(scores),
         ("Selection, not a result",): _selection(folds),
         ("Images",): None if elsewhere else _images(passport),
         **{
-            ("How it was made", _heading(made["title"], name)): pd.DataFrame(made["facts"], columns=["what", "value"])
-            for made in how_made([passport])
+            ("How it was made", _heading(part["title"], name)): pd.DataFrame(part["facts"], columns=["what", "value"])
+            for part in how_made([passport])
         },
         ("Use it",): "" if elsewhere else _code(f"classify predict {shlex.quote(kept)} FILE_OR_FOLDER"),
-        ("Make it again",): _code(passport.command),
+        ("Reproduce",): _code(passport.command),
     }
     chosen = f"{SELECTION} It was validated in {passport.validation}." if passport.cv else SELECTION
-    about = {"Results": "On images it has never seen, with 95 % intervals.", "Selection, not a result": chosen}
+    about = {"Results": "On unseen images, with 95 % intervals.", "Selection, not a result": chosen}
     card = Card(None, model_diagram=False, template=None)
     for path, content in parts.items():
-        # a stroke would divide a title
+        # a slash would split a title
         key = "/".join(_plain(part).replace("/", r"\/") for part in (name, *path))
         if isinstance(content, pd.DataFrame) and len(content):
             table = {_plain(column): [_plain(value) for value in content[column]] for column in content}
@@ -72,35 +72,37 @@ def model_card(passport: Passport, evaluation: Evaluation, sentences: Sequence[s
 def _what(passport: Passport) -> list[str]:
     classes = passport.classes
     about = passport.about
-    said = [about[0].upper() + about[1:] + "."] if about else []
-    said.append(INPUTS[passport.reads].about)
+    sentences = [about[0].upper() + about[1:] + "."] if about else []
+    sentences.append(INPUTS[passport.reads].about)
     if classes:
-        said.append(f"It answers {' or '.join(classes)}.")
+        sentences.append(f"It predicts {' or '.join(classes)}.")
     if sentence := passport.threshold_sentence("It"):
-        said.append(sentence)
+        sentences.append(sentence)
     if members := passport.members:
-        said.append(f"It combines {listed([member.name for member in members])}.")
-    return said
+        sentences.append(f"It combines {listed([member.name for member in members])}.")
+    return sentences
 
 
 def _limits(passport: Passport, scores: pd.DataFrame, evaluation: Evaluation) -> list[str]:
-    said = list(passport.notes)
+    sentences = list(passport.notes)
     if passport.classes:
-        said.append("It has an answer for any picture, also for one of a kind that it was not trained on.")
+        sentences.append("It gives an answer for every image, also for kinds of images that it was not trained on.")
     if (passport.extractor or {}).get("trained") is False:
-        said.append("Its features come from an untrained net (random weights).")
+        sentences.append("Its features come from an untrained net (random weights).")
     for _, row in scores.iterrows():
-        found = evaluation.abilities[row["model"], row["set"]]
-        if found.kind not in (BETTER, ONE_CLASS):
+        ability = evaluation.abilities[row["model"], row["set"]]
+        if ability.kind not in (BETTER, ONE_CLASS):
             score = with_interval(row, "balanced_accuracy")
-            said.append(f"On {set_title(row['set'])} images: balanced accuracy {score}, {in_words(row, found)}.")
+            sentences.append(
+                f"On {set_title(row['set'])} images: balanced accuracy {score}: {ability_words(row, ability)}."
+            )
     if HELD_OUT not in set(scores["set"]):
-        said.append("How it does on unseen images of the kind it was trained on is not known.")
-    return said
+        sentences.append("Its performance on unseen images of the kind that it was trained on is unknown.")
+    return sentences
 
 
 def _results(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return a column a set and a row a score."""
+    """Return a table with a column for each set and a row for each score."""
     # macro recall is balanced accuracy by another name
     names = [name for name in SCORES if name != "recall_macro" and name in scores and scores[name].notna().any()]
     table = {"score": ["images", *(SCORES[name].title for name in names)]}
@@ -117,7 +119,7 @@ def _selection(folds: pd.DataFrame) -> pd.DataFrame:
 
 
 def _images(passport: Passport) -> pd.DataFrame:
-    """Return how many images of each class the model was trained and tried on."""
+    """Return the number of images of each class in each set that the model was trained or tested on."""
     table = pd.DataFrame(passport.data.counts).T.fillna(0).astype(int)
     return table.rename(index=set_title).reset_index(names="set")
 
@@ -135,6 +137,6 @@ def _code(text: str) -> str:
 
 
 def _plain(value: object) -> str:
-    """Return text that Markdown shows as it is: names come from folders, and may hold anything."""
+    """Return text with Markdown's special characters escaped; names come from folders and may hold any of them."""
     text = str(value).replace("&", "&amp;").replace("<", "&lt;")
     return re.sub(r"([\\`*_\[\]|]|^[#>+-])", r"\\\1", " ".join(text.split()))

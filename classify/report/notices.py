@@ -1,79 +1,75 @@
-"""What a reader must know before any number: what spoils the scores of a report, or keeps them from being compared."""
+"""Notices above the numbers of a report: what makes scores unreliable, or comparisons between models unfair."""
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from classify.pages.sections import Section
 from classify.pages.words import listed
-from classify.predictions import VALIDATION, Predictions, set_title
+from classify.predictions import Predictions, set_title
 from classify.splits.partition import copies_sentence
-from classify.stats.effective import LEAST, kish, units
+from classify.stats.effective import LEAST
+from classify.stats.evaluation import Evaluation
 from classify.trained.passport import DataFacts, Passport
 
 FEW_GROUPS = 10
 
 
 def differing_images(predictions: Predictions) -> list[str]:
-    """Return a notice for each set on which not all models judged the same images."""
+    """Return a notice for each set on which models predicted different images."""
     notices = []
     for name, part in predictions.labelled.groupby("set", sort=False):
         times = part["path"].value_counts()
         if (times < part["model"].nunique()).any():
-            notices.append(f"On {set_title(name)} the models judged different images, so their scores do not compare.")
-    return notices
-
-
-def few_groups(predictions: Predictions) -> list[str]:
-    """Return a notice for each unseen set whose images come from a handful of groups, yet enough for intervals.
-
-    Where they are too few for these, the scores themselves say so: see `classify.report.sentences.too_few`.
-    """
-    notices = []
-    unseen = predictions.labelled[predictions.labelled["set"] != VALIDATION]
-    for name, part in unseen.groupby("set", sort=False):
-        part = part.drop_duplicates("path")
-        sizes = np.bincount(units(part["group"], len(part)))
-        if len(sizes) < min(FEW_GROUPS, len(part)) and kish(sizes) >= LEAST:
             notices.append(
-                f"The images of {set_title(name)} come from {len(sizes)} groups only (such as photographs or scenes): "
-                "scores on other groups may differ by more than the intervals say."
+                f"On {set_title(name)} the models predicted different images, so their scores are not comparable."
             )
     return notices
 
 
-def differing_making(passports: Sequence[Passport]) -> list[str]:
-    """Return a notice for what models were not given alike: data, validation, features."""
+def few_groups(evaluation: Evaluation) -> list[str]:
+    """Return a notice for each unseen set whose images come from few groups, but enough for intervals.
 
+    If there are too few groups for intervals, the scores themselves say so: see `classify.report.sentences.too_few`.
+    """
+    largest = evaluation.scores.sort_values("n", kind="stable").groupby("set").last()
+    return [
+        f"The images of {set_title(name)} come from only {row['units']:.0f} groups (such as photographs or scenes), so "
+        "scores on other groups may differ by more than the intervals show."
+        for name, row in ((name, largest.loc[name]) for name in evaluation.sets)
+        if row["units"] < min(FEW_GROUPS, row["n"]) and row["effective_units"] >= LEAST
+    ]
+
+
+def differing_making(passports: Sequence[Passport]) -> list[str]:
+    """Return a notice for each difference in training data, validation and features between models."""
     notices = []
     if len({passport.data.digest for passport in passports} - {""}) > 1:
-        notices.append("The models were not trained on the same data, so their scores do not compare.")
+        notices.append("The models were trained on different data, so their scores are not comparable.")
     if len(kinds := dict.fromkeys(str(passport.validation) for passport in passports if passport.cv)) > 1:
         notices.append(
-            f"The models were validated in different ways ({'; '.join(kinds)}), so a model is chosen among those that "
-            "were validated alike."
+            f"The models were validated in different ways ({'; '.join(kinds)}). The model is chosen among those "
+            "that were validated in the same way."
         )
     if len({passport.extractor_fingerprint for passport in passports} - {None}) > 1:
-        notices.append("The models read features of different extractors; see how each was made.")
+        notices.append("The models use features from different extractors; see how each model was made.")
     return notices
 
 
 def differing_positive(passports: Sequence[Passport], positive: str | None) -> list[str]:
-    """Return a notice of the models whose positive class is not the report's."""
+    """Return a notice on the models whose positive class is not the report's."""
     others = [p for p in passports if positive is not None and p.positive not in (None, positive)]
     if not others:
         return []
     classes = listed([f"{passport.name} ({passport.positive})" for passport in others])
     return [
-        f"The positive class of this page is {positive}, and not of {classes}. Precision, recall and F1 here are of "
-        f"{positive}; the thresholds of those models are of their own class."
+        f"The positive class of this page is {positive}; it differs from that of {classes}. Precision, recall and F1 "
+        f"here refer to {positive}; the thresholds of those models refer to their own positive class."
     ]
 
 
 def seen_in_training(passports: Sequence[Passport], chosen: str | None, sections: Sequence[Section]) -> list[str]:
-    """Return what a page must begin with: of which sets the chosen model has seen images in training.
+    """Return sentences on the sets whose images the chosen model has seen in training.
 
-    The model's passport knows; else what an audit found out of the same images is taken.
+    They come from the model's passport, or else from an audit of the same images.
     """
     data = next((p.data for p in passports if p.data.digest and chosen in (None, p.name)), DataFacts())
     copies = [copies_sentence(name, n, sum(data.counts[name].values())) for name, n in data.copies.items()]
@@ -81,18 +77,18 @@ def seen_in_training(passports: Sequence[Passport], chosen: str | None, sections
 
 
 def of_making(passports: Sequence[Passport]) -> list[str]:
-    """Return notices of how models were made: untrained weights, and whatever their passports note."""
+    """Return notices on untrained weights, and the notes of all passports."""
     notices = []
     untrained = [p for p in passports if p.extractor and not p.extractor["trained"]]
     if untrained:
         notices.append(
-            f"The features of {', '.join(p.name for p in untrained)} come from an UNTRAINED "
-            f"{untrained[0].extractor['backbone']} (random weights): ImageNet weights could not be had, or were not "
-            "asked for. Judge no deep features by these scores."
+            f"The features of {listed([p.name for p in untrained])} come from an UNTRAINED "
+            f"{untrained[0].extractor['backbone']} (random weights), because ImageNet weights were not available or "
+            "not requested. These scores say nothing about pretrained features."
         )
     if started := [p.name for p in passports if p.settings.get("weights") == "random"]:
         notices.append(
-            f"{listed(started)} started from UNTRAINED (random) weights: ImageNet weights could not be had, or were "
-            "not asked for. Judge no fine-tuned net by these scores."
+            f"{listed(started)} started from UNTRAINED (random) weights, because ImageNet weights were not available "
+            "or not requested. These scores say nothing about fine-tuned nets."
         )
     return [*notices, *dict.fromkeys(note for passport in passports for note in passport.notes)]

@@ -1,4 +1,4 @@
-"""What a result depends on, as a reader must know it to make it again: models, features, data, code and machine."""
+"""What it takes to reproduce a result: settings of models, features, data, code and machine."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,22 +18,22 @@ MOST_SOURCES = 10  # of a class and fold, by name
 def how_made(passports: Sequence[Passport]) -> list[dict]:
     """Return cards, each with a ``title`` and its ``facts``, a list of (term, text).
 
-    A card a model, then what models share: the features they read, and how they were trained. Models of which the
-    same is known stand on one card; what is not known is left out.
+    There is a card for each model, then for the features and for the training. Models with equal facts share a card;
+    unknown facts are left out.
     """
     cards: dict[tuple, list[str]] = {}
-    for about in (_own_facts, _extractor_facts, _training_facts):
+    for about in (_model_facts, _extractor_facts, _training_facts):
         for passport in passports:
-            known = [(term, _text(value)) for term, value in about(passport).items() if value not in (None, "", {})]
-            if known:
-                cards.setdefault((about, *known), []).append(passport.name)
-    lead = {_own_facts: "", _extractor_facts: "features of ", _training_facts: "training of "}
+            facts = [(term, _text(value)) for term, value in about(passport).items() if value not in (None, "", {})]
+            if facts:
+                cards.setdefault((about, *facts), []).append(passport.name)
+    lead = {_model_facts: "", _extractor_facts: "features of ", _training_facts: "training of "}
     return [{"title": lead[about] + listed(names), "facts": facts} for (about, *facts), names in cards.items()]
 
 
-def _own_facts(passport: Passport) -> dict:
+def _model_facts(passport: Passport) -> dict:
     return {
-        "kept as": passport.kept,
+        "stored as": passport.kept,
         "model": passport.model,
         "reads": passport.reads,
         "best parameters": _pairs(passport.params),
@@ -41,8 +41,8 @@ def _own_facts(passport: Passport) -> dict:
         "trials": passport.trials,
         "time": duration(passport.seconds) if passport.seconds is not None else None,
         "positive class": passport.positive,
-        "decides from": _pairs(passport.thresholds),
-        "made": passport.created,
+        "thresholds": _pairs(passport.thresholds),
+        "created": passport.created,
     }
 
 
@@ -84,7 +84,7 @@ def _near_duplicates(data: DataFacts) -> str | None:
 
 
 def _held_out(folds: Sequence[dict]) -> str:
-    """Return "1: ai (x, y), real (z); 2: ..."; of many sources the first."""
+    """Return "1: ai (x, y), real (z); 2: ...", with the first sources only if there are many."""
 
     def names(sources: list[str]) -> str:
         return ", ".join([*sources[:MOST_SOURCES], *(["..."] if len(sources) > MOST_SOURCES else [])])
@@ -94,7 +94,7 @@ def _held_out(folds: Sequence[dict]) -> str:
 
 
 def data_counts(predictions: Predictions) -> dict:
-    """Return ``header`` and ``rows``: how many images of each class each set and split holds."""
+    """Return ``header`` and ``rows``: the number of images of each class in each set and split."""
     images = predictions.table.drop_duplicates(["set", "path"])
     counts = pd.crosstab([images["set"], images["split"]], images["label"])
     counts = counts.reindex(columns=[*predictions.classes, ""], fill_value=0)

@@ -131,10 +131,10 @@ def _on_unseen(row: pd.Series, ability: Ability) -> str:
     accuracy = f"On {_images(row)}: accuracy {with_interval(row)}"
     if ability.kind == ONE_CLASS:
         return f"{accuracy}. All of them are {ability.only}, so there is no guessing to compare with."
-    return f"{accuracy}, balanced accuracy {with_interval(row, 'balanced_accuracy')}: {in_words(row, ability)}."
+    return f"{accuracy}, balanced accuracy {with_interval(row, 'balanced_accuracy')}: {ability_words(row, ability)}."
 
 
-def in_words(row: pd.Series, ability: Ability) -> str:
+def ability_words(row: pd.Series, ability: Ability) -> str:
     """Return what a model can do on a set of several classes; it follows the balanced accuracy."""
     guess, area = f"guessing ({percent(ability.guess)})", f"ROC AUC {with_interval(row, 'roc_auc')}"
     reason = too_few(row["n"], row["units"], row["effective_units"]) or "no interval"
@@ -160,7 +160,7 @@ def _baseline(row: pd.Series, ability: Ability) -> str:
         f"{with_interval(row)} on {_images(row)} (balanced accuracy {with_interval(row, 'balanced_accuracy')})"
     )
     if ability.kind not in (BETTER, RANKS):
-        return f"{sentence}: {in_words(row, ability)}."
+        return f"{sentence}: {ability_words(row, ability)}."
     return (
         f"{sentence}. A score up to that says nothing about what images show; `pipelines audit` names the metadata "
         "that gives the answer away."

@@ -1,4 +1,4 @@
-"""One page that says how well models do on images they have not seen, written from an evaluation."""
+"""The report: a page, tables, figures and model cards, written from an evaluation."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -37,7 +37,7 @@ def write_report(
 ) -> Path:
     """Write the folder `out`: a self-contained ``index.html``, tables as CSV, figures as PNG and SVG, model cards.
 
-    The folder appears whole or not at all, and takes the place of an older report.
+    The folder is written completely or not at all, and replaces an older report.
 
     Parameters
     ----------
@@ -47,13 +47,13 @@ def write_report(
     passports : sequence of Passport
         How each model was made; ``name`` is the model's name in `evaluation`. A model may have none.
     notices : sequence of str
-        What a reader must know before any number, shown above them.
+        Shown above all numbers.
     sections : sequence of Section
-        What else is known of these models and images, such as what an audit found.
+        Further parts on these models and images, such as the findings of an audit.
     gallery : Gallery, optional
-        Thumbnails of the images; without it the page shows none.
+        Thumbnails of the images; without it the page shows no images.
     command : str
-        What makes this report again.
+        The command that reproduces this report.
 
     Returns
     -------
@@ -63,9 +63,9 @@ def write_report(
     Raises
     ------
     DataError
-        `out` holds what no report wrote.
+        If `out` holds files that no report wrote.
     featex.errors.StoreError
-        `out` cannot be written.
+        If `out` cannot be written.
     """
     place = {model: i for i, model in enumerate(evaluation.predictions.models)}
     passports = sorted(passports, key=lambda passport: place.get(passport.name, len(place)))
@@ -116,9 +116,9 @@ def _opening(evaluation: Evaluation, passports: Sequence[Passport], sections: Se
 
 
 def _notices(evaluation: Evaluation, passports: Sequence[Passport]) -> list[str]:
-    """Return what must be known before any number is believed, as far as numbers and passports tell."""
+    """Return the notices above the numbers."""
     return [
-        *few_groups(evaluation.predictions),
+        *few_groups(evaluation),
         *differing_images(evaluation.predictions),
         *differing_making(passports),
         *differing_positive(passports, evaluation.positive),
@@ -126,7 +126,7 @@ def _notices(evaluation: Evaluation, passports: Sequence[Passport]) -> list[str]
 
 
 def _cards(passports: Sequence[Passport], evaluation: Evaluation, files: FileNames) -> Iterator[tuple[str, str]]:
-    """Yield a file name and a model card for each model that is known to have been made here or imported."""
+    """Yield a file name and a model card for each model with a passport."""
     for passport in passports:
         if passport.name in evaluation.facts and passport.model:
             sentences = opening(evaluation, passport.name)
@@ -134,7 +134,7 @@ def _cards(passports: Sequence[Passport], evaluation: Evaluation, files: FileNam
 
 
 def _figures(evaluation: Evaluation) -> Iterator[Picture]:
-    """Yield each figure that has something to show, as PNG, with SVG and its numbers beside it."""
+    """Yield each figure that has rows, as PNG, with an SVG and a CSV of its numbers."""
     for name, drawing in FIGURES.items():
         rows = drawing.rows(evaluation)
         if not rows.empty:

@@ -74,7 +74,7 @@ def test_a_card_has_its_parts_in_order_under_the_models_name(card):
     assert list(sections(text)) == [
         "svm-toy",
         "What it is",
-        "What it cannot do",
+        "Limitations",
         "Results",
         "Selection, not a result",
         "Images",
@@ -83,7 +83,7 @@ def test_a_card_has_its_parts_in_order_under_the_models_name(card):
         "Features",
         "Training",
         "Use it",
-        "Make it again",
+        "Reproduce",
     ]
 
 
@@ -105,25 +105,25 @@ def test_folds_are_called_a_selection(card):
 
 
 def test_what_it_cannot_do_is_computed(card):
-    limits = sections(card())["What it cannot do"]
+    limits = sections(card())["Limitations"]
     assert "- Mind the gap." in limits
     assert "On wild images: balanced accuracy 50.0 % (" in limits
     assert "held-out" not in limits
     one_class = said().table
     one_class = one_class[(one_class["set"] != "wild") | (one_class["label"] == "ai")]
-    assert "guessing" not in sections(card(Predictions(one_class)))["What it cannot do"]
+    assert "guessing" not in sections(card(Predictions(one_class)))["Limitations"]
     assert "untrained" not in limits
-    worse = sections(card(said([("wild", 40, 4)]), extractor={"trained": False}))["What it cannot do"]
+    worse = sections(card(said([("wild", 40, 4)]), extractor={"trained": False}))["Limitations"]
     assert "On wild images: balanced accuracy 10.0 % (" in worse
     assert "reversed" in worse
     assert "untrained net" in worse
-    assert "unseen images of the kind it was trained on is not known" in worse
+    assert "unseen images of the kind that it was trained on is unknown" in worse
 
 
 def test_a_model_without_any_result_has_no_table_of_results(card):
     parts = sections(card(said([])))
     assert "Results" not in parts
-    assert "is not known" in parts["What it cannot do"]
+    assert "is unknown" in parts["Limitations"]
 
 
 def test_other_models_are_left_out(card):
@@ -140,14 +140,14 @@ def test_what_is_known_of_its_making_stands_on_it(card):
     assert rows(parts["Model"])["best parameters"] == ["C 1.7, gamma 0.002"]
     assert rows(parts["Features"])["backbone"] == ["resnet18"]
     assert "classify predict svm-toy" in parts["Use it"]
-    assert parts["Make it again"].strip() == "classify tune --model svm"
+    assert parts["Reproduce"].strip() == "classify tune --model svm"
     assert "It is right on most." in parts["svm-toy"]
     assert "at least 0.5" in parts["What it is"]
 
 
 def test_a_name_alone_is_enough(card):
     text = card(sentences=(), passport=Passport("svm-toy"))
-    assert list(sections(text))[:4] == ["svm-toy", "What it is", "What it cannot do", "Results"]
+    assert list(sections(text))[:4] == ["svm-toy", "What it is", "Limitations", "Results"]
 
 
 def test_a_detector_from_elsewhere_cannot_be_run_here(card):
@@ -174,7 +174,7 @@ def test_a_card_needs_no_torch():
         "from classify.report.cards import model_card\n"
         "from classify.trained.passport import Passport\n"
         "empty = pd.DataFrame({'model': [], 'set': [], 'scoring': []})\n"
-        "assert 'What it cannot do' in model_card(Passport('x'), SimpleNamespace(scores=empty, folds=empty))\n"
+        "assert 'Limitations' in model_card(Passport('x'), SimpleNamespace(scores=empty, folds=empty))\n"
         "assert 'torch' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

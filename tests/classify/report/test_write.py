@@ -190,13 +190,13 @@ def test_a_set_without_labels_is_listed_and_not_scored(tmp_path, predicted):
 
 def test_models_judged_on_different_images_are_called_out(tmp_path, usual, predicted):
     found = page(predicted({"a": {"test": (40, 0.9)}, "b": {"test": (30, 0.9)}}), tmp_path)
-    assert "On held-out the models judged different images" in found.text
+    assert "On held-out the models predicted different images" in found.text
     assert "different images" not in page(usual, tmp_path).text
 
 
 def test_models_trained_on_different_data_are_called_out(tmp_path, usual):
     passports = [Passport(name, data=DataFacts(digest=name)) for name in ("svm", "logreg")]
-    assert "not trained on the same data" in page(usual, tmp_path, passports).text
+    assert "trained on different data" in page(usual, tmp_path, passports).text
 
 
 def test_a_passport_may_lack_all_but_a_name(tmp_path, usual):
