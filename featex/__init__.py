@@ -1,7 +1,8 @@
-"""Images in, deep features on disk out.
+"""From folders of images to deep features on disk.
 
 >>> from featex import extract, load_features
->>> extract("data/sample", "artifacts/features").load().X.shape  # doctest: +SKIP
+>>> extract("data/sample")  # doctest: +SKIP
+>>> load_features().X.shape  # doctest: +SKIP
 (640, 512)
 """
 
@@ -24,7 +25,7 @@ _HOMES = {
 
 
 def __getattr__(name: str):
-    """Import on first use: torch takes seconds, and `--help` needs none of it."""
+    """Import a public name on first use, because torch takes seconds and `--help` does not need it."""
     if name not in _HOMES:
         raise AttributeError(f"module 'featex' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

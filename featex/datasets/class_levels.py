@@ -1,10 +1,10 @@
 """Find which level of folders names the classes, after the sets are known; or ask the user to choose."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import replace
 
 from featex.datasets.meanings import is_numbered, names_no_class, says_nothing, side
-from featex.datasets.set_levels import Item, forks, telling
+from featex.datasets.set_levels import Item, forks, grouped, telling
 from featex.errors import InputError
 from featex.system.words import with_counts
 
@@ -39,10 +39,7 @@ def _drop_last_that_say_nothing(items: list[Item]) -> None:
     """Ignore an innermost folder such as "images" that has no other folder beside it."""
     changed = True
     while changed:
-        beside: dict[tuple, set] = defaultdict(set)
-        for item in items:
-            if item.inside:
-                beside[item.split, item.inside[:-1]].add(item.inside[-1])
+        beside = grouped(((item.split, item.inside[:-1]), item.inside[-1]) for item in items if item.inside)
         holding = {(item.split, item.inside) for item in items}
         around = {item.inside[:depth] for item in items for depth in range(1, len(item.inside))}
         changed = False
@@ -69,9 +66,7 @@ def _levels(items: list[Item]) -> list[int]:
         shared.remove(-1)
     if not shared:
         return [0]
-    firsts: dict[str, set] = defaultdict(set)
-    for item in items:
-        firsts[item.split].add(item.inside[0])
+    firsts = grouped((item.split, item.inside[0]) for item in items)
     return [0, *shared] if any(len(names) > 1 for names in firsts.values()) else shared[:1]
 
 
@@ -91,12 +86,12 @@ def _levels_of_sides(items: list[Item]) -> list[int] | None:
 
 def _is_shared(items: list[Item], level: int) -> bool:
     """Return whether most folders of the level above contain the same two or more names at this level."""
-    names: dict[tuple, set] = defaultdict(set)
-    for item in items:
-        if level < len(item.inside):
-            at = level if level >= 0 else len(item.inside) - 1
-            if at > 0:
-                names[item.split, item.inside[:at]].add(item.inside[at].casefold())
+    at = [level if level >= 0 else len(item.inside) - 1 for item in items]
+    names = grouped(
+        ((item.split, item.inside[:n]), item.inside[n].casefold())
+        for item, n in zip(items, at, strict=True)
+        if 0 < n < len(item.inside)
+    )
     above = {folder for _, folder in names}
     if len(above) < 2 or (level < 0 and len(items) > sum(map(len, names.values()))):
         return False
@@ -112,13 +107,11 @@ def _label(items: list[Item], level: int) -> None:
     for item in items:
         if level >= len(item.inside):
             continue
-        at = level if level >= 0 else len(item.inside) - 1
-        item.label = item.inside[at]
-        inside = item.inside
+        inside, at = item.inside, level if level >= 0 else len(item.inside) - 1
+        item.label = inside[at]
         if at:
-            item.source = "/".join(
-                [item.source] * bool(item.source) + telling(inside[:at], several) + [*inside[at + 1 :]]
-            )
+            outer = [item.source] if item.source else []
+            item.source = "/".join([*outer, *telling(inside[:at], several), *inside[at + 1 :]])
         else:
             item.source = item.source or "/".join(inside)
 

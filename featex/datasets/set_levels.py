@@ -1,6 +1,7 @@
 """Find which folders of a tree name the sets, and refuse trees that would be misread."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -35,6 +36,14 @@ class Item:
     def inside(self) -> tuple[str, ...]:
         """The path without the folder of the set."""
         return self.above + self.below
+
+
+def grouped(pairs: Iterable[tuple]) -> dict:
+    """Return the set of values of each key."""
+    values = defaultdict(set)
+    for key, value in pairs:
+        values[key].add(value)
+    return values
 
 
 def inside_lone_folders(items: list[Item]) -> list[str]:
@@ -106,11 +115,7 @@ def sets_with_classes(items: list[Item]) -> bool:
 
 def _below_tops(items: list[Item]) -> dict[str, set[str]]:
     """Return the names of the folders in each top folder."""
-    below: dict[str, set] = defaultdict(set)
-    for item in items:
-        if len(item.parts) > 1:
-            below[item.parts[0]].add(item.parts[1])
-    return below
+    return grouped((item.parts[0], item.parts[1]) for item in items if len(item.parts) > 1)
 
 
 def sets_at_the_top(items: list[Item], where: str) -> bool:
@@ -163,16 +168,15 @@ def _refuse_sets_in_sets(by_top: dict[str, list[Item]], where: str) -> None:
         other = {split_name(name) for name in inner} != {set_and_rest(top)[0]}
         if inner and ((inner == below and other) or (inner & deep and (other or inner != below))):
             raise InputError(
-                f"{where!r} has sets inside a set: {top} holds {', '.join(sorted(inner))}. If {top} is a whole data "
-                f"set, name it alone, as in featex extract {where}/{top}; else say which level is the set, as in "
-                "--layout '*/set/class'"
+                f"{where!r} has sets inside a set: {top} contains {', '.join(sorted(inner))}. If {top} is the data "
+                f"set, name it: featex extract {where}/{top}; otherwise name the levels, as in --layout '*/set/class'"
             )
 
 
 def _pass_lone_folders_of_sets(by_top: dict[str, list[Item]]) -> None:
-    """Leave out the lone folder of a set that says nothing (`train/images`), or repeats the set (`train/train`).
+    """Ignore the only folder of a set if it has no meaning (`train/images`) or repeats the set (`train/train`).
 
-    One with any other name is left out where each set has such a one, and there are classes below.
+    A folder with another name is ignored if it is the only one in each set and contains several folders.
     """
 
     def lone(group: list[Item]) -> str:
@@ -180,31 +184,28 @@ def _pass_lone_folders_of_sets(by_top: dict[str, list[Item]]) -> None:
         return names.pop() if len(names) == 1 else ""
 
     while True:
-        stepped = []
+        passed = []
         for top, group in by_top.items():
             name = lone(group)
             split = set_and_rest(name)[0]
             if name and (says_nothing(name) or (split and split == set_and_rest(top)[0]) or name == top):
-                stepped.append(group)
-        if not stepped:
+                passed.append(group)
+        if not passed:
             named = [group for group in by_top.values() if any(item.below for item in group)]
             names = [lone(group) for group in named]
             inner = [{item.below[1] for item in group if len(item.below) > 1} for group in named]
             if named and all(names) and not any(map(side, names)) and all(len(below) > 1 for below in inner):
-                stepped = named
-        if not stepped:
+                passed = named
+        if not passed:
             return
-        for group in stepped:
+        for group in passed:
             for item in group:
                 item.below = item.below[1:]
 
 
 def sets_below(items: list[Item], where: str) -> None:
     """Read sets that lie below classes (`real/train`) or sources (`ADM/train/ai`), and remove their level."""
-    children: dict[tuple, set] = defaultdict(set)
-    for item in items:
-        for depth in range(len(item.parts)):
-            children[item.parts[:depth]].add(item.parts[depth])
+    children = grouped((item.parts[:at], name) for item in items for at, name in enumerate(item.parts))
     parts_of_sets = {
         folder
         for folder, names in children.items()
@@ -236,12 +237,10 @@ def sets_below(items: list[Item], where: str) -> None:
 
 def _shared_below_sets(items: list[Item]) -> bool:
     """Read the folders below sets as classes if all sources have the same ones; return whether they do."""
-    names: dict[tuple, set] = defaultdict(set)
     for item in items:
         while item.below and says_nothing(item.below[0]) and len(item.below) > 1:
             item.below = item.below[1:]
-        if item.below:
-            names[item.above].add(item.below[0].casefold())
+    names = grouped((item.above, item.below[0].casefold()) for item in items if item.below)
     if any(map(is_numbered, (part for item in items for part in item.above))):  # folds contain the same images
         return False
     union = set().union(*names.values())
@@ -257,10 +256,7 @@ def _shared_below_sets(items: list[Item]) -> bool:
 
 def forks(prefixes: set[tuple[str, ...]]) -> set[tuple[str, ...]]:
     """Return the folders that contain several of `prefixes`, at any depth."""
-    inside: dict[tuple, set] = defaultdict(set)
-    for prefix in prefixes:
-        for at, name in enumerate(prefix):
-            inside[prefix[:at]].add(name)
+    inside = grouped((prefix[:at], name) for prefix in prefixes for at, name in enumerate(prefix))
     return {folder for folder, names in inside.items() if len(names) > 1}
 
 

@@ -91,5 +91,5 @@ def extractor_of(
         return JoinedExtractor([extractor_of(part, weights, device, **options) for part in passport["parts"]])
     if isinstance(weights, FallbackWeights) and not _fits(weights, passport):
         weights = None
-    view = view_of(passport.get("view"))
+    view = view_of(passport["view"])
     return Extractor(passport["backbone"], weights or passport["weights"], device, view=view, **options)

@@ -55,11 +55,7 @@ def joined_passport(passports: Sequence[dict]) -> dict:
         names = ", ".join(passport["name"] for passport in passports)
         raise InputError(f"the same features are named twice ({names}); name each once")
     fingerprint = hashlib.sha256(" ".join(fingerprints).encode()).hexdigest()[:16]
-    blocks = [
-        [f"{passport['name']}: {name}", width]
-        for passport in passports
-        for name, width in passport.get("blocks") or [("features", passport["n_features"])]
-    ]
+    blocks = [[f"{passport['name']}: {name}", width] for passport in passports for name, width in passport["blocks"]]
     same = [key for key in passports[0] if all(key in p and p[key] == passports[0][key] for p in passports)]
     return {
         **{key: passports[0][key] for key in same},
