@@ -213,3 +213,10 @@ def test_a_room_says_what_each_of_its_files_is_and_holds_at_most_14(room):
     files = [path.stem for path in room.glob("*.py") if path.name != "__init__.py"]
     assert sorted(described) == sorted(files)
     assert len(files) <= 14
+
+
+def test_the_places_that_contributing_names_are_there():
+    table = re.findall(r"`([A-Z_]+)`, `([\w/]+\.py)`", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
+    assert len(table) >= 12
+    for registry, file in table:
+        assert re.search(rf"^{registry}\b.*= ", (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE), file
