@@ -112,9 +112,8 @@ def too_few(n: int, n_units: int, effective: float) -> str:
 def not_ranked(groups: Sequence[Group], baselines: Collection[str] = ()) -> str:
     """Return which models were not ranked, since they were validated in another way than the first group; or ""."""
     names = [[name for name in group.models if name not in baselines] for group in groups]
-    others = [f"{listed(models)} ({group.validation})" for group, models in zip(groups, names, strict=True) if models][
-        1:
-    ]
+    pairs = zip(groups[1:], names[1:], strict=True)
+    others = [f"{listed(models)} ({group.validation})" for group, models in pairs if models]
     if not others:
         return ""
     return (
