@@ -17,6 +17,7 @@ from classify.stats.scores import SCORES, Sample
 from classify.stats.tables import hindsight
 
 STRENGTHS = {1.5: 0.77, 3.0: 0.93, 4.1: 0.98}  # distance of means: accuracy where classes are equally many
+N_SETS = 200
 LOSSES = ("log_loss", "brier")
 OTHERS = ("accuracy", "balanced_accuracy", "f1", "roc_auc", "average_precision")
 
@@ -25,10 +26,10 @@ def simulate(scale: float, seed: int) -> list[Claim]:
     """Return how often each kind of interval holds the truth, and how far scores at a false positive rate are off."""
     claims = []
     for n in (30, 300):
-        claims += _scores(n, 1.5, OTHERS, 200, scale, seed, 0.92, 0.98)
+        claims += _scores(n, 1.5, OTHERS, scale, seed, 0.92, 0.98)
     for strength in STRENGTHS:
         for decimals in (None, 1):
-            claims += _scores(60, strength, LOSSES, 200, scale, seed, 0.93, 1, decimals=decimals)
+            claims += _scores(60, strength, LOSSES, scale, seed, 0.93, 1, decimals=decimals)
     for name, rate, n_others in (("tpr_at_fpr_1", 0.01, 100), ("tpr_at_fpr_1", 0.01, 300), ("tpr_at_fpr_5", 0.05, 20)):
         claims += _at_rate(name, rate, n_others, 1000, scale, seed)
     for kind in ("equal", "unequal", "very unequal"):
@@ -46,8 +47,8 @@ def drawn(rng: np.random.Generator, n_positive: int, n_others: int, strength: fl
     return Sample(truth, scores if decimals is None else scores.round(decimals), (p > 0.5).astype(int), 1)
 
 
-def _scores(n, strength, names, sets, scale, seed, least, most, decimals=None):
-    rng, sets = np.random.default_rng(seed), max(20, round(scale * sets))
+def _scores(n, strength, names, scale, seed, least, most, decimals=None):
+    rng, sets = np.random.default_rng(seed), max(20, round(scale * N_SETS))
     large = drawn(rng, 200_000, 200_000, strength, decimals)
     true, held = {name: SCORES[name].of(large) for name in names}, {name: [] for name in names}
     for run in range(sets):

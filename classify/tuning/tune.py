@@ -30,7 +30,7 @@ from featex.system.progress import Progress
 from featex.system.shown import shown_text, shown_url
 
 FAILED = "failed"  # of a trial whose setting failed: why
-SCORES = "scores"  # of a trial's folds, kept with it: a later one is compared with the best fold by fold
+FOLD_SCORES = "scores"  # of a trial: later trials are compared with the best one fold by fold
 
 
 def tune(
@@ -208,7 +208,7 @@ def _optimise(
         study.sampler = optuna.samplers.TPESampler(seed=job.seed + number, constant_liar=False)
         trial = study.ask()
         leader = study.best_trial if _complete(study) else None
-        scores = leader.user_attrs.get(SCORES, ()) if leader else ()
+        scores = leader.user_attrs.get(FOLD_SCORES, ()) if leader else ()
         try:
             folded = validation.run(job.spec.suggest(trial, n_features), progress, scores)
         except ModelError as error:  # such as a loss that is no number: a setting that fails is one to keep away from
@@ -222,7 +222,7 @@ def _optimise(
         if len(folded.scores) < len(validation.pairs):  # stopped: what it would reach, by how far it is behind
             value = min(value, leader.value) if job.scheme.worst else leader.value - behind(folded.scores, scores)
         else:
-            trial.set_user_attr(SCORES, folded.scores)
+            trial.set_user_attr(FOLD_SCORES, folded.scores)
             if best is None or value > validation.value(best):
                 best = folded
         study.tell(trial, value)

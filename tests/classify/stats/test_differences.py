@@ -3,7 +3,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import false_discovery_control, norm, ttest_1samp
+from scipy.stats import norm, ttest_1samp
 from scipy.stats import t as student
 from sklearn.metrics import roc_auc_score
 from statsmodels.stats.contingency_tables import mcnemar
@@ -146,13 +146,6 @@ def test_holm_holds_the_whole_table_to_its_level(group_size):
     assert raw / tables > 0.12  # what ten comparisons say without correction
 
 
-def test_a_real_difference_is_called_one():
-    a, b = drawn(np.random.default_rng(8), 400, 0.95, 0.8)
-    row = paired(together(judged("a", "test", a), judged("b", "test", b))).iloc[0]
-    assert row["apart"]
-    assert row["difference_low"] > 0
-
-
 def test_what_is_not_told_apart_needs_more_images_than_there_are(monkeypatch):
     monkeypatch.setattr(intervals, "N_RESAMPLES", 2)
     rng = np.random.default_rng(9)
@@ -251,13 +244,6 @@ def test_a_model_that_no_resample_varies_is_joined_as_uncorrelated():
     assert auc_difference(unknown, other)[1:] == join(unknown.limits, other.limits, 0)
 
 
-def test_a_ranking_without_a_fault_still_has_an_interval():
-    right = np.ones(40, bool)
-    wrong = np.arange(40) > 8
-    row = paired(together(judged("a", "test", right), judged("b", "test", wrong))).iloc[0]
-    assert row["auc_difference_low"] < row["auc_difference"] < row["auc_difference_high"]
-
-
 @pytest.mark.parametrize("n", [1, 2, 5])
 def test_tiny_sets_and_equal_models_are_no_difference(n):
     right = np.arange(n) % 3 < 2
@@ -298,9 +284,7 @@ def test_holm_is_that_of_statsmodels():
 def test_holm_corrects_as_many_tests_as_were_made():
     np.testing.assert_allclose(holm(np.array([0.01, 0.04, 0.03]), 3), [0.03, 0.06, 0.06])
     np.testing.assert_allclose(holm(np.array([0.01, 0.04, 0.03]), 10), [0.1, 0.32, 0.27])
-    assert holm(np.array([0.5, 0.9]), 2).max() == 1
-    p = np.random.default_rng(0).random(20) ** 4
-    assert (holm(p, 20) >= false_discovery_control(p) - 1e-12).all()
+    np.testing.assert_allclose(holm(np.array([0.01, np.nan, 0.9])), [0.02, np.nan, 0.9])
 
 
 def test_the_whole_table_is_corrected_together():
@@ -364,13 +348,6 @@ def test_folds_that_differ_are_not_held_together():
 
 def test_one_fold_is_no_comparison():
     assert folds(validated(np.random.default_rng(19), 30, {"a": 0.9, "b": 0.5}, n_folds=1)).empty
-
-
-def test_folds_of_another_score_are_compared_by_it():
-    said = validated(np.random.default_rng(20), 100, {"a": 0.9, "b": 0.6})
-    row = folds(said, "balanced_accuracy").iloc[0]
-    assert row["scoring"] == "balanced_accuracy"
-    assert row["mean_a"] == pytest.approx(fold_scores(said, "balanced_accuracy")["mean"].iloc[0])
 
 
 def test_equal_fold_scores_are_no_difference_and_constant_ones_are_not_judged():

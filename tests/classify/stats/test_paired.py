@@ -61,13 +61,6 @@ def test_the_interval_turns_with_the_models():
     assert newcombe(30, 2, 9, 5) == pytest.approx((-high, -low))
 
 
-def test_against_a_certain_model_the_interval_is_wilsons():
-    low, high = newcombe(40, 0, 20, 0)  # b is right on all 60: what is unsure of b is Wilson's upper part of 60 of 60
-    below, above = wilson(40, 60), wilson(60, 60)
-    assert low == pytest.approx(-1 / 3 - np.hypot(2 / 3 - below[0], 0))
-    assert high == pytest.approx(-1 / 3 + np.hypot(below[1] - 2 / 3, 1 - above[0]))
-
-
 def test_errors_that_go_together_make_the_difference_surer():
     a, b = (0.8, 0.7, 0.88), (0.75, 0.62, 0.85)
     widths = [np.ptp(join(a, b, correlation)) for correlation in (-0.5, 0, 0.5)]
