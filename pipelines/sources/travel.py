@@ -1,4 +1,4 @@
-"""What makes features travel: a grid of choices, each judged on content and on copies that it was not trained on."""
+"""travel: a grid of features, training and model; each choice is scored on held-out content and on varied copies."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,24 +19,24 @@ from classify.stats.scores import SCORES, Sample
 from featex.store.features import Features
 from featex.system.progress import Progress
 
-USUAL = "resize: rgb penultimate"
+DEFAULT_FEATURES = "resize: rgb penultimate"
 TRAININGS = ("plain", "copies", "content weights")
 MODELS = ("svm", "logreg")
 C_SVM, GAMMA, C_LOGREG = 10.0, 0.5, 0.01
-"""Settings, the same for all choices, so that nothing but the choice differs; the kernel's width is GAMMA over the
-number of columns."""
+"""Settings, the same for all choices so that only the choice differs; the kernel's gamma is GAMMA over the number of
+columns."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What is taken of images, and what is trained on it how.
+    """Which features, which training, and which model.
 
     Parameters
     ----------
     features : str
-        One or several of the columns' names, joined by " + ".
+        The names of one or several blocks of columns, joined by " + ".
     training : {"plain", "copies", "content weights"}
-        On the images as they are; with their varied copies; or weighed so that content tells nothing.
+        On the images; also on their varied copies; or weighted so that content does not predict the class.
     model : {"svm", "logreg"}
     """
 
@@ -49,33 +49,32 @@ class Choice:
         return f"{self.features}, {self.training}, {self.model}"
 
 
-REFERENCE = Choice(USUAL, "plain", "svm")
+REFERENCE = Choice(DEFAULT_FEATURES, "plain", "svm")
 
 
 @dataclass(frozen=True, eq=False)
 class Travel:
-    """What `travel` found.
+    """The result of `travel`.
 
     Parameters
     ----------
     table : DataFrame
-        A row a choice, the best first: ``choice, features, training, model, columns``; ``held-out, copies``: the area
-        under the ROC curve on held-out images as they are, and on their varied copies, mean over folds; ``both``:
-        their mean, by which choices are ranked; and an area for each unseen set.
+        A row a choice, the best first: ``choice, features, training, model, columns``; ``held-out, copies``: ROC AUC
+        on held-out images and on their varied copies, mean over folds; ``both``: the mean of these two, by which
+        choices are ranked; and ROC AUC on each unseen set.
     effects : DataFrame
-        A row a choice of one kind: ``what, taken, against, gain, low, high, pairs``: by how much `both` is greater than
-        with the other taken, all else equal, over folds.
+        A row a choice of one kind: ``what, taken, against, gain, low, high, pairs``: how much greater `both` is with
+        `taken` than with `against`, all else equal, over folds.
     gains : DataFrame
-        A row a set: ``set, n, before, after, gain, low, high``: the reference and the choice that was made, on images
-        that played no part in it.
+        A row an unseen set: ``set, n, before, after, gain, low, high``: ROC AUC of the reference and of the chosen one.
     chosen : Choice
     nested : float
-        `both` of the choices that were made fold by fold, each without the fold that it is judged on.
+        `both` of choices made fold by fold, each without the fold that it is scored on.
     reference : float
         `both` of the reference.
     n_folds : int
     folds : str
-        What folds hold out: "source", or "content", of which the images that mislead are judged; see
+        What folds hold out: "source", "random" or "content"; of the last, only misleading images are scored, see
         `classify.splits.weights.misleading`.
     """
 
@@ -90,39 +89,38 @@ class Travel:
 
     @property
     def sentences(self) -> list[str]:
-        """What the tables say."""
-        held = {"source": "sources", "content": "content that misleads", "random": "images"}[self.folds]
-        said = [
-            f"Of {len(self.table)} choices, {self.chosen.name} does best on held-out {held} and on varied copies of it."
-        ]
+        """The tables in sentences."""
+        held = {"source": "sources", "content": "misleading content", "random": "images"}[self.folds]
+        lines = [f"Of {len(self.table)} choices, {self.chosen.name} is best on held-out {held} and its varied copies."]
         for row in self.gains.itertuples():
-            where = f"On {row.set} (n = {row.n:,}), which played no part in that choice, its ROC AUC is {row.after:.3f}"
-            told = "more than the default's" if row.low > 0 else "less than the default's" if row.high < 0 else ""
-            between = f"{row.gain:+.3f}"
-            between += "" if np.isnan(row.low) else f" (95 % interval {row.low:+.3f} to {row.high:+.3f})"
-            end = f": {told}, by {between}." if told else f": no difference can be told, {between}."
-            said.append(f"{where}, that of the default {row.before:.3f}{end}")
-        said.append(
-            f"Chosen fold by fold, each time without the fold that is judged, choices reach {self.nested:.3f} on "
-            f"held-out {held}, the default {self.reference:.3f}."
+            interval = "" if np.isnan(row.low) else f" (95 % interval {row.low:+.3f} to {row.high:+.3f})"
+            significant = row.low > 0 or row.high < 0
+            lines.append(
+                f"On {row.set} (n = {row.n:,}), which played no part in that choice, its ROC AUC is {row.after:.3f} "
+                f"and that of the default {row.before:.3f}: {'a' if significant else 'no significant'} difference of "
+                f"{row.gain:+.3f}{interval}."
+            )
+        lines.append(
+            f"Choices made without the fold that scores them reach {self.nested:.3f} on held-out {held}, the default "
+            f"{self.reference:.3f}."
         )
-        return said
+        return lines
 
 
 def columns(sets: dict[str, Features]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Return the columns that choices are made of: X (n, d) and copies (n, n_copies, d) by "view: block"."""
-    found = {}
+    """Return the blocks of columns: X (n, d) and copies (n, n_copies, d) by "view: block"."""
+    blocks = {}
     for view, features in sets.items():
         start = 0
         for name, width in features.blocks:
             part = slice(start, start + width)
-            found[f"{view}: {name}"] = features.X[:, part], features.copies[:, :, part]
+            blocks[f"{view}: {name}"] = features.X[:, part], features.copies[:, :, part]
             start += width
-    return found
+    return blocks
 
 
 def choices(names: Sequence[str], joined: Sequence[str] = (), *, quick: bool = False) -> list[Choice]:
-    """Return the grid: all columns and all that are joined, by all trainings and models; `quick` leaves out weights."""
+    """Return the grid: all blocks and joined blocks, by all trainings and models; `quick` leaves out weights."""
     trainings = TRAININGS[:2] if quick else TRAININGS
     return [Choice(*one) for one in product([*names, *joined], trainings, MODELS)]
 
@@ -130,7 +128,7 @@ def choices(names: Sequence[str], joined: Sequence[str] = (), *, quick: bool = F
 def travel(
     features: Features,
     parts,
-    found: dict[str, tuple[np.ndarray, np.ndarray]],
+    blocks: dict[str, tuple[np.ndarray, np.ndarray]],
     grid: Sequence[Choice],
     scheme: Scheme,
     *,
@@ -138,51 +136,51 @@ def travel(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Travel:
-    """Judge every choice of a grid by what it was not trained on.
+    """Score every choice of a grid on images that it was not trained on.
 
-    Each fold holds out clusters of content, or sources, and is judged as it is and by its varied copies. The choice
-    that is best on the mean of both over all folds is fitted on all training images, and it and the reference are
-    judged on sets that had no part in it.
+    Each fold holds out clusters of content, or sources; its images and their varied copies are scored. The choice with
+    the best mean of both over all folds is fitted on all training images, and compared with the reference on sets that
+    played no part in the choice.
 
     Parameters
     ----------
     features : Features
-        Rows, labels and the default's columns.
+        Rows, labels and the default columns.
     parts : Partition
         From `classify.splits.partition.partition`.
-    found : dict
+    blocks : dict
         From `columns`.
     grid : sequence of Choice
         `REFERENCE` among them.
     scheme : Scheme
-        What folds hold out, and the content that weights go by.
+        What folds hold out, and the content for weights.
 
     Raises
     ------
     DataError
-        If there are more classes than two, or too few images for the folds.
+        If there are more than two classes, or too few images for the folds.
     """
     progress = progress or Progress()
     train, y = parts.train, features.y[parts.train]
     classes, codes = np.unique(y, return_inverse=True)
     if len(classes) != 2:
-        raise DataError(f"the study of what travels is of two classes, and {features.name} has {len(classes)}")
+        raise DataError(f"travel compares choices for two classes, and {features.name} has {len(classes)}")
     sources = features.rows["source"].to_numpy(dtype=str)[train]
     pairs = scheme.pairs(y, parts.units[train], sources, train, n_folds, seed)
     weigh = Scheme(weigh="content", content=scheme.content)
-    told_by = np.ones(len(y), dtype=bool)
+    scored = np.ones(len(y), dtype=bool)
     if scheme.folds == "content":
-        told_by = misleading(y, scheme.content[train])
+        scored = misleading(y, scheme.content[train])
     tests = {name: rows[features.y[rows] != ""] for name, rows in parts.tests.items()}
     with progress.task("travel", len(grid), "choice") as tick:
         by_features = {}
         for choice in grid:
             by_features.setdefault(choice.features, []).append(choice)
         outcomes = {}
-        for name, own in by_features.items():
-            blocks = [found[part] for part in name.split(" + ")]
-            X, copies = (np.concatenate([block[i] for block in blocks], axis=-1) for i in (0, 1))
-            widths = [block[0].shape[1] for block in blocks]
+        for name, same_features in by_features.items():
+            joined = [blocks[part] for part in name.split(" + ")]
+            X, copies = (np.concatenate([block[i] for block in joined], axis=-1) for i in (0, 1))
+            widths = [block[0].shape[1] for block in joined]
 
             def run(choice: Choice, X=X, copies=copies, widths=widths) -> dict:
                 def fitted(rows):
@@ -191,12 +189,12 @@ def travel(
                         weights = weigh.weights(y[rows], sources[rows], train[rows])
                     return _fit(choice, X[train[rows]], copies[train[rows]], codes[rows], weights, widths)
 
-                return _judge(fitted, X, copies, y, train, pairs, told_by, tests)
+                return _score(fitted, X, copies, y, train, pairs, scored, tests)
 
-            done = joblib.Parallel(n_jobs=-1, prefer="threads")(joblib.delayed(run)(choice) for choice in own)
-            outcomes |= dict(zip(own, done, strict=True))
-            tick(len(own))
-    return _told(outcomes, features, parts, tests, len(pairs), scheme.folds, found, seed)
+            done = joblib.Parallel(n_jobs=-1, prefer="threads")(joblib.delayed(run)(choice) for choice in same_features)
+            outcomes |= dict(zip(same_features, done, strict=True))
+            tick(len(same_features))
+    return _result(outcomes, features, parts, tests, len(pairs), scheme.folds, blocks, seed)
 
 
 def _fit(choice: Choice, X, copies, y, weights, widths):
@@ -212,46 +210,46 @@ def _fit(choice: Choice, X, copies, y, weights, widths):
     return estimator.fit(X, y, **weighted(estimator, weights))
 
 
-def _judge(fitted, X, copies, y, train, pairs, told_by, tests) -> dict:
+def _score(fitted, X, copies, y, train, pairs, scored, tests) -> dict:
     classes = np.unique(y)
     area = SCORES["roc_auc"]
     content, varied = [], []
-    for fit, judged in pairs:
+    for fit, held_out in pairs:
         estimator = fitted(fit)
-        judged = judged[told_by[judged]]
-        for scores, seen in ((content, X[train[judged]]), (varied, copies[train[judged], 0])):
-            said = class_scores(estimator, seen)
-            scores.append(area(y[judged], said, classes[said.argmax(axis=1)], list(classes)))
+        held_out = held_out[scored[held_out]]
+        for areas, images in ((content, X[train[held_out]]), (varied, copies[train[held_out], 0])):
+            scores = class_scores(estimator, images)
+            areas.append(area(y[held_out], scores, classes[scores.argmax(axis=1)], list(classes)))
     estimator = fitted(np.arange(len(train)))
-    said = {name: class_scores(estimator, X[rows]) for name, rows in tests.items()}
-    return {"content": np.array(content), "copies": np.array(varied), "said": said}
+    unseen = {name: class_scores(estimator, X[rows]) for name, rows in tests.items()}
+    return {"content": np.array(content), "copies": np.array(varied), "unseen": unseen}
 
 
-def _told(outcomes: dict, features, parts, tests, n_folds, folds, found, seed) -> Travel:
+def _result(outcomes: dict, features, parts, tests, n_folds, folds, blocks, seed) -> Travel:
     classes = sorted(set(features.y[parts.train].tolist()))
 
     def sample(choice: Choice, name: str) -> Sample:
-        scores = outcomes[choice]["said"][name]
+        scores = outcomes[choice]["unseen"][name]
         return Sample.of(features.y[tests[name]], scores, np.array(classes)[scores.argmax(axis=1)], classes)
 
-    both = {choice: (told["content"] + told["copies"]) / 2 for choice, told in outcomes.items()}
+    both = {choice: (areas["content"] + areas["copies"]) / 2 for choice, areas in outcomes.items()}
     best = max(both, key=lambda choice: both[choice].mean())
     nested = []
     for fold in range(n_folds):
         others = np.arange(n_folds) != fold
         nested.append(both[max(both, key=lambda choice: both[choice][others].mean())][fold])
     rows, gains = [], []
-    for choice, told in outcomes.items():
+    for choice, areas in outcomes.items():
         row = {"choice": choice.name, "features": choice.features, "training": choice.training, "model": choice.model}
-        row["columns"] = sum(found[part][0].shape[1] for part in choice.features.split(" + "))
-        row |= {"held-out": told["content"].mean(), "copies": told["copies"].mean(), "both": both[choice].mean()}
+        row["columns"] = sum(blocks[part][0].shape[1] for part in choice.features.split(" + "))
+        row |= {"held-out": areas["content"].mean(), "copies": areas["copies"].mean(), "both": both[choice].mean()}
         row |= {name: SCORES["roc_auc"].of(sample(choice, name)) for name in tests}
         rows.append(row)
     for name, index in tests.items():
         before, after = (Drawn.of(sample(choice, name), parts.units[index], seed) for choice in (REFERENCE, best))
-        told = {"before": before.limits[0], "after": after.limits[0]}
-        told |= dict(zip(("gain", "low", "high"), auc_difference(after, before), strict=True))
-        gains.append({"set": name, "n": len(index), **told})
+        limits = {"before": before.limits[0], "after": after.limits[0]}
+        limits |= dict(zip(("gain", "low", "high"), auc_difference(after, before), strict=True))
+        gains.append({"set": name, "n": len(index), **limits})
     table = pd.DataFrame(rows).sort_values("both", ascending=False, kind="stable", ignore_index=True)
     reference = float(both[REFERENCE].mean())
     effects = _effects(both, n_folds)
@@ -259,9 +257,9 @@ def _told(outcomes: dict, features, parts, tests, n_folds, folds, found, seed) -
 
 
 def _effects(both: dict[Choice, np.ndarray], n_folds: int) -> pd.DataFrame:
-    """Return what each single choice changes, all else equal: paired over folds, corrected for shared training."""
+    """Return the effect of each single choice, all else equal: paired over folds, corrected for shared images."""
     rows = []
-    for what, against in (("features", USUAL), ("training", "plain"), ("model", "logreg")):
+    for what, against in (("features", DEFAULT_FEATURES), ("training", "plain"), ("model", "logreg")):
         for taken in dict.fromkeys(getattr(choice, what) for choice in both):
             if taken == against:
                 continue
@@ -269,7 +267,7 @@ def _effects(both: dict[Choice, np.ndarray], n_folds: int) -> pd.DataFrame:
             matched = [both[one] - both[other] for one, other in pairs if other in both]
             if not matched:
                 continue
-            found = corrected_t(np.mean(matched, axis=0), 1 / (n_folds - 1))
-            ends = {"gain": found["difference"], "low": found["difference_low"], "high": found["difference_high"]}
+            test = corrected_t(np.mean(matched, axis=0), 1 / (n_folds - 1))
+            ends = {"gain": test["difference"], "low": test["difference_low"], "high": test["difference_high"]}
             rows.append({"what": what, "taken": taken, "against": against, **ends, "pairs": len(matched)})
     return pd.DataFrame(rows)

@@ -1,4 +1,4 @@
-"""The study of what travels, from a folder of images to a page: extraction, the grid, costs, tables."""
+"""travel_set: from a folder of images to the page of `travel`: extraction, the grid, costs and tables."""
 
 import time
 from pathlib import Path
@@ -31,7 +31,7 @@ VIEWS = {
     "crop": View("crop", inputs=("rgb", "residual"), layers=EARLY),
     "tiles": View("tiles", inputs=("spectrum", "statistics")),
 }
-"""What is extracted: one decode and one pass give all of a view's columns, which the grid takes apart again."""
+"""One decoding and one pass of the network give all columns of a view; the grid takes them apart."""
 
 QUICK = ("resize", "tiles")
 JOINED = (
@@ -41,54 +41,54 @@ JOINED = (
 WITH_CROPS = (" + ".join(("crop: residual layer2", *SIGNALS)),)
 N_TIMED = 32
 LEAST = 60
-"""Training images: of fewer, folds by content hold a dozen images, and rank choices by chance."""
+"""Least training images: with fewer, a fold by content holds a dozen images and ranks choices by chance."""
 
 
 def travel_set(
     root: str | Path = DATA,
     *,
     quick: bool = False,
-    backbone: str = "resnet18",
-    weights: str = "auto",
-    device: str = "auto",
     n_folds: int = 5,
     seed: int = 0,
-    name: str | None = None,
     artifacts: Artifacts = ARTIFACTS,
     command: str = "",
     progress: Progress | None = None,
-    **dataset_options,
+    **extraction,
 ) -> tuple[Travel, Path]:
-    """Run the study of what travels on a folder of images, write a page on it, and return both.
+    """Find which features, training and model generalise best from a folder of images; write a page on it.
 
     Parameters
     ----------
     root : path
         As `featex.extract` takes it.
     quick : bool
-        Without the early layers of crops, and without weights by content.
-    backbone, weights, device, name, **dataset_options
-        As `featex.extract` takes them.
+        Leave out the early layers of crops, and weights by content.
     n_folds : int
-        Of folds by content, or by source.
+        Number of folds by content, or by source.
     seed : int
-        Of folds and clusters.
+        Seed of folds and clusters.
     artifacts : Artifacts
         Where results are kept.
     command : str
-        What makes the page again; printed on it.
+        The command that makes the page again; printed on it.
+    **extraction
+        As `featex.extract` takes it: backbone, weights, device, name, and how the data are read.
 
     Raises
     ------
     InputError, DataError
-        If there are no images, more classes than two, or too few images.
+        If there are no images, more than two classes, or too few images.
     """
     progress = progress or Progress()
-    options = {"backbone": backbone, "weights": weights, "device": device, "name": name, "progress": progress}
+    extraction = {"weights": "auto", **extraction}
     sets: dict[str, Features] = {}
     for view in QUICK if quick else VIEWS:
         done = extract(
-            root, artifacts.features, recipe=FeatureRecipe(view, (VIEWS[view],), copies=1), **options, **dataset_options
+            root,
+            artifacts.features,
+            recipe=FeatureRecipe(view, (VIEWS[view],), copies=1),
+            progress=progress,
+            **extraction,
         )
         progress.say(f"{view}: {VIEWS[view].sentence()}: {done.computed:,} computed, {done.cached:,} cached")
         sets[view] = done.load()
@@ -97,26 +97,28 @@ def travel_set(
         raise DataError("an image can be used for one view and not for another; leave it out of the folder")
     parts = partition(first.rows)
     if len(parts.train) < LEAST:
-        raise DataError(f"{len(parts.train)} training images are too few to study what travels; it takes {LEAST}")
-    found = columns(sets)
+        raise DataError(f"{len(parts.train)} training images are too few; travel needs {LEAST}")
+    blocks = columns(sets)
     content = content_of(first, [])
     labels, sources = (first.rows[column].to_numpy(dtype=str)[parts.train] for column in ("label", "source"))
     scheme = robust_scheme(labels, sources, content)
-    grid = choices(list(found), JOINED if quick else JOINED + WITH_CROPS, quick=quick)
-    done = travel(first, parts, found, grid, scheme, n_folds=n_folds, seed=seed, progress=progress)
-    costs = _costs(done, first, {key: options[key] for key in ("backbone", "weights", "device")}, progress)
+    grid = choices(list(blocks), JOINED if quick else JOINED + WITH_CROPS, quick=quick)
+    done = travel(first, parts, blocks, grid, scheme, n_folds=n_folds, seed=seed, progress=progress)
+    costs = _costs(
+        done, first, {key: extraction[key] for key in ("backbone", "weights", "device") if key in extraction}, progress
+    )
     trained = first.extractor.get("trained", True)
     facts = {
         "images": f"{count(len(first.rows), 'image')} below {shown_path(first.root)}, {len(parts.train):,} of them for "
         "training",
         "network": f"{first.extractor['backbone']}, weights {first.extractor['weights']}"
-        + ("" if trained else "; UNTRAINED: judge no layer by it"),
+        + ("" if trained else "; UNTRAINED, so these scores say little about layers"),
         "folds": f"{done.n_folds}, each holds out {done.folds}",
         "seed": str(seed),
     }
     page = ResultPage(
         "travel",
-        title=f"What travels: choices of features and training on {first.name}",
+        title=f"Features, training and model that generalise best from {first.name}",
         headline=done.sentences[0],
         section=travel_section(done, costs),
         caption=CAPTION,
@@ -129,50 +131,52 @@ def travel_set(
 
 
 NOTES = (
-    "Held-out content stands for other sources where each class has one alone: no cluster of content that a choice is "
-    "judged on was trained on, and it is judged on the third of each class whose content speaks least for it. Copies "
-    "are the same images resized, blurred and encoded anew at random.",
-    "Choices are ranked by the mean of both, and by nothing else: test and custom sets played no part.",
-    "Settings are the same for all choices (SVM: C = 10, gamma = 0.5 over the number of columns; logistic regression: "
-    "C = 0.01), so that nothing but the choice differs; classify tune would find better ones for each.",
+    "If each class has only one source, held-out content stands for other sources: a choice is scored on clusters of "
+    "content that it was not trained on, and only on the third of each class whose content looks least like it. Varied "
+    "copies are the same images resized, blurred and encoded again at random.",
+    "Choices are ranked only by the mean of both. Test and custom sets played no part.",
+    "All choices use the same settings (SVM: C = 10, gamma = 0.5 over the number of columns; logistic regression: "
+    "C = 0.01), so that only the choice differs. classify tune would find better settings for each.",
 )
 
 
 def travel_section(done: Travel, costs: pd.DataFrame) -> Section:
-    """Return what a page or a report shows of the study."""
+    """Return what a page or a report shows."""
     areas = [name for name in done.table if name not in ("choice", "features", "training", "model", "both")]
     table = done.table[["features", "training", "model", "both", *areas]]
     effects = _with_interval(done.effects)
     gains = _with_interval(done.gains).rename(columns={"n": "images"})
-    about = "Areas under the ROC curve; guessing gets 0.5. Fitted on all training images for the unseen sets."
+    about = "ROC AUC; guessing gets 0.5. For the unseen sets, each choice was fitted on all training images."
     return Section(
         "travel",
-        "What travels",
+        "What generalises",
         done.sentences,
         [
-            Table("gains", "The choice against the default, on unseen sets", gains, about="ROC AUC, paired by image."),
+            Table("gains", "The best choice and the default on unseen sets", gains, about="ROC AUC, paired by image."),
             Table(
                 "effects",
-                "What each choice changes, all else equal",
+                "The effect of each choice, all else equal",
                 effects,
                 most=60,
-                about="Mean gain in ROC AUC over held-out folds and their copies, with 95 % intervals over folds.",
+                about="Mean gain in ROC AUC on held-out folds and their varied copies, with 95 % intervals over folds.",
             ),
-            Table("costs", "What it costs", costs, about=f"Mean over {N_TIMED} images at most, this machine, one run."),
+            Table(
+                "costs", "What it costs", costs, about=f"Mean over {N_TIMED} images at most, one run on this machine."
+            ),
             Table("choices", "All choices, the best first", table, most=40, about=about),
         ],
     )
 
 
 def _with_interval(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with its gain in areas, which are no shares, and the ends of its interval as one text."""
+    """Return the table with each gain and its interval as one text, for a gain in ROC AUC is no share."""
     limits = ["" if pd.isna(row.low) else f" ({row.low:+.3f} to {row.high:+.3f})" for row in table.itertuples()]
-    told = [f"{gain:+.3f}{ends}" for gain, ends in zip(table["gain"], limits, strict=True)]
-    return table.assign(gain=told).drop(columns=["low", "high"])
+    gains = [f"{gain:+.3f}{ends}" for gain, ends in zip(table["gain"], limits, strict=True)]
+    return table.assign(gain=gains).drop(columns=["low", "high"])
 
 
 def _costs(done: Travel, features: Features, options: dict, progress: Progress) -> pd.DataFrame:
-    """Return what extraction of each view costs an image, and how large a vector is."""
+    """Return the time that extraction of each view takes for an image, and the size of a vector."""
     paths = features.paths[:N_TIMED]
     views = {"resize: rgb penultimate": DEFAULT, "resize: all layers": VIEWS["resize"]}
     views |= {f"resize: rgb {layer}": View(layers=(layer,)) for layer in ("layer1", "layer2")}
@@ -184,9 +188,9 @@ def _costs(done: Travel, features: Features, options: dict, progress: Progress) 
         images = [decode(path.read_bytes()) for path in paths]
         extractor([extractor.preprocess(images[0])])  # builds the model
         started = time.perf_counter()
-        seen = [extractor.preprocess(decode(path.read_bytes())) for path in paths]
-        for start in range(0, len(seen), extractor.batch_size):
-            extractor(seen[start : start + extractor.batch_size])
+        inputs = [extractor.preprocess(decode(path.read_bytes())) for path in paths]
+        for start in range(0, len(inputs), extractor.batch_size):
+            extractor(inputs[start : start + extractor.batch_size])
         ms = 1e3 * (time.perf_counter() - started) / len(paths)
         rows.append({"features": name, "ms an image": round(ms, 1), "bytes a vector": 4 * extractor.n_features})
     progress.say("costs: decoding in one thread, then the model")

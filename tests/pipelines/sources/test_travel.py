@@ -9,7 +9,7 @@ from classify.errors import DataError
 from classify.splits.partition import partition
 from classify.splits.scheme import Scheme
 from featex.store.features import Features
-from pipelines.sources.travel import REFERENCE, USUAL, Choice, choices, columns, travel
+from pipelines.sources.travel import DEFAULT_FEATURES, REFERENCE, Choice, choices, columns, travel
 
 
 @pytest.fixture
@@ -39,18 +39,18 @@ def found(world):
 
 
 def run(world, found, grid, **options):
-    scheme = options.pop("scheme", None) or Scheme("content", content=found[USUAL][0])
+    scheme = options.pop("scheme", None) or Scheme("content", content=found[DEFAULT_FEATURES][0])
     return travel(world, partition(world.rows), found, grid, scheme, n_folds=3, **options)
 
 
 def test_columns_are_taken_apart_as_they_were_put_together(world, found):
-    assert list(found) == [USUAL, "resize: trace"]
+    assert list(found) == [DEFAULT_FEATURES, "resize: trace"]
     np.testing.assert_array_equal(found["resize: trace"][0], world.X[:, 9:])
     np.testing.assert_array_equal(found["resize: trace"][1], world.copies[:, :, 9:])
 
 
 def test_the_grid_is_all_by_all_and_holds_the_reference(found):
-    grid = choices(list(found), [f"{USUAL} + resize: trace"])
+    grid = choices(list(found), [f"{DEFAULT_FEATURES} + resize: trace"])
     assert len(grid) == len(set(grid)) == 3 * 3 * 2
     assert REFERENCE in grid
     assert {choice.training for choice in choices(list(found), quick=True)} == {"plain", "copies"}
@@ -73,7 +73,10 @@ def test_unseen_sets_play_no_part_in_the_choice(world, found):
     noise = np.random.default_rng(5).normal(size=world.X.shape).astype(np.float32)
     spoilt = replace(world, X=np.where(unseen[:, None], noise, world.X))
     after = run(
-        spoilt, columns({"resize": spoilt}), choices(list(found)), scheme=Scheme("content", content=found[USUAL][0])
+        spoilt,
+        columns({"resize": spoilt}),
+        choices(list(found)),
+        scheme=Scheme("content", content=found[DEFAULT_FEATURES][0]),
     )
     assert after.chosen == before.chosen
     pd.testing.assert_series_equal(after.table["both"], before.table["both"])
@@ -102,7 +105,7 @@ def test_effects_compare_what_is_equal_but_for_one_choice(world, found):
     assert effects.loc["copies", "pairs"] == 4
     assert effects.loc["svm", "against"] == "logreg"
     both = done.table.set_index(["features", "training", "model"])["both"]
-    expected = (both["resize: trace"] - both[USUAL]).mean()
+    expected = (both["resize: trace"] - both[DEFAULT_FEATURES]).mean()
     assert effects.loc["resize: trace", "gain"] == pytest.approx(expected)
 
 
