@@ -44,7 +44,7 @@ LITTLE = 0.05
 ALPHA = 0.05
 N_SHEETS = 3
 N_SHOWN = 24
-MOST_CLASSES = 8  # that get a sheet of their own
+MOST_CLASSES = 8  # with a sheet each
 UNEVEN = 1.5
 """The largest class may have so many times the images of the smallest; of two classes, a guess then scores 60 %."""
 
@@ -79,8 +79,8 @@ def coverage(subject: Subject) -> list[Finding]:
     share, low, high = _share(inside, units)
     largest = percent(pd.Series(labels).value_counts(normalize=True).iloc[0])
     by_cluster = (
-        f"An image's cluster predicts the class of {percent(accuracy_of_clusters(means.labels_, labels))} of them; "
-        f"always guessing the largest class is right for {largest}."
+        f"Guessing the class from the cluster is right for {percent(accuracy_of_clusters(means.labels_, labels))}, and "
+        f"always guessing the largest class for {largest}."
     )
     if gap.empty:
         sentence = (
@@ -115,8 +115,8 @@ def cluster_rows(cluster: np.ndarray, labels: np.ndarray, units: np.ndarray) -> 
     Returns
     -------
     DataFrame
-        `class` is the cluster's most frequent one and `share` its share there; `p` is how probable so many of it
-        would be by chance, corrected by Holm; `one class` is whether the cluster is nearly pure and not by chance.
+        `class` is the most frequent class of the cluster and `share` its share; `p` is the probability of so many of
+        it by chance, corrected by Holm; `one class` is whether the cluster is nearly pure, and not by chance.
     """
     images = pd.DataFrame({"cluster": cluster, "class": labels, "unit": units})
     independent = images.drop_duplicates()
@@ -124,9 +124,9 @@ def cluster_rows(cluster: np.ndarray, labels: np.ndarray, units: np.ndarray) -> 
     counts = pd.crosstab(images["cluster"], images["class"])
     rows = pd.DataFrame({"images": counts.sum(axis=1), "class": counts.idxmax(axis=1)})
     rows["share"] = counts.max(axis=1) / rows["images"]
-    alone = pd.crosstab(independent["cluster"], independent["class"])
+    units_of = pd.crosstab(independent["cluster"], independent["class"])
     rows["p"] = [
-        binomtest(int(alone.loc[at, name]), int(alone.loc[at].sum()), overall[name], alternative="greater").pvalue
+        binomtest(int(units_of.loc[at, name]), int(units_of.loc[at].sum()), overall[name], alternative="greater").pvalue
         for at, name in rows["class"].items()
     ]
     rows["p"] = holm(rows["p"].to_numpy(), counts.size)
@@ -145,7 +145,7 @@ def accuracy_of_clusters(cluster: np.ndarray, labels: np.ndarray) -> float:
 
 
 def balance(subject: Subject) -> list[Finding]:
-    """Return how many images there are of each class, set and source, whether that is enough, and what is broken."""
+    """Return how many images each class, set and source has, whether that is enough, and which files are broken."""
     rows, names = subject.rows, _sets(subject.rows)
     labels = np.where(rows["label"] == "", "no label", rows["label"]).astype(str)
     counts = rows.assign(set=names, label=labels, unit=independent_units(rows))
@@ -254,7 +254,7 @@ def _parts(names: np.ndarray, labels: np.ndarray) -> Iterator[tuple[str, np.ndar
 
 
 def _sets(rows: pd.DataFrame) -> np.ndarray:
-    """Return the set of each image as models are given them: a held-out part of train is "test"."""
+    """Return the set of each image as models see it: a held-out part of train is "test"."""
     names = sides_of(rows).names
     return np.where(names == "", "unused", names).astype(str)
 

@@ -56,7 +56,7 @@ def doubts(subject: Subject) -> list[Finding]:
     sentence = (
         f"{len(rows):,} of {count(n, 'training image')}, {within(share, low, high)}, clearly {_looks(len(rows))} like "
         f"another class than the label: either the label is wrong, or the features do not show the class ({model}). "
-        "Look at the images below, the most doubtful first."
+        "The page shows them, the most doubtful first."
     )
     shown = rows.head(N_SHOWN)
     at = train[shown["row"].to_numpy()]

@@ -1,6 +1,6 @@
-"""Figures of an audit: rows are computed first, then drawn; each is a file's bytes, as a page shows it.
+"""Figures of an audit: rows are computed first, then drawn.
 
-Colours and fonts are those of `classify.report.figures`, which most colour-blind readers tell apart.
+Colours and fonts are those of `classify.pages.drawing`, which most colour-blind readers can distinguish.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ DPI = 130
 MOST_CLASSES = len(COLOURS)  # shown apart; the rest are shown as one
 MOST_SETS = 6
 MOST_MAPPED = 2_000
-LEAST_MAPPED = 10  # a map of fewer says nothing
+LEAST_MAPPED = 10  # images of the smallest map
 COMPONENTS = 50
 _SIDE, _FRAME = 1560, 3  # pixels of a map, and of the frames in it
 _FEWEST_CELLS, _MOST_CELLS = 16, 52  # along a side: thumbnails of 97 and 30 pixels
@@ -220,7 +220,7 @@ def _format_table(axes: Axes, formats: pd.DataFrame, cases: pd.DataFrame) -> Non
 
 
 def shown_classes(labels: np.ndarray) -> np.ndarray:
-    """Return labels with "no label" for none, and `REST` for those of the smallest classes where there are many."""
+    """Return labels with "no label" for "", and with `REST` for the smallest classes if there are many."""
     labels = np.where(labels == "", "no label", labels).astype(object)
     counts = pd.Series(labels).value_counts()
     if len(counts) > MOST_CLASSES:
