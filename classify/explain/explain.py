@@ -10,7 +10,7 @@ import pandas as pd
 from classify.errors import ModelError
 from classify.explain.neighbours import nearest
 from classify.explain.occlusion import agreement, occlusion, unrelated
-from classify.explain.visible import OnFeatures, OnPixels, sight
+from classify.explain.visible import Explainer, FeatureExplainer, PixelExplainer, explainer_of
 from classify.splits.partition import images_digest, partition
 from classify.trained.model import TrainedModel
 from classify.trained.passport import Passport
@@ -159,39 +159,40 @@ def explain(
         If the model reads no images, has no map and `occlude` is False, or was trained with other weights.
     """
     progress = progress or Progress()
-    seen = sight(model, weights=weights, device=device, progress=progress)
+    explainer = explainer_of(model, weights=weights, device=device, progress=progress)
     predicted, failed = predict_images(model, paths, cache=cache, weights=weights, device=device, progress=progress)
     notes, images = [], []
-    training = _training(model, seen, Path(cache), notes)
+    training = _training(model, explainer, Path(cache), notes)
     with progress.task("explain", len(predicted), "image") as done:
         for row in predicted.to_dict("records"):
-            images.append(_explained(model, seen, row, training, occlude, notes))
+            images.append(_explained(model, explainer, row, training, occlude, notes))
             done(1)
-    return Explanation(model.passport, tuple(images), failed, seen.about, seen.score_name, tuple(dict.fromkeys(notes)))
+    notes = tuple(dict.fromkeys(notes))
+    return Explanation(model.passport, tuple(images), failed, explainer.about, explainer.score_name, notes)
 
 
 def _explained(
     model: TrainedModel,
-    seen: OnFeatures | OnPixels,
+    explainer: Explainer,
     row: dict,
     training: "_Training | None",
     occlude: bool,
     notes: list[str],
 ) -> Explained:
-    towards, against = _duel(model, row)
+    towards, against = classes_between(model, row)
     columns = [model.classes.index(name) for name in (towards, against)]
-    image = seen.read(row["path"])
-    X = seen.see(image[None])
+    image = explainer.read(row["path"])
+    X = explainer.see(image[None])
     try:
-        values, start = seen.map(image, *columns)
+        values, start = explainer.map(image, *columns)
     except ModelError as error:
         if not occlude:
             raise
         notes.append(f"No maps: {error}.")
         values, start = None, float("nan")
-    drops = occlusion(image, lambda images: seen.decide(seen.see(images), *columns)) if occlude else None
+    drops = occlusion(image, lambda images: explainer.decide(explainer.see(images), *columns)) if occlude else None
     checked = values is not None and drops is not None
-    vector = X[0] if isinstance(seen, OnFeatures) else None
+    vector = X[0] if isinstance(explainer, FeatureExplainer) else None
     known = training.of(row["path"], vector) if training else {}
     return Explained(
         path=row["path"],
@@ -200,7 +201,7 @@ def _explained(
         towards=towards,
         against=against,
         image=image,
-        score=float(seen.decide(X, *columns)[0]),
+        score=float(explainer.decide(X, *columns)[0]),
         start=start,
         values=values,
         drops=drops,
@@ -209,7 +210,7 @@ def _explained(
     )
 
 
-def _duel(model: TrainedModel, row: dict) -> tuple[str, str]:
+def classes_between(model: TrainedModel, row: dict) -> tuple[str, str]:
     """Return the two classes that an image is explained between."""
     if positive := model.passport.positive:
         return positive, next(name for name in model.classes if name != positive)
@@ -242,7 +243,7 @@ class _Training:
         return known | {"near": pd.DataFrame(columns, columns=list(NEAR))}
 
 
-def _training(model: TrainedModel, seen, directory: Path, notes: list[str]) -> _Training | None:
+def _training(model: TrainedModel, explainer: Explainer, directory: Path, notes: list[str]) -> _Training | None:
     """Return the images of the model's set; if they cannot be had, return None and append a note that says why."""
     data, wanted = model.passport.data, model.passport.extractor_fingerprint
     extractor = (model.passport.extractor or {}).get("name")
@@ -257,6 +258,6 @@ def _training(model: TrainedModel, seen, directory: Path, notes: list[str]) -> _
             f"{model.name} was trained on."
         )
         return None
-    if isinstance(seen, OnPixels):
+    if isinstance(explainer, PixelExplainer):
         notes.append("No nearest training images: the features of a net are not stored.")
     return _Training(features, data.near_duplicates)

@@ -27,8 +27,8 @@ HIRES_CAM = (
 UNITS = {"forest": "difference of votes", "logreg": "log-odds"}  # units of scores; other scores are decision values
 
 
-class OnFeatures:
-    """A classical model on features of a backbone.
+class FeatureExplainer:
+    """Reads images as a classical model on features does, scores them and makes maps of the score.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class OnFeatures:
         return vectors(self.extractor, images)
 
     def decide(self, X: np.ndarray, towards: int, against: int) -> np.ndarray:
-        """Return the scores (n_samples,) of what `see` gave: above 0 for the class `towards`."""
+        """Return the scores (n_samples,) of the output of `see`: above 0 for the class `towards`."""
         return self._decision(towards, against)(X)
 
     def map(self, image: np.ndarray, towards: int, against: int) -> tuple[np.ndarray, float]:
@@ -73,8 +73,8 @@ class OnFeatures:
         return decision(self.model.passport.model, self.model.estimator, towards, against)
 
 
-class OnPixels:
-    """A net on pixels; its methods are those of `OnFeatures`."""
+class PixelExplainer:
+    """The same for a net on pixels; its methods are those of `FeatureExplainer`."""
 
     score_name = "difference of logits"
     about = HIRES_CAM
@@ -92,7 +92,7 @@ class OnPixels:
         return logits(self.model.estimator, images)
 
     def decide(self, X: np.ndarray, towards: int, against: int) -> np.ndarray:
-        """Return the scores (n_samples,) of what `see` gave: above 0 for the class `towards`."""
+        """Return the scores (n_samples,) of the output of `see`: above 0 for the class `towards`."""
         return X[:, towards] - X[:, against]
 
     def map(self, image: np.ndarray, towards: int, against: int) -> tuple[np.ndarray, float]:
@@ -100,10 +100,13 @@ class OnPixels:
         return net_maps(self.model.estimator, image[None], [towards], [against])[0], float("nan")
 
 
-def sight(
+Explainer = FeatureExplainer | PixelExplainer
+
+
+def explainer_of(
     model: TrainedModel, *, weights: str | None = None, device: str = "auto", progress: Progress | None = None
-) -> OnFeatures | OnPixels:
-    """Return how `model` sees images.
+) -> Explainer:
+    """Return the explainer of `model`.
 
     Parameters
     ----------
@@ -125,11 +128,11 @@ def sight(
     if not reads.sees_images:
         raise ModelError(f"{model.name} reads file metadata and no image; explain another model")
     if not reads.on_features:
-        return OnPixels(model)
+        return PixelExplainer(model)
     extractor = extractor_of(passport.extractor, weights, device, progress=progress)
     if not isinstance(extractor, Extractor) or extractor.view != DEFAULT:
         raise ModelError(
             f"{model.name} reads {extractor.name}, which is not one layer of the whole image, so its score cannot be "
             "traced to pixels; explain a model on the default features"
         )
-    return OnFeatures(model, extractor)
+    return FeatureExplainer(model, extractor)

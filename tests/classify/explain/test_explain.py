@@ -139,4 +139,4 @@ def test_bad_images_are_listed_with_their_reason_and_none_but_bad_ones_are_an_er
 def test_of_many_classes_the_score_is_between_the_decided_one_and_the_next():
     many = TrainedModel(None, Passport("many", classes=["a", "b", "c"]))
     row = {"predicted": "b", "prob_a": 0.1, "prob_b": 0.6, "prob_c": 0.3}
-    assert room._duel(many, row) == ("b", "c")
+    assert room.classes_between(many, row) == ("b", "c")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from classify.errors import ModelError
-from classify.explain.visible import OnFeatures, OnPixels, sight
+from classify.explain.visible import FeatureExplainer, PixelExplainer, explainer_of
 from classify.models.registry import get_model
 from classify.nets.classifier import NetClassifier
 from classify.nets.zoo import NETS
@@ -22,13 +22,13 @@ def extractor(weights_file) -> Extractor:
 
 @pytest.fixture
 def on_features(extractor):
-    """Return a function that makes the sight of a model fitted on random features."""
+    """Return a function that makes the explainer of a model fitted on random features."""
 
-    def make(name: str) -> OnFeatures:
+    def make(name: str) -> FeatureExplainer:
         rng = np.random.default_rng(0)
         X = np.abs(rng.normal(size=(30, 512)))
         estimator = get_model(name).build(**get_model(name).first(512)[0]).fit(X, np.repeat(["ai", "real"], 15))
-        return OnFeatures(TrainedModel(estimator, replace(PASSPORT, model=name)), extractor)
+        return FeatureExplainer(TrainedModel(estimator, replace(PASSPORT, model=name)), extractor)
 
     return make
 
@@ -37,24 +37,24 @@ def on_features(extractor):
 def test_a_map_takes_the_score_from_that_of_the_mean_image_to_that_of_the_image(
     on_features, write_images, tmp_path, name
 ):
-    seen = on_features(name)
-    image = seen.read(write_images(tmp_path, 1)[0])
-    values, start = seen.map(image, 0, 1)
-    X = seen.see(image[None])
-    (score,) = seen.decide(X, 0, 1)
+    explainer = on_features(name)
+    image = explainer.read(write_images(tmp_path, 1)[0])
+    values, start = explainer.map(image, 0, 1)
+    X = explainer.see(image[None])
+    (score,) = explainer.decide(X, 0, 1)
     assert values.shape == (7, 7)
     assert values.sum() == pytest.approx(score - start, abs=1e-5)
     assert abs(score - start) > 1e-3
-    expected = seen.model.estimator.decision_function(X)
+    expected = explainer.model.estimator.decision_function(X)
     assert score == pytest.approx(-expected[0], abs=1e-5)  # above 0 is the second class there, and the first here
 
 
 def test_a_forest_has_a_score_and_no_map(on_features, write_images, tmp_path):
-    seen = on_features("forest")
-    image = seen.read(write_images(tmp_path, 1)[0])
-    assert -1 <= seen.decide(seen.see(image[None]), 0, 1)[0] <= 1
+    explainer = on_features("forest")
+    image = explainer.read(write_images(tmp_path, 1)[0])
+    assert -1 <= explainer.decide(explainer.see(image[None]), 0, 1)[0] <= 1
     with pytest.raises(ModelError, match="a forest has no gradient"):
-        seen.map(image, 0, 1)
+        explainer.map(image, 0, 1)
 
 
 def test_a_net_sees_images_at_the_size_it_was_trained_at(write_images, tmp_path):
@@ -62,13 +62,13 @@ def test_a_net_sees_images_at_the_size_it_was_trained_at(write_images, tmp_path)
     net = NetClassifier("lenet5", NETS["lenet5"].recipe.changed(image_size=48, max_epochs=1))
     net.fit(rng.integers(0, 256, (12, 3, 48, 48), dtype=np.uint8), np.repeat(["ai", "real"], 6))
     passport = replace(PASSPORT, model="lenet5", reads="pixels", settings={"image_size": 48})
-    seen = sight(TrainedModel(net, passport))
-    assert isinstance(seen, OnPixels)
-    image = seen.read(write_images(tmp_path, 1)[0])
+    explainer = explainer_of(TrainedModel(net, passport))
+    assert isinstance(explainer, PixelExplainer)
+    image = explainer.read(write_images(tmp_path, 1)[0])
     assert image.shape == (3, 48, 48)
     p = net.predict_proba(image[None])[0]
-    assert seen.decide(seen.see(image[None]), 0, 1)[0] == pytest.approx(np.log(p[0] / p[1]), abs=1e-5)
-    values, start = seen.map(image, 0, 1)
+    assert explainer.decide(explainer.see(image[None]), 0, 1)[0] == pytest.approx(np.log(p[0] / p[1]), abs=1e-5)
+    values, start = explainer.map(image, 0, 1)
     assert values.ndim == 2
     assert np.isnan(start)
 
@@ -83,4 +83,4 @@ def test_a_net_sees_images_at_the_size_it_was_trained_at(write_images, tmp_path)
 def test_what_sees_no_picture_is_refused(changes, sentence):
     model = TrainedModel(None, PASSPORT)
     with pytest.raises(ModelError, match=sentence):
-        sight(replace(model, passport=replace(PASSPORT, **changes)))
+        explainer_of(replace(model, passport=replace(PASSPORT, **changes)))
