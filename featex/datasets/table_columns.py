@@ -57,13 +57,7 @@ def first_of(columns: Sequence[str], usual: Sequence[str]) -> str | None:
 
 
 def named(file: Path, rows: pd.DataFrame, requested: str | None, usual: Sequence[str]) -> str | None:
-    """Return the requested column, or else the column with the first of the usual names.
-
-    Raises
-    ------
-    InputError
-        If the requested column does not exist.
-    """
+    """Return the requested column, or else the column with the first of the usual names."""
     if requested is None:
         return first_of(list(rows), usual)
     if requested in rows or first_of(list(rows), [requested]):
@@ -72,13 +66,7 @@ def named(file: Path, rows: pd.DataFrame, requested: str | None, usual: Sequence
 
 
 def path_columns(file: Path, rows: pd.DataFrame, requested: str | None) -> list[str]:
-    """Return the columns that may hold paths; those whose cells end like names of images come first.
-
-    Raises
-    ------
-    InputError
-        If there is no such column.
-    """
+    """Return the columns that may hold paths; those whose cells end like names of images come first."""
     if requested:
         return [named(file, rows, requested, ())]
     if any(suffix_of(column.partition(" ")[0]) in IMAGE_SUFFIXES for column in rows):
@@ -114,11 +102,6 @@ def labels_of(
     ----------
     others : sequence of str
         Columns known to hold something else, the column of paths first.
-
-    Raises
-    ------
-    InputError
-        If a column with an unusual name may hold labels, or the column of labels does not hold classes.
     """
     column = named(file, rows, requested, LABEL_COLUMNS)
     free = [name for name in rows if name not in others]
@@ -232,11 +215,6 @@ def sets_of_rows(
 
     Sets come from a column with a usual name, or from a column of flags like `is_valid`, or from a column whose cells
     all name sets.
-
-    Raises
-    ------
-    InputError
-        If the column of sets holds numbers that do not name sets.
     """
     usual = [column for name in SET_COLUMNS for column in rows if plain_name(column) == plain_name(name)]
     notes = []

@@ -80,13 +80,7 @@ def _kind(file: Path) -> str:
 
 
 def _bytes(file: Path) -> bytes:
-    """Return the bytes of a text file, decompressed.
-
-    Raises
-    ------
-    ValueError
-        If the file is empty, or is not a table.
-    """
+    """Return the bytes of a text file, decompressed."""
     data = file.read_bytes()
     if data.startswith(b"\x1f\x8b"):
         data = gzip.decompress(data)

@@ -61,13 +61,7 @@ def _describes_images(file: Path, label_column: str | None) -> bool:
 
 
 def unread_tables(folder: Path) -> list[str]:
-    """Return notes on tables that are not used, for a user whose folders name no classes.
-
-    Raises
-    ------
-    InputError
-        If a table has a metadata name, and one of its columns may hold labels under an unusual name.
-    """
+    """Return notes on tables that are not used, for a user whose folders name no classes."""
     notes, in_sets = [], False
     for parent in (folder, *sorted(path for path in folder.iterdir() if path.is_dir() and not left_out(path.name))):
         for file in sorted(path for path in parent.iterdir() if path.suffix.lower() in TABLES and path.is_file()):
@@ -86,11 +80,6 @@ def from_tables(home: Path, files: Sequence[Path], options: DatasetOptions) -> t
     """Return the rows of all tables, and notes for the user.
 
     If the tables were found in the folder rather than named, images in sets without a table are added.
-
-    Raises
-    ------
-    InputError
-        If a table or column cannot be used, or tables were found in some folders and not in others.
     """
     if options.group_rows is not None and (options.group_rows < 1 or options.group_column):
         raise InputError(f"group_rows must be 1 or more, and without a group column; it is {options.group_rows}")

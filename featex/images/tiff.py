@@ -48,11 +48,6 @@ def planes(image: Image.Image, data: bytes) -> Image.Image | None:
     """Return the high 8 bits of a TIFF with uncompressed separate colour planes; None for all others.
 
     Pillow reads planes of 16 bits as planes of 8 bits, and cannot read grey with alpha.
-
-    Raises
-    ------
-    ImageError
-        If the planes are incomplete or tiled.
     """
     tags = image.tag_v2
     bits = set(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,)))

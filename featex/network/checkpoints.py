@@ -49,13 +49,7 @@ class Inert:
 
 
 def read_checkpoint(path: Path) -> Mapping[str, torch.Tensor]:
-    """Return the tensors of a file of weights by name; the content, not the suffix, decides how it is read.
-
-    Raises
-    ------
-    WeightsError
-        If the file does not hold weights; the message says what it is.
-    """
+    """Return the tensors of a file of weights by name; the content, not the suffix, decides how it is read."""
     with path.open("rb") as file:
         start = file.read(_START)
     try:
@@ -163,11 +157,6 @@ def without_prefix(
     """Return the tensors of the network whose names are `expected` without their common prefix, and the prefix.
 
     Of several networks in the file (an encoder and a decoder, encoders of query and key), the one that fits is taken.
-
-    Raises
-    ------
-    WeightsError
-        If several fit; the message names them.
     """
     state = {re.sub(r"(denselayer\d{1,3}\.(?:norm|relu|conv))\.(\d)", r"\1\2", name): t for name, t in state.items()}
     expected = {name for name in expected if not name.endswith("num_batches_tracked")}

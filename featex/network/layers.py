@@ -96,11 +96,6 @@ def stages(backbone: Backbone, model: nn.Module) -> tuple[str, ...]:
 
     In a transformer, layer1 to layer4 are the blocks at a quarter, a half, three quarters and the end of its depth; in
     timm's other networks, the last four stages that timm lists.
-
-    Raises
-    ------
-    InputError
-        If timm lists fewer stages.
     """
     if not backbone.name.startswith(TIMM):
         return STAGES[backbone.name]

@@ -132,13 +132,7 @@ DEFAULT = View()
 
 
 def view_of(facts: dict) -> View:
-    """Return the view with these `View.facts`.
-
-    Raises
-    ------
-    InputError
-        If a newer version with more choices wrote the facts.
-    """
+    """Return the view with these `View.facts`."""
     facts = {key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()}
     if surplus := facts.keys() - {field.name for field in fields(View)}:
         raise InputError(f"a view with {', '.join(sorted(surplus))} was made by a newer version; install that version")

@@ -43,13 +43,7 @@ def join(sets: Sequence[Features]) -> Features:
 
 
 def joined_passport(passports: Sequence[dict]) -> dict:
-    """Return one passport for several extractors; it repeats the entries that they share.
-
-    Raises
-    ------
-    InputError
-        If two extractors are the same.
-    """
+    """Return one passport for several extractors; it repeats the entries that they share."""
     fingerprints = [passport["fingerprint"] for passport in passports]
     if len(set(fingerprints)) < len(fingerprints):
         names = ", ".join(passport["name"] for passport in passports)

@@ -39,11 +39,5 @@ class ThumbnailCache:
         return self._cache.verify(finite=False)
 
     def get(self, keys: Sequence[str]) -> np.ndarray:
-        """Return the thumbnails of `keys`, (len(keys), 16, 16) uint8.
-
-        Raises
-        ------
-        StoreError
-            If a key has no thumbnail, or a part is damaged.
-        """
+        """Return the thumbnails of `keys`, (len(keys), 16, 16) uint8."""
         return self._cache.get(keys).view(np.uint8).reshape(-1, SIDE, SIDE)

@@ -80,13 +80,7 @@ def _stream(path: Path) -> IO[bytes]:
 
 @contextmanager
 def folder_beside(target: Path) -> Iterator[Path]:
-    """Yield an empty folder beside `target`, which the block moves to `target`; else it is deleted.
-
-    Raises
-    ------
-    StoreError
-        If the folder or a file in it cannot be written.
-    """
+    """Yield an empty folder beside `target`, which the block moves to `target`; else it is deleted."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(
