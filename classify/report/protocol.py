@@ -7,6 +7,7 @@ from classify.pages.words import p_value
 from classify.predictions import VALIDATION, set_title
 from classify.report.differences import chosen_against_others, fold_sentence, pair_sentence, pairs_of
 from classify.report.sentences import drift_sentences, rule_sentences
+from classify.stats.abstention import BROKEN, KEPT
 from classify.stats.evaluation import Evaluation
 
 YES_NO = {True: "yes", False: "no"}
@@ -71,7 +72,7 @@ def _unsure(evaluation: Evaluation) -> Section:
     titles = {"answered": "answered", "error": "error rate of answers", "accuracy": "accuracy if all were answered"}
     for name, title in titles.items():
         answers = answers.assign(**_with_ends(rules, name, title))
-    answers["promise"] = rules["promise"]
+    answers["target met"] = rules["promise"].replace({KEPT: "yes", BROKEN: "no"})
     sureness = pd.DataFrame({"model": drift["model"], "set": drift["set"].map(set_title)})
     titles = {"sure": "mean confidence", "sure_reference": "mean confidence out of fold", "distance": "distance"}
     sureness = sureness.assign(**{title: drift[column] for column, title in titles.items()})
