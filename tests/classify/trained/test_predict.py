@@ -5,6 +5,7 @@ import pytest
 
 from classify import cli
 from classify.errors import ModelError
+from classify.nets import pixels
 from classify.trained import persist
 from classify.trained.ensemble import combine, plan_ensemble
 from classify.trained.predict import predict_images, predict_set
@@ -165,19 +166,28 @@ def test_an_ensemble_says_of_images_and_sets_what_it_was_judged_on(ensemble, fea
     assert len(calls) == 1  # both members that read features read the same
 
 
-def test_an_image_that_one_member_cannot_read_is_left_out_and_listed(ensemble, features, data, tmp_path, monkeypatch):
-    from classify.trained import predict
+@pytest.fixture
+def two_bad_images(data, monkeypatch):
+    """Return a function that makes an image of the wild set unreadable, and one more for nets."""
 
+    def spoil():
+        def read(files, *args, **options):
+            X, reasons = load_readable(files, *args, **options)
+            return X[1:], {0: "too dark for a net", **reasons}
+
+        monkeypatch.setattr(pixels, "load_readable", read)
+        (data / "wild/real/001.jpg").write_bytes(b"no image")
+
+    load_readable = pixels.load_readable
+    return spoil
+
+
+def test_an_image_that_one_member_cannot_read_is_left_out_and_listed(
+    ensemble, features, data, tmp_path, two_bad_images
+):
     vote, _ = ensemble(tuned("logreg", features, trials=1), tuned("lenet5", features, max_epochs=1, device="cpu"))
     whole = predict_images(vote, [data / "wild"], cache=tmp_path / "features", device="cpu")[0].set_index("path")
-    read = predict._pixels_of
-
-    def blind(model, files, **options):
-        X, reasons = read(model, files, **options)
-        return X[1:], {0: "too dark for a net", **reasons}
-
-    monkeypatch.setattr(predict, "_pixels_of", blind)
-    (data / "wild/real/001.jpg").write_bytes(b"no image")
+    two_bad_images()
     table, failed = predict_images(vote, [data / "wild"], cache=tmp_path / "features", device="cpu")
     assert failed["path"].tolist() == [str(data / "wild/ai/000.jpg"), str(data / "wild/real/001.jpg")]
     assert failed["reason"][0] == "too dark for a net"
@@ -187,24 +197,15 @@ def test_an_image_that_one_member_cannot_read_is_left_out_and_listed(ensemble, f
 
 
 def test_an_ensemble_tells_unlike_images_by_their_own_rows_where_others_are_left_out(
-    ensemble, features, data, tmp_path, monkeypatch
+    ensemble, features, data, tmp_path, two_bad_images
 ):
-    from classify.trained import predict
-
     vote, _ = ensemble(tuned("svm", features, trials=1), tuned("lenet5", features, max_epochs=1, device="cpu"))
     svm, net = vote.members
     first = features.X[:, 0]
     middle = np.median(first[[str(path).startswith(str(data / "wild")) for path in features.paths]])
     picky = type("Picky", (), {"unlike": lambda self, X: X[:, 0] > middle})()
     vote = replace(vote, members=(replace(svm, novelty=picky), net))
-    read = predict._pixels_of
-
-    def blind(model, files, **options):
-        X, reasons = read(model, files, **options)
-        return X[1:], {0: "too dark for a net", **reasons}
-
-    monkeypatch.setattr(predict, "_pixels_of", blind)
-    (data / "wild/real/001.jpg").write_bytes(b"no image")
+    two_bad_images()
     table, failed = predict_images(vote, [data / "wild"], cache=tmp_path / "features", device="cpu")
     assert len(failed) == 2
     unlike = dict(zip(map(str, features.paths), first > middle, strict=True))
