@@ -4,7 +4,6 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -23,16 +22,6 @@ Split = tuple[np.ndarray, np.ndarray]
 COPIES = "study"  # the augmentation of oversampled training images whose recipe has none
 
 
-class Feed(Protocol):
-    """Batches of inputs, and the forward pass that takes them."""
-
-    def batches(self, parts: list[np.ndarray]) -> Iterator[tuple[Tensor, ...]]:
-        """Yield the inputs of each of `parts`, arrays of row numbers."""
-
-    def logits(self, *inputs: Tensor) -> Tensor:
-        """Return (n, n_classes)."""
-
-
 @dataclass(frozen=True)
 class PixelFeed:
     """Whole images through the whole net."""
@@ -42,17 +31,19 @@ class PixelFeed:
     device: torch.device
 
     def batches(self, parts: list[np.ndarray]) -> Iterator[tuple[Tensor, ...]]:
+        """Yield the inputs of `logits` for each of `parts`, arrays of row numbers."""
         # uint8 until they are on the device: a quarter of the bytes to move
         return ((images.float().div_(255),) for images in self.pixels.batches(parts, self.device))
 
     def logits(self, images: Tensor) -> Tensor:
+        """Return (n, n_classes)."""
         layout = torch.channels_last if self.device.type == "cuda" else torch.contiguous_format
         return self.module(images.contiguous(memory_format=layout))
 
 
 @dataclass(frozen=True)
 class ActivationFeed:
-    """The kept output of the frozen part of a net, through the rest of the net."""
+    """The kept output of the frozen part of a net, through the rest of it; its methods are those of `PixelFeed`."""
 
     activations: Activations
     suffix: nn.Module
@@ -62,6 +53,9 @@ class ActivationFeed:
 
     def logits(self, *inputs: Tensor) -> Tensor:
         return self.suffix(*inputs)
+
+
+Feed = PixelFeed | ActivationFeed
 
 
 @dataclass
