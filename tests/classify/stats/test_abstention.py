@@ -15,7 +15,7 @@ from classify.stats.abstention import Rule, fit, log_tail_of_groups, prove, rule
 POPULATION = 50_000
 
 
-def said(top, right, *, name=VALIDATION, model="svm", classes=("ai", "real"), group=None, label=True, paths="img"):
+def rows_of(top, right, *, name=VALIDATION, model="svm", classes=("ai", "real"), group=None, label=True, paths="img"):
     """Predictions whose likeliest class has the probabilities `top`, and is the true one where `right`."""
     top, right, names = np.asarray(top, float), np.asarray(right, bool), np.array(classes)
     n, k = len(top), len(classes)
@@ -84,7 +84,7 @@ def test_a_target_or_confidence_that_is_none_is_refused():
 @pytest.mark.parametrize("classes", [("ai", "real"), ("cat", "dog", "unknown")])
 def test_a_rule_answers_with_a_class_or_unsure(classes):
     top, wrong = ladder(236, wrong=[100, 101, 102])
-    rule = fit(said(top, ~wrong, classes=classes))
+    rule = fit(rows_of(top, ~wrong, classes=classes))
     assert rule.tested == 101
     tops = rule.least + np.array([0, 1e-9, 0.01, -1e-9])
     p = np.repeat(((1 - tops) / (len(classes) - 1))[:, None], len(classes), axis=1)
@@ -101,22 +101,22 @@ def test_a_rule_comes_back_from_json():
 def test_fit_takes_the_labelled_out_of_fold_rows_of_one_model():
     top, wrong = ladder(300, wrong=[150])
     parts = [
-        said(top, ~wrong),
-        said(top, wrong, name="test"),
-        said(top, wrong, model="other"),
-        said(top, ~wrong, label=False, paths="bare"),
+        rows_of(top, ~wrong),
+        rows_of(top, wrong, name="test"),
+        rows_of(top, wrong, model="other"),
+        rows_of(top, ~wrong, label=False, paths="bare"),
     ]
     rows = Predictions.concat(parts)
     assert fit(rows, "svm") == prove(top, wrong)
     with pytest.raises(DataError, match="one of svm, other"):
         fit(rows)
     with pytest.raises(DataError, match="no labelled out-of-fold predictions"):
-        fit(said(top, ~wrong, name="test"))
+        fit(rows_of(top, ~wrong, name="test"))
 
 
 def test_a_class_called_unsure_is_refused():
     with pytest.raises(DataError, match="another name"):
-        fit(said(*ladder(100), classes=("sure", "unsure")))
+        fit(rows_of(*ladder(100), classes=("sure", "unsure")))
     with pytest.raises(DataError, match="another name"):
         prove(*ladder(100)).answers(np.array([[0.5, 0.5]]), ["sure"], ["sure", "unsure"])
 
@@ -182,7 +182,7 @@ def test_a_handful_of_groups_proves_nothing():
 def sets(**of_set):
     """A model that is right on the surest 250 of 300, its rule, and sets of (top, right)."""
     top, wrong = ladder(300, wrong=range(250, 300))
-    parts = [said(top, ~wrong), *(said(*rows, name=name) for name, rows in of_set.items())]
+    parts = [rows_of(top, ~wrong), *(rows_of(*rows, name=name) for name, rows in of_set.items())]
     return Predictions.concat(parts), prove(top, wrong)
 
 
@@ -213,8 +213,8 @@ def test_table_tells_what_became_of_the_promise_on_each_set():
 
 def test_answers_to_images_without_labels_are_counted_and_not_judged():
     top, wrong = ladder(300)
-    bare = said(np.full(40, 0.98), np.full(40, True), name="inbox", label=False)
-    table = rule_table(Predictions.concat([said(top, ~wrong), bare]))
+    bare = rows_of(np.full(40, 0.98), np.full(40, True), name="inbox", label=False)
+    table = rule_table(Predictions.concat([rows_of(top, ~wrong), bare]))
     row = table[table["set"] == "inbox"].iloc[0]
     assert (row["answered"], row["judged"], row["promise"]) == (1, 0, "")
     assert row[["error", "error_low", "accuracy"]].isna().all()
@@ -224,7 +224,7 @@ def test_intervals_of_the_table_are_wider_where_images_stand_in_groups():
     top, wrong = ladder(300)
     right, widths = np.repeat(np.arange(12) % 4 > 0, 10), {}
     for known, group in (("lone", None), ("grouped", np.repeat([f"g{i}" for i in range(12)], 10))):
-        rows = Predictions.concat([said(top, ~wrong), said(np.full(120, 0.98), right, name="test", group=group)])
+        rows = Predictions.concat([rows_of(top, ~wrong), rows_of(np.full(120, 0.98), right, name="test", group=group)])
         row = rule_table(rows).iloc[1]
         widths[known] = row["error_high"] - row["error_low"]
     assert widths["grouped"] > 1.5 * widths["lone"]
@@ -232,7 +232,7 @@ def test_intervals_of_the_table_are_wider_where_images_stand_in_groups():
 
 def test_a_model_without_out_of_fold_rows_has_no_row_and_given_rules_are_taken():
     top, wrong = ladder(300)
-    bought = said(top, ~wrong, name="test", model="bought")
+    bought = rows_of(top, ~wrong, name="test", model="bought")
     assert rule_table(bought).empty
     table = rule_table(bought, rules={"bought": Rule(0.1, 0.95, 0.75, "image", 100, 100, 80, 80, 2)})
     assert table[["target", "least", "answered"]].iloc[0].tolist() == [0.1, 0.75, 0.5]

@@ -93,5 +93,5 @@ def test_one_class_that_is_always_said_tells_nothing():
 
 def test_three_classes_are_judged_against_a_third():
     labels = np.resize(["a", "b", "c"], 300)
-    said = np.where(np.arange(300) % 2 == 0, labels, "a")
-    assert 1 / 3 < judged(labels, said, np.arange(300)).low < judged(labels, said, np.arange(300)).value
+    decided = np.where(np.arange(300) % 2 == 0, labels, "a")
+    assert 1 / 3 < judged(labels, decided, np.arange(300)).low < judged(labels, decided, np.arange(300)).value

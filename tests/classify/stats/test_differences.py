@@ -24,12 +24,12 @@ def judged(model, name, right, *, group=None, label=None, sure=None, start=0, fo
     """Rows of a model that is right on these images; the probability of its class is 0.5 and half of `sure`."""
     n = len(right)
     label = np.array(CLASSES)[np.arange(n) % 2] if label is None else np.asarray(label)
-    said = np.where(right, label, np.where(label == "ai", "real", "ai"))
+    decided = np.where(right, label, np.where(label == "ai", "real", "ai"))
     sure = np.full(n, 0.5) if sure is None else sure
-    ai = np.where(said == "ai", 0.5 + sure / 2, 0.5 - sure / 2)
+    ai = np.where(decided == "ai", 0.5 + sure / 2, 0.5 - sure / 2)
     fold = np.arange(n) % folds if name == "validation" else -1
     rows = {"model": model, "set": name, "path": [f"{i}.jpg" for i in range(start, start + n)], "label": label}
-    rows |= {"predicted": said, "split": "", "source": "", "group": "" if group is None else group, "fold": fold}
+    rows |= {"predicted": decided, "split": "", "source": "", "group": "" if group is None else group, "fold": fold}
     return pd.DataFrame(rows | {"prob_ai": ai, "prob_real": 1 - ai})
 
 
@@ -60,8 +60,8 @@ def test_a_pair_is_judged_by_mcnemar_on_its_images():
 def test_every_pair_of_every_unseen_set_has_a_row_in_the_order_of_models():
     rng = np.random.default_rng(2)
     sets = ("validation", "wild", "test")
-    said = together(*(judged(m, s, *drawn(rng, 30, 0.8)) for s in sets for m in ("c", "a", "b")))
-    rows = paired(said)
+    predictions = together(*(judged(m, s, *drawn(rng, 30, 0.8)) for s in sets for m in ("c", "a", "b")))
+    rows = paired(predictions)
     pairs = [("c", "a"), ("c", "b"), ("a", "b")]
     assert [tuple(row) for row in rows[["set", "model_a", "model_b"]].to_numpy()] == [
         *(("test", *pair) for pair in pairs),
@@ -72,13 +72,13 @@ def test_every_pair_of_every_unseen_set_has_a_row_in_the_order_of_models():
 
 def test_models_are_held_together_on_images_that_both_judged():
     right = np.array([True] * 30 + [False] * 10)
-    said = together(
+    predictions = together(
         judged("svm", "test", right),
         judged("other", "test", np.array([True] * 12), start=24),
         judged("apart", "test", np.array([True] * 12), start=400),
         judged("unlabelled", "test", right).assign(label=""),
     )
-    rows = paired(said)
+    rows = paired(predictions)
     assert [tuple(row) for row in rows[["model_a", "model_b", "n", "only_a", "only_b"]].to_numpy()] == [
         ("svm", "other", 12, 0, 6)
     ]
@@ -173,9 +173,9 @@ def ranked(rng, n, strengths, group=None):
 
 
 def test_the_ranking_difference_is_that_of_scikit_learn_with_the_interval_of_paired_resamples():
-    said = ranked(np.random.default_rng(10), 200, {"a": 2.0, "b": 1.2})
-    row = paired(said, "real").iloc[0]
-    a, b = (said.table[said.table["model"] == name] for name in "ab")
+    predictions = ranked(np.random.default_rng(10), 200, {"a": 2.0, "b": 1.2})
+    row = paired(predictions, "real").iloc[0]
+    a, b = (predictions.table[predictions.table["model"] == name] for name in "ab")
     truth = (a["label"] == "real").to_numpy()
     scores = np.array([a["prob_real"], b["prob_real"]])
     assert row["auc_difference"] == pytest.approx(roc_auc_score(truth, scores[0]) - roc_auc_score(truth, scores[1]))
@@ -187,7 +187,7 @@ def test_the_ranking_difference_is_that_of_scikit_learn_with_the_interval_of_pai
     reach = 1.96 * np.std(differences)
     limits = row["auc_difference"] - reach, row["auc_difference"] + reach
     assert (row["auc_difference_low"], row["auc_difference_high"]) == pytest.approx(limits, abs=0.015)
-    swapped = paired(said, "ai").iloc[0]
+    swapped = paired(predictions, "ai").iloc[0]
     assert swapped["auc_difference"] == pytest.approx(row["auc_difference"])
 
 
@@ -197,10 +197,12 @@ def test_the_interval_of_the_ranking_difference_covers_as_often_as_it_says(monke
     rng, tries, covered = np.random.default_rng(11), 200, 0
     true = np.subtract(*(norm.cdf(strength / np.sqrt(2)) for strength in strengths.values()))
     for _ in range(tries):
-        said = ranked(rng, 60, strengths)
+        predictions = ranked(rng, 60, strengths)
         samples = []
-        for _, rows in said.table.groupby("model"):
-            samples.append(Sample.of(rows["label"], said.probabilities(rows), rows["predicted"], CLASSES, "real"))
+        for _, rows in predictions.table.groupby("model"):
+            samples.append(
+                Sample.of(rows["label"], predictions.probabilities(rows), rows["predicted"], CLASSES, "real")
+            )
         _, low, high = auc_difference(*(Drawn.of(sample, np.full(60, ""), 0) for sample in samples))
         covered += low <= true <= high
     assert covered / tries > 0.95 - 3 * np.sqrt(0.05 * 0.95 / tries)
@@ -289,14 +291,14 @@ def test_holm_corrects_as_many_tests_as_were_made():
 
 def test_the_whole_table_is_corrected_together():
     rng = np.random.default_rng(16)
-    said = together(
+    predictions = together(
         *(
             judged(m, s, *drawn(rng, 80, c))
             for s in ("test", "wild")
             for m, c in zip("abc", (0.95, 0.85, 0.7), strict=True)
         )
     )
-    rows = paired(said)
+    rows = paired(predictions)
     np.testing.assert_allclose(rows["p_holm"], multipletests(rows["p"], method="holm")[1])
     assert (rows["apart"] == (rows["p_holm"] < 0.05)).all()
     for _, row in rows.iterrows():
@@ -304,8 +306,8 @@ def test_the_whole_table_is_corrected_together():
         assert row["needed"] == needed(row["accuracy_a"], row["accuracy_b"], share, level=0.05 / 6)
 
 
-def folds(said, scoring="accuracy"):
-    return paired_folds(said, fold_scores(said, scoring))
+def folds(predictions, scoring="accuracy"):
+    return paired_folds(predictions, fold_scores(predictions, scoring))
 
 
 def validated(rng, n, chances, n_folds=5):
@@ -313,9 +315,9 @@ def validated(rng, n, chances, n_folds=5):
 
 
 def test_folds_are_held_together_by_the_corrected_t():
-    said = validated(np.random.default_rng(17), 103, {"a": 0.95, "b": 0.8, "c": 0.7})
-    rows = folds(said)
-    scores = fold_scores(said).set_index("model").filter(like="fold_")
+    predictions = validated(np.random.default_rng(17), 103, {"a": 0.95, "b": 0.8, "c": 0.7})
+    rows = folds(predictions)
+    scores = fold_scores(predictions).set_index("model").filter(like="fold_")
     for _, row in rows.iterrows():
         d = scores.loc[row["model_a"]] - scores.loc[row["model_b"]]
         plain = ttest_1samp(d, 0)
@@ -337,13 +339,13 @@ def test_folds_are_held_together_by_the_corrected_t():
 def test_folds_that_differ_are_not_held_together():
     rng = np.random.default_rng(18)
     right = drawn(rng, 60, 0.9, 0.8, 0.7)
-    said = together(
+    predictions = together(
         judged("a", "validation", right[0]),
         judged("b", "validation", right[1], folds=4),
         judged("c", "validation", right[2][:50]),
         judged("d", "validation", right[2]),
     )
-    assert [tuple(row) for row in folds(said)[["model_a", "model_b"]].to_numpy()] == [("a", "d")]
+    assert [tuple(row) for row in folds(predictions)[["model_a", "model_b"]].to_numpy()] == [("a", "d")]
 
 
 def test_one_fold_is_no_comparison():

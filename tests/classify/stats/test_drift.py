@@ -8,7 +8,7 @@ from classify.stats.drift import BY_TRAINING, drift_table
 from classify.stats.effective import effective_units
 
 
-def said(sets, model="svm", groups=None):
+def rows_of(sets, model="svm", groups=None):
     """sets: {name: top probabilities}; no image has a label."""
     parts = []
     for name, top in sets.items():
@@ -24,7 +24,7 @@ def drawn(n, low=0.5, seed=0):
 
 
 def one(reference, top, **options):
-    return drift_table(said({VALIDATION: reference, "wild": top}, **options)).iloc[0]
+    return drift_table(rows_of({VALIDATION: reference, "wild": top}, **options)).iloc[0]
 
 
 def test_distance_and_p_are_those_of_scipy():
@@ -40,7 +40,7 @@ def test_distance_and_p_are_those_of_scipy():
 
 
 def test_no_labels_are_needed_and_none_are_looked_at():
-    predictions = said({VALIDATION: drawn(300), "wild": drawn(100, 0.8, 1)})
+    predictions = rows_of({VALIDATION: drawn(300), "wild": drawn(100, 0.8, 1)})
     labelled = Predictions(predictions.table.assign(label="real"))
     pd.testing.assert_frame_equal(drift_table(predictions), drift_table(labelled))
     assert drift_table(predictions)["unlike"].tolist() == [True]
@@ -80,8 +80,11 @@ def test_images_of_one_group_count_as_one():
 
 def test_a_model_without_out_of_fold_rows_is_left_out():
     both = Predictions.concat(
-        [said({"test": drawn(50)}, model="bought"), said({VALIDATION: drawn(90), "test": drawn(50)})]
+        [
+            rows_of({"test": drawn(50)}, model="bought"),
+            rows_of({VALIDATION: drawn(90), "test": drawn(50)}),
+        ]
     )
     assert drift_table(both)[["model", "set"]].to_numpy().tolist() == [["svm", "test"]]
-    none = drift_table(said({"test": drawn(50)}))
+    none = drift_table(rows_of({"test": drawn(50)}))
     assert none.empty

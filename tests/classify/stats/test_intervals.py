@@ -29,8 +29,8 @@ def drawn(n=120, strength=1.5, seed=0, share=0.5):
     return names[truth], np.column_stack([p, 1 - p]), names[(p > 0.5).astype(int)], CLASSES
 
 
-def limits(names, *told, group=None, seed=0):
-    return intervals(names, Sample.of(*told), group, seed)
+def limits(names, *arrays, group=None, seed=0):
+    return intervals(names, Sample.of(*arrays), group, seed)
 
 
 def test_every_score_but_the_calibration_error_has_an_interval():
@@ -41,8 +41,8 @@ def test_every_score_but_the_calibration_error_has_an_interval():
 
 @pytest.mark.parametrize("right", [0, 1, 12, 29, 30])
 def test_the_recall_of_one_class_has_jeffreys_interval(right):
-    y, said = np.full(30, "ai"), np.array(["ai"] * right + ["real"] * (30 - right))
-    low, high = interval("balanced_accuracy", y, np.full((30, 2), 0.5), said, CLASSES)
+    y, decided = np.full(30, "ai"), np.array(["ai"] * right + ["real"] * (30 - right))
+    low, high = interval("balanced_accuracy", y, np.full((30, 2), 0.5), decided, CLASSES)
     low_there, high_there = proportion_confint(right, 30, method="beta" if right in (0, 30) else "jeffreys")
     expected = proportion_confint(right, 30, method="jeffreys")
     assert (low, high) == pytest.approx((0 if right == 0 else expected[0], 1 if right == 30 else expected[1]), abs=0.01)
@@ -54,14 +54,14 @@ def test_the_recall_of_one_class_has_jeffreys_interval(right):
 @pytest.mark.parametrize("name", POSTERIOR)
 @pytest.mark.parametrize("seed", range(2))
 def test_scores_of_decisions_have_the_percentiles_of_their_posterior(name, seed):
-    y, p, said, classes = drawn(seed=seed, share=0.3)
-    cells = [[int(((y == a) & (said == b)).sum()) for b in classes] for a in classes]
+    y, p, decided, classes = drawn(seed=seed, share=0.3)
+    cells = [[int(((y == a) & (decided == b)).sum()) for b in classes] for a in classes]
     rng = np.random.default_rng(7)
     (a, b), (c, d) = cells
     found, passed = rng.beta(a + 0.5, b + 0.5, 20_000) * (a + b), rng.beta(c + 0.5, d + 0.5, 20_000) * (c + d)
     matrices = np.stack([found, a + b - found, passed, c + d - passed], axis=1).reshape(-1, 2, 2)
     expected = np.quantile(SCORES[name].statistic.of(matrices, 0), [0.025, 0.975])
-    np.testing.assert_allclose(interval(name, y, p, said, classes), expected, atol=0.008)
+    np.testing.assert_allclose(interval(name, y, p, decided, classes), expected, atol=0.008)
 
 
 def sides_of(sample, unit):
@@ -109,7 +109,7 @@ def test_with_many_rows_every_interval_is_that_of_scipys_bootstrap(name, size):
 
 
 def test_losses_have_the_studentised_interval_of_their_logarithm():
-    y, p, said, classes = drawn(n=40, strength=2)
+    y, p, decided, classes = drawn(n=40, strength=2)
     loss = np.where(y == "ai", p[:, 1], p[:, 0]) ** 2
     rng, sides = np.random.default_rng(5), [np.flatnonzero(y == c) for c in classes]
 
@@ -124,7 +124,7 @@ def test_losses_have_the_studentised_interval_of_their_logarithm():
         there, its_error = log_mean([rng.choice(r, len(r)) for r in sides])
         ratios.append((there - value) / its_error)
     expected = np.exp(value - error * np.quantile(ratios, [0.975, 0.025]))
-    np.testing.assert_allclose(interval("brier", y, p, said, classes), expected, rtol=0.06)
+    np.testing.assert_allclose(interval("brier", y, p, decided, classes), expected, rtol=0.06)
 
 
 def test_intervals_of_decisions_hold_the_true_value_in_93_to_97_of_100_sets(monkeypatch):
@@ -143,8 +143,8 @@ def test_intervals_of_decisions_hold_the_true_value_in_93_to_97_of_100_sets(monk
             if max(likely) < 1e-4:
                 continue
             truth = np.repeat([0, 1], 30)
-            said = np.concatenate([np.arange(30) >= found, np.arange(30) >= passed]).astype(int)
-            limits_there = intervals(names, Sample(truth, np.eye(2)[said], said, 0))
+            decided = np.concatenate([np.arange(30) >= found, np.arange(30) >= passed]).astype(int)
+            limits_there = intervals(names, Sample(truth, np.eye(2)[decided], decided, 0))
             seen += likely
             for name, (low, high) in limits_there.items():
                 held[name] += likely * np.array([low <= true[strength][name] <= high for strength in strengths])
@@ -162,10 +162,10 @@ def test_same_seed_gives_the_same_interval_and_another_seed_another(name):
 
 @pytest.mark.parametrize("name", HELD)
 def test_ten_copies_in_a_group_are_no_more_evidence_than_one(name):
-    y, p, said, classes = drawn(n=80)
-    copies = [np.repeat(part, 10, axis=0) for part in (y, p, said)]
+    y, p, decided, classes = drawn(n=80)
+    copies = [np.repeat(part, 10, axis=0) for part in (y, p, decided)]
     group = np.repeat([f"g{i}" for i in range(80)], 10)
-    alone = interval(name, y, p, said, classes)
+    alone = interval(name, y, p, decided, classes)
     taken_for_ten = interval(name, *copies, classes)
     together = interval(name, *copies, classes, group=group)
     width = np.ptp(alone)
@@ -174,16 +174,16 @@ def test_ten_copies_in_a_group_are_no_more_evidence_than_one(name):
 
 
 def test_rows_without_a_group_stand_alone():
-    told = drawn()
-    group = np.full(len(told[0]), "")
-    assert limits(HELD, *told, group=group) == limits(HELD, *told)
+    arrays = drawn()
+    group = np.full(len(arrays[0]), "")
+    assert limits(HELD, *arrays, group=group) == limits(HELD, *arrays)
 
 
 @pytest.mark.parametrize("name", HELD)
 def test_six_groups_never_make_an_interval_narrower(name):
-    told = drawn()
-    low, high = interval(name, *told)
-    by_group = interval(name, *told, group=np.tile(np.arange(6), 20))
+    arrays = drawn()
+    low, high = interval(name, *arrays)
+    by_group = interval(name, *arrays, group=np.tile(np.arange(6), 20))
     assert by_group[0] <= low
     assert by_group[1] >= high
 
@@ -196,9 +196,9 @@ def test_groups_that_are_worth_too_few_give_no_interval_and_no_claim(groups):
 
 
 def test_a_class_of_one_group_leaves_no_interval_to_what_weighs_classes_alike():
-    y, p, said, classes = drawn(n=120, share=0.2)
+    y, p, decided, classes = drawn(n=120, share=0.2)
     group = np.where(y == "ai", "scene", np.arange(120).astype(str))
-    found = limits(["accuracy", "balanced_accuracy", "roc_auc", "recall"], y, p, said, classes, group=group)
+    found = limits(["accuracy", "balanced_accuracy", "roc_auc", "recall"], y, p, decided, classes, group=group)
     assert {name for name, (low, _) in found.items() if np.isnan(low)} == {"balanced_accuracy", "roc_auc", "recall"}
 
 
@@ -217,10 +217,10 @@ def test_the_interval_of_a_true_positive_rate_at_a_rate_needs_enough_images_of_t
 def test_pairs_of_both_classes_in_a_group_stay_together():
     y = np.array(["ai", "real"] * 40)
     right = np.repeat(np.arange(40) % 4 > 0, 2)  # pairs are right or wrong as one
-    said = np.where(right, y, np.where(y == "ai", "real", "ai"))
-    p = (said[:, None] == CLASSES).astype(float)
-    pairs = interval("balanced_accuracy", y, p, said, CLASSES, group=np.repeat(np.arange(40), 2))
-    single = interval("balanced_accuracy", y, p, said, CLASSES)
+    decided = np.where(right, y, np.where(y == "ai", "real", "ai"))
+    p = (decided[:, None] == CLASSES).astype(float)
+    pairs = interval("balanced_accuracy", y, p, decided, CLASSES, group=np.repeat(np.arange(40), 2))
+    single = interval("balanced_accuracy", y, p, decided, CLASSES)
     assert np.ptp(pairs) > 1.2 * np.ptp(single)
 
 
@@ -253,8 +253,8 @@ def test_a_loss_that_never_varies_has_no_interval():
 
 
 def test_a_score_that_is_not_defined_has_no_interval():
-    y, said = np.full(10, "ai"), np.array(["ai"] * 7 + ["real"] * 3)
-    found = limits(SCORES, y, np.tile([0.7, 0.3], (10, 1)), said, CLASSES)
+    y, decided = np.full(10, "ai"), np.array(["ai"] * 7 + ["real"] * 3)
+    found = limits(SCORES, y, np.tile([0.7, 0.3], (10, 1)), decided, CLASSES)
     assert {name for name in SCORES if not np.isnan(found[name][0])} == {
         *("accuracy", "recall", "balanced_accuracy", "recall_macro", "f1_macro")
     }
@@ -267,20 +267,20 @@ def test_many_classes_have_the_intervals_of_their_scores(group):
     truth = np.repeat(np.arange(90) // 3 % 4, 1)
     logits = rng.normal(size=(90, 4)) + 1.5 * np.eye(4)[truth]
     p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-    told = (np.array(classes)[truth], p, np.array(classes)[p.argmax(1)], classes)
-    for name, (low, high) in limits(scores_for(classes), *told, group=group).items():
+    arrays = (np.array(classes)[truth], p, np.array(classes)[p.argmax(1)], classes)
+    for name, (low, high) in limits(scores_for(classes), *arrays, group=group).items():
         if name != "calibration_error":
-            assert low < SCORES[name](*told) < high, name
-    assert np.isnan(interval("recall", *told)).all()
+            assert low < SCORES[name](*arrays) < high, name
+    assert np.isnan(interval("recall", *arrays)).all()
 
 
 def test_many_classes_get_a_row_of_the_confusion_matrix_each():
     rng, classes = np.random.default_rng(1), list("abc")
     truth = np.arange(300) % 3
-    said = np.where(rng.uniform(size=300) < 0.8, truth, (truth + 1) % 3)
-    told = (np.array(classes)[truth], np.eye(3)[said], np.array(classes)[said], classes)
-    found = interval("balanced_accuracy", *told)
-    rights = [(said == truth)[truth == code].mean() for code in range(3)]
+    decided = np.where(rng.uniform(size=300) < 0.8, truth, (truth + 1) % 3)
+    arrays = (np.array(classes)[truth], np.eye(3)[decided], np.array(classes)[decided], classes)
+    found = interval("balanced_accuracy", *arrays)
+    rights = [(decided == truth)[truth == code].mean() for code in range(3)]
     error = np.sqrt(sum(p * (1 - p) / 100 for p in rights)) / 3
     np.testing.assert_allclose(found, np.mean(rights) + error * np.array([-1.96, 1.96]), atol=0.01)
 
@@ -308,9 +308,9 @@ def test_one_confident_error_leaves_the_upper_end_of_a_loss_open(name):
     y = np.array(["ai", "real"] * 30)
     p = np.where(y == "ai", 0.9, 0.1)
     p[0] = 0.001
-    told = (y, np.column_stack([p, 1 - p]), np.where(p > 0.5, "ai", "real"), CLASSES)
-    low, high = interval(name, *told)
-    assert 0 < low < SCORES[name](*told) < high
+    arrays = (y, np.column_stack([p, 1 - p]), np.where(p > 0.5, "ai", "real"), CLASSES)
+    low, high = interval(name, *arrays)
+    assert 0 < low < SCORES[name](*arrays) < high
     assert high == pytest.approx({"brier": 1, "log_loss": np.log(2000)}[name])  # the most there is of three decimals
 
 

@@ -209,10 +209,10 @@ def test_an_image_that_is_unlike_all_gets_no_answer(tuned):
 
 def test_a_passport_counts_unlike_images_of_every_unseen_set(tuned):
     features, model = tuned
-    for name, told in model.passport.novelty.items():
+    for name, counts in model.passport.novelty.items():
         rows = features.rows["split"] == name
-        assert told["n"] == rows.sum()
-        assert told["unlike"] == model.novelty.unlike(features.X[rows]).sum()
+        assert counts["n"] == rows.sum()
+        assert counts["unlike"] == model.novelty.unlike(features.X[rows]).sum()
 
 
 def test_counts_say_where_more_is_unlike_than_chance_makes(monkeypatch):
@@ -241,8 +241,8 @@ def test_an_ensemble_calls_unlike_what_any_of_its_members_does(tuned, tmp_path):
         ((replace(model, novelty=calm), replace(other, novelty=picky)), True),
     ):
         vote = METHODS["vote"].build().fit(np.zeros((2, 2, 2)), np.array([0, 1]))
-        told = [Member(member.name, "") for member in members]
-        passport = replace(model.passport, reads="members", members=told, extractor=None)
+        records = [Member(member.name, "") for member in members]
+        passport = replace(model.passport, reads="members", members=records, extractor=None)
         table = predict_set(TrainedModel(vote, passport, members), features)
         assert ("unlike" in table) == bool(unlike)
         assert not unlike or table["unlike"].iloc[0]

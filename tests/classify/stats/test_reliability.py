@@ -11,7 +11,7 @@ from classify.stats.intervals import share_interval
 from classify.stats.reliability import curve, reliability_table, uncalibrated
 
 
-def said(p, label, *, name="test", model="svm", classes=("ai", "real"), group=""):
+def rows_of(p, label, *, name="test", model="svm", classes=("ai", "real"), group=""):
     n, names = len(p), np.array(classes)
     table = pd.DataFrame({"path": [f"{i}.jpg" for i in range(n)], "predicted": names[p.argmax(axis=1)]})
     table = table.assign(model=model, set=name, label=label, split="", source="", group=group)
@@ -67,15 +67,15 @@ def test_few_images_make_few_bins_and_equal_confidences_share_one():
 def test_before_is_what_the_model_said_before_its_calibration(k):
     scores = np.random.default_rng(0).normal(size=(50, k))
     thresholds = (0.1, 0.9) if k == 2 else (0.1, 0.2, 0.7)
-    said = Calibration(6.7, thresholds)(scores)
-    np.testing.assert_allclose(uncalibrated(said, Calibration(6.7, thresholds)), Calibration(1.0)(scores))
+    calibrated = Calibration(6.7, thresholds)(scores)
+    np.testing.assert_allclose(uncalibrated(calibrated, Calibration(6.7, thresholds)), Calibration(1.0)(scores))
     with np.errstate(all="raise"):
         assert uncalibrated(np.array([[1.0, 0.0]]), Calibration(2.0))[0, 0] > 0.99
 
 
 def test_the_likeliest_class_is_judged_whatever_the_number_of_classes():
     p, y = drawn(200, k=3)
-    table = reliability_table(said(p, np.array(["a", "b", "c"])[y], classes=("a", "b", "c")))
+    table = reliability_table(rows_of(p, np.array(["a", "b", "c"])[y], classes=("a", "b", "c")))
     assert table["n"].sum() == 200
     assert (table["right"] * table["n"]).sum() == (p.argmax(axis=1) == y).sum()
     assert table["confidence"].min() > 1 / 3
@@ -84,7 +84,9 @@ def test_the_likeliest_class_is_judged_whatever_the_number_of_classes():
 def test_rows_tell_before_from_after_for_models_whose_slope_is_known():
     p, y = drawn(100)
     label = np.array(["ai", "real"])[y]
-    parts = [said(p, label, name=name, model=model) for model in ("svm", "vote", "bought") for name in ("test", "wild")]
+    parts = [
+        rows_of(p, label, name=name, model=model) for model in ("svm", "vote", "bought") for name in ("test", "wild")
+    ]
     calibrations = {"svm": Calibration(3.0), "vote": Calibration(1.0), "bought": None}
     table = reliability_table(Predictions.concat(parts), calibrations)
     curves = table.groupby(["model", "set"])["calibration"].unique().map(list).to_dict()
@@ -100,15 +102,18 @@ def test_rows_tell_before_from_after_for_models_whose_slope_is_known():
 def test_images_without_labels_are_left_out():
     p, y = drawn(100)
     label = np.where(np.arange(100) < 60, np.array(["ai", "real"])[y], "")
-    assert reliability_table(said(p, label))["n"].sum() == 60
-    assert reliability_table(said(p, "")).empty
+    assert reliability_table(rows_of(p, label))["n"].sum() == 60
+    assert reliability_table(rows_of(p, "")).empty
 
 
 def test_groups_reach_the_intervals_of_a_curve():
     p, y = drawn(40)
     p, y = np.repeat(p, 10, axis=0), np.repeat(y, 10)
     label, group = np.array(["ai", "real"])[y], np.repeat([f"g{i}" for i in range(40)], 10)
-    lone, grouped = reliability_table(said(p, label)), reliability_table(said(p, label, group=group))
+    lone, grouped = (
+        reliability_table(rows_of(p, label)),
+        reliability_table(rows_of(p, label, group=group)),
+    )
     assert len(grouped) < len(lone)  # a bin holds 25 groups
     point = grouped.iloc[0]
     assert point["right_high"] - point["right_low"] > 2 * np.ptp(share_interval(np.arange(400) < 400 * point["right"]))

@@ -13,39 +13,39 @@ LOSSES = ["log_loss", "brier", "calibration_error"]
 
 
 def _of_decisions(score, **options):
-    return lambda y, p, said, classes, weight: score(y, said, sample_weight=weight, **options)
+    return lambda y, p, decided, classes, weight: score(y, decided, sample_weight=weight, **options)
 
 
 def _of_positive(score):
-    return lambda y, p, said, classes, weight: score(
-        y, said, pos_label=classes[1], sample_weight=weight, zero_division=np.nan
+    return lambda y, p, decided, classes, weight: score(
+        y, decided, pos_label=classes[1], sample_weight=weight, zero_division=np.nan
     )
 
 
 def _of_ranking(score):
-    def macro(y, p, said, classes, weight):
+    def macro(y, p, decided, classes, weight):
         columns = [1] if len(classes) == 2 else range(len(classes))
         return np.mean([score(y == classes[i], p[:, i], sample_weight=weight) for i in columns])
 
     return macro
 
 
-def _brier(y, p, said, classes, weight):
+def _brier(y, p, decided, classes, weight):
     score = p[:, 1] if len(classes) == 2 else p
-    told = {"pos_label": classes[1]} if len(classes) == 2 else {"labels": classes}
-    return sk.brier_score_loss(y, score, sample_weight=weight, scale_by_half=len(classes) == 2, **told)
+    options = {"pos_label": classes[1]} if len(classes) == 2 else {"labels": classes}
+    return sk.brier_score_loss(y, score, sample_weight=weight, scale_by_half=len(classes) == 2, **options)
 
 
-def _log_loss(y, p, said, classes, weight):
+def _log_loss(y, p, decided, classes, weight):
     rounded = np.abs(10 * p - np.round(10 * p)).max() < 1e-6
     p = p.clip(0.05 if rounded else 0, 1)
-    told = p[np.arange(len(y)), np.searchsorted(classes, y)]
+    of_truth = p[np.arange(len(y)), np.searchsorted(classes, y)]
     if not rounded:
-        assert np.average(-np.log(told), weights=weight) == sk.log_loss(y, p, labels=classes, sample_weight=weight)
-    return np.average(-np.log(told), weights=weight)
+        assert np.average(-np.log(of_truth), weights=weight) == sk.log_loss(y, p, labels=classes, sample_weight=weight)
+    return np.average(-np.log(of_truth), weights=weight)
 
 
-def _calibration_error(y, p, said, classes, weight):
+def _calibration_error(y, p, decided, classes, weight):
     weight = np.ones(len(y)) if weight is None else weight
     top, right = p.max(1), np.array(classes)[p.argmax(1)] == y
     total = 0
@@ -96,34 +96,34 @@ def drawn(n=200, classes=("fun", "spam"), seed=0, decimals=1):
 @pytest.mark.parametrize(("name", "classes"), CASES)
 @pytest.mark.parametrize("seed", range(3))
 def test_every_score_is_scikit_learns(name, classes, seed):
-    y, p, said, classes = drawn(classes=classes, seed=seed, decimals=1 if seed else 9)
+    y, p, decided, classes = drawn(classes=classes, seed=seed, decimals=1 if seed else 9)
     if name == "calibration_error":
-        said = np.array(classes)[p.argmax(1)]
-    assert SCORES[name](y, p, said, classes) == pytest.approx(THEIRS[name](y, p, said, classes, None), abs=1e-12)
+        decided = np.array(classes)[p.argmax(1)]
+    assert SCORES[name](y, p, decided, classes) == pytest.approx(THEIRS[name](y, p, decided, classes, None), abs=1e-12)
 
 
 @pytest.mark.parametrize(("name", "classes"), CASES)
 def test_every_score_of_a_resample_is_scikit_learns(name, classes):
-    y, p, said, classes = drawn(classes=classes)
+    y, p, decided, classes = drawn(classes=classes)
     if name == "calibration_error":
-        said = np.array(classes)[p.argmax(1)]
+        decided = np.array(classes)[p.argmax(1)]
     weights = np.random.default_rng(1).integers(0, 3, (4, len(y))).astype(float)
-    ours = SCORES[name].statistic(Sample.of(y, p, said, classes), weights)
-    np.testing.assert_allclose(ours, [THEIRS[name](y, p, said, classes, w) for w in weights], atol=1e-12)
+    ours = SCORES[name].statistic(Sample.of(y, p, decided, classes), weights)
+    np.testing.assert_allclose(ours, [THEIRS[name](y, p, decided, classes, w) for w in weights], atol=1e-12)
 
 
 @pytest.mark.parametrize("name", sorted(SCORES.keys() - set(LOSSES)))
 def test_other_scores_need_the_order_of_scores_only(name):
-    y, p, said, classes = drawn(n=400)
+    y, p, decided, classes = drawn(n=400)
     distances = np.log(p + 1e-9) * 7 - 3
-    assert SCORES[name](y, distances, said, classes) == SCORES[name](y, p, said, classes)
+    assert SCORES[name](y, distances, decided, classes) == SCORES[name](y, p, decided, classes)
 
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_loss_of_decision_values_is_refused(name):
-    y, p, said, classes = drawn()
+    y, p, decided, classes = drawn()
     with pytest.raises(DataError, match="needs probabilities"):
-        SCORES[name](y, np.log(p + 1e-9), said, classes)
+        SCORES[name](y, np.log(p + 1e-9), decided, classes)
 
 
 @pytest.mark.parametrize("name", SCORES)
@@ -146,19 +146,19 @@ def test_every_score_is_best_for_a_perfect_model(name):
     }.items(),
 )
 def test_of_a_set_of_one_class_only_what_it_can_tell_is_scored(name, value):
-    y, said = np.full(10, "ai"), np.array(["ai"] * 7 + ["real"] * 3)
+    y, decided = np.full(10, "ai"), np.array(["ai"] * 7 + ["real"] * 3)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = SCORES[name](y, np.tile([0.7, 0.3], (10, 1)), said, ["ai", "real"])
+        found = SCORES[name](y, np.tile([0.7, 0.3], (10, 1)), decided, ["ai", "real"])
     assert found == pytest.approx(value, nan_ok=True)
 
 
 def test_a_class_that_is_never_decided_on_has_no_precision_but_costs_the_macro_one():
-    y, said = np.array(["ai", "ai", "real", "real"]), np.full(4, "real")
+    y, decided = np.array(["ai", "ai", "real", "real"]), np.full(4, "real")
     p = np.tile([0.4, 0.6], (4, 1))
-    assert np.isnan(SCORES["precision"](y, p, said, ["ai", "real"]))
-    assert SCORES["precision_macro"](y, p, said, ["ai", "real"]) == 0.25
-    assert SCORES["f1"](y, p, said, ["ai", "real"]) == 0
+    assert np.isnan(SCORES["precision"](y, p, decided, ["ai", "real"]))
+    assert SCORES["precision_macro"](y, p, decided, ["ai", "real"]) == 0.25
+    assert SCORES["f1"](y, p, decided, ["ai", "real"]) == 0
 
 
 def test_the_true_positive_rate_is_refused_where_too_few_of_the_other_class_reach_that_far():
@@ -181,12 +181,12 @@ def test_the_threshold_of_a_true_positive_rate_is_the_median_unbiased_quantile_o
 
 
 def test_a_true_positive_rate_of_a_resample_is_that_of_its_rows():
-    y, p, said, classes = drawn(n=500, decimals=2)
+    y, p, decided, classes = drawn(n=500, decimals=2)
     weights = np.random.default_rng(1).integers(0, 3, (4, len(y)))
     for name in AT_RATES:
-        ours = SCORES[name].statistic(Sample.of(y, p, said, classes), weights.astype(float))
+        ours = SCORES[name].statistic(Sample.of(y, p, decided, classes), weights.astype(float))
         rows = [np.repeat(np.arange(len(y)), counts) for counts in weights]
-        np.testing.assert_allclose(ours, [SCORES[name](y[i], p[i], said[i], classes) for i in rows])
+        np.testing.assert_allclose(ours, [SCORES[name](y[i], p[i], decided[i], classes) for i in rows])
 
 
 def test_a_rounded_zero_in_log_loss_is_no_certainty():
@@ -215,26 +215,26 @@ def test_the_expected_calibration_error_of_a_calibrated_model_is_not_zero_on_few
     for _ in range(200):
         p = rng.uniform(size=60)
         y = np.where(rng.uniform(size=60) < p, "ai", "real")
-        told = np.column_stack([p, 1 - p])
-        values.append(SCORES["calibration_error"](y, told, np.where(p > 0.5, "ai", "real"), ["ai", "real"]))
+        columns = np.column_stack([p, 1 - p])
+        values.append(SCORES["calibration_error"](y, columns, np.where(p > 0.5, "ai", "real"), ["ai", "real"]))
     assert 0.07 < np.mean(values) < 0.13
 
 
 def test_the_positive_class_turns_the_scores_round():
-    y, p, said, classes = drawn()
+    y, p, decided, classes = drawn()
     for name, theirs in (("average_precision", sk.average_precision_score), ("recall", sk.recall_score)):
-        told = {c: p[:, i] if name == "average_precision" else said == c for i, c in enumerate(classes)}
-        values = {c: SCORES[name](y, p, said, classes, c) for c in classes}
-        assert values == {c: pytest.approx(theirs(y == c, told[c])) for c in classes}
+        columns = {c: p[:, i] if name == "average_precision" else decided == c for i, c in enumerate(classes)}
+        values = {c: SCORES[name](y, p, decided, classes, c) for c in classes}
+        assert values == {c: pytest.approx(theirs(y == c, columns[c])) for c in classes}
         assert values["fun"] != values["spam"]
 
 
 def test_scores_of_one_class_are_left_out_where_there_are_more_than_two():
-    y, p, said, classes = drawn(classes=("a", "b", "c"))
+    y, p, decided, classes = drawn(classes=("a", "b", "c"))
     assert set(scores_for(["ai", "real"])) == set(SCORES)
     left_out = SCORES.keys() - set(scores_for(classes))
     assert left_out == {"precision", "recall", "f1", "tpr_at_fpr_1", "tpr_at_fpr_5"}
-    assert np.isnan([SCORES[name](y, p, said, classes) for name in left_out]).all()
+    assert np.isnan([SCORES[name](y, p, decided, classes) for name in left_out]).all()
 
 
 def test_a_label_that_is_no_class_is_refused_rather_than_counted():

@@ -17,10 +17,10 @@ def table(sets, models=("svm", "logreg"), classes=("ai", "real"), group=""):
         for name, (n, right) in sets.items():
             rng = np.random.default_rng(seed)
             truth = np.arange(n) % len(classes)
-            said = np.where(np.arange(n) < round(right * n), truth, (truth + 1) % len(classes))
+            decided = np.where(np.arange(n) < round(right * n), truth, (truth + 1) % len(classes))
             p = rng.dirichlet(np.ones(len(classes)), n)
-            p[np.arange(n), said] += 1
-            part = pd.DataFrame({"label": np.array(classes)[truth], "predicted": np.array(classes)[said]})
+            p[np.arange(n), decided] += 1
+            part = pd.DataFrame({"label": np.array(classes)[truth], "predicted": np.array(classes)[decided]})
             part = part.assign(model=model, set=name, path=[f"{i}.jpg" for i in range(n)], split="", source="")
             part["fold"] = np.arange(n) % 5 if name == "validation" else -1
             part["group"] = [f"{i // 4}" for i in range(n)] if group else ""
@@ -37,9 +37,9 @@ def test_score_table_leaves_the_validation_set_out():
 
 
 def test_score_table_scores_no_row_without_a_label():
-    said = table({"test": (40, 0.8), "wild": (10, 0.5)}).table
-    said.loc[(said["set"] == "wild") | (said.index < 32), "label"] = ""
-    scores = score_table(Predictions(said))
+    decided = table({"test": (40, 0.8), "wild": (10, 0.5)}).table
+    decided.loc[(decided["set"] == "wild") | (decided.index < 32), "label"] = ""
+    scores = score_table(Predictions(decided))
     assert scores[["model", "set", "n", "accuracy"]].values.tolist() == [
         ["svm", "test", 8, 0.0],
         ["logreg", "test", 40, 0.8],
@@ -80,10 +80,10 @@ def test_fold_scores_without_validation_are_empty():
 def test_every_score_of_a_table_is_that_of_its_rows():
     predictions = table({"test": (60, 0.8)}, models=["m"], group="by 4")
     row, part = score_table(predictions, "ai").iloc[0], predictions.table
-    told = (part["label"], predictions.probabilities(part), part["predicted"], predictions.classes, "ai")
+    arrays = (part["label"], predictions.probabilities(part), part["predicted"], predictions.classes, "ai")
     for name, score in SCORES.items():
-        assert row[name] == pytest.approx(score(*told), abs=0, nan_ok=True)
-        limits = interval(name, *told, group=part["group"])
+        assert row[name] == pytest.approx(score(*arrays), abs=0, nan_ok=True)
+        limits = interval(name, *arrays, group=part["group"])
         assert (row[f"{name}_low"], row[f"{name}_high"]) == pytest.approx(limits, nan_ok=True)
 
 
