@@ -19,58 +19,22 @@ class Artifacts:
 
     root: Path = Path("artifacts")
 
-    @property
-    def features(self) -> Path:
-        return self.root / "features"
-
-    @property
-    def studies(self) -> Path:
-        return self.root / "studies"
-
-    @property
-    def models(self) -> Path:
-        return self.root / "models"
-
-    @property
-    def predictions(self) -> Path:
-        return self.root / "predictions"
-
-    @property
-    def reports(self) -> Path:
-        return self.root / "reports"
-
-    @property
-    def gallery(self) -> Path:
-        return self.root / "gallery"
-
-    @property
-    def looks(self) -> Path:
-        return self.root / "looks"
-
-    @property
-    def audits(self) -> Path:
-        return self.root / "audits"
-
-    @property
-    def stress(self) -> Path:
-        return self.root / "stress"
-
-    @property
-    def net_scores(self) -> Path:
-        """Scores of nets for images under conditions, a folder for each trained net."""
-        return self.root / "net_scores"
-
-    @property
-    def transfer(self) -> Path:
-        return self.root / "transfer"
-
-    @property
-    def travel(self) -> Path:
-        return self.root / "travel"
+    features = property(lambda self: self.root / "features")
+    studies = property(lambda self: self.root / "studies")
+    models = property(lambda self: self.root / "models")
+    predictions = property(lambda self: self.root / "predictions")
+    reports = property(lambda self: self.root / "reports")
+    gallery = property(lambda self: self.root / "gallery")
+    looks = property(lambda self: self.root / "looks")
+    audits = property(lambda self: self.root / "audits")
+    stress = property(lambda self: self.root / "stress")
+    net_scores = property(lambda self: self.root / "net_scores")  # of images under conditions, a folder for each net
+    transfer = property(lambda self: self.root / "transfer")
+    travel = property(lambda self: self.root / "travel")
 
     @property
     def sections(self) -> tuple[Path, ...]:
-        """Where pipelines write pages on a set of images; a report on the same images shows their main part too."""
+        """The folders of pages on a set of images; a report on the same images shows their main part too."""
         return self.audits, self.stress, self.transfer, self.travel
 
 

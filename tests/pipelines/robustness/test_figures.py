@@ -95,12 +95,6 @@ def test_no_value_is_cut_off(found):
         assert axes.get_ylim()[1] == -axes.get_ylim()[0]
 
 
-def test_the_title_of_bias_says_what_is_up_and_down(found):
-    rows = bias_rows(found[1])
-    title = draw_bias(rows[rows["set"] == "test"], "a", "r").get_suptitle()
-    assert " ".join(title.split()) == "Bias on 40 held-out images: above 0 to a, below to r; bands: 95 % intervals"
-
-
 def test_pictures_are_three_a_set_with_svg_and_numbers_beside(found):
     made = pictures(*found)
     names = [f"{kind}-{name}.png" for name in ("test", "wild") for kind in ("stress", "one-class", "bias")]

@@ -39,27 +39,24 @@ def test_the_golden_sentences(say):
 
 
 def test_a_bias_to_the_other_class_is_stated_from_its_side(say):
-    turned = "a" * 15 + "r" * 35 + "r" * 44 + "a" * 6
-    (_, bias) = say({("blur", 2): turned})
-    assert "makes a images look r" in bias
-    assert re.findall(r"([\d.]+) % of 50 (\w) images for r, ([\d.]+) %", bias) == [
-        ("70.0", "a", "10.0"), ("88.0", "r", "80.0"),
-    ]  # fmt: skip
+    (_, bias) = say({("blur", 2): "a" * 15 + "r" * 35 + "r" * 44 + "a" * 6})
+    shares = re.findall(r"([\d.]+) % of 50 (\w) images for r, ([\d.]+) %", bias)
+    assert shares == [("70.0", "a", "10.0"), ("88.0", "r", "80.0")]
     low, high = bias.split("Bias of 34.0 points (")[1].split(")")[0].split("–")
     assert 0 < float(low) < 34 < float(high)
 
 
-def test_chance_is_not_stated(say):
-    (line,) = say({("jpeg", 50): "a" * 44 + "r" * 6 + "r" * 41 + "a" * 9})
-    assert "no fall beyond chance" in line
-
-
-def test_a_model_that_is_lost_is_not_called_biased(say):
-    assert len(say({("jpeg", 50): "a" * 23 + "r" * 27 + "r" * 22 + "a" * 28})) == 1
-
-
-def test_a_rise_is_stated(say):
-    assert say({("jpeg", 50): LABELS})[0].endswith("rises beyond chance under jpeg 50.")
+@pytest.mark.parametrize(
+    ("under", "words"),
+    [
+        ("a" * 44 + "r" * 6 + "r" * 41 + "a" * 9, "no fall beyond chance"),
+        ("a" * 23 + "r" * 27 + "r" * 22 + "a" * 28, "the worst of 1 condition"),  # lost, but not biased
+        (LABELS, "rises beyond chance under jpeg 50."),
+    ],
+)
+def test_only_what_is_beyond_chance_is_stated(say, under, words):
+    (line,) = say({("jpeg", 50): under})
+    assert words in line
 
 
 def test_of_many_biases_the_strongest_of_each_transform_are_said(say):
