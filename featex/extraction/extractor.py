@@ -19,7 +19,6 @@ from featex.network.views import DEFAULT, View, squares
 from featex.network.weights import Weights, find_weights
 from featex.system.progress import Progress
 
-FORMAT = 1
 SIGNAL_WIDTHS = {"spectrum": signals.N_FREQUENCIES, "statistics": signals.N_STATISTICS}
 NO_WEIGHTS = Weights("none", "", None)  # for a view without a network
 SIGNALS = (
@@ -86,7 +85,6 @@ class Extractor:
         """All that the vectors depend on, as JSON values."""
         backbone = self.backbone
         return {
-            "format": FORMAT,
             "name": self.name,
             "fingerprint": self.fingerprint,
             "backbone": backbone.name,

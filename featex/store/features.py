@@ -19,6 +19,7 @@ from featex.store.units import COLUMNS as UNITS
 from featex.system.disk import born_whole, read_json
 
 SUFFIX = ".parquet"
+ROOT, N_COPIES = b"featex.root", b"featex.n_copies"  # keys in the metadata of a set's table
 COLUMNS = ("path", "label", "split", "source", "group", "size", "mtime_ns", "key", *FACTS, *UNITS)
 
 
@@ -99,7 +100,7 @@ class StoredSet:
     @property
     def n_copies(self) -> int:
         """Number of varied copies per training image."""
-        return int(self._table().schema.metadata.get(b"featex.n_copies", 0))
+        return int(self._table().schema.metadata[N_COPIES])
 
     def read(self) -> tuple[pd.DataFrame, Path]:
         """Return the rows and the folder of the images; raise StoreError for a set of another version."""
@@ -109,12 +110,12 @@ class StoredSet:
                 f"{self.path} was written by another version (without {', '.join(sorted(lacking)[:4])}); "
                 "delete it and run featex extract again"
             )
-        return table.to_pandas(), Path(table.schema.metadata[b"featex.root"].decode())
+        return table.to_pandas(), Path(table.schema.metadata[ROOT].decode())
 
     def _table(self) -> pa.Table:
         try:
             table = pq.read_table(self.path)
-            table.schema.metadata[b"featex.root"]
+            table.schema.metadata[ROOT], table.schema.metadata[N_COPIES]
         except (OSError, pa.ArrowException, KeyError, TypeError) as error:
             raise StoreError(
                 f"{self.path} is not a set of featex ({error}); delete it and run featex extract again"
@@ -124,7 +125,7 @@ class StoredSet:
     def write(self, rows: pd.DataFrame, root: Path, n_copies: int = 0) -> None:
         """Write the table; the file appears whole or not at all."""
         table = pa.Table.from_pandas(rows[list(COLUMNS)], preserve_index=False)
-        metadata = {b"featex.root": str(root).encode(), b"featex.n_copies": str(n_copies).encode()}
+        metadata = {ROOT: str(root).encode(), N_COPIES: str(n_copies).encode()}
         table = table.replace_schema_metadata({**table.schema.metadata, **metadata})
         with born_whole(self.path) as temporary:
             pq.write_table(table, temporary)

@@ -298,6 +298,13 @@ def test_a_row_without_a_vector_is_found_by_verify_and_made_again(data, tmp_path
     assert run(data, tmp_path).computed == 38
 
 
+def test_a_notebook_needs_no_further_argument(data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = extract(data)
+    assert done.stored.path == Path("artifacts/features/fake-1/sets/images.parquet")
+    np.testing.assert_array_equal(load_features().X, done.load().X)
+
+
 def test_the_newest_set_is_the_default(data, tmp_path):
     run(data, tmp_path, name="first")
     run(data, tmp_path, name="second")
