@@ -32,7 +32,7 @@ def cli() -> None:
 )
 @click.option(
     "--features",
-    "set_names",
+    "sets",
     multiple=True,
     metavar="SET",
     show_default="the newest",
@@ -110,58 +110,30 @@ def cli() -> None:
 @ARTIFACTS
 def tune(
     model: str,
-    set_names: tuple[str, ...],
+    sets: tuple[str, ...],
     folds: str,
     weigh: str,
     tile_score: str,
-    near_duplicates: str,
-    timeout: float | None,
-    storage: str | None,
-    artifacts: Artifacts,
     settings: tuple[str, ...],
+    artifacts: Artifacts,
     **choices,
 ) -> None:
     """Tune a model by cross-validation, save it, and test it on every set it was not trained on."""
-    from dataclasses import replace
-
     from classify.models.registry import get_model
     from classify.nets.recipe import parse_setting
-    from classify.splits.content import content_of
     from classify.splits.scheme import Scheme, parse_folds
-    from classify.tuning.plan import plan
-    from classify.workspace import tune_and_keep
-    from featex.store.features import load_features, stored_sets
-    from featex.store.joined import join
-    from featex.store.units import rows_as_in
+    from classify.workspace import tune
     from featex.system.progress import TerminalProgress
-    from featex.system.words import count
 
-    progress = TerminalProgress()
-    options = {name: value for name, value in choices.items() if value is not None}
-    choices = {**dict(map(parse_setting, settings)), **options}
+    choices = {name: value for name, value in choices.items() if value is not None}
+    choices = {**dict(map(parse_setting, settings)), **choices}
     if "weights" in get_model(model).wishes:
         choices.setdefault("weights", os.environ.get("FEATEX_WEIGHTS", "imagenet"))
-    features = join([load_features(artifacts.features, name) for name in set_names or (None,)])
-    features = replace(features, rows=rows_as_in(features.rows, near_duplicates))
     kind, n_folds = parse_folds(folds)
-    content = content_of(features, stored_sets(artifacts.features)) if "content" in (kind, weigh) else None
-    job = plan(
-        model,
-        features,
-        n_folds=n_folds,
-        scheme=Scheme(kind, weigh, tile_score, content),
-        command=command_line(),
-        progress=progress,
-        **choices,
-    )
-    search = count(job.trials, "trial") if job.trials else "with its recipe's settings"
-    n_train, of = len(job.parts.train), f"{job.spec.name} on {job.features.name}"
-    progress.say(f"{of}: {n_train:,} training images, {job.folds_in_words}, {search}")
-    if job.positive:
-        progress.say(job.positive.sentence())
-    tuned, path = tune_and_keep(job, artifacts, timeout=timeout, storage=storage, progress=progress)
+    choices |= {"scheme": Scheme(kind, weigh, tile_score), "n_folds": n_folds, "command": command_line()}
+    tuned = tune(model, sets, artifacts=artifacts, progress=TerminalProgress(), **choices)
     click.echo(_summary(tuned))
-    click.echo(f"Saved: {path}")
+    click.echo(f"Saved: {artifacts.models / tuned.model.name}")
 
 
 def _summary(tuned) -> str:
@@ -203,14 +175,13 @@ def _summary(tuned) -> str:
 @ARTIFACTS
 def ensemble(members: tuple[str, ...], method: str, name: str | None, artifacts: Artifacts) -> None:
     """Combine trained models by their predictions, save the ensemble as a model, and test it on every unseen set."""
-    from classify.trained.ensemble import plan_ensemble
-    from classify.workspace import combine_and_keep, find_members
+    from classify.workspace import combine_models
     from featex.system.progress import TerminalProgress
 
-    job = plan_ensemble(method, find_members(members, artifacts.models), name=name, command=command_line())
-    combined, path = combine_and_keep(job, artifacts, progress=TerminalProgress())
+    options = {"artifacts": artifacts, "command": command_line(), "progress": TerminalProgress()}
+    combined = combine_models(members, method, name=name, **options)
     click.echo(_summary(combined))
-    click.echo(f"Saved: {path}")
+    click.echo(f"Saved: {artifacts.models / combined.model.name}")
 
 
 @cli.command()
@@ -248,30 +219,15 @@ def predict(
     artifacts: Artifacts,
 ) -> None:
     """Write MODEL's predictions for images, folders of images, or a set of features."""
-    from classify.trained import persist
-    from classify.trained.adaptation import adaptation, decision_sentence
-    from classify.trained.predict import predict_images, predict_set
-    from featex.store.features import load_features, stored_sets
+    from classify.trained.adaptation import adaptation
+    from classify.workspace import load_model, predict
     from featex.system.disk import born_whole
     from featex.system.progress import TerminalProgress
 
-    progress = TerminalProgress()
-    trained = persist.load(persist.find_model(artifacts.models, model), device)
+    trained = load_model(model, artifacts, device)
     adapt = adaptation(trained, align, share, artifacts.features, positive)
-    sets = stored_sets(artifacts.features)
-    names = {stored.name for stored in sets} | {f"{stored.extractor_dir.name}/{stored.name}" for stored in sets}
-    if len(paths) == 1 and not Path(paths[0]).exists() and paths[0] in names:
-        features = load_features(artifacts.features, paths[0])
-        table = predict_set(trained, features, progress, adapt)
-        if features.name == trained.passport.data.set:
-            progress.say(f"{trained.name} was trained on images of this set; see classify report for how good it is.")
-    else:
-        table, failed = predict_images(
-            trained, paths, cache=artifacts.features, weights=weights, device=device, progress=progress, adapt=adapt
-        )
-        for row in failed.itertuples():
-            progress.say(f"Left out: {row.path}: {row.reason}")
-    progress.say(decision_sentence(trained, adapt, table["predicted"]))
+    options = {"weights": weights, "device": device, "progress": TerminalProgress()}
+    table = predict(trained, paths, artifacts=artifacts, adapt=adapt, **options)
     text = table.to_csv(index=False) if as_ == "csv" else table.to_json(orient="records", indent=2) + "\n"
     if out:
         with born_whole(Path(out)) as temporary:
@@ -329,11 +285,11 @@ def explain(model: str, paths: tuple[str, ...], out: str, artifacts: Artifacts, 
     """Show which pixels of images changed MODEL's score most, and the most similar training images."""
     from classify.explain.explain import explain
     from classify.explain.page import line, summary, write_explanation
-    from classify.trained import persist
+    from classify.workspace import load_model
     from featex.system.progress import TerminalProgress
 
     progress = TerminalProgress()
-    trained = persist.load(persist.find_model(artifacts.models, model), device)
+    trained = load_model(model, artifacts, device)
     found = explain(trained, paths, cache=artifacts.features, device=device, progress=progress, **options)
     for note in found.notes:
         progress.say(note)
@@ -378,28 +334,14 @@ def import_(
     probability of the positive class; a column `prob_CLASS` for each class can replace it. Only unseen images are
     scored.
     """
-    from classify.predictions import Predictions
-    from classify.trained.imported import import_scores, keep_imported, read_scores
-    from classify.trained.passport import positive_of_report
-    from classify.workspace import read_predictions, report_models
+    from classify.trained.imported import Scores, read_scores
+    from classify.workspace import import_detector
 
-    passports = report_models(report, artifacts.models)
-    model, said, notes = import_scores(
-        read_scores(Path(scores)),
-        passports,
-        Predictions.concat(read_predictions(passports, artifacts.predictions)),
-        name=name,
-        threshold=threshold,
-        positive=positive,
-        file=scores,
-        command=command_line(),
-    )
-    path = keep_imported(model, said, artifacts.models, artifacts.predictions)
-    if choice := positive_of_report(model.classes, passports, positive):
-        click.echo(choice.sentence(), err=True)
+    given = Scores(read_scores(Path(scores)), threshold, positive, scores)
+    model, notes = import_detector(given, name, report=report, artifacts=artifacts, command=command_line())
     for note in notes:
         click.echo(note, err=True)
-    click.echo(f"Saved: {path}; now: classify report {model.passport.report}")
+    click.echo(f"Saved: {artifacts.models / name}; now: classify report {model.passport.report}")
 
 
 @cli.command()

@@ -1,10 +1,11 @@
-"""Where models and their predictions are kept side by side, found again, and reported on."""
+"""What a user does with models, in the folder that holds all results: tune, combine, load, predict, import, report."""
 
 import shlex
-import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+
+import pandas as pd
 
 from classify.explain.neighbours import neighbours
 from classify.pages.sections import read_section
@@ -12,38 +13,83 @@ from classify.predictions import Predictions
 from classify.report.gallery import N_NEAR, Gallery, shown_errors
 from classify.report.notices import of_making
 from classify.report.write import write_report
+from classify.splits.content import content_of
 from classify.splits.partition import images_digest, partition
-from classify.stats.abstention import UNSURE, fit
+from classify.splits.scheme import DEFAULT_SCHEME
 from classify.stats.evaluation import ModelFacts, evaluate
 from classify.trained import persist
-from classify.trained.ensemble import Ensemble, combine
+from classify.trained.adaptation import Adaptation, decision_sentence
+from classify.trained.ensemble import Ensemble, combine, plan_ensemble
+from classify.trained.imported import Scores, import_scores, keep_imported
 from classify.trained.inputs import INPUTS
-from classify.trained.kept import keep_pair, read_kept, settled
-from classify.trained.model import Tuned
+from classify.trained.kept import find_members, keep, read_predictions, replaced, report_models
+from classify.trained.model import TrainedModel, Tuned
 from classify.trained.passport import DataFacts, Passport, positive_of_report
-from classify.tuning.plan import Plan
-from classify.tuning.tune import tune
-from featex.errors import InputError, unknown
-from featex.layout import Artifacts
-from featex.store.features import stored_sets
+from classify.trained.predict import predict_images, predict_set
+from classify.tuning.plan import Plan, plan
+from classify.tuning.tune import tune as tune_job
+from featex.layout import ARTIFACTS, Artifacts
+from featex.store.features import load_features, stored_sets
+from featex.store.joined import join
 from featex.store.units import rows_as_in
 from featex.system.progress import Progress
 from featex.system.words import count
 
 
-def keep(tuned: Tuned, models: Path, predictions: Path, *, done_with: Path | None = None) -> Path:
-    """Write a model into ``models/NAME`` and its predictions into ``predictions/NAME.csv``; return the former.
+def tune(
+    model: str,
+    sets: Sequence[str] = (),
+    *,
+    artifacts: Artifacts = ARTIFACTS,
+    near_duplicates: str = "group",
+    timeout: float | None = None,
+    storage: str | Path | None = None,
+    progress: Progress | None = None,
+    **choices,
+) -> Tuned:
+    """Tune a model by cross-validation, keep it, and return it with its predictions of every set.
 
-    With the model goes the rule by which it answers "unsure". Then the folder `done_with` is removed, which held what a
-    killed training would have gone on from.
+    Parameters
+    ----------
+    model : str
+        A name in `classify.models.registry.MODELS`, such as "svm".
+    sets : sequence of str
+        Names of sets of features, as `featex show` lists them; by default the newest. The columns of several sets of
+        the same images are joined.
+    artifacts : Artifacts
+        Where features are read, and where the model and its predictions are kept.
+    near_duplicates : {"group", "keep"}
+        Whether near-duplicates stay on one side of every split.
+    timeout : float, optional
+        Seconds after which no further trial starts.
+    storage : str or Path, optional
+        Where the search is stored: a journal file, or a URL for Optuna; by default a journal in artifacts/studies.
+    progress : Progress, optional
+    **choices
+        As `classify.tuning.plan.plan` takes them: fields of `classify.tuning.plan.Choices`, and what the model takes.
+
+    Raises
+    ------
+    InputError, DataError, ModelError
+        If a name is unknown, a number is out of range, or the data cannot be trained on.
+
+    >>> from classify import tune
+    >>> tuned = tune("svm", trials=10)  # doctest: +SKIP
+    >>> tuned.model.passport.cv.mean, tuned.predictions.sets  # doctest: +SKIP
     """
-    model = tuned.model
-    if UNSURE not in model.classes:
-        model = replace(model, passport=replace(model.passport, unsure=fit(tuned.predictions)))
-    path = keep_pair(model, tuned.predictions, models, predictions)
-    if done_with is not None:
-        shutil.rmtree(done_with, ignore_errors=True)
-    return path
+    progress = progress or Progress()
+    features = join([load_features(artifacts.features, name) for name in sets or (None,)])
+    features = replace(features, rows=rows_as_in(features.rows, near_duplicates))
+    scheme = choices.pop("scheme", DEFAULT_SCHEME)
+    if "content" in (scheme.folds, scheme.weigh):
+        scheme = replace(scheme, content=content_of(features, stored_sets(artifacts.features)))
+    job = plan(model, features, scheme=scheme, progress=progress, **choices)
+    search = count(job.trials, "trial") if job.trials else "with its recipe's settings"
+    n_train, subject = len(job.parts.train), f"{job.spec.name} on {job.features.name}"
+    progress.say(f"{subject}: {n_train:,} training images, {job.folds_in_words}, {search}")
+    if job.positive:
+        progress.say(job.positive.sentence())
+    return tune_and_keep(job, artifacts, timeout=timeout, storage=storage, progress=progress)
 
 
 def tune_and_keep(
@@ -53,8 +99,8 @@ def tune_and_keep(
     timeout: float | None = None,
     storage: str | Path | None = None,
     progress: Progress,
-) -> tuple[Tuned, Path]:
-    """Tune a planned job, save the outcome below `artifacts`, and return it with the model's folder.
+) -> Tuned:
+    """Tune a planned job, keep the outcome below `artifacts`, and return it.
 
     Parameters
     ----------
@@ -64,15 +110,17 @@ def tune_and_keep(
     _announce(job, artifacts, progress)
     checkpoints = artifacts.studies / job.training_folder
     storage = storage or artifacts.studies / f"{job.name}.journal"
-    tuned = tune(job, timeout=timeout, storage=storage, checkpoints=checkpoints, progress=progress)
-    return tuned, keep(tuned, artifacts.models, artifacts.predictions, done_with=checkpoints)
+    tuned = tune_job(job, timeout=timeout, storage=storage, checkpoints=checkpoints, progress=progress)
+    keep(tuned, artifacts.models, artifacts.predictions, done_with=checkpoints)
+    return tuned
 
 
-def combine_and_keep(job: Ensemble, artifacts: Artifacts, *, progress: Progress) -> tuple[Tuned, Path]:
-    """Combine the members of a planned ensemble, save it below `artifacts`, and return it with its folder."""
+def combine_and_keep(job: Ensemble, artifacts: Artifacts, *, progress: Progress) -> Tuned:
+    """Combine the members of a planned ensemble, keep the outcome below `artifacts`, and return it."""
     _announce(job, artifacts, progress)
     combined = combine(job, read_predictions(job.passports, artifacts.predictions))
-    return combined, keep(combined, artifacts.models, artifacts.predictions)
+    keep(combined, artifacts.models, artifacts.predictions)
+    return combined
 
 
 def _announce(job: Plan | Ensemble, artifacts: Artifacts, progress: Progress) -> None:
@@ -80,75 +128,131 @@ def _announce(job: Plan | Ensemble, artifacts: Artifacts, progress: Progress) ->
         progress.say(sentence)
 
 
-def is_kept(job: Plan | Ensemble, models: Path, predictions: Path) -> bool:
-    """Return whether `keep` has written the outcome of this very job, with as many trials or more."""
-    passport = next((p for p in persist.passports(models) if p.name == job.name), None)
-    return (
-        passport is not None
-        and passport.digest == job.digest
-        and passport.trials >= job.trials
-        and settled(passport, predictions)
-    )
+def combine_models(
+    names: Sequence[str],
+    method: str = "vote",
+    *,
+    name: str | None = None,
+    artifacts: Artifacts = ARTIFACTS,
+    command: str = "",
+    progress: Progress | None = None,
+) -> Tuned:
+    """Combine trained models into one, keep that, and return it with its predictions of every set.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The members, two or more.
+    method : str
+        A name in `classify.models.combine.METHODS`.
+    name : str, optional
+        Of the new model; by default ``METHOD-REPORT``.
+    artifacts : Artifacts
+    command : str
+        What makes the model again.
+    progress : Progress, optional
+    """
+    passports = find_members(names, artifacts.models)
+    job = plan_ensemble(method, passports, name=name, command=command)
+    return combine_and_keep(job, artifacts, progress=progress or Progress())
 
 
-def replaced(job: Plan | Ensemble, models: Path) -> str:
-    """Return a sentence on the model of the same name that `keep` would replace, or ""."""
-    passport = next((p for p in persist.passports(models) if p.name == job.name), None)
-    if passport is None or passport.digest == job.digest:
-        return ""
-    if passport.cv is None:
-        return f"This replaces the imported detector {job.name} of {passport.created}."
-    how = f"{count(passport.trials, 'trial')}, {passport.cv.n_folds} folds"
-    return f"This replaces the model {job.name} of {passport.created} ({how}; other data, features or choices)."
-
-
-def find_members(names: Sequence[str], models: Path) -> list[Passport]:
-    """Return the passports of the models called `names` below `models`, in that order.
+def load_model(name: str, artifacts: Artifacts = ARTIFACTS, device: str = "auto") -> TrainedModel:
+    """Return the trained model called `name`, or the one in the folder `name`; a net is put on `device`.
 
     Raises
     ------
     InputError
-        If there is no such model, naming the nearest.
+        If there is no such model; the error lists those there are.
+    ModelError
+        If the model is a detector that is known by its scores alone, or an ensemble whose members have changed.
+    StoreError
+        If a file is damaged, or has another format.
     """
-    there = {passport.name: passport for passport in persist.passports(models)}
-    if not there:
-        raise InputError(f"no model {names[0]!r} in {models}; there are: none yet; run classify tune first")
-    for name in names:
-        if name not in there:
-            raise unknown("model", name, there)
-    return [there[name] for name in names]
+    return persist.load(persist.find_model(artifacts.models, name), device)
 
 
-def read_predictions(passports: Sequence[Passport], predictions: Path) -> list[Predictions]:
-    """Return what `keep` has written that each of these models said.
+def predict(
+    model: TrainedModel,
+    paths: Sequence[str | Path],
+    *,
+    artifacts: Artifacts = ARTIFACTS,
+    weights: str | None = None,
+    device: str = "auto",
+    adapt: Adaptation | None = None,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Return the model's predictions of images, folders of images, or one set of features.
 
-    Raises
-    ------
-    InputError, ModelError
-        If it has gone, or is not what was kept with the model.
-    """
-    return [read_kept(passport, predictions) for passport in passports]
+    Parameters
+    ----------
+    model : TrainedModel
+        From `load_model`.
+    paths : sequence of path
+        Image files and folders; or the name of one set of features.
+    artifacts : Artifacts
+        Where vectors are looked up first and kept.
+    weights : str, optional
+        Where the extractor's weights are now, if not where the model's passport says.
+    device : str
+    adapt : Adaptation, optional
+        From `classify.trained.adaptation.adaptation`; all images are taken to be of one source.
+    progress : Progress, optional
+        Hears which images are left out, and how the model decides.
 
-
-def report_models(report: str | None, models: Path) -> list[Passport]:
-    """Return the passports of the models that belong to a report, oldest first; None takes that of the newest model.
-
-    Models of other images than the newest cannot be compared with it, and are left out.
+    Returns
+    -------
+    DataFrame
+        A row an image, with the columns that `classify.trained.predict.predict_images` explains. ``attrs["failed"]``
+        lists (path, reason) of the images that cannot be used.
 
     Raises
     ------
     InputError
-        If there is none.
+        If a path does not exist, or no image can be used.
+    ModelError
+        If the weights are not those that the model was trained with.
     """
-    passports = persist.passports(models)
-    if report is None and passports:
-        report = passports[-1].report
-    chosen = [p for p in passports if p.report == report]
-    if not chosen:
-        there = ", ".join(sorted({p.report for p in passports})) or "none yet; run classify tune first"
-        raise InputError(f"no model in {models} belongs to {report or 'a report'}; there are: {there}")
-    digest = chosen[-1].data.digest
-    return [p for p in chosen if p.data.digest == digest]
+    progress, sets, failed = progress or Progress(), stored_sets(artifacts.features), []
+    names = {stored.name for stored in sets} | {f"{stored.extractor_dir.name}/{stored.name}" for stored in sets}
+    if len(paths) == 1 and not Path(paths[0]).exists() and paths[0] in names:
+        features = load_features(artifacts.features, paths[0])
+        table = predict_set(model, features, progress, adapt)
+        if features.name == model.passport.data.set:
+            progress.say(f"{model.name} was trained on images of this set; see classify report for how good it is.")
+    else:
+        options = {"weights": weights, "device": device, "progress": progress, "adapt": adapt}
+        table, unusable = predict_images(model, paths, cache=artifacts.features, **options)
+        failed = list(unusable.itertuples(index=False, name=None))
+        for path, reason in failed:
+            progress.say(f"Left out: {path}: {reason}")
+    progress.say(decision_sentence(model, adapt, table["predicted"]))
+    table.attrs["failed"] = failed
+    return table
+
+
+def import_detector(
+    scores: Scores, name: str, *, report: str | None = None, artifacts: Artifacts = ARTIFACTS, command: str = ""
+) -> tuple[TrainedModel, list[str]]:
+    """Add a detector to a report by its scores; return it as a model, and sentences for the user.
+
+    Parameters
+    ----------
+    scores : Scores
+    name : str
+        Of the detector.
+    report : str, optional
+        The report that it joins; by default that of the newest model.
+    artifacts : Artifacts
+    command : str
+        What brings the scores in again.
+    """
+    passports = report_models(report, artifacts.models)
+    known = Predictions.concat(read_predictions(passports, artifacts.predictions))
+    model, predictions, notes = import_scores(scores, passports, known, name=name, command=command)
+    keep_imported(model, predictions, artifacts.models, artifacts.predictions)
+    choice = positive_of_report(model.classes, passports, scores.positive)
+    return model, [*([choice.sentence()] if choice else []), *notes]
 
 
 def report_again(

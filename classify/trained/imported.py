@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 import numpy as np
@@ -39,18 +40,9 @@ def read_scores(path: Path) -> pd.DataFrame:
     return table
 
 
-def import_scores(
-    table: pd.DataFrame,
-    passports: Sequence[Passport],
-    predictions: Predictions,
-    *,
-    name: str,
-    threshold: float | None = None,
-    positive: str | None = None,
-    file: str = "",
-    command: str = "",
-) -> tuple[TrainedModel, Predictions, list[str]]:
-    """Return a detector's scores as a model of the report that `passports` belong to.
+@dataclass(frozen=True)
+class Scores:
+    """A detector's scores of images, as it gives them.
 
     Parameters
     ----------
@@ -58,25 +50,43 @@ def import_scores(
         A row an image. ``path``: as the report names it, or a whole path that ends so, or a file name that only one of
         its images has. Then either ``score``, the probability of the positive class, or ``prob_<class>`` for each
         class, all in 0..1.
+    threshold : float, optional
+        The detector decides for the positive class at this probability or above, by default 0.5; fixed before these
+        images are looked at, as its authors state. Of more classes than two the likeliest is decided for, and there is
+        no threshold.
+    positive : str, optional
+        The class that ``score`` stands for; by default the one that the report takes as positive.
+    file : str
+        Where the scores came from.
+    """
+
+    table: pd.DataFrame
+    threshold: float | None = None
+    positive: str | None = None
+    file: str = ""
+
+
+def import_scores(
+    scores: Scores, passports: Sequence[Passport], predictions: Predictions, *, name: str, command: str = ""
+) -> tuple[TrainedModel, Predictions, list[str]]:
+    """Return a detector's scores as a model of the report that `passports` belong to.
+
+    Parameters
+    ----------
+    scores : Scores
     passports : sequence of Passport
         Of the report's models: classes and data are taken from the newest.
     predictions : Predictions
-        What the report's models said: which images there are, and their labels, sets, sources and groups.
+        Of the report's models: which images there are, and their labels, sets, sources and groups.
     name : str
-    threshold : float, optional
-        The detector decides for the positive class from this probability on, by default 0.5; fixed before these images
-        are looked at, as its authors give it. Of more classes than two the likeliest is decided for, and there is no
-        threshold.
-    positive : str, optional
-        The class that ``score`` stands for; by default the one that the report takes as positive.
-    file, command : str
-        Where the scores came from, and what brings them in again.
+    command : str
+        What brings the scores in again.
 
     Returns
     -------
     model : TrainedModel
         With no estimator, only a passport.
-    said : Predictions
+    predictions : Predictions
         Rows on unseen images. Training images are left out: an outside detector has no folds, and may know them.
     notes : list of str
         What was left out, for the user.
@@ -89,47 +99,28 @@ def import_scores(
     featex.errors.InputError
         If there is no such class.
     """
-    newest = passports[-1]
+    newest, table = passports[-1], scores.table
     classes = newest.classes
-    choice = positive_of_report(classes, passports, positive)
-    if choice is None and threshold is not None:
-        raise DataError(
-            f"a threshold of {threshold:g} is between two classes, and the report has {len(classes)}, of which the "
-            "likeliest is decided for; leave out --threshold"
-        )
-    threshold = 0.5 if threshold is None else threshold
-    if not 0 < threshold <= 1:
-        raise DataError(f"a threshold is a probability above 0 and up to 1, not {threshold:g}")
-    positive = choice and choice.name
+    choice = positive_of_report(classes, passports, scores.positive)
+    positive, threshold = choice and choice.name, _threshold(scores.threshold, classes)
     probabilities = _probabilities(table, classes, positive)
     images = predictions.table.drop_duplicates(["set", "path"])
-    found = _find(table["path"].astype(str), images["path"])
-    if (repeated := found[found.notna()]).duplicated().any():
-        raise DataError(f"{repeated[repeated.duplicated()].iloc[0]!r} has two scores; give each image once")
-    scored = pd.DataFrame(probabilities, index=found).rename_axis("path").loc[lambda rows: rows.index.notna()]
+    matches = _find(table["path"].astype(str), images["path"])
     unseen = images[images["set"] != VALIDATION]
-    rows = unseen[unseen["path"].isin(scored.index)].reset_index(drop=True)
-    if rows.empty:
-        raise DataError(
-            f"none of the {len(table):,} paths (the first is {str(table['path'].iloc[0])!r}) is an unseen image of the "
-            f"report, such as {unseen['path'].iloc[0]!r}; name images as the report does"
-            if len(unseen)
-            else "the report has no unseen images; only those can be scored by a detector from elsewhere"
-        )
-    p = scored.loc[rows["path"]].to_numpy()
-    said = rows.assign(model=name, predicted=_decided(p, classes, positive, threshold), fold=-1)
-    said[[PROB + label for label in predictions.classes]] = p[:, [classes.index(c) for c in predictions.classes]]
-    said = Predictions(said)
-    notes = [*_left_out(len(table), found, rows, unseen, images), *_inverted(said, positive, "score" in table)]
-    thresholds = {c: threshold if c == positive else 1 - threshold for c in classes} if positive else {}
+    rows, p = _scored(table, matches, probabilities, unseen)
+    rows_of_detector = rows.assign(model=name, predicted=_decided(p, classes, positive, threshold), fold=-1)
+    for label in predictions.classes:
+        rows_of_detector[PROB + label] = p[:, classes.index(label)]
+    of_detector = Predictions(rows_of_detector)
+    notes = _left_out(len(table), matches, rows, unseen, images) + _inverted(of_detector, positive, "score" in table)
     passport = Passport(
         name=checked_name(name, "a model"),
         model="imported",
-        about=f"a detector from elsewhere, known by its scores in {shown_path(file)}",
+        about=f"a detector from elsewhere, known by its scores in {shown_path(scores.file)}",
         reads="scores",
         classes=classes,
         positive=positive,
-        thresholds=thresholds,
+        thresholds={c: threshold if c == positive else 1 - threshold for c in classes} if positive else {},
         data=newest.data,
         report=newest.report,
         notes=[f"{name} is a detector from elsewhere: what it was trained on is not known here.", *notes],
@@ -137,7 +128,39 @@ def import_scores(
         trials=0,
         created=now(),
     )
-    return TrainedModel(None, passport), said, notes
+    return TrainedModel(None, passport), of_detector, notes
+
+
+def _threshold(threshold: float | None, classes: Sequence[str]) -> float:
+    if threshold is None:
+        return 0.5
+    if len(classes) != 2:
+        raise DataError(
+            f"a threshold of {threshold:g} lies between two classes, and the report has {len(classes)}, of which the "
+            "likeliest is decided for; leave out --threshold"
+        )
+    if not 0 < threshold <= 1:
+        raise DataError(f"a threshold is a probability above 0 and up to 1, not {threshold:g}")
+    return threshold
+
+
+def _scored(
+    table: pd.DataFrame, matches: pd.Series, probabilities: np.ndarray, unseen: pd.DataFrame
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return the rows of unseen images that have a score, and their probabilities, (n, n_classes)."""
+    known = matches[matches.notna()]
+    if (repeated := known[known.duplicated()]).size:
+        raise DataError(f"{repeated.iloc[0]!r} has two scores; give each image once")
+    scored = pd.DataFrame(probabilities, index=matches).loc[lambda rows: rows.index.notna()]
+    rows = unseen[unseen["path"].isin(scored.index)].reset_index(drop=True)
+    if len(rows):
+        return rows, scored.loc[rows["path"]].to_numpy()
+    if unseen.empty:
+        raise DataError("the report has no unseen images; only those can be scored by a detector from elsewhere")
+    raise DataError(
+        f"none of the {len(table):,} paths (the first is {str(table['path'].iloc[0])!r}) is an unseen image of the "
+        f"report, such as {unseen['path'].iloc[0]!r}; name images as the report does"
+    )
 
 
 def _probabilities(table: pd.DataFrame, classes: Sequence[str], positive: str | None) -> np.ndarray:

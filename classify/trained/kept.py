@@ -2,15 +2,19 @@
 each."""
 
 import hashlib
+import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from classify.errors import ModelError
 from classify.predictions import Predictions
+from classify.stats.abstention import UNSURE, fit
 from classify.trained import persist
-from classify.trained.model import TrainedModel
+from classify.trained.model import TrainedModel, Tuned
 from classify.trained.passport import Passport
-from featex.errors import InputError
+from featex.errors import InputError, unknown
+from featex.system.words import count
 
 
 def keep_pair(model: TrainedModel, said: Predictions, models: Path, predictions: Path) -> Path:
@@ -54,6 +58,95 @@ def read_kept(passport: Passport, predictions: Path) -> Predictions:
             "the model again"
         )
     return Predictions.read(place)
+
+
+def keep(tuned: Tuned, models: Path, predictions: Path, *, done_with: Path | None = None) -> Path:
+    """Write a model into ``models/NAME`` and its predictions into ``predictions/NAME.csv``; return the former.
+
+    With the model goes the rule by which it answers "unsure". Then the folder `done_with` is removed, which held what a
+    killed training would have gone on from.
+    """
+    model = tuned.model
+    if UNSURE not in model.classes:
+        model = replace(model, passport=replace(model.passport, unsure=fit(tuned.predictions)))
+    path = keep_pair(model, tuned.predictions, models, predictions)
+    if done_with is not None:
+        shutil.rmtree(done_with, ignore_errors=True)
+    return path
+
+
+def is_kept(job, models: Path, predictions: Path) -> bool:
+    """Return whether `keep` has written the outcome of this very job, with as many trials or more.
+
+    A job is a `classify.tuning.plan.Plan` or a `classify.trained.ensemble.Ensemble`.
+    """
+    passport = next((p for p in persist.passports(models) if p.name == job.name), None)
+    return (
+        passport is not None
+        and passport.digest == job.digest
+        and passport.trials >= job.trials
+        and settled(passport, predictions)
+    )
+
+
+def replaced(job, models: Path) -> str:
+    """Return a sentence on the model of the same name that `keep` would replace, or ""."""
+    passport = next((p for p in persist.passports(models) if p.name == job.name), None)
+    if passport is None or passport.digest == job.digest:
+        return ""
+    if passport.cv is None:
+        return f"This replaces the imported detector {job.name} of {passport.created}."
+    how = f"{count(passport.trials, 'trial')}, {passport.cv.n_folds} folds"
+    return f"This replaces the model {job.name} of {passport.created} ({how}; other data, features or choices)."
+
+
+def find_members(names: Sequence[str], models: Path) -> list[Passport]:
+    """Return the passports of the models called `names` below `models`, in that order.
+
+    Raises
+    ------
+    InputError
+        If there is no such model, naming the nearest.
+    """
+    passports = {passport.name: passport for passport in persist.passports(models)}
+    if not passports:
+        raise InputError(f"no model {names[0]!r} in {models}; there are: none yet; run classify tune first")
+    for name in names:
+        if name not in passports:
+            raise unknown("model", name, passports)
+    return [passports[name] for name in names]
+
+
+def read_predictions(passports: Sequence[Passport], predictions: Path) -> list[Predictions]:
+    """Return what `keep` has written that each of these models said.
+
+    Raises
+    ------
+    InputError, ModelError
+        If it has gone, or is not what was kept with the model.
+    """
+    return [read_kept(passport, predictions) for passport in passports]
+
+
+def report_models(report: str | None, models: Path) -> list[Passport]:
+    """Return the passports of the models that belong to a report, oldest first; None takes that of the newest model.
+
+    Models of other images than the newest cannot be compared with it, and are left out.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    passports = persist.passports(models)
+    if report is None and passports:
+        report = passports[-1].report
+    chosen = [p for p in passports if p.report == report]
+    if not chosen:
+        reports = ", ".join(sorted({p.report for p in passports})) or "none yet; run classify tune first"
+        raise InputError(f"no model in {models} belongs to {report or 'a report'}; there are: {reports}")
+    digest = chosen[-1].data.digest
+    return [p for p in chosen if p.data.digest == digest]
 
 
 def _waiting(predictions: Path, name: str) -> Path:

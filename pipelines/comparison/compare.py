@@ -13,9 +13,10 @@ from classify.models.registry import ModelSpec, get_model
 from classify.pages.sections import read_section
 from classify.splits.partition import images_digest
 from classify.trained.ensemble import plan_ensemble
+from classify.trained.kept import find_members, is_kept
 from classify.trained.model import Tuned
 from classify.tuning.plan import N_FOLDS, Plan, plan, settled
-from classify.workspace import combine_and_keep, find_members, is_kept, report_again, tune_and_keep
+from classify.workspace import combine_and_keep, report_again, tune_and_keep
 from featex.errors import unknown
 from featex.extraction.extract import Extraction, extract
 from featex.extraction.recipes import choose_recipe
@@ -242,7 +243,7 @@ def _run(job: Plan, artifacts: Artifacts, progress: Progress) -> None:
     settings = "".join(f", {key} {job.settings[key]}" for key in shown if key in job.settings)
     images = count(len(job.parts.train), "image")
     progress.say(f"{job.name}: {search} {job.folds_in_words} on {images}{settings}")
-    tuned, _ = tune_and_keep(job, artifacts, progress=progress)
+    tuned = tune_and_keep(job, artifacts, progress=progress)
     _say_outcome(tuned, progress)
 
 
@@ -252,7 +253,7 @@ def _combine(method: str, members: list[str], artifacts: Artifacts, command: str
     if is_kept(job, artifacts.models, artifacts.predictions):
         progress.say(f"{job.name}: done before")
     else:
-        combined, _ = combine_and_keep(job, artifacts, progress=progress)
+        combined = combine_and_keep(job, artifacts, progress=progress)
         _say_outcome(combined, progress)
     return job.name
 

@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -9,12 +10,15 @@ from classify.stats.abstention import fit
 from classify.stats.reliability import sureness
 from classify.trained import persist
 from classify.trained.ensemble import combine, plan_ensemble
-from classify.trained.imported import import_scores, keep_imported
+from classify.trained.imported import Scores, import_scores, keep_imported
+from classify.trained.kept import find_members, is_kept, keep, read_predictions, replaced
 from classify.trained.predict import predict_set
 from classify.tuning.plan import plan
 from classify.tuning.tune import tune
-from classify.workspace import find_members, is_kept, keep, read_predictions, replaced, report_again
+from classify.workspace import report_again
+from featex import extract
 from featex.errors import InputError
+from featex.layout import Artifacts
 
 
 def run(tmp_path, job):
@@ -119,7 +123,7 @@ def test_an_imported_detector_that_would_be_replaced_is_named(make_features, tmp
     unseen = tuned.predictions.table.query("set == 'test'")
     table = pd.DataFrame({"path": unseen["path"], "score": unseen["prob_ai"]})
     places = tmp_path / "models", tmp_path / "predictions"
-    model, said, _ = import_scores(table, [tuned.model.passport], tuned.predictions, name="elsewhere")
+    model, said, _ = import_scores(Scores(table), [tuned.model.passport], tuned.predictions, name="elsewhere")
     keep_imported(model, said, *places)
     sentence = replaced(plan("svm", features, trials=1, name="elsewhere"), tmp_path / "models")
     assert "elsewhere" in sentence
@@ -193,3 +197,23 @@ assert "torch" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)
     assert {name: (path.parent / name).read_bytes() for name in before} == before
+
+
+def test_a_notebook_tunes_loads_and_predicts_by_three_names(data, with_vectors, tmp_path, weights_file):
+    from classify import evaluate, load_model, predict, tune
+
+    artifacts = Artifacts(tmp_path / "artifacts")
+    with_vectors(artifacts.features)
+    extract(data, artifacts.features, weights=weights_file, device="cpu")
+    tuned = tune("logreg", artifacts=artifacts, trials=1, n_folds=2)
+    assert tuned.model.name == "logreg-images"
+    assert tuned.model.passport.cv.n_folds == 2
+    assert set(evaluate(tuned.predictions).scores["set"]) == {"test", "wild"}
+    model = load_model("logreg-images", artifacts, "cpu")
+    options = {"artifacts": artifacts, "weights": weights_file, "device": "cpu"}
+    (data / "wild/broken.jpg").write_bytes(b"broken")
+    table = predict(model, [data / "wild"], **options)
+    assert len(table) == 6
+    assert [Path(path).name for path, _ in table.attrs["failed"]] == ["broken.jpg"]
+    of_set = predict(model, ["images"], **options).query("split == 'wild'")
+    assert table["prob_ai"].tolist() == pytest.approx(of_set["prob_ai"].tolist(), abs=1e-6)

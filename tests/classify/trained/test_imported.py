@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,10 +10,11 @@ from classify.predictions import VALIDATION, Predictions
 from classify.stats.tables import score_table
 from classify.trained import persist
 from classify.trained.ensemble import plan_ensemble
-from classify.trained.imported import import_scores, keep_imported, read_scores
+from classify.trained.imported import Scores, import_scores, keep_imported, read_scores
+from classify.trained.kept import keep
 from classify.tuning.plan import plan
 from classify.tuning.tune import tune
-from classify.workspace import keep, report_again
+from classify.workspace import report_again
 from featex.errors import InputError
 
 
@@ -26,8 +29,10 @@ def unseen(tuned):
     return table[table["set"] != VALIDATION].reset_index(drop=True)
 
 
-def bring(tuned, table, **options):
-    return import_scores(table, [tuned.model.passport], tuned.predictions, **{"name": "theirs", **options})
+def bring(tuned, table, name="theirs", command="", **options):
+    return import_scores(
+        Scores(table, **options), [tuned.model.passport], tuned.predictions, name=name, command=command
+    )
 
 
 def test_scores_become_a_model_of_the_report(tuned, unseen):
@@ -72,9 +77,7 @@ def test_a_name_that_two_images_have_is_refused(tuned, unseen):
     twice = unseen.iloc[[0, 0]].assign(path=["test/a/same.jpg", "test/b/same.jpg"])
     predictions = Predictions(pd.concat([tuned.predictions.table, twice]))
     with pytest.raises(DataError, match=r"'same.jpg' may be one of several images"):
-        import_scores(
-            pd.DataFrame({"path": ["same.jpg"], "score": [0.5]}), [tuned.model.passport], predictions, name="theirs"
-        )
+        bring(replace(tuned, predictions=predictions), pd.DataFrame({"path": ["same.jpg"], "score": [0.5]}))
 
 
 def test_what_is_left_out_is_counted(tuned, unseen):

@@ -11,12 +11,12 @@ from classify.errors import DataError, ModelError
 from classify.models import registry as models
 from classify.predictions import Predictions
 from classify.stats.tables import fold_scores
+from classify.trained.kept import keep
 from classify.trained.persist import load
 from classify.tuning import tune as tuning
 from classify.tuning.cross_validation import CrossValidation
 from classify.tuning.plan import plan
 from classify.tuning.tune import _complete, _study, tune
-from classify.workspace import keep
 from featex.errors import InputError
 from featex.system.progress import Progress
 

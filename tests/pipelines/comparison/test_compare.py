@@ -86,8 +86,10 @@ def test_what_is_wrong_with_a_wish_is_said_before_any_work(run, tmp_path):
 def test_what_is_done_is_skipped_and_two_models_are_also_compared_as_a_vote_and_a_stack(run, tmp_path, monkeypatch):
     run(only=("svm",))
     tuned = []
-    original = workspace.tune
-    monkeypatch.setattr(workspace, "tune", lambda job, **options: tuned.append(job.name) or original(job, **options))
+    original = workspace.tune_job
+    monkeypatch.setattr(
+        workspace, "tune_job", lambda job, **options: tuned.append(job.name) or original(job, **options)
+    )
     page, lines = run(only=("svm", "logreg"))
     assert tuned == ["logreg-images"]  # nor the model that sees no picture
     assert "svm-images: done before" in lines

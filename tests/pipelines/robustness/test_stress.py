@@ -11,12 +11,11 @@ from classify.pages.sections import read_section
 from classify.predictions import Predictions
 from classify.trained import persist
 from classify.trained.ensemble import combine, plan_ensemble
-from classify.trained.imported import import_scores, keep_imported
-from classify.trained.kept import keep_pair
+from classify.trained.imported import Scores, import_scores, keep_imported
+from classify.trained.kept import keep, keep_pair, read_predictions
 from classify.trained.predict import predict_images
 from classify.tuning.plan import plan
 from classify.tuning.tune import tune
-from classify.workspace import keep, read_predictions
 from featex.errors import InputError
 from featex.extraction.extract import extract
 from featex.layout import Artifacts
@@ -50,7 +49,7 @@ def made(tmp_path_factory, write_images, weights_file):
     keep(combine(job, read_predictions(passports, places[1])), *places)
     known = read_predictions(passports, places[1])[0]
     scores = known.table.loc[known.table["set"] == "test", ["path"]].assign(score="0.4")
-    keep_imported(*import_scores(scores, passports, known, name="elsewhere")[:2], *places)
+    keep_imported(*import_scores(Scores(scores), passports, known, name="elsewhere")[:2], *places)
     return project
 
 
