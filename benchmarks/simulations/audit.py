@@ -40,7 +40,7 @@ def _judged(n: int, per: int, runs: int, seed: int) -> list[Claim]:
     try:
         for run in range(runs):
             rows, labels = _drawn(np.random.default_rng([seed, n, per, run]), n, 2, per)
-            files, _ = shortcuts.family_scores(rows, labels, seed=run)
+            files = shortcuts.file_scores(rows, labels, seed=run)
             row = shortcuts.most_certain(files)
             bad += shortcuts.telling(row, 2)
             gate += row[shortcuts.LOW] > 0.5

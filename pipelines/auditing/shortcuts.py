@@ -54,58 +54,63 @@ def shortcuts(subject: Subject) -> list[Finding]:
     return findings
 
 
-def family_scores(
-    rows: pd.DataFrame, labels: np.ndarray, looks: np.ndarray | None = None, *, seed: int = 0
-) -> tuple[pd.DataFrame, pd.DataFrame | None]:
-    """Return how well each family of properties predicts the labels: of files, and of pixels where looks are given.
+def file_scores(rows: pd.DataFrame, labels: np.ndarray, *, seed: int = 0) -> pd.DataFrame:
+    """Return how well each family of file metadata predicts the labels.
 
     Parameters
     ----------
     rows : DataFrame of n rows
         With ``group``, ``key``, ``size`` and `featex.images.facts.FACTS`.
     labels : ndarray of shape (n,), str
-    looks : ndarray of shape (n,), `pipelines.auditing.looks.LOOK`, optional
 
     Returns
     -------
-    DataFrame (one of files, one of pixels or None)
-        ``family`` (of files as in `classify.models.file_facts.FAMILIES`); ``balanced accuracy`` over `N_FOLDS` folds
-        out of fold, with ``low`` and ``high`` of its interval, which is simultaneous for the rows of a table (see
-        `classify.stats.chance.judged`; NaN where nothing varies); ``ROC AUC``. The last row of the first is of all
-        families together.
+    DataFrame
+        ``family`` of `classify.models.file_facts.FAMILIES`, and last all families together; ``balanced accuracy`` over
+        `N_FOLDS` folds out of fold, with ``low`` and ``high`` of its interval, which is simultaneous for all rows (see
+        `classify.stats.chance.judged`; NaN where nothing varies); ``ROC AUC``.
 
     Raises
     ------
     DataError
         If there are fewer than two classes, or a class has fewer than two independent images.
     """
+    matrices = {name: fact_matrix(rows, [name]) for name in FAMILIES}
+    return _family_scores({**matrices, TOGETHER: fact_matrix(rows)}, rows, labels, 0.3, seed)
+
+
+def pixel_scores(rows: pd.DataFrame, labels: np.ndarray, looks: np.ndarray, *, seed: int = 0) -> pd.DataFrame:
+    """Return how well each family of pixel statistics predicts the labels, as `file_scores` does.
+
+    Parameters
+    ----------
+    looks : ndarray of shape (n,), `pipelines.auditing.looks.LOOK`
+    """
+    matrices = {
+        "a thumbnail of 16 x 16 pixels": looks["thumbnail"].reshape(len(rows), -1),
+        "a histogram of 64 colours": looks["colours"],
+        "traces of resampling": looks["traces"],
+        **{family: looks["measures"][:, COLUMNS.get_loc(family)] for family in MEASURED},
+    }
+    return _family_scores(matrices, rows, labels, "sqrt", seed)
+
+
+def _family_scores(
+    matrices: Mapping[str, np.ndarray], rows: pd.DataFrame, labels: np.ndarray, max_features: float | str, seed: int
+) -> pd.DataFrame:
     units = independent_units(rows)
     classes = np.unique(labels)
     least = min((len(np.unique(units[labels == label])) for label in classes), default=0)
     if len(classes) < 2 or least < 2:
         raise DataError("it takes two classes, each with at least two independent images")
     pairs = folds(labels, units, min(N_FOLDS, least), seed)
-
-    def table(matrices: Mapping[str, np.ndarray], max_features: float | str) -> pd.DataFrame:
-        varied = {name: X[:, np.ptp(X, axis=0) > 0] for name, X in matrices.items()}
-        n_judged = sum(X.shape[1] > 0 for X in varied.values())
-        scored = [
-            {"family": name, **_scores(X, labels, units, pairs, n_judged, max_features=max_features, seed=seed)}
-            for name, X in varied.items()
-        ]
-        return pd.DataFrame(scored)
-
-    files = {name: fact_matrix(rows, [name]) for name in FAMILIES}
-    files = table({**files, TOGETHER: fact_matrix(rows)}, 0.3)
-    if looks is None:
-        return files, None
-    pictures = {
-        "a thumbnail of 16 x 16 pixels": looks["thumbnail"].reshape(len(rows), -1),
-        "a histogram of 64 colours": looks["colours"],
-        "traces of resampling": looks["traces"],
-        **{family: looks["measures"][:, COLUMNS.get_loc(family)] for family in MEASURED},
-    }
-    return files, table(pictures, "sqrt")
+    varied = {name: X[:, np.ptp(X, axis=0) > 0] for name, X in matrices.items()}
+    n_judged = sum(X.shape[1] > 0 for X in varied.values())
+    scores = [
+        {"family": name, **_scores(X, labels, units, pairs, n_judged, max_features=max_features, seed=seed)}
+        for name, X in varied.items()
+    ]
+    return pd.DataFrame(scores)
 
 
 def _scores(X, labels, units, pairs, n_judged, *, max_features, seed) -> dict:
@@ -135,7 +140,8 @@ def _label(subject: Subject, offered: np.ndarray) -> Iterator[Finding]:
     rows, labels = subject.rows.iloc[index].reset_index(drop=True), subject.features.y[index]
     classes = sorted(set(labels.tolist()))
     try:
-        files, pictures = family_scores(rows, labels, subject.looks[index], seed=subject.seed)
+        files = file_scores(rows, labels, seed=subject.seed)
+        pictures = pixel_scores(rows, labels, subject.looks[index], seed=subject.seed)
     except DataError as error:
         yield Finding("shortcuts.files", "warn", f"Shortcuts to the label cannot be tested: {error}.")
         return
@@ -187,7 +193,7 @@ def _set(subject: Subject, train: np.ndarray, test: np.ndarray, name: str) -> Fi
     sides = np.where(np.isin(index, test), name, "train")
     rows = subject.rows.iloc[index].reset_index(drop=True)
     try:
-        files, _ = family_scores(rows, sides, seed=subject.seed)
+        files = file_scores(rows, sides, seed=subject.seed)
     except DataError as error:
         sentence = f"Whether “{name}” is stored like train cannot be tested: {error}."
         return Finding("shortcuts.set", "warn", sentence, of=name)
@@ -217,7 +223,7 @@ def _named_of_each_family(differences: pd.DataFrame, names: list[str]) -> str:
 
 
 def most_certain(scores: pd.DataFrame) -> pd.Series:
-    """Return the row of `family_scores` with the greatest lower limit: the finding is about that one.
+    """Return the row of `file_scores` with the greatest lower limit: the finding is about that one.
 
     Where nothing varies, the limits are chance, which is the score.
     """
@@ -226,7 +232,7 @@ def most_certain(scores: pd.DataFrame) -> pd.Series:
 
 
 def telling(row: pd.Series, n_classes: int) -> bool:
-    """Return whether a row of `family_scores` separates the classes: its score is high enough, and above chance."""
+    """Return whether a row of `file_scores` separates the classes: its score is high enough, and above chance."""
     chance = 1 / n_classes
     return bool(row[SCORE] >= chance + TELLING * (1 - chance) and row[LOW] > chance)
 

@@ -17,7 +17,7 @@ from featex.store.cache import content_key
 from featex.system.progress import Progress
 from pipelines.auditing.leaks import sides_of
 from pipelines.auditing.looks import look
-from pipelines.auditing.shortcuts import HIGH, LOW, SCORE, family_scores
+from pipelines.auditing.shortcuts import HIGH, LOW, SCORE, file_scores, pixel_scores
 from pipelines.images.new_folder import each, image_bytes
 
 MOST_LOOKED_AT = 1000
@@ -119,9 +119,8 @@ def _scored(rows: pd.DataFrame, root: Path, seed: int, progress: Progress) -> pd
     seen = each(progress, "look", _look, [root / path for path in rows["path"].iloc[chosen]])
     whole = np.array([one is not None for one in seen])
     sample, looks = rows.iloc[chosen[whole]], np.array([one for one in seen if one is not None])
-    files, pixels = family_scores(sample.reset_index(drop=True), labels[chosen[whole]], looks, seed=seed)
-    if len(sample) < len(rows):
-        files, _ = family_scores(rows, labels, seed=seed)
+    pixels = pixel_scores(sample.reset_index(drop=True), labels[chosen[whole]], looks, seed=seed)
+    files = file_scores(rows, labels, seed=seed)
     table = pd.concat([files.assign(of=FILES), pixels.assign(of=PIXELS)]).set_index(["of", "family"])
     return table[[SCORE, LOW, HIGH]].set_axis(["", "_low", "_high"], axis=1)
 

@@ -12,7 +12,7 @@ from pipelines.auditing.findings import Subject
 from pipelines.auditing.looks import LOOK
 from pipelines.auditing.measures import COLUMNS
 from pipelines.auditing.measures import FAMILIES as MEASURED
-from pipelines.auditing.shortcuts import family_scores, most_certain, shortcuts
+from pipelines.auditing.shortcuts import file_scores, most_certain, shortcuts
 
 
 @pytest.fixture
@@ -113,8 +113,8 @@ def test_images_of_a_group_stand_on_one_side_of_a_fold(subject):
     rows = subject.rows.iloc[:60].copy()
     rows["group"] = (rows["label"] + (np.arange(60) // 12).astype(str)).to_numpy()
     rows["width"] = 100 + 8 * rows["group"].map({name: i for i, name in enumerate(rows["group"].unique())})
-    told, _ = family_scores(rows.reset_index(drop=True), rows["label"].to_numpy(dtype=str))
-    alone, _ = family_scores(rows.assign(group="").reset_index(drop=True), rows["label"].to_numpy(dtype=str))
+    told = file_scores(rows.reset_index(drop=True), rows["label"].to_numpy(dtype=str))
+    alone = file_scores(rows.assign(group="").reset_index(drop=True), rows["label"].to_numpy(dtype=str))
     assert alone.set_index("family").loc["size", "balanced accuracy"] > 0.9
     assert told.set_index("family").loc["size", "balanced accuracy"] < 0.7
 
@@ -156,14 +156,14 @@ def test_names_of_classes_that_read_as_numbers_are_names(subject, names):
     rows = subject.rows.iloc[:40].reset_index(drop=True)
     labels = np.resize(np.array(names), len(rows))
     rows["format"] = np.where(labels == names[0], "PNG", "JPEG")
-    files, _ = family_scores(rows, labels, None)
+    files = file_scores(rows, labels)
     assert files.set_index("family").loc["format", "balanced accuracy"] == 1
 
 
 def test_one_image_of_a_class_is_too_few(subject):
     labels = np.array(["ai"] + ["real"] * 19)
     with pytest.raises(DataError, match="at least two independent images"):
-        family_scores(subject.rows.iloc[:20].reset_index(drop=True), labels)
+        file_scores(subject.rows.iloc[:20].reset_index(drop=True), labels)
 
 
 @pytest.mark.parametrize("seed", range(2))
