@@ -127,7 +127,7 @@ def main() -> None:
     pixels = squares(options.directory, n + N_CALIBRATION, extractor)
     calibration, pixels = pixels[n:].numpy(), pixels[:n]
     batches = [batch.numpy() for batch in pixels.split(BATCH)]
-    model = extractor.forward._depths.model
+    model = extractor.forward.depths.model
     with tempfile.TemporaryDirectory() as folder:
         networks = contenders(extractor, calibration, Path(folder))
         ways = {

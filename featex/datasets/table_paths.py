@@ -86,9 +86,9 @@ class ImageFinder:
         folders = [_key(part) for part in parts[:-1] if part not in (".", "..")]
         last, folder = _key(parts[-1]), f"{folders[-1]}/" if folders else ""
         name = last if suffix_of(parts[-1]) in SUFFIXES else f"{last}."
-        paths = [path for path in self._by_name[folder + name] if _ends_alike(path, folders)]
+        paths = [path for path in self._by_name[folder + name] if ends_alike(path, folders)]
         if not paths and last.isdigit():
-            paths = [path for path in self._by_number[folder, int(last)] if _ends_alike(path, folders)]
+            paths = [path for path in self._by_number[folder, int(last)] if ends_alike(path, folders)]
         if len(paths) > 1 and split:
             paths = [path for path in paths if _lies_in(path, split)] or paths
         return paths[0] if len(paths) == 1 else ""
@@ -149,7 +149,7 @@ def _folder_key(path: str) -> str:
     return _key(path.rpartition("/")[0].rpartition("/")[2]) + "/"
 
 
-def _ends_alike(path: str, named: Sequence[str]) -> bool:
+def ends_alike(path: str, named: Sequence[str]) -> bool:
     """Return whether the folders of a path end with the named folders, or the named folders with those of the path."""
     inside = [_key(part) for part in path.split("/")[:-1]]
     if len(named) <= len(inside):

@@ -144,11 +144,11 @@ class Extractor:
         The row of a damaged file is NaN. Safe to call from several threads: a GPU receives one batch while another
         thread waits for the vectors of the previous one.
         """
-        vectors = self.forward(_flat(torch.stack(batch))) if self.device.type == "cpu" else self._on_device(batch)
+        vectors = self.forward(_flat(torch.stack(batch))) if self.device.type == "cpu" else self.on_device(batch)
         vectors = vectors.numpy().reshape(len(batch), self.view.n_squares, -1)
         return vectors.mean(axis=1) if self.view.pool == "mean" else vectors.reshape(len(batch), -1)
 
-    def _on_device(self, batch: Sequence[torch.Tensor]) -> torch.Tensor:
+    def on_device(self, batch: Sequence[torch.Tensor]) -> torch.Tensor:
         on_cuda = self.device.type == "cuda"
         decoded = [number for number, image in enumerate(batch) if image.ndim > 1]
         undecoded = [number for number, image in enumerate(batch) if image.ndim == 1]

@@ -36,8 +36,8 @@ MIN_DETAIL = 2.0
 
 MAX_PAIRS = 5_000_000
 _COARSE = 6  # frequencies in each direction; they rule out most pairs
-_BLOCK_CELLS = 20_000_000  # pairs compared at a time: 80 MB
-_CHUNK = 16_384  # pairs examined at a time: 32 MB
+BLOCK_CELLS = 20_000_000  # pairs compared at a time: 80 MB
+CHUNK = 16_384  # pairs examined at a time: 32 MB
 
 
 def thumbnail(image: np.ndarray) -> np.ndarray:
@@ -122,7 +122,7 @@ def find_duplicates(
     later = np.setdiff1d(np.arange(len(content)), firsts)
     parts = [pd.DataFrame({"first": firsts[content[later]], "second": later, "kind": "exact", "distance": 0.0})]
     n_pairs = 0
-    details = _details(thumbnails[firsts])
+    details = described(thumbnails[firsts])
     for first, second, correlation, kind in _alike(details, 0, mirrored, progress or Progress()):
         near = {
             "first": firsts[first],
@@ -161,7 +161,7 @@ def near_groups(
     if n_known:
         _, first = np.unique(groups, return_index=True)
         labels[:n_known] = first[np.unique(groups, return_inverse=True)[1]]
-    for first, second, _, _ in _alike(_details(thumbnails), n_known, True, progress or Progress()):
+    for first, second, _, _ in _alike(described(thumbnails), n_known, True, progress or Progress()):
         ends = np.concatenate([np.arange(n), first]), np.concatenate([labels, second])
         labels = joined(n, *ends)
         labels = np.unique(labels, return_index=True)[1][labels]  # the number of a group is its first image
@@ -180,7 +180,7 @@ def _alike(
     """Yield first < second, correlation and kind of all matching pairs, except pairs among the first `n_known`."""
     index, n = details.index, len(details.index)
     start = int(np.searchsorted(index, n_known))
-    block = max(1, _BLOCK_CELLS // max(1, n))
+    block = max(1, BLOCK_CELLS // max(1, n))
     sides = {"near": (details.coarse, details.unit, details.pixels)}
     if mirrored:
         sides["mirrored"] = (details.coarse_mirrored, _mirrored(details.unit), _mirrored(details.pixels))
@@ -192,8 +192,8 @@ def _alike(
                 later, earlier = _candidates(details.coarse[at:end], coarse[:end])
                 later += at
                 later, earlier = later[earlier < later], earlier[earlier < later]
-                for chunk in range(0, len(later), _CHUNK):
-                    second, first = later[chunk : chunk + _CHUNK], earlier[chunk : chunk + _CHUNK]
+                for chunk in range(0, len(later), CHUNK):
+                    second, first = later[chunk : chunk + CHUNK], earlier[chunk : chunk + CHUNK]
                     correlation = np.einsum("ij,ij->i", details.unit[second], unit[first])
                     good = _surely(correlation, np.minimum(details.freedom[first], details.freedom[second]))
                     apart = np.sqrt(((details.pixels[second] - pixels[first]) ** 2).mean(axis=1))
@@ -223,7 +223,7 @@ def _surely(correlation: np.ndarray, freedom: np.ndarray) -> np.ndarray:
     return (correlation >= MIN_CORRELATION) & (unlike ** ((freedom - 1) / 2) < MAX_CHANCE)
 
 
-def _details(thumbnails: np.ndarray) -> _Details:
+def described(thumbnails: np.ndarray) -> _Details:
     """Return the descriptions of those thumbnails that have detail.
 
     The light of a thumbnail is the quadratic surface that fits it best; skies, vignettes and gradients share it. The

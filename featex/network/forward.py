@@ -33,7 +33,7 @@ class Forward:
         self.dtype = HALF if view.fast and device.type == "cuda" else torch.float32
         self._mean = 255 * torch.tensor(backbone.mean, device=device).view(3, 1, 1)
         self._std = 255 * torch.tensor(backbone.std, device=device).view(3, 1, 1)
-        self._depths = self._network(backbone, weights) if view.layers_read else None
+        self.depths = self._network(backbone, weights) if view.layers_read else None
         self._steady = set(view.inputs) <= set(OF_NETWORK)  # the code of the other inputs depends on the data
         self._pass = None  # on CUDA, set by the first squares
 
@@ -54,7 +54,7 @@ class Forward:
             return self._pass(full)[: len(chunk)]
 
     def _vectors(self, squares: Tensor) -> Tensor:
-        images = squares.contiguous(memory_format=torch.channels_last) if self._depths else squares
+        images = squares.contiguous(memory_format=torch.channels_last) if self.depths else squares
         images = images.float()
         vectors = self._read(images)
         return (vectors + self._read(images.flip(-1))) / 2 if self.view.tta == "flips" else vectors
@@ -65,9 +65,9 @@ class Forward:
         values = dict(zip(direct, signals.read(images, direct), strict=True)) if direct else {}
         for kind in self.view.inputs:
             if kind == "rgb":
-                parts += self._depths(((images - self._mean) / self._std).to(self.dtype)).values()
+                parts += self.depths(((images - self._mean) / self._std).to(self.dtype)).values()
             elif kind == "residual":
-                parts += self._depths(signals.residual(images) * signals.GAIN / self._std).values()
+                parts += self.depths(signals.residual(images) * signals.GAIN / self._std).values()
             else:
                 parts.append(values[kind])
         return torch.cat([part.float() for part in parts], dim=1)

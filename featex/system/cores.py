@@ -28,14 +28,17 @@ def n_readers() -> int:
     return min(_MOST_READERS, n_cores())
 
 
-def ram_bytes() -> float:
-    """Return how many bytes of memory this process may use, given the limit of a container; inf if unknown."""
+def ram_bytes(root: Path = Path("/")) -> float:
+    """Return how many bytes of memory this process may use, given the limit of a container; inf if unknown.
+
+    The files of the control groups are those below `root`.
+    """
     limits = [float("inf")]
     with suppress(OSError, ValueError, AttributeError):
         limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    for path in _memory_files(_read("/proc/self/cgroup")):
+    for path in _memory_files(_read(root / "proc/self/cgroup")):
         with suppress(ValueError):  # "max", or no such file
-            limits.append(int(_read(path)))
+            limits.append(int(_read(root / path)))
     return min(limits)
 
 
@@ -48,15 +51,15 @@ def _memory_files(groups: str) -> Iterator[str]:
             continue
         folder, file = ("memory/", "memory.limit_in_bytes") if controllers else ("", "memory.max")
         while True:
-            yield f"/sys/fs/cgroup/{folder}{group.strip('/')}/{file}".replace("//", "/")
+            yield f"sys/fs/cgroup/{folder}{group.strip('/')}/{file}"
             if group in ("", "/"):
                 break
             group = str(PurePosixPath(group).parent)
 
 
-def _read(path: str) -> str:
+def _read(path: Path) -> str:
     try:
-        return Path(path).read_text()
+        return path.read_text()
     except OSError:
         return ""
 

@@ -84,12 +84,12 @@ def read_looks(
     ):
         try:
             for key, seen in zip(todo["key"], pool.map(_read, paths, todo["key"]), strict=True):
-                cache.add([key], _packed(seen))
+                cache.add([key], packed(seen))
                 tick(1)
         finally:
             pool.shutdown(cancel_futures=True)
             cache.flush()
-    return _unpacked(cache.get(rows["key"]))
+    return unpacked(cache.get(rows["key"]))
 
 
 def look(image: np.ndarray) -> np.ndarray:
@@ -214,9 +214,9 @@ def _read(path: Path, key: str) -> np.ndarray:
 
 
 # The cache holds vectors of float32 and copies their bytes as they are, so the bytes of a LOOK pass as one.
-def _packed(seen: np.ndarray) -> np.ndarray:
+def packed(seen: np.ndarray) -> np.ndarray:
     return np.frombuffer(seen.tobytes(), dtype=np.float32)[None]
 
 
-def _unpacked(vectors: np.ndarray) -> np.ndarray:
+def unpacked(vectors: np.ndarray) -> np.ndarray:
     return vectors.view(LOOK)[:, 0]

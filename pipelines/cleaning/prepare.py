@@ -218,7 +218,13 @@ def _without_copies(parts: pd.DataFrame, paths: pd.Series, progress: Progress) -
             beside = paths[other["image"]]
             events.append(
                 _event(
-                    one["image"], "duplicates", would, 1.0 if exact else _confidence(copy.distance), why, acted, beside
+                    one["image"],
+                    "duplicates",
+                    would,
+                    1.0 if exact else confidence_of(copy.distance),
+                    why,
+                    acted,
+                    beside,
                 )
             )
     stay = np.setdiff1d(np.arange(len(parts)), choice.dropped["image"])
@@ -235,7 +241,7 @@ def grouped(parts: pd.DataFrame, copies: np.ndarray) -> pd.DataFrame:
     return parts.assign(group=parts["group"].where(~grew.to_numpy(), names))
 
 
-def _confidence(distance: float) -> float:
+def confidence_of(distance: float) -> float:
     """Return the confidence that images with different pixels are copies: 0.99 where their thumbnails are equal.
 
     Wherever pairs that `find_duplicates` returns were checked, they were copies, so the most different get `SURE`.

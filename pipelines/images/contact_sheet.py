@@ -41,7 +41,7 @@ def contact_sheet(images: Sequence[str | PathLike | np.ndarray], captions: Seque
         left, top = _GAP + number % columns * across, _GAP + number // columns * down
         _show(image, draw, sheet, left, top)
         for row, line in enumerate(lines[number]):
-            draw.text((left, top + SIDE + 1 + row * _LINE), _shortened(line, SIDE, draw.font), fill=_INK)
+            draw.text((left, top + SIDE + 1 + row * _LINE), shortened(line, SIDE, draw.font), fill=_INK)
     file = BytesIO()
     sheet.save(file, "JPEG", quality=85, optimize=True)
     return file.getvalue()
@@ -68,7 +68,7 @@ def _thumbnail(pixels: np.ndarray) -> Image.Image:
     return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
 
 
-def _shortened(text: str, width: int, font) -> str:
+def shortened(text: str, width: int, font) -> str:
     """Return a text no wider than `width` pixels, with "…" for what is left out of its middle.
 
     The end of a path says more than its middle, and its beginning names the set.

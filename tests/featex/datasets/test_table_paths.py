@@ -72,8 +72,8 @@ def test_images_of_one_name_in_many_folders_are_not_all_held_against_each_row(tm
     for number in range(50):
         (tmp_path / f"film{number}").mkdir()
         (tmp_path / f"film{number}/007.jpg").write_bytes(b"1")
-    compared, ends_alike = [], table_paths._ends_alike
-    monkeypatch.setattr(table_paths, "_ends_alike", lambda *ends: compared.append(ends) or ends_alike(*ends))
+    compared, compare = [], table_paths.ends_alike
+    monkeypatch.setattr(table_paths, "ends_alike", lambda *ends: compared.append(ends) or compare(*ends))
     names = [f"/elsewhere/film{number}/{'007.jpg' if number % 2 else '7'}" for number in range(50)]
     _, by_end = ImageFinder(tmp_path, [tmp_path]).rows(names, [""] * 50)
     assert by_end == len(compared) == 50

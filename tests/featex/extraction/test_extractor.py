@@ -122,7 +122,7 @@ def test_batches_of_squares_and_undecoded_files_come_back_in_order_and_damaged_o
     files = [jpeg(), jpeg("china.jpg"), b"\xff\xd8 no more \xff\xd9", jpeg(quality=20)]
     seen = [torch.frombuffer(bytearray(file), dtype=torch.uint8) for file in files]
     seen[1] = fast.preprocess(decode(files[1]))
-    vectors = fast._on_device(seen).numpy()
+    vectors = fast.on_device(seen).numpy()
     assert np.isnan(vectors[2]).all()
     good = [0, 1, 3]
     expected = fast([fast.preprocess(decode(files[i])) for i in good])

@@ -181,13 +181,13 @@ def test_thumbnails_must_correlate_as_copies_do(correlation, n_pairs):
 def test_every_pair_is_found_whatever_the_blocks_and_each_once(monkeypatch):
     originals = made(40)
     thumbnails = np.concatenate([originals, altered(originals, 1), altered(originals, 2)[:, :, ::-1]])
-    unit = duplicates._details(thumbnails).unit
+    unit = duplicates.described(thumbnails).unit
     alike = np.maximum(unit @ unit.T, unit @ unit.reshape(-1, 16, 16)[:, :, ::-1].reshape(len(unit), -1).T)
     expected = {(i, j) for i, j in zip(*np.nonzero(alike >= 0.93), strict=True) if i < j}
     assert len(expected) == 3 * 40
     for cells, chunk in ((20_000_000, 16_384), (500, 5), (1, 1)):
-        monkeypatch.setattr(duplicates, "_BLOCK_CELLS", cells)
-        monkeypatch.setattr(duplicates, "_CHUNK", chunk)
+        monkeypatch.setattr(duplicates, "BLOCK_CELLS", cells)
+        monkeypatch.setattr(duplicates, "CHUNK", chunk)
         found = [pair[:2] for pair in pairs_of(thumbnails)]
         assert len(found) == len(expected)
         assert set(found) == expected

@@ -42,7 +42,7 @@ def test_the_columns_stand_input_by_input_and_flips_are_averaged(weights_file, s
 def test_a_cpu_computes_in_whole_precision_by_fewer_multiplications(weights_file):
     model = forward(weights_file, View(fast=True))
     assert model.dtype is torch.float32
-    assert any(isinstance(module, WinogradConv2d) for module in model._depths.model.modules())
+    assert any(isinstance(module, WinogradConv2d) for module in model.depths.model.modules())
 
 
 def test_half_precision_leaves_features_nearly_as_they_are(weights_file, squares):

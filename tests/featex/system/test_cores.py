@@ -73,17 +73,23 @@ def test_batches_hold_every_item_in_order(n, sizes):
     assert [item for batch in batches for item in batch] == list(range(n))
 
 
-def test_the_memory_of_a_group_and_of_all_above_it_is_looked_for():
-    assert list(cores._memory_files("0::/pod/app\n"))[:3] == [
-        "/sys/fs/cgroup/pod/app/memory.max", "/sys/fs/cgroup/pod/memory.max", "/sys/fs/cgroup/memory.max",
-    ]  # fmt: skip
-    old = list(cores._memory_files("5:cpu,cpuacct:/a\n4:memory:/docker/x\n"))
-    assert "/sys/fs/cgroup/memory/docker/x/memory.limit_in_bytes" in old
-    assert not any("/a/" in path for path in old)
-
-
-def test_the_least_limit_is_the_memory(monkeypatch):
-    files = {"/proc/self/cgroup": "0::/pod/app", "/sys/fs/cgroup/pod/app/memory.max": "max"}
-    files |= {"/sys/fs/cgroup/pod/memory.max": "1000\n"}
-    monkeypatch.setattr(cores, "_read", lambda path: files.get(path, ""))
-    assert cores.ram_bytes() == 1000
+@pytest.mark.parametrize(
+    ("groups", "limits", "least"),
+    [
+        ("0::/pod/app", {"pod/app/memory.max": "max", "pod/memory.max": "1000\n", "memory.max": "2000"}, 1000),
+        ("0::/pod/app", {"pod/app/memory.max": "max", "memory.max": "2000"}, 2000),
+        (
+            "5:cpu,cpuacct:/a\n4:memory:/docker/x\n",
+            {"memory/docker/x/memory.limit_in_bytes": "3000", "memory/a/memory.limit_in_bytes": "1"},
+            3000,
+        ),
+    ],
+)
+def test_the_least_limit_of_a_group_and_of_all_above_it_is_the_memory(tmp_path, groups, limits, least):
+    for name, text in {
+        "proc/self/cgroup": groups,
+        **{f"sys/fs/cgroup/{path}": limits[path] for path in limits},
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert cores.ram_bytes(tmp_path) == least

@@ -121,9 +121,9 @@ def test_every_byte_of_a_look_comes_back_from_the_disk(tmp_path):
     bits[:8] = [1, 0, 128, 127, 255, 255, 255, 255]  # a signalling NaN and a quiet one
     seen = np.frombuffer(bits.tobytes(), dtype=LOOK)[0]
     cache = room.FeatureCache(tmp_path, LOOK.itemsize // 4)
-    cache.add(["0" * 64], room._packed(seen))
+    cache.add(["0" * 64], room.packed(seen))
     cache.flush()
-    back = room._unpacked(room.FeatureCache(tmp_path, LOOK.itemsize // 4).get(["0" * 64]))
+    back = room.unpacked(room.FeatureCache(tmp_path, LOOK.itemsize // 4).get(["0" * 64]))
     assert back[0].tobytes() == bits.tobytes()
 
 

@@ -174,7 +174,7 @@ def test_equal_and_near_copies_in_one_class_and_set_are_dropped(mixed, tmp_path)
     said = re.fullmatch(
         r"test/ai/small.png: nearly the same \(correlation (0\.9\d\d|1\.000)\) as test/ai/1.jpg", small["why"]
     )
-    assert small["confidence"] == pytest.approx(room._confidence(1 - float(said[1])), abs=0.002)
+    assert small["confidence"] == pytest.approx(room.confidence_of(1 - float(said[1])), abs=0.002)
     assert not (tmp_path / "new/train/real/again.jpg").exists()
     assert (done.report / "acted_duplicates.jpg").exists()
 
@@ -338,7 +338,7 @@ def test_what_a_table_says_goes_on_in_the_table_of_the_copy(tmp_path, rules):
 
 
 def test_all_that_is_dropped_as_a_copy_is_sure():
-    confidences = [room._confidence(distance) for distance in np.linspace(0, 1 - MIN_CORRELATION, 11)]
+    confidences = [room.confidence_of(distance) for distance in np.linspace(0, 1 - MIN_CORRELATION, 11)]
     assert confidences == sorted(confidences, reverse=True)
     assert (confidences[0], confidences[-1]) == (0.99, SURE)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFont
 
-from pipelines.images.contact_sheet import _shortened, contact_sheet
+from pipelines.images.contact_sheet import contact_sheet, shortened
 
 RED, GREEN, BLUE = (200, 20, 20), (20, 160, 20), (20, 20, 200)
 
@@ -69,9 +69,9 @@ def test_captions_stand_below_and_only_there():
 @pytest.mark.parametrize("width", [20, 60, 128])
 def test_long_captions_are_shortened_to_fit_and_keep_their_end(width):
     font = ImageFont.load_default(12)
-    short = _shortened("train/real/a/very/long/folder/photograph_0001.jpg", width, font)
+    short = shortened("train/real/a/very/long/folder/photograph_0001.jpg", width, font)
     assert font.getlength(short) <= width
     assert "…" in short
     if width > 20:
         assert short.endswith(".jpg")
-    assert _shortened("a.jpg", 128, font) == "a.jpg"
+    assert shortened("a.jpg", 128, font) == "a.jpg"

@@ -84,10 +84,11 @@ def test_an_empty_folder_is_filled_and_the_callers_random_state_is_left_alone(tm
     assert (tmp_path / "metadata.csv").exists()
 
 
-def test_same_sample_is_kept_without_work(tiny, monkeypatch):
+def test_same_sample_is_kept_without_work(tiny):
     out, table = tiny
-    monkeypatch.setattr(sample, "_write", lambda *args: pytest.fail("made again"))
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
     pd.testing.assert_frame_equal(make_sample(out, **TINY), table)
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
 
 
 def test_other_settings_and_a_missing_image_are_refused_and_nothing_is_touched(tmp_path):
