@@ -10,7 +10,7 @@ from scipy.stats import binom
 from classify.errors import DataError
 from classify.predictions import VALIDATION, Predictions
 from classify.stats.effective import units
-from classify.stats.intervals import share_interval
+from classify.stats.intervals import share_interval, with_ends
 from classify.stats.reliability import sureness
 
 UNSURE = "unsure"
@@ -324,8 +324,7 @@ def _promise(row: dict) -> str:
 
 
 def _share(name: str, hits: np.ndarray, group: np.ndarray) -> dict:
-    low, high = share_interval(hits, group) if len(hits) else (np.nan, np.nan)
-    return {name: hits.mean() if len(hits) else np.nan, f"{name}_low": low, f"{name}_high": high}
+    return with_ends(name, hits.mean(), *share_interval(hits, group)) if len(hits) else with_ends(name, *[np.nan] * 3)
 
 
 def _refuse_unsure(classes: Sequence[str]) -> None:

@@ -11,8 +11,8 @@ from scipy.stats import t
 
 from classify.predictions import VALIDATION, Predictions
 from classify.stats.effective import units
-from classify.stats.intervals import intervals, resamples
-from classify.stats.paired import LEVEL, design_effect, join, needed, paired_interval, sign_flip
+from classify.stats.intervals import intervals, resamples, with_ends
+from classify.stats.paired import LEVEL, design_effect, join, needed, paired_test
 from classify.stats.scores import SCORES, Sample
 
 AUC = SCORES["roc_auc"]
@@ -94,9 +94,6 @@ def _of_set(predictions, name, positive, seed) -> Iterator[dict]:
             continue
         right_a, right_b = by_model[a][1][on], by_model[b][1][on]
         unit = units(groups.to_numpy()[on], on.sum())
-        gain = right_a.astype(int) - right_b
-        low, high = paired_interval(right_a, right_b, unit)
-        auc, auc_low, auc_high = auc_difference(aucs(a, on.tobytes()), aucs(b, on.tobytes()))
         yield {
             "set": name,
             "model_a": a,
@@ -106,16 +103,11 @@ def _of_set(predictions, name, positive, seed) -> Iterator[dict]:
             "only_class": label[on][0] if len(set(label[on])) == 1 else "",
             "accuracy_a": right_a.mean(),
             "accuracy_b": right_b.mean(),
-            "difference": gain.mean(),
-            "difference_low": low,
-            "difference_high": high,
-            "only_a": int((gain > 0).sum()),
-            "only_b": int((gain < 0).sum()),
+            **paired_test(right_a, right_b, unit),
+            "only_a": int((right_a & ~right_b).sum()),
+            "only_b": int((right_b & ~right_a).sum()),
             "design_effect": design_effect(right_a, right_b, unit),
-            "auc_difference": auc,
-            "auc_difference_low": auc_low,
-            "auc_difference_high": auc_high,
-            "p": sign_flip(np.bincount(unit, gain).astype(int)),
+            **with_ends("auc_difference", *auc_difference(aucs(a, on.tobytes()), aucs(b, on.tobytes()))),
         }
 
 
@@ -204,7 +196,7 @@ def corrected_t(differences: np.ndarray, ratio: float) -> dict[str, float]:
         error = np.sqrt((1 / k + ratio) * differences.var(ddof=1))
         reach = t.ppf(1 - LEVEL / 2, k - 1) * error
         low, high, p = mean - reach, mean + reach, 2 * t.sf(abs(mean) / error, k - 1)
-    return {"difference": mean, "difference_low": low, "difference_high": high, "p": p}
+    return with_ends("difference", mean, low, high) | {"p": p}
 
 
 def _judged(table):

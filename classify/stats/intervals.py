@@ -321,6 +321,11 @@ def wilson(k: float, n: float, z: float = Z) -> tuple[float, float]:
     return 0.0 if k <= 0 else float(middle - half), 1.0 if k >= n else float(middle + half)
 
 
+def with_ends(name: str, value: float, low: float, high: float) -> dict[str, float]:
+    """Return a score and its interval as columns ``<name>, <name>_low, <name>_high``."""
+    return {name: float(value), f"{name}_low": float(low), f"{name}_high": float(high)}
+
+
 def share_interval(hits: np.ndarray, group: np.ndarray | None = None) -> tuple[float, float]:
     """Return the 95 % interval of the share of `hits` (n,) bool: Wilson's, wider where images share a `group`.
 

@@ -4,7 +4,7 @@ import numpy as np
 from scipy.stats import binom, norm
 
 from classify.stats.effective import alikeness, correction, enough, kish
-from classify.stats.intervals import Z, wilson
+from classify.stats.intervals import Z, wilson, with_ends
 
 LEVEL, POWER = 0.05, 0.80
 
@@ -38,6 +38,16 @@ def sign_flip(gains: np.ndarray) -> float:
     total = len(chances) - 1
     far = np.abs(2 * np.arange(total + 1) - total) >= abs(gains.sum())
     return float(min(1, chances[far].sum()))
+
+
+def paired_test(a: np.ndarray, b: np.ndarray, unit: np.ndarray) -> dict[str, float]:
+    """Return the accuracy of a less that of b, as ``difference, difference_low, difference_high, p``.
+
+    The interval is that of `paired_interval`, whose parameters it takes, and p that of `sign_flip`.
+    """
+    gain = a.astype(int) - b
+    ends = with_ends("difference", gain.mean(), *paired_interval(a, b, unit))
+    return ends | {"p": sign_flip(np.bincount(unit, gain).astype(int))}
 
 
 def paired_interval(a: np.ndarray, b: np.ndarray, unit: np.ndarray) -> tuple[float, float]:

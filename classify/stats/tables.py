@@ -9,14 +9,7 @@ from sklearn.metrics import roc_curve
 
 from classify.predictions import VALIDATION, Predictions
 from classify.stats.effective import correction, enough, kish, units
-from classify.stats.intervals import (
-    about,
-    balanced,
-    closest_pair_swapped,
-    intervals,
-    resamples,
-    strata,
-)
+from classify.stats.intervals import about, balanced, closest_pair_swapped, intervals, resamples, strata, with_ends
 from classify.stats.scores import SCORES, Sample, scores_for
 
 
@@ -55,8 +48,7 @@ def score_table(
         row |= counts.add_prefix("n_").to_dict()
         row["chance"] = counts.max() / len(part)
         for score in names:
-            value = SCORES[score].of(sample)
-            row |= {score: value, f"{score}_low": limits[score][0], f"{score}_high": limits[score][1]}
+            row |= with_ends(score, SCORES[score].of(sample), *limits[score])
         rows.append(row)
     return pd.DataFrame(
         rows, columns=None if rows else ["model", "set", "n", "units", "effective_units", "chance", *names]
@@ -178,7 +170,7 @@ def _best(sample, group, seed):
         limits = about(value, values, lacks, centre=value - over)
         if value == 1 and lacks:
             limits = _best(closest_pair_swapped(sample), group, seed)[f"{name}_low"], 1.0
-        row |= {name: value, f"{name}_low": limits[0], f"{name}_high": limits[1], f"{name}_optimism": over}
+        row |= with_ends(name, value, *limits) | {f"{name}_optimism": over}
     return row
 
 

@@ -14,8 +14,8 @@ from classify.positive import positive_class
 from classify.predictions import PROB
 from classify.stats.differences import holm
 from classify.stats.effective import units
-from classify.stats.intervals import difference, interval
-from classify.stats.paired import LEVEL, paired_interval, sign_flip
+from classify.stats.intervals import difference, interval, with_ends
+from classify.stats.paired import LEVEL, paired_test
 from classify.stats.scores import SCORES
 from pipelines.robustness.conditions import Condition
 
@@ -71,11 +71,7 @@ def stress_table(predictions: pd.DataFrame, positive: str | None = None, *, seed
                 treated = (y == only) if only else np.ones(len(y), bool)
                 predicted = np.where(treated, after["predicted"].to_numpy(), predicted_before)
                 p = np.where(treated[:, None], after[probabilities].to_numpy(), p_before)
-                right = predicted == y
-                low, high = paired_interval(right, was_right, unit)
-                gain = right.astype(int) - was_right
-                test = {"difference": gain.mean(), "difference_low": low, "difference_high": high}
-                test["p"] = sign_flip(np.bincount(unit, gain).astype(int))
+                test = paired_test(predicted == y, was_right, unit)
                 rows.append({**key, **_key(condition), "only": only, **scored(predicted, p), **test})
     recalls = [f"recall_{label}" for label in classes]
     changes = ["difference", "difference_low", "difference_high", "p", "p_holm", "tests", "apart"]
@@ -88,8 +84,8 @@ def stress_table(predictions: pd.DataFrame, positive: str | None = None, *, seed
 
 
 def _scored(y, group, present, classes, seed, predicted, p) -> dict:
-    low, high = interval("accuracy", y, p, predicted, *classes, group=group, seed=seed)
-    row = {"n": len(y), "accuracy": (predicted == y).mean(), "accuracy_low": low, "accuracy_high": high}
+    limits = interval("accuracy", y, p, predicted, *classes, group=group, seed=seed)
+    row = {"n": len(y), **with_ends("accuracy", (predicted == y).mean(), *limits)}
     row |= {score: SCORES[score](y, p, predicted, *classes) for score in ("balanced_accuracy", "roc_auc")}
     return row | {f"recall_{label}": (predicted[y == label] == label).mean() for label in present}
 
@@ -142,14 +138,12 @@ def bias_table(predictions: pd.DataFrame, positive: str | None = None) -> pd.Dat
             is_positive, shifts = (after["predicted"] == positive).to_numpy(), {}
             for label, side in sides.items():
                 unit = units(before["group"].to_numpy()[side], len(side))
-                gain = is_positive[side].astype(int) - was_positive[side]
-                shifts[label] = (gain.mean(), *paired_interval(is_positive[side], was_positive[side], unit))
+                *shifts[label], p = paired_test(is_positive[side], was_positive[side], unit).values()
                 row |= {f"n_{label}": len(side), f"share_{label}": was_positive[side].mean()}
-                row |= _ends(f"shift_{label}", shifts[label])
-                row[f"p_holm_{label}"] = sign_flip(np.bincount(unit, gain).astype(int))
+                row |= with_ends(f"shift_{label}", *shifts[label]) | {f"p_holm_{label}": p}
             of_positive, of_other = shifts[positive], shifts[other]
-            row |= _ends("bias", [half / 2 for half in difference(of_positive, _negated(of_other))])
-            row |= _ends("fall", [half / 2 for half in difference(of_other, of_positive)])
+            row |= with_ends("bias", *(half / 2 for half in difference(of_positive, _negated(of_other))))
+            row |= with_ends("fall", *(half / 2 for half in difference(of_other, of_positive)))
             family.append(row)
         p = np.array([row[f"p_holm_{label}"] for row in family for label in classes])
         for row, corrected in zip(family, holm(p).reshape(-1, 2), strict=True):
@@ -169,10 +163,6 @@ def _looks(row: dict, positive: str, other: str) -> str:
 
 def _negated(shift):
     return -shift[0], -shift[2], -shift[1]
-
-
-def _ends(name, values) -> dict:
-    return {f"{name}{end}": float(value) for end, value in zip(("", "_low", "_high"), values, strict=True)}
 
 
 def _classes(predictions) -> list[str]:

@@ -13,7 +13,7 @@ from classify.pages.words import listed, percent, with_interval, within
 from classify.stats.calibration import class_scores
 from classify.stats.chance import against_chance
 from classify.stats.effective import LEAST, alikeness, correction, kish
-from classify.stats.intervals import interval, wilson
+from classify.stats.intervals import interval, wilson, with_ends
 from classify.stats.paired import join
 from classify.stats.scores import SCORES
 from classify.trained.inputs import INPUTS, read_inputs
@@ -136,18 +136,17 @@ def _test(cross: Crossing, y: np.ndarray, scores: np.ndarray, source: str, seed:
     right, own, group = predicted == y[rows], cross.from_source[source], cross.units[rows]
     inputs = (y[rows], scores[rows], predicted, classes)  # none of these scores depends on the positive class
     low, high = interval("accuracy", *inputs, group=group, seed=seed)
-    auc_low, auc_high = interval("roc_auc", *inputs, group=group, seed=seed)
-    own_low, own_high = interval(
-        "accuracy", *(part[own] for part in inputs[:3]), *inputs[3:], group=group[own], seed=seed
-    )
+    auc = SCORES["roc_auc"](*inputs), *interval("roc_auc", *inputs, group=group, seed=seed)
+    limits = interval("accuracy", *(part[own] for part in inputs[:3]), classes, group=group[own], seed=seed)
     cell = {
         "n_train": len(classes) * cross.n_class,
         "n": len(rows),
         "guess": 1 / len(classes),
         **{"accuracy": right.mean(), "low": low, "high": high},
         "balanced_accuracy": SCORES["balanced_accuracy"](*inputs),
-        **{"roc_auc": SCORES["roc_auc"](*inputs), "roc_auc_low": auc_low, "roc_auc_high": auc_high},
-        **{"n_own": own.sum(), "own": right[own].mean(), "own_low": own_low, "own_high": own_high},
+        **with_ends("roc_auc", *auc),
+        "n_own": own.sum(),
+        **with_ends("own", right[own].mean(), *limits),
     }
     return cell, pd.DataFrame({"unit": group, "right": right, "weight": 1 / len(rows)})
 
@@ -180,8 +179,7 @@ def summarise(table: pd.DataFrame, answers: pd.DataFrame, varied: str = "", held
             "metadata_only": not INPUTS[get_model(model).reads].sees_images,
             "n_sources": cells["test_source"].nunique(),
         }
-        for name, (value, low, high) in (("same", same), ("other", other), ("fall", fall)):
-            row |= {name: value, f"{name}_low": low, f"{name}_high": high}
+        row |= with_ends("same", *same) | with_ends("other", *other) | with_ends("fall", *fall)
         row |= {"worst_train": worst["train_source"], "worst_test": worst["test_source"], "worst": worst["accuracy"]}
         rows.append(row | {"sentence": _sentence(row, cells, worst, varied, held)})
     summary = pd.DataFrame(rows)
