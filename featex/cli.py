@@ -38,25 +38,28 @@ def cli() -> None:
     "--recipe",
     default="default",
     metavar="default|robust",
-    help="A preset of all options from --view to --copies; robust is made for images from other sources.",
+    help="A preset of all options from --view to --copies. default: the penultimate layer for the resized image. "
+    "robust: layer1, spectrum and statistics, with one varied copy of each training image; for images from other "
+    "sources.",
 )
 @click.option(
     "--view",
     metavar="resize|crop|tiles",
     help="Part of an image: all of it, resized; or its middle, or several squares, at full resolution.",
 )
-@click.option("--tiles", type=click.IntRange(1), help="Number of squares of view tiles.")
+@click.option("--tiles", type=click.IntRange(1), help="Number of squares for --view tiles.")
 @click.option("--pool", metavar="mean|each", help="mean: average the tiles' vectors; each: keep columns for each tile.")
 @names(
     "--input",
     "inputs",
-    metavar="rgb,residual,spectrum",
-    help="What the network sees: the image (rgb), its noise residual, or its spectrum. Several are concatenated.",
+    metavar="rgb,residual,spectrum,statistics",
+    help="What features are computed from: the image (rgb) or its noise residual, through the network; or its spectrum "
+    "or natural scene statistics, without the network. Several are concatenated.",
 )
 @names(
     "--layers",
     metavar="stem,layer1,...,layer4,penultimate",
-    help="Layers of the network whose output is kept. Several are concatenated.",
+    help="Layers of the network whose output gives features. Several are concatenated.",
 )
 @click.option("--tta", metavar="none|flips", help="flips: average the vectors of an image and its mirror image.")
 @click.option(
@@ -65,7 +68,7 @@ def cli() -> None:
     help="fast: decode large JPEGs at a smaller scale; on a GPU, decode there and compute in half precision.",
 )
 @click.option(
-    "--copies", type=click.IntRange(0), help="Varied copies (resized, blurred, JPEG) to extract for a training image."
+    "--copies", type=click.IntRange(0), help="Number of varied copies (resized, blurred, JPEG) of a training image."
 )
 @ARTIFACTS
 @click.option("--name", show_default="the folder's name", help="Name of the set.")

@@ -39,7 +39,7 @@ def _class_patterns(_context, _option, texts: tuple[str, ...]) -> list:
 
 
 def _fallback(context, option, value: str | None) -> str | None:
-    """Return the file of weights; one that only the environment names serves where it is the right one."""
+    """Return the file of weights; a file named by the environment is only a fallback."""
     from featex.network.backbones import FallbackWeights
 
     source = context.get_parameter_source(option.name)
@@ -75,10 +75,10 @@ BATCH_SIZE = click.option(
     "--batch-size",
     type=click.IntRange(1),
     show_default="6 on a CPU, 256 on a GPU",
-    help="Images that the network takes at once.",
+    help="Images in one batch of the network.",
 )
 WORKERS = click.option(
-    "--workers", type=click.IntRange(1), show_default="one a core", help="Threads that read and write images."
+    "--workers", type=click.IntRange(1), show_default="one per core", help="Threads that read and write images."
 )
 SEED = click.option("--seed", default=0, type=SEEDS, help="Seed of all that is random: folds, draws and training.")
 POSITIVE = click.option(
@@ -103,7 +103,7 @@ NEAR_DUPLICATES = click.option(
 
 
 def weights_option(default: str) -> Callable:
-    """Return the option that says with which weights a network starts."""
+    """Return the option for the weights with which a network starts."""
     return click.option(
         "--weights",
         default=default,
@@ -111,7 +111,7 @@ def weights_option(default: str) -> Callable:
         show_envvar=True,
         metavar="imagenet|random|auto|FILE|DIR",
         help="imagenet: from torch's cache, else downloaded; random: untrained; auto: imagenet, or untrained weights "
-        "if those cannot be had; a .safetensors or .pth file; or a folder with a file for each network.",
+        "if those are not available; a .safetensors or .pth file; or a folder with a file for each network.",
     )
 
 
@@ -153,7 +153,8 @@ _DATASET = (
         multiple=True,
         metavar="NAME=PATTERN",
         callback=_class_patterns,
-        help="Call folders (or labels of a table) that match PATTERN by NAME. Repeatable; the first match wins.",
+        help="Name of the class of all folders (or labels of a table) that match PATTERN, such as ai='AI_*'. "
+        "Repeatable; the first match wins.",
     ),
 )
 
@@ -162,7 +163,7 @@ DATASET = ("layout", "labels", "path_column", "label_column", "set_column", "gro
 
 
 def dataset_options(command: Callable) -> Callable:
-    """Add the options that say what is known of each image; `featex.datasets.dataset.find_images` takes them."""
+    """Add the options of `featex.datasets.options.DatasetOptions`."""
     for option in reversed(_DATASET):
         command = option(command)
     return command
