@@ -1,8 +1,10 @@
 """Features or pixels in; models, predictions and a report out.
 
->>> from classify import load_model, predict, tune
+>>> from classify import evaluate, load_model, predict, tune, write_report
 >>> tuned = tune("svm")  # on the newest features below artifacts/  # doctest: +SKIP
 >>> predict(load_model("svm-photos"), ["photo.jpg"])["predicted"]  # doctest: +SKIP
+>>> evaluation = evaluate()  # all numbers of the newest report; its `scores` is a DataFrame  # doctest: +SKIP
+>>> write_report(evaluation, "my-report")  # doctest: +SKIP
 """
 
 from importlib import import_module
@@ -11,16 +13,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from classify.predictions import Predictions
     from classify.report.write import write_report
-    from classify.stats.evaluation import evaluate
     from classify.trained.model import TrainedModel
-    from classify.workspace import load_model, predict, tune
+    from classify.workspace import evaluate, load_model, predict, tune
 
 __all__ = ["Predictions", "TrainedModel", "evaluate", "load_model", "predict", "tune", "write_report"]
 
 _HOMES = {
     "Predictions": "classify.predictions",
     "TrainedModel": "classify.trained.model",
-    "evaluate": "classify.stats.evaluation",
+    "evaluate": "classify.workspace",
     "load_model": "classify.workspace",
     "predict": "classify.workspace",
     "tune": "classify.workspace",

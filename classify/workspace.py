@@ -16,7 +16,8 @@ from classify.report.write import write_report
 from classify.splits.content import content_of
 from classify.splits.partition import images_digest, partition
 from classify.splits.scheme import DEFAULT_SCHEME
-from classify.stats.evaluation import ModelFacts, evaluate
+from classify.stats.evaluation import Evaluation, ModelFacts
+from classify.stats.evaluation import evaluate as evaluate_predictions
 from classify.trained import persist
 from classify.trained.adaptation import Adaptation, decision_sentence
 from classify.trained.ensemble import Ensemble, combine, plan_ensemble
@@ -255,6 +256,40 @@ def import_detector(
     return model, [*([choice.sentence()] if choice else []), *notes]
 
 
+def evaluate(
+    predictions: Predictions | None = None,
+    *,
+    artifacts: Artifacts = ARTIFACTS,
+    report: str | None = None,
+    positive: str | None = None,
+) -> Evaluation:
+    """Return every number of a report: on `predictions`, or on the stored models of a report.
+
+    Parameters
+    ----------
+    predictions : Predictions, optional
+        By default those of all models of `report`.
+    artifacts : Artifacts
+        Where models and their predictions are stored.
+    report : str, optional
+        By default the report of the newest model.
+    positive : str, optional
+        The positive one of two classes; by default the models' own.
+
+    Raises
+    ------
+    InputError
+        If there is no such report, or predictions are missing.
+
+    >>> evaluation = evaluate()  # doctest: +SKIP
+    >>> evaluation.scores[["model", "set", "accuracy", "accuracy_low", "accuracy_high"]]  # doctest: +SKIP
+    >>> FIGURES["roc"](evaluation)  # of classify.report.figures  # doctest: +SKIP
+    """
+    if predictions is not None:
+        return evaluate_predictions(predictions, positive=positive)
+    return _evaluated(*_with_short_names(report_models(report, artifacts.models), artifacts), positive)
+
+
 def report_again(
     artifacts: Artifacts,
     report: str | None = None,
@@ -270,46 +305,54 @@ def report_again(
     report : str, optional
         By default that of the newest model.
     names : sequence of str, optional
-        Only these models, and detectors that were imported.
+        Only these models, and imported detectors.
     positive : str, optional
         The positive one of two classes; by default the models' own.
 
     Raises
     ------
     InputError
-        If there is no such model, or its predictions have gone.
+        If there is no such model, or predictions are missing.
     """
-    chosen = report_models(report, artifacts.models)
+    passports = report_models(report, artifacts.models)
     if names is not None:
-        chosen = [p for p in chosen if p.name in names or not INPUTS[p.reads].runs]
-    predictions = Predictions.concat(read_predictions(chosen, artifacts.predictions))
-    data, report = chosen[-1].data, chosen[-1].report
-    commands = dict.fromkeys(p.command for p in chosen if p.command)
-    # The page says what it is about at its head: models go by the rest of their names there
-    short = {p.name: p.name.removesuffix(f"-{report}") for p in chosen}
-    if len(set(short.values())) < len(short):
-        short = {name: name for name in short}
-    predictions = Predictions(predictions.table.replace({"model": short}))
-    chosen = [replace(p, name=short[p.name], kept=p.name) for p in chosen]
+        passports = [p for p in passports if p.name in names or not INPUTS[p.reads].runs]
+    passports, predictions = _with_short_names(passports, artifacts)
+    data, report = passports[-1].data, passports[-1].report
+    commands = dict.fromkeys(p.command for p in passports if p.command)
     gallery = Gallery(artifacts.gallery / f"{data.set}-{data.digest[:12]}", Path(data.root).expanduser())
     _find_neighbours(gallery, predictions, artifacts.features, data)
     sections = [read_section(folder / data.set, data.images) for folder in artifacts.sections]
-    choice = positive_of_report(predictions.classes, chosen, positive)
-    facts = {passport.name: facts_of(passport) for passport in chosen}
     return write_report(
-        evaluate(predictions, facts, positive=choice and choice.name),
+        _evaluated(passports, predictions, positive),
         artifacts.reports / report,
-        title=_title(chosen),
-        passports=chosen,
-        notices=of_making(chosen),
+        title=_title(passports),
+        passports=passports,
+        notices=of_making(passports),
         sections=[section for section in sections if section],
         gallery=gallery,
         command="\n".join([*commands, _report_command(report, positive)]),
     )
 
 
+def _with_short_names(passports: Sequence[Passport], artifacts: Artifacts) -> tuple[list[Passport], Predictions]:
+    """Return passports and predictions of the models of a report, with their names but for the report's at the end."""
+    predictions = Predictions.concat(read_predictions(passports, artifacts.predictions))
+    short = {p.name: p.name.removesuffix(f"-{p.report}") for p in passports}
+    if len(set(short.values())) < len(short):
+        short = {name: name for name in short}
+    passports = [replace(p, name=short[p.name], kept=p.name) for p in passports]
+    return passports, Predictions(predictions.table.replace({"model": short}))
+
+
+def _evaluated(passports: Sequence[Passport], predictions: Predictions, positive: str | None) -> Evaluation:
+    choice = positive_of_report(predictions.classes, passports, positive)
+    facts = {passport.name: facts_of(passport) for passport in passports}
+    return evaluate_predictions(predictions, facts, positive=choice and choice.name)
+
+
 def facts_of(passport: Passport) -> ModelFacts:
-    """Return what an evaluation must know of a model."""
+    """Return what an evaluation needs to know about a model."""
     return ModelFacts(
         passport.validation,
         INPUTS[passport.reads].sees_images,
@@ -324,7 +367,7 @@ def _report_command(report: str, positive: str | None) -> str:
 
 
 def _find_neighbours(gallery: Gallery, predictions: Predictions, folder: Path, data: DataFacts) -> None:
-    """Keep the nearest training images of the errors that are shown, where the set's features are there."""
+    """Store the nearest training images of the errors that the page shows, if the set's features are stored."""
     known = set(gallery.neighbours()["path"])
     paths = dict.fromkeys(path for model in predictions.models for path in shown_errors(predictions, model))
     new = [path for path in paths if path not in known]

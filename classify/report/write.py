@@ -28,7 +28,7 @@ def write_report(
     evaluation: Evaluation,
     out: Path,
     *,
-    title: str,
+    title: str = "How well models do on images that they have not seen",
     passports: Sequence[Passport] = (),
     notices: Sequence[str] = (),
     sections: Sequence[Section] = (),

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from classify import write_report
 from classify.stats.abstention import fit
 from classify.stats.reliability import sureness
 from classify.trained import persist
@@ -15,7 +16,7 @@ from classify.trained.kept import find_members, is_kept, keep, read_predictions,
 from classify.trained.predict import predict_set
 from classify.tuning.plan import plan
 from classify.tuning.tune import tune
-from classify.workspace import report_again
+from classify.workspace import evaluate, report_again
 from featex import extract
 from featex.errors import InputError
 from featex.layout import Artifacts
@@ -65,6 +66,12 @@ def test_a_report_is_on_the_models_of_the_newest_data(make_features, tmp_path, a
     assert "svm-toy" in page
     assert "logreg-toy" in page
     assert "forest-toy" not in page
+    evaluation = evaluate(artifacts=artifacts)
+    scores = pd.read_csv(path.with_name("scores.csv"))
+    pd.testing.assert_frame_equal(evaluation.scores, scores, check_dtype=False, check_exact=True)
+    assert evaluate(evaluation.predictions).scores.equals(evaluation.scores)
+    write_report(evaluation, tmp_path / "page")
+    assert (tmp_path / "page" / "scores.csv").read_bytes() == path.with_name("scores.csv").read_bytes()
 
 
 def test_a_report_says_first_what_spoils_it(make_features, tmp_path, artifacts):
@@ -188,7 +195,7 @@ class NoTorch:
             raise ModuleNotFoundError(name)
 sys.meta_path.insert(0, NoTorch)
 from pathlib import Path
-from classify.workspace import report_again
+from classify.workspace import evaluate, report_again
 from classify.report import write
 write.FIGURES = dict([*write.FIGURES.items()][:1])
 from featex.layout import Artifacts
