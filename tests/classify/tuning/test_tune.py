@@ -1,7 +1,9 @@
 from dataclasses import replace
 
 import numpy as np
+import optuna
 import pytest
+from optuna.trial import TrialState
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -15,8 +17,9 @@ from classify.trained.kept import keep
 from classify.trained.persist import load
 from classify.tuning import tune as tuning
 from classify.tuning.cross_validation import CrossValidation
+from classify.tuning.journal import open_journal
 from classify.tuning.plan import plan
-from classify.tuning.tune import _complete, _study, tune
+from classify.tuning.tune import tune
 from featex.errors import InputError
 from featex.system.progress import Progress
 
@@ -219,10 +222,10 @@ def test_a_study_that_was_killed_in_a_trial_has_the_same_trials_as_an_unbroken_o
     with pytest.raises(KeyboardInterrupt):
         session(tmp_path / "killed", killed=12)
     resumed = session(tmp_path / "killed")
-    trials = [
-        [(trial.params, trial.value) for trial in _complete(_study(plan("svm", features, n_folds=3), path, Progress()))]
-        for path in (tmp_path / "whole", tmp_path / "killed")
-    ]
+    trials = []
+    for name in ("whole", "killed"):
+        study = optuna.load_study(study_name=None, storage=open_journal(tmp_path / name, Progress()))
+        trials.append([(trial.params, trial.value) for trial in study.get_trials(states=[TrialState.COMPLETE])])
     assert trials[0] == trials[1]
     assert resumed.predictions.table.equals(whole.predictions.table)
 
