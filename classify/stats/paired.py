@@ -1,9 +1,11 @@
 """Two models on the same images: the test and the interval of their difference, and the images that a test needs."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.stats import binom, norm
 
-from classify.stats.effective import alikeness, correction, enough, kish
+from classify.stats.effective import LEAST, alikeness, correction, enough, kish
 from classify.stats.intervals import Z, wilson, with_ends
 
 LEVEL, POWER = 0.05, 0.80
@@ -95,6 +97,43 @@ def join(a: tuple, b: tuple, correlation: float) -> tuple[float, float]:
     low = a[0] - b[0] - np.sqrt(below_a**2 - 2 * correlation * below_a * above_b + above_b**2)
     high = a[0] - b[0] + np.sqrt(above_a**2 - 2 * correlation * above_a * below_b + below_b**2)
     return float(low), float(high)
+
+
+@dataclass(frozen=True, eq=False)
+class MeanAccuracy:
+    """A weighted mean of answers: (value, low, high) with its 95 % interval, and the influence (n_units,) of units."""
+
+    limits: tuple[float, float, float]
+    influence: np.ndarray
+
+    @classmethod
+    def of(cls, right: np.ndarray, weight: np.ndarray, unit: np.ndarray, n_units: int) -> "MeanAccuracy":
+        """Return the weighted mean of `right` (n,) bool; an image may have several answers.
+
+        The variance is that of whole units. The interval is Wilson's for as many images as have that variance,
+        corrected for few and unequal units (`classify.stats.effective.correction`). NaN where units are worth fewer
+        than `classify.stats.effective.LEAST`.
+        """
+        weight, right = weight / weight.sum(), right.astype(float)
+        value, by_unit = float(weight @ right), np.bincount(unit, weight, minlength=n_units)
+        influence = np.bincount(unit, weight * (right - value), minlength=n_units)
+        stratum, sizes = np.zeros(n_units, int), np.bincount(unit, minlength=n_units)
+        lacks, worth = correction(by_unit, sizes, stratum), kish(by_unit)
+        if worth < LEAST or lacks is None:
+            return cls((value, np.nan, np.nan), influence)
+        if 0 < value < 1:
+            squared = (influence**2).sum()
+            alone = value * (1 - value) * (weight**2).sum()  # the variance of as many independent answers
+            lacks = correction(by_unit, sizes, stratum, alikeness(lacks.inflation * squared / alone, weight, unit))
+            worth = value * (1 - value) / (lacks.inflation * squared) / (lacks.reach / Z) ** 2
+        low, high = wilson(value * worth, worth)
+        return cls((value, min(low, value), max(high, value)), influence)
+
+    def less(self, other: "MeanAccuracy") -> tuple[float, float, float]:
+        """Return this mean less the other with the interval of `join`; the units' influences give the correlation."""
+        spread = np.sqrt((self.influence**2).sum() * (other.influence**2).sum())
+        correlation = float(self.influence @ other.influence / spread) if spread > 0 else 0.0
+        return self.limits[0] - other.limits[0], *join(self.limits, other.limits, correlation)
 
 
 def design_effect(a: np.ndarray, b: np.ndarray, unit: np.ndarray) -> float:

@@ -5,16 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from classify.errors import ModelError
 from classify.models.registry import MODELS, get_model
 from classify.pages.words import listed, percent, with_interval, within
 from classify.stats.calibration import class_scores
 from classify.stats.chance import against_chance
-from classify.stats.effective import LEAST, alikeness, correction, kish
-from classify.stats.intervals import interval, wilson, with_ends
-from classify.stats.paired import join
+from classify.stats.intervals import interval, with_ends
+from classify.stats.paired import MeanAccuracy
 from classify.stats.scores import SCORES
 from classify.trained.inputs import INPUTS, read_inputs
 from classify.trained.passport import Passport
@@ -170,8 +168,9 @@ def summarise(table: pd.DataFrame, answers: pd.DataFrame, varied: str = "", held
         of_model = answers[answers["model"] == model]
         codes, units = pd.factorize(of_model["unit"])
         of_model = of_model.assign(unit=codes)
-        means = [_Mean.of(of_model[of_model["same"] == side], len(units)) for side in (True, False)]
-        same, other, fall = *(mean.limits for mean in means), _fall_between(*means)
+        sides = [of_model[of_model["same"] == side] for side in (True, False)]
+        columns = [[side[name].to_numpy() for name in ("right", "weight", "unit")] for side in sides]
+        same, other = (MeanAccuracy.of(*column, len(units)) for column in columns)
         foreign = cells[cells["train_source"] != cells["test_source"]]
         worst = foreign.loc[foreign["accuracy"].idxmin()]
         row = {
@@ -179,51 +178,13 @@ def summarise(table: pd.DataFrame, answers: pd.DataFrame, varied: str = "", held
             "metadata_only": not INPUTS[get_model(model).reads].sees_images,
             "n_sources": cells["test_source"].nunique(),
         }
-        row |= with_ends("same", *same) | with_ends("other", *other) | with_ends("fall", *fall)
+        row |= (
+            with_ends("same", *same.limits) | with_ends("other", *other.limits) | with_ends("fall", *same.less(other))
+        )
         row |= {"worst_train": worst["train_source"], "worst_test": worst["test_source"], "worst": worst["accuracy"]}
         rows.append(row | {"sentence": _sentence(row, cells, worst, varied, held)})
     summary = pd.DataFrame(rows)
     return summary.sort_values(["metadata_only", "same"], ascending=[True, False], kind="stable", ignore_index=True)
-
-
-@dataclass(frozen=True, eq=False)
-class _Mean:
-    """The mean accuracy of some cells with its 95 % interval, and how far each unit moves it, (n_units,)."""
-
-    limits: tuple[float, float, float]
-    moves: np.ndarray
-
-    @classmethod
-    def of(cls, answers: pd.DataFrame, n_units: int) -> "_Mean":
-        """Return it for rows of ``unit, right, weight``, units as codes.
-
-        An image is in many cells, and images of a group are not independent, so the variance is that of whole units.
-        The interval is Wilson's for as many images as would have that variance, corrected for few and unequal units
-        (`classify.stats.effective.correction`). NaN if the units are worth too few images.
-        """
-        unit, weight = answers["unit"].to_numpy(), (answers["weight"] / answers["weight"].sum()).to_numpy()
-        right = answers["right"].to_numpy(dtype=float)
-        value, by_unit = float(weight @ right), np.bincount(unit, weight, minlength=n_units)
-        moves = np.bincount(unit, weight * (right - value), minlength=n_units)
-        stratum, sizes = np.zeros(n_units, int), np.bincount(unit, minlength=n_units)
-        lacks = correction(by_unit, sizes, stratum)
-        if kish(by_unit) < LEAST or lacks is None:
-            return cls((value, np.nan, np.nan), moves)
-        worth = kish(by_unit)
-        if 0 < value < 1:
-            alone = value * (1 - value) * (weight**2).sum()  # its variance, were answers independent
-            alike = alikeness(lacks.inflation * (moves**2).sum() / alone, weight, unit)
-            lacks = correction(by_unit, sizes, stratum, alike)
-            worth = value * (1 - value) / (lacks.inflation * (moves**2).sum()) / (lacks.reach / norm.ppf(0.975)) ** 2
-        low, high = wilson(value * worth, worth)
-        return cls((value, min(low, value), max(high, value)), moves)
-
-
-def _fall_between(same: _Mean, other: _Mean) -> tuple[float, float, float]:
-    """Return the former less the latter with Zou's (2007) interval; units give the correlation of the two."""
-    spread = np.sqrt((same.moves**2).sum() * (other.moves**2).sum())
-    together = float(same.moves @ other.moves / spread) if spread > 0 else 0.0
-    return same.limits[0] - other.limits[0], *join(same.limits, other.limits, together)
 
 
 def _sentence(row: dict, cells: pd.DataFrame, worst: pd.Series, varied: str, held: Sequence[str]) -> str:
