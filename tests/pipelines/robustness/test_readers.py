@@ -5,17 +5,18 @@ from classify.errors import ModelError
 from classify.trained.model import TrainedModel
 from classify.trained.passport import FoldFacts, Passport
 from featex.layout import Artifacts
+from featex.network.views import View
 from pipelines.robustness.readers import FeatureReader, NetReader, reader_name, readers_of, why_not_tested
 
 
 def model(name, *, reads="features", members=(), net="lenet5", settings=None, extractor="one", digest=""):
-    told = {"name": f"resnet18-{extractor}", "fingerprint": extractor, "backbone": "resnet18", "n_features": 512}
-    told["weights_sha256"] = "0" * 64
+    record = {"name": f"resnet18-{extractor}", "fingerprint": extractor, "backbone": "resnet18", "n_features": 512}
+    record |= {"weights": "random", "weights_sha256": "0" * 64, "view": View().facts}
     passport = Passport(
         name,
         reads=reads,
         classes=["a", "r"],
-        extractor={**told, "weights": "random"} if reads == "features" else None,
+        extractor=record if reads == "features" else None,
         model=net,
         settings=settings or {},
         digest=digest or name,
