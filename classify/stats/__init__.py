@@ -10,7 +10,7 @@ calibration  scores -> probabilities
 reliability  whether probabilities are right
 abstention   when a model answers "unsure"
 paired       tests of two models on the same images
-differences  every pair of models: tests, intervals, ranking
+differences  every pair of models: tests and intervals
 drift        whether a set is unlike the training images, from scores
 novelty      whether an image is unlike the training images, from features
 evaluation   `Evaluation`: every number of a report, computed once

@@ -27,14 +27,6 @@ def many(n=400, **columns):
     return rows_of(key=[f"key {i}" for i in range(n)], **columns)
 
 
-def test_rows_that_share_a_group_or_a_content_also_by_a_chain_are_one_unit():
-    rows = rows_of(group=["g", "g", "", "", "h", ""], key=["1", "2", "2", "3", "3", "4"])
-    units = independent_units(rows)
-    assert units[0] == units[1] == units[2]  # g, and the copy of its second image
-    assert units[3] == units[4]
-    assert len(set(units)) == 3
-
-
 def test_a_group_called_as_a_key_is_no_copy_of_it():
     assert len(set(independent_units(rows_of(group=["1.jpg", ""])))) == 2
 

@@ -58,12 +58,6 @@ def test_score_table_of_nothing_labelled_is_empty():
     assert len(score_table(Predictions(table({"test": (4, 1)}).table.assign(label="")))) == 0
 
 
-def test_groups_widen_what_the_table_shows():
-    sets = {"test": (120, 0.8)}
-    alone, grouped = (score_table(table(sets, models=["m"], group=group)).iloc[0] for group in ("", "by 4"))
-    assert grouped["accuracy_high"] - grouped["accuracy_low"] > alone["accuracy_high"] - alone["accuracy_low"]
-
-
 def test_fold_scores_are_the_mean_and_sample_spread_over_folds():
     folds = fold_scores(table({"validation": (50, 0.86), "test": (10, 0.1)}))
     assert folds["model"].tolist() == ["svm", "logreg"]
