@@ -1,4 +1,4 @@
-"""The two small generative models that the sample's images are made with."""
+"""The two small generative models of the sample."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 BATCH = 16
-PATCH = 64  # training on patches costs a quarter of whole 128 px images, and the nets look no further
+PATCH = 64  # training on patches takes a quarter of the time of whole 128 px images, and the nets see no further
 MARGIN = 8  # generated beyond each edge and cut off: zero padding would leave a frame that gives the class away
 
 

@@ -1,10 +1,9 @@
-"""A small two-class image set made on the spot, with no download, for demos and tests.
+"""A small image set with two classes, made without a download, for demos and tests.
 
 ``real`` are crops of the ten colour photographs that scikit-image and scikit-learn carry in their wheels. ``ai`` are
 images decoded or denoised from blends of two such crops of one photograph by a small network trained here: an
-autoencoder for train and test, a diffusion model for custom. So the classes share their content and their file
-format, and what sets them apart is the trace of the generator, which custom changes. No photograph stands in two
-splits.
+autoencoder for train and test, a diffusion model for custom. So the classes share their content and file format, and
+differ in the traces of the generator, which is another one in custom. No photograph is in two splits.
 """
 
 import json
@@ -74,7 +73,7 @@ def make_sample(
     -------
     DataFrame
         A row an image, all text: file_name (relative to `out`), label (real, ai), split (train, test, custom), source
-        (photograph, autoencoder, diffusion) and group (the photograph; none stands in two splits).
+        (photograph, autoencoder, diffusion) and group (the photograph; none is in two splits).
 
     Raises
     ------
@@ -110,16 +109,16 @@ def _check(settings: dict[str, int]) -> None:
 
 
 def _existing(out: Path, settings: dict[str, int]) -> pd.DataFrame | None:
-    """Return the table of the sample in `out`, or None where `out` is absent or empty."""
+    """Return the table of the sample in `out`, or None if `out` is absent or empty."""
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return None
     try:
-        passport = json.loads((out / "sample.json").read_text())
+        made_with = json.loads((out / "sample.json").read_text())
         table = pd.read_csv(out / "metadata.csv", dtype=str)
         whole = all((out / name).is_file() for name in table["file_name"])
     except (OSError, ValueError, KeyError):
         raise InputError(f"{out} holds something other than a sample; delete it or choose another folder") from None
-    if passport != {"recipe": RECIPE, **settings}:
+    if made_with != {"recipe": RECIPE, **settings}:
         raise InputError(f"{out} holds a sample made with other settings; delete it or choose another folder")
     if not whole:
         raise InputError(f"{out} holds a sample with images missing; delete it to make it again")
@@ -135,7 +134,7 @@ def _write(
         split: {name: Image.fromarray(load()) for name, load in loaders.items()}
         for split, loaders in PHOTOGRAPHS.items()
     }
-    # Unseen photographs are generated too, as a published generator would be asked to
+    # The generators also imitate photographs that they were not trained on, as published generators do
     lessons = to_tensor([_crop(p, image_size, rng) for p in photographs["train"].values() for _ in range(64)])
     nets = {name: train(name, lessons, steps, generator, say) for name in GENERATORS}
     rows = []
@@ -161,5 +160,5 @@ def _crop(photograph: Image.Image, size: int, rng: np.random.Generator) -> np.nd
         image = photograph.resize((size, size), Image.Resampling.LANCZOS, box=(x, y, x + side, y + side))
         if rng.random() < 0.5:
             image = ImageOps.mirror(image)
-        if np.asarray(image.convert("L")).std() > 12:  # plain sky or black says nothing of any class
+        if np.asarray(image.convert("L")).std() > 12:  # plain sky or black holds nothing to learn
             return np.asarray(image)
