@@ -228,7 +228,7 @@ def appearance(subject: Subject) -> list[Finding]:
             drawn(lambda: draw_sizes(*(rows(subject.rows, labels, names) for rows in (size_rows, format_rows))), "png"),
         ),
     ]
-    sentence = f"Look at the pictures of the {count(len(names), 'image')}: this check makes no verdict."
+    sentence = f"This check gives no verdict: look at the pictures of {count(len(names), 'image')}."
     if len(mapped) < LEAST_MAPPED:
         sentence += f" There is no map, which takes {LEAST_MAPPED} images, not {len(mapped)}."
     else:

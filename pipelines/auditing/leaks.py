@@ -144,7 +144,7 @@ def _into_test(subject: Subject, sides: Sides, duplicates: Duplicates, name: str
     sentence = f"{{share}} of the {images} {_have(k)} a copy in train ({_kinds(copies)})."
     if len(left_out):
         sentence += (
-            f" Training leaves out the copies of {len(left_out):,} of them: equal files and groups do not cross."
+            f" Training leaves out the copies of {len(left_out):,} of them: equal files and groups never cross a split."
         )
     if len(used):
         be = "is" if len(used) == 1 else "are"
@@ -198,7 +198,7 @@ def _within_train(subject: Subject, sides: Sides, duplicates: Duplicates) -> Ite
         if len(together):
             sentence += f" Folds keep {len(together):,} of them on the same side as the copy."
         if len(apart):
-            sentence += f" The copy of {len(apart):,} may be on the other side of a fold, whose score is then too high."
+            sentence += f" For {len(apart):,}, the copy may be on the other side of a fold: its score is then too high."
         shown = _shown(subject, sides, _once(copies), "copies-in-train", "Copies within train")
         yield _counted("leaks.train", "warn" if len(apart) else "fine", k, n, sentence, *shown)
     elif n:

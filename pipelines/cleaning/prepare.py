@@ -23,7 +23,6 @@ from featex.store.cache import content_key
 from featex.store.units import independent_units
 from featex.system.disk import new_folder
 from featex.system.progress import Progress
-from featex.system.words import count
 from pipelines.cleaning.crops import cut
 from pipelines.cleaning.judgement import SURE
 from pipelines.cleaning.keepers import choose
@@ -127,9 +126,7 @@ def prepare(
         )
         write_report(prepared, dataset.root)
         if parts.empty:
-            raise InputError(
-                f"the rules drop all of the {count(len(table), 'image')} below {source}; {report} says why"
-            )
+            raise InputError(f"the rules drop every image below {source}; {report} says why")
         if folder:
             write_metadata(folder, parts)
     return prepared

@@ -281,7 +281,7 @@ def test_where_no_file_can_be_read_the_run_fails_and_leaves_nothing(tmp_path, ru
 
 def test_where_nothing_is_left_the_report_says_why(tmp_path, rules):
     saved(tmp_path / "raw" / "a.png", picture(0, RED))
-    with pytest.raises(InputError, match=r"drop all of the 1 image below .*new-prepared"):
+    with pytest.raises(InputError, match=r"drop every image below .*new-prepared"):
         prepare(tmp_path / "raw", tmp_path / "new")
     assert "drop because of its corner" in (tmp_path / "new-prepared" / "prepared.csv").read_text()
     assert not (tmp_path / "new").exists()
