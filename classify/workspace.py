@@ -382,4 +382,4 @@ def _title(passports: list[Passport]) -> str:
     for passport in passports:
         if study := passport.published:
             return f"{study['title']}: run again"
-    return f"What tells the classes of {passports[-1].data.set} apart, and how well"
+    return f"How well models tell the classes of {passports[-1].data.set} apart"

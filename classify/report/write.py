@@ -106,13 +106,13 @@ def write_report(
 
 def _opening(evaluation: Evaluation, passports: Sequence[Passport], sections: Sequence[Section]) -> dict:
     """Return the ``headline`` and ``sentences`` that the page begins with."""
-    chosen, said = evaluation.chosen, verdict(evaluation)
-    sentences = [*said.sentences, *opening(evaluation, chosen)]
+    chosen, result = evaluation.chosen, verdict(evaluation)
+    sentences = [*result.sentences, *opening(evaluation, chosen)]
     sentences += [passport.threshold_sentence() for passport in passports if passport.name == chosen]
     sentences += novelty_sentences(chosen, evaluation.facts[chosen].novelty) if chosen else []
     sentences += [f"{part.title}. {part.sentences[0]}" for part in sections if part.sentences]
-    headline = " ".join([*seen_in_training(passports, chosen, sections), said.headline])
-    return {"headline": headline, "sentences": [*filter(None, sentences), said.why]}
+    headline = " ".join([*seen_in_training(passports, chosen, sections), result.headline])
+    return {"headline": headline, "sentences": [*filter(None, sentences), result.why]}
 
 
 def _notices(evaluation: Evaluation, passports: Sequence[Passport]) -> list[str]:

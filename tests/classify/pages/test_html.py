@@ -32,8 +32,8 @@ def template(tmp_path):
 
 
 def test_pages_share_their_frame_and_fetch_nothing(template):
-    page = {"title": "<A title>", "notices": ["Beware."], "command": "pipelines audit x", "said": "<b>"}
-    html = render(template("{{ said }}"), page)
+    page = {"title": "<A title>", "notices": ["Beware."], "command": "pipelines audit x", "text": "<b>"}
+    html = render(template("{{ text }}"), page)
     assert "<title>&lt;A title&gt;</title>" in html
     assert html.index("Beware.") < html.index("&lt;b&gt;") < html.index("pipelines audit x")
     assert "default-src 'none'" in html
@@ -62,16 +62,16 @@ def test_a_name_that_the_page_lacks_is_no_empty_place(template):
 
 
 def test_points_and_p_values_stay_on_their_line():
-    said = numbers("by 4.0 points (-1.1 to 7.5), p = 0.047 and p < 0.0001.")
-    assert said == (
+    html = numbers("by 4.0 points (-1.1 to 7.5), p = 0.047 and p < 0.0001.")
+    assert html == (
         'by <span class="number">4.0 points (-1.1 to 7.5)</span>, <span class="number">p = 0.047</span> and '
         '<span class="number">p &lt; 0.0001</span>.'
     )
 
 
 def test_a_percentage_keeps_its_interval_on_its_line_and_hostile_text_stays_text():
-    said = numbers("<b> 20 of 92.0 % (87.4–95.0) and 91.4 ± 2.5 %")
-    assert said == (
+    html = numbers("<b> 20 of 92.0 % (87.4–95.0) and 91.4 ± 2.5 %")
+    assert html == (
         '&lt;b&gt; 20 of <span class="number">92.0 % (87.4–95.0)</span> and <span class="number">91.4 ± 2.5 %</span>'
     )
 

@@ -30,15 +30,15 @@ SECTION = Section("stress", "Where it breaks", ["It falls."], (TABLE, LOSSES), (
 
 
 def test_tables_are_shown_with_their_intervals_and_written_whole(tmp_path):
-    found = shown(SECTION, tmp_path, FileNames())
-    first, second = found["tables"]
+    variables = shown(SECTION, tmp_path, FileNames())
+    first, second = variables["tables"]
     assert first["header"] == ["model", "share", "AUC"]
     assert first["rows"] == [("svm", "50.0 %", "90.0 % (80.0–100.0)"), ("NA", "—", "80.0 %")]
     assert (first["mark"], first["about"], first["cut"]) == ("svm", "Read on.", "")
     assert second["rows"] == [("svm", "0.900 (0.800–1.000)")]
     assert second["cut"] == "the first 1 of 2 rows"
     assert pd.read_csv(tmp_path / second["file"], keep_default_na=False)["model"].tolist() == ["svm", "NA"]
-    assert [found[key] for key in ("name", "title", "sentences", "about")] == [
+    assert [variables[key] for key in ("name", "title", "sentences", "about")] == [
         "stress", "Where it breaks", ["It falls."], "At grades.",
     ]  # fmt: skip
 

@@ -21,10 +21,10 @@ def test_numbers_are_said_as_people_say_them():
 
 
 @pytest.mark.parametrize(
-    ("p", "said"), [(0.4, "p = 0.40"), (0.0421, "p = 0.042"), (0.00004, "p < 0.0001"), (1.0, "p = 1.00")]
+    ("p", "text"), [(0.4, "p = 0.40"), (0.0421, "p = 0.042"), (0.00004, "p < 0.0001"), (1.0, "p = 1.00")]
 )
-def test_a_p_value_keeps_the_digits_that_matter(p, said):
-    assert p_value(p) == said
+def test_a_p_value_keeps_the_digits_that_matter(p, text):
+    assert p_value(p) == text
 
 
 def test_lists_end_in_and():

@@ -33,7 +33,7 @@ PASSPORT = Passport(
 )
 
 
-def said(sets=(("test", 40, 36), ("wild", 40, 20)), model="svm-toy") -> Predictions:
+def predictions_of(sets=(("test", 40, 36), ("wild", 40, 20)), model="svm-toy") -> Predictions:
     """Predictions of which so many are right."""
     parts = []
     for name, n, right in (("validation", 40, 36), *sets):
@@ -52,7 +52,7 @@ def card():
     """Return a function from what differs in passport and predictions to the card."""
 
     def make(predictions=None, sentences=("It is right on most.",), passport=PASSPORT, **changes) -> str:
-        predictions = predictions or said()
+        predictions = predictions or predictions_of()
         return model_card(replace(passport, **changes), evaluate(predictions), sentences)
 
     return make
@@ -88,7 +88,7 @@ def test_a_card_has_its_parts_in_order_under_the_models_name(card):
 
 
 def test_results_are_those_of_the_scores_with_their_intervals(card):
-    predictions = said()
+    predictions = predictions_of()
     table = rows(sections(card(predictions))["Results"])
     assert table["score"] == ["held-out", "wild"]
     assert table["images"] == ["40", "40"]
@@ -109,11 +109,11 @@ def test_what_it_cannot_do_is_computed(card):
     assert "- Mind the gap." in limits
     assert "On wild images: balanced accuracy 50.0 % (" in limits
     assert "held-out" not in limits
-    one_class = said().table
+    one_class = predictions_of().table
     one_class = one_class[(one_class["set"] != "wild") | (one_class["label"] == "ai")]
     assert "guessing" not in sections(card(Predictions(one_class)))["Limitations"]
     assert "untrained" not in limits
-    worse = sections(card(said([("wild", 40, 4)]), extractor={"trained": False}))["Limitations"]
+    worse = sections(card(predictions_of([("wild", 40, 4)]), extractor={"trained": False}))["Limitations"]
     assert "On wild images: balanced accuracy 10.0 % (" in worse
     assert "reversed" in worse
     assert "untrained net" in worse
@@ -121,13 +121,13 @@ def test_what_it_cannot_do_is_computed(card):
 
 
 def test_a_model_without_any_result_has_no_table_of_results(card):
-    parts = sections(card(said([])))
+    parts = sections(card(predictions_of([])))
     assert "Results" not in parts
     assert "is unknown" in parts["Limitations"]
 
 
 def test_other_models_are_left_out(card):
-    both = Predictions.concat([said(), said([("test", 40, 0)], model="other")])
+    both = Predictions.concat([predictions_of(), predictions_of([("test", 40, 0)], model="other")])
     table = rows(sections(card(both))["Results"])
     assert table["score"] == ["held-out", "wild"]
     assert table["accuracy"][0].startswith("90.0 %")
@@ -159,7 +159,7 @@ def test_a_detector_from_elsewhere_cannot_be_run_here(card):
 
 def test_hostile_names_stay_text(card):
     name = "a/b|*c*<script>"
-    text = card(said([("w|ild<b>", 40, 30)], model=name), name=name, notes=["# no heading <img src=x>"])
+    text = card(predictions_of([("w|ild<b>", 40, 30)], model=name), name=name, notes=["# no heading <img src=x>"])
     shown = text.replace("    classify predict 'a/b|*c*<script>' FILE_OR_FOLDER", "")  # code is shown as it is
     assert not re.search("<(script|b|img)", shown)
     assert r"- \# no heading" in text

@@ -26,12 +26,12 @@ def test_what_is_not_significant_is_said_with_how_many_images_it_would_take():
 
 
 def test_a_difference_is_said_with_its_interval_and_the_better_model_first():
-    found = row(accuracy_a=0.92, accuracy_b=0.853, **APART)
-    sentence = pair_sentence(found)
+    significant = row(accuracy_a=0.92, accuracy_b=0.853, **APART)
+    sentence = pair_sentence(significant)
     assert sentence.startswith("svm is more accurate than cnn on 300 held-out images: 92.0 % against 85.3 %")
     assert "6.7 points (3.1–10.2), p = 0.0004 after correction for 12 comparisons" in sentence
-    assert "correction" not in pair_sentence(found.replace(12, 1))
-    assert pair_sentence(swapped(found)) == sentence
+    assert "correction" not in pair_sentence(significant.replace(12, 1))
+    assert pair_sentence(swapped(significant)) == sentence
 
 
 def test_a_p_that_correction_alone_lifts_is_said_with_it():
@@ -83,8 +83,8 @@ def test_the_chosen_model_is_compared_with_three_others_and_each_baseline():
 
 
 def test_significant_differences_come_first_and_other_images_stay_apart():
-    found = row(b="c", accuracy_a=0.92, accuracy_b=0.853, **APART)
-    first, *others = chosen_against_others(pd.DataFrame([row(b="b"), row(b="d", n=40, units=40), found]), "svm")
+    significant = row(b="c", accuracy_a=0.92, accuracy_b=0.853, **APART)
+    first, *others = chosen_against_others(pd.DataFrame([row(b="b"), row(b="d", n=40, units=40), significant]), "svm")
     assert first.startswith("svm is more accurate than c")
     assert [sentence.split(" svm")[0] for sentence in others] == ["On 60 held-out images", "On 40 held-out images"]
 
@@ -134,11 +134,11 @@ def test_a_comparison_over_folds_has_its_means_and_p():
     for fact in ("5 folds", "mean accuracy of svm (91.4 %)", "rf (90.0 %)", "p = 0.30"):
         assert fact in sentence
     assert fold_sentence(fold_row(p=np.nan, p_holm=np.nan)).endswith("rf (90.0 %).")
-    found = fold_row(difference_low=0.004, difference_high=0.024, apart=True, p=0.001, p_holm=0.003)
-    sentence = fold_sentence(found)
+    significant = fold_row(difference_low=0.004, difference_high=0.024, apart=True, p=0.001, p_holm=0.003)
+    sentence = fold_sentence(significant)
     assert "svm has a higher mean accuracy than rf: 91.4 % against 90.0 %" in sentence
     assert "1.4 points (0.4–2.4), p = 0.003 after correction for 3 comparisons" in sentence
-    assert fold_sentence(swapped(found)) == sentence
+    assert fold_sentence(swapped(significant)) == sentence
 
 
 def test_a_loss_over_folds_is_no_percentage():

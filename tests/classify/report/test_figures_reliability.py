@@ -9,15 +9,15 @@ BLUE, ORANGE = "#0072B2", "#E69F00"
 
 
 def points(models=("svm", "cnn"), sets=(VALIDATION, "test"), before=("svm",)):
-    found = []
+    rows = []
     for model in models:
         for name in sets:
             for calibration in ("before", "after") if model in before else ("after",):
                 for i, confidence in enumerate((0.6, 0.9)):
                     at = {"bin": i, "bins": 2, "n": 25, "confidence": confidence, "right": 0.5 + i / 4}
                     limits = {"right_low": 0.3 + i / 4, "right_high": 0.7 + i / 4}
-                    found.append({"set": name, "model": model, "calibration": calibration, **at, **limits})
-    return pd.DataFrame(found)
+                    rows.append({"set": name, "model": model, "calibration": calibration, **at, **limits})
+    return pd.DataFrame(rows)
 
 
 def test_a_panel_a_set_a_curve_a_model_and_before_dashed():

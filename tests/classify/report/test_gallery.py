@@ -11,7 +11,7 @@ from classify.report.gallery import N_RIGHT, N_WRONG, SIDE, Gallery, galleries, 
 from classify.stats.evaluation import evaluate
 
 
-def said(model="svm", n=40, name="test"):
+def rows_of(model="svm", n=40, name="test"):
     """Every second image is wrong; sureness rises with the number."""
     sure = np.linspace(0.5, 0.99, n)
     label = np.where(np.arange(n) % 4 < 2, "ai", "real")
@@ -45,10 +45,10 @@ def test_a_thumbnail_is_made_once_and_outlives_its_image(gallery):
 
 
 def test_most_confident_come_first_and_validation_is_left_out():
-    predictions = Predictions(pd.concat([said(name=VALIDATION), said(), said(name="wild", n=8)]))
-    found = {name: (wrong, right) for name, wrong, right in picked(predictions, "svm")}
-    assert list(found) == ["test", "wild"]
-    wrong, right = found["test"]
+    predictions = Predictions(pd.concat([rows_of(name=VALIDATION), rows_of(), rows_of(name="wild", n=8)]))
+    by_set = {name: (wrong, right) for name, wrong, right in picked(predictions, "svm")}
+    assert list(by_set) == ["test", "wild"]
+    wrong, right = by_set["test"]
     assert wrong["path"].tolist() == [f"test/{i}.jpg" for i in range(39, 0, -2)]
     assert right["path"].tolist() == [f"test/{i}.jpg" for i in range(38, -1, -2)]
     assert wrong["sure"].is_monotonic_decreasing
@@ -59,7 +59,7 @@ def test_most_confident_come_first_and_validation_is_left_out():
 
 
 def test_pictures_stand_with_their_scores_and_those_of_the_chosen_model_with_their_like(gallery):
-    predictions = Predictions(pd.concat([said("svm"), said("cnn")]))
+    predictions = Predictions(pd.concat([rows_of("svm"), rows_of("cnn")]))
     near = pd.DataFrame({"path": "test/39.jpg", "rank": [1, 0], "neighbour": ["train/2.jpg", "train/1.jpg"]})
     gallery.keep_neighbours(near.assign(label=["real", "ai"], distance=1.0))
     cnn, svm = galleries(replace(evaluate(predictions), chosen="cnn"), gallery)

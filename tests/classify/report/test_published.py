@@ -28,13 +28,13 @@ FOLDS = pd.DataFrame(
 EVALUATION = SimpleNamespace(scores=SCORES, folds=FOLDS)
 
 
-def passport(model="svm", **said):
-    score = {"set": "test", "called": "their test", "value": 80, "n": 60} | said
+def passport(model="svm", **changes):
+    score = {"set": "test", "called": "their test", "value": 80, "n": 60} | changes
     return Passport(model, published={"study": "s", "title": "T", "source": "S", "notes": [], "scores": [score]})
 
 
-def only_row(**said):
-    (row,) = beside([passport(**said)], EVALUATION)["rows"]
+def only_row(**changes):
+    (row,) = beside([passport(**changes)], EVALUATION)["rows"]
     return row
 
 
@@ -82,6 +82,6 @@ def test_rows_follow_the_order_of_the_passports():
 
 
 def test_a_study_is_told_of_once_and_models_of_no_study_not_at_all():
-    told = beside([passport("svm"), Passport("mine"), passport("cnn")], EVALUATION)
-    assert [study["title"] for study in told["studies"]] == ["T"]
+    table = beside([passport("svm"), Passport("mine"), passport("cnn")], EVALUATION)
+    assert [study["title"] for study in table["studies"]] == ["T"]
     assert beside([Passport("mine")], EVALUATION) is None

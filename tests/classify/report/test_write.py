@@ -127,11 +127,11 @@ def test_validation_is_never_shown_without_its_warning_or_with_an_interval(tmp_p
 
 
 def test_page_fetches_nothing_and_links_only_to_its_own_files(tmp_path, every_figure, usual):
-    found = page(usual, tmp_path, [PASSPORT])
-    outside = [link for link in found.links if not link.startswith("data:image/png;base64,")]
+    shown = page(usual, tmp_path, [PASSPORT])
+    outside = [link for link in shown.links if not link.startswith("data:image/png;base64,")]
     assert outside
     assert all((tmp_path / "report" / link).is_file() for link in outside)
-    assert not found.tags & {"script", "link", "iframe", "object"}
+    assert not shown.tags & {"script", "link", "iframe", "object"}
 
 
 def test_folder_holds_the_tables_and_figures_and_nothing_else(tmp_path, every_figure, usual):
@@ -162,17 +162,17 @@ def test_hostile_names_stay_text(tmp_path, every_figure, predicted):
     classes = ("<b>bold</b>", "100% $x^$, y", "日本")
     predictions = predicted({"<i>m</i>": {VALIDATION: (60, 0.9), "<script>1</script>": (30, 0.7)}}, classes)
     passport = Passport("<i>m</i>", params={"<u>": "{{ 7 * 7 }}"})
-    found = page(predictions, tmp_path, [passport], title="<h6>", notices=["<s>"], command="<q>")
-    assert not found.tags & {"b", "i", "script", "u", "h6", "s", "q"}
+    shown = page(predictions, tmp_path, [passport], title="<h6>", notices=["<s>"], command="<q>")
+    assert not shown.tags & {"b", "i", "script", "u", "h6", "s", "q"}
     for words in (*classes, "<i>m</i>", "<script>1</script>", "{{ 7 * 7 }}", "<h6>", "<s>", "<q>"):
-        assert words in found.text
+        assert words in shown.text
 
 
 def test_a_set_without_labels_is_listed_and_not_scored(tmp_path, predicted):
     table = predicted({"m": {"test": (40, 0.9), "wild": (10, 0.5)}}).table
     table.loc[table["set"] == "wild", "label"] = ""
-    found = page(Predictions(table), tmp_path)
-    assert "no labels: wild." in found.text
+    shown = page(Predictions(table), tmp_path)
+    assert "no labels: wild." in shown.text
     assert pd.read_csv(tmp_path / "report" / "scores.csv")["set"].tolist() == ["test"]
 
 
@@ -189,8 +189,8 @@ def test_a_passport_may_lack_all_but_a_name(tmp_path, usual):
 
 def test_a_new_report_takes_the_place_of_the_old(tmp_path, usual, predicted):
     page(usual, tmp_path, title="first")
-    found = page(predicted({"m": {"test": (30, 0.5)}}, ("a", "b", "c")), tmp_path, title="second")
-    assert "second" in found.text
+    shown = page(predicted({"m": {"test": (30, 0.5)}}, ("a", "b", "c")), tmp_path, title="second")
+    assert "second" in shown.text
     assert not (tmp_path / "report" / "roc.png").exists()
 
 
@@ -200,14 +200,14 @@ def test_what_else_is_known_and_what_images_look_like_join_the_page(tmp_path, us
     )
     Image.new("RGB", (300, 200), "red").save(tmp_path / "7.jpg")
     gallery = Gallery(tmp_path / "gallery", tmp_path)
-    found = page(usual, tmp_path, [PASSPORT], sections=[section], gallery=gallery)
-    assert found.text.index("Other scores") < found.text.rindex("An audit") < found.text.rindex("Two files leak.")
-    assert "An audit. Two files leak." in found.text[: found.text.index("Other scores")]
+    shown = page(usual, tmp_path, [PASSPORT], sections=[section], gallery=gallery)
+    assert shown.text.index("Other scores") < shown.text.rindex("An audit") < shown.text.rindex("Two files leak.")
+    assert "An audit. Two files leak." in shown.text[: shown.text.index("Other scores")]
     assert (tmp_path / "report" / "leaks.csv").exists()
-    assert "held-out: 16 of 200 wrong" in found.text
+    assert "held-out: 16 of 200 wrong" in shown.text
     (tmp_path / "7.jpg").unlink()
     again = page(usual, tmp_path, [PASSPORT], sections=[section], gallery=gallery)
-    assert again.links == found.links  # thumbnails are kept
+    assert again.links == shown.links  # thumbnails are kept
 
 
 STUDY = {
@@ -223,7 +223,7 @@ STUDY = {
 
 
 def test_published_numbers_stand_beside_those_found_here(tmp_path, usual):
-    found = page(usual, tmp_path, [replace(PASSPORT, published=STUDY)])
+    shown = page(usual, tmp_path, [replace(PASSPORT, published=STUDY)])
     for words in (
         "The first <study>. Source: a journal.",
         "their test 80 % (68.2–88.2)n = 60 held-out92.0 % (87.4–95.0)n = 200",
@@ -231,7 +231,7 @@ def test_published_numbers_stand_beside_those_found_here(tmp_path, usual):
         "measured on the same images",
         "Their images have gone.",
     ):
-        assert words in found.text
+        assert words in shown.text
     assert "a journal" not in page(usual, tmp_path, [PASSPORT]).text
 
 
