@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn import ensemble
@@ -51,15 +53,19 @@ def test_a_race_gives_the_best_of_its_settings_on_all_folds(features):
     np.testing.assert_array_equal(won.fold, alone.fold)
 
 
-def test_a_race_leaves_losers_behind_and_prepares_a_fold_once(features, monkeypatch):
+def test_a_race_leaves_losers_behind_and_prepares_a_fold_once(features):
     ours = cross_validation(features)
-    fitted, prepared = [], []
-    fit, sides = CrossValidation._fit_and_judge, CrossValidation._sides
-    monkeypatch.setattr(CrossValidation, "_fit_and_judge", lambda self, n, *a: fitted.append(n) or fit(self, n, *a))
-    monkeypatch.setattr(CrossValidation, "_sides", lambda self, n: prepared.append(n) or sides(self, n))
+    spec, gammas, prepared = ours.job.spec, [], []
+
+    def build(**params):
+        gammas.append(params["gamma"])
+        return spec.build(**params)
+
+    counting = replace(spec, build=build, prepare=lambda *sides: prepared.append(sides) or spec.prepare(*sides))
+    object.__setattr__(ours.job, "spec", counting)
     ours.race([BAD, GOOD], Progress())
-    assert prepared == [0, 1, 2, 3, 4]
-    assert sorted(fitted) == [0, 0, 1, 1, 2, 3, 4]
+    assert len(prepared) == 5
+    assert sorted(gammas) == [GOOD["gamma"]] * 5 + [BAD["gamma"]] * 2
 
 
 def test_where_sources_are_held_out_the_worst_fold_decides_and_no_race_is_cut_short(features):
