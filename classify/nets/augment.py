@@ -1,9 +1,9 @@
 """Random variants of training images, made a batch at a time on the device that the batch is on.
 
 torchvision.transforms.v2 is not used: it draws one set of values for a whole batch, so images would have to go through
-it one by one. On one core of an EPYC, batches of 32 images of 32 / 64 / 224 pixels, 7 runs in pairs, that took 8.4 / 3.0
-/ 1.2 times as long for "study", 11 / 6.3 / 1.9 times for blur, and 19 / 6.2 times for light at 32 / 64 pixels. Only a
-flip without other changes is quicker there (12 microseconds an image against 82 at 64 pixels), but it would change
+it one by one. On one core of an EPYC, batches of 32 images of 32 / 64 / 224 pixels, 7 runs in pairs, that took 8.4 /
+3.0 / 1.2 times as long for "study", 11 / 6.3 / 1.9 times for blur, and 19 / 6.2 times for light at 32 / 64 pixels. Only
+a flip without other changes is quicker there (12 microseconds an image against 82 at 64 pixels), but it would change
 trained nets by the rounding of our interpolation. `v2.MixUp` turns labels into shares, for which torch's weighted
 cross-entropy divides by another number. For JPEG see `classify.nets.jpeg`.
 """
