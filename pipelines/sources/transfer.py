@@ -190,10 +190,9 @@ def summarise(table: pd.DataFrame, answers: pd.DataFrame, varied: str = "", held
 def _sentence(row: dict, cells: pd.DataFrame, worst: pd.Series, varied: str, held: Sequence[str]) -> str:
     n_others = row["n_sources"] - 1
     others = "the other source" if n_others == 1 else f"the {n_others} other sources"
-    source = f"one source of {varied}" if varied else "one source"
-    task = f" at telling {varied} from {listed(held)}" if varied else ""
+    source = f"one source of {varied} against {listed(held)}" if varied else "one source"
     text = (
-        f"Trained on {source}, {row['model']} has an accuracy{task} of {with_interval(row, 'same')} on unseen images "
+        f"Trained on {source}, {row['model']} has an accuracy of {with_interval(row, 'same')} on unseen images "
         f"of that source and of {with_interval(row, 'other')} on {others}: {_fall(row)}. "
     )
     verdict = against_chance(worst["low"], worst["high"], worst["guess"])
@@ -205,7 +204,7 @@ def _sentence(row: dict, cells: pd.DataFrame, worst: pd.Series, varied: str, hel
     if varied:
         same = cells["train_source"] == cells["test_source"]
         recalls = [percent(cells.loc[which, "own"].mean()) for which in (same, ~same)]
-        text += f" It recognises {recalls[0]} of the {varied} images of the same source and {recalls[1]} of {others}."
+        text += f" It recognises {recalls[0]} of the {varied} images of the same source and {recalls[1]} of those of {others}."
     return f"By file metadata only: {text[0].lower()}{text[1:]}" if row["metadata_only"] else text
 
 

@@ -56,7 +56,7 @@ def test_what_is_learnt_holds_for_the_alike_and_not_for_the_other(generators):
     worst = done.table[~diagonal].nsmallest(1, "accuracy").iloc[0]
     assert (summary["worst_train"], summary["worst_test"]) == (worst["train_source"], worst["test_source"])
     (said,) = done.sentences
-    assert said.startswith("Trained on one source of ai, logreg has an accuracy at telling ai from real of ")
+    assert said.startswith("Trained on one source of ai against real, logreg has an accuracy of ")
     for words in ("the 2 other sources", "a fall of", f"{worst['train_source']} → {worst['test_source']}: "):
         assert words in said
     assert "no better than guessing" in said
@@ -106,7 +106,7 @@ def test_the_model_that_sees_no_picture_comes_last_and_is_said_to_be_blind(gener
     done = transfer(generators, ["shortcut", "logreg", "shortcut"])
     assert done.summary["model"].tolist() == ["logreg", "shortcut"]
     assert done.summary["metadata_only"].tolist() == [False, True]
-    assert done.sentences[1].startswith("By file metadata only: trained on one source of ai, shortcut")
+    assert done.sentences[1].startswith("By file metadata only: trained on one source of ai against real, shortcut")
     cells = done.table[done.table["model"] == "shortcut"].set_index(["train_source", "test_source"])
     assert cells.loc[("sd", "sd"), "accuracy"] == 1
     assert cells.loc[("sd", "mj"), "own"] == 0
