@@ -204,7 +204,8 @@ def _sentence(row: dict, cells: pd.DataFrame, worst: pd.Series, varied: str, hel
     if varied:
         same = cells["train_source"] == cells["test_source"]
         recalls = [percent(cells.loc[which, "own"].mean()) for which in (same, ~same)]
-        text += f" It recognises {recalls[0]} of the {varied} images of the same source and {recalls[1]} of those of {others}."
+        recognised = f"{recalls[0]} of the {varied} images of the same source and {recalls[1]} of those of {others}"
+        text += f" It recognises {recognised}."
     return f"By file metadata only: {text[0].lower()}{text[1:]}" if row["metadata_only"] else text
 
 
