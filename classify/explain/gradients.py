@@ -188,7 +188,7 @@ def class_maps(score: Linear | Kernel, maps: np.ndarray) -> np.ndarray:
 
     Each position is weighted by the mean gradient on the way from the mean of the training rows. Features are means
     over positions, so a map sums to the score less the score of that mean. What moved the last maps may lie beyond a
-    position, for a network sees far around it.
+    position, since a network sees far around it.
 
     The gradient at the image itself (for a linear model the class activation map of Zhou et al. 2016, arXiv 1512.04150)
     has no such sum for a kernel, and says less: on 16 held-out images of two sources, an SVM's rank correlation with

@@ -37,7 +37,7 @@ def properties(rows: pd.DataFrame) -> pd.DataFrame:
         If the set holds no file metadata.
     """
     if not set(rows).issuperset(FACTS):
-        raise InputError("this set does not say how its files are stored; run featex extract again")
+        raise InputError("this set holds no file metadata; run featex extract again")
     table = rows[list(FACTS)].assign(
         aspect=rows["width"] / rows["height"],
         bytes_per_pixel=rows["size"] / rows["width"] / rows["height"],
