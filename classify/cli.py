@@ -290,16 +290,16 @@ def explain(model: str, paths: tuple[str, ...], out: str, artifacts: Artifacts, 
 
     progress = TerminalProgress()
     trained = load_model(model, artifacts, device)
-    found = explain(trained, paths, cache=artifacts.features, device=device, progress=progress, **options)
-    for note in found.notes:
+    explanation = explain(trained, paths, cache=artifacts.features, device=device, progress=progress, **options)
+    for note in explanation.notes:
         progress.say(note)
-    for row in found.failed.itertuples():
+    for row in explanation.failed.itertuples():
         progress.say(f"Left out: {row.path}: {row.reason}")
-    for one in found.images:
+    for one in explanation.images:
         click.echo(line(one))
-    if said := summary(found):
-        click.echo(said)
-    page = write_explanation(found, Path(out), command=command_line())
+    if sentence := summary(explanation):
+        click.echo(sentence)
+    page = write_explanation(explanation, Path(out), command=command_line())
     click.echo(f"Page: {page}")
 
 
@@ -337,8 +337,8 @@ def import_(
     from classify.trained.imported import Scores, read_scores
     from classify.workspace import import_detector
 
-    given = Scores(read_scores(Path(scores)), threshold, positive, scores)
-    model, notes = import_detector(given, name, report=report, artifacts=artifacts, command=command_line())
+    detector = Scores(read_scores(Path(scores)), threshold, positive, scores)
+    model, notes = import_detector(detector, name, report=report, artifacts=artifacts, command=command_line())
     for note in notes:
         click.echo(note, err=True)
     click.echo(f"Saved: {artifacts.models / name}; now: classify report {model.passport.report}")

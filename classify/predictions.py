@@ -1,4 +1,4 @@
-"""What models said of images: the one table that scores, figures and reports are made from."""
+"""Predictions: the table of a row an image and model that all scores, figures and reports are made from."""
 
 import csv
 from collections.abc import Iterable
@@ -114,9 +114,9 @@ class Predictions:
     @property
     def sets(self) -> tuple[str, ...]:
         """Sets: validation, then test, then custom sets in order of appearance."""
-        found = list(self.table["set"].unique())
-        first = [name for name in (VALIDATION, HELD_OUT) if name in found]
-        return (*first, *(name for name in found if name not in first))
+        names = list(self.table["set"].unique())
+        first = [name for name in (VALIDATION, HELD_OUT) if name in names]
+        return (*first, *(name for name in names if name not in first))
 
     @property
     def labelled(self) -> pd.DataFrame:

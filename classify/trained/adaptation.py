@@ -1,4 +1,4 @@
-"""A model on images of another source: its features aligned, or its threshold moved, with no label of theirs."""
+"""A model on images of another source: aligned features, or a moved threshold, without any label of these images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,15 +20,15 @@ from featex.store.units import rows_as_in
 
 @dataclass(frozen=True)
 class Adaptation:
-    """How what a model says of a set of images is adapted to that set; see `classify.trained.alignment`.
+    """How a model's predictions are adapted to a set of images; see `classify.trained.alignment`.
 
     Parameters
     ----------
     alignment : Alignment or None
     share : float or None
-        Of the images, that are of the positive class.
+        The share of the images that are of the positive class.
     positive : str or None
-        That class; the model's if it is not given.
+        That class; by default the model's.
     """
 
     alignment: Alignment | None = None
@@ -38,8 +38,7 @@ class Adaptation:
     def predict(self, model: TrainedModel, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return probabilities (n, n_classes) and decided classes (n,), as `TrainedModel.predict` does.
 
-        Where a share is given, all log-odds are moved by one number, so that no two images change places and a
-        probability of a half decides.
+        With a share, one number is added to all log-odds: the order of the images stays, and the threshold is 0.5.
         """
         if self.alignment is not None:
             X = self.alignment(X)
@@ -63,7 +62,7 @@ class Adaptation:
 
 
 def decision_sentence(model: TrainedModel, adapt: Adaptation | None, decided: Sequence[str]) -> str:
-    """Return which threshold decided, for the terminal; where a share was asked for, also the share it came to."""
+    """Return the sentence on the threshold that decided; with a share, also how many images it selected."""
     if adapt is None or adapt.share is None:
         return model.passport.threshold_sentence()
     positive = adapt.of(model)
@@ -77,7 +76,7 @@ def decision_sentence(model: TrainedModel, adapt: Adaptation | None, decided: Se
 def adaptation(
     model: TrainedModel, align: str, share: float | None, directory: Path, positive: str | None = None
 ) -> Adaptation | None:
-    """Return the adaptation that is asked for, or None.
+    """Return the adaptation that these options ask for, or None.
 
     Parameters
     ----------
@@ -86,29 +85,29 @@ def adaptation(
         Of `classify.trained.alignment.ALIGNMENTS`.
     share : float or None
     directory : Path
-        Where features are kept: alignment needs those that the model was trained on.
+        Of stored features; alignment needs those that the model was trained on.
     positive : str, optional
-        The class that `share` is of; the model's positive class if it is not given.
+        The class that `share` refers to; by default the model's positive class.
 
     Raises
     ------
     InputError
-        If there is no such class, or a positive class is named and no share of it.
+        If there is no such class, or a positive class is named without a share.
     ModelError
-        If the model reads no features, has more classes than two, or its training features have gone.
+        If the model reads no features, has more than two classes, or its training features are missing.
     """
     if align not in ALIGNMENTS:
         raise unknown("alignment", align, ALIGNMENTS)
     if share is not None and model.passport.positive is None:
-        raise ModelError(f"{model.name} has {len(model.classes)} classes, and a threshold is between two")
+        raise ModelError(f"{model.name} has {len(model.classes)} classes; --share needs two")
     if positive is not None and share is None:
-        raise InputError(f"--positive {positive} says which class --share is of; add --share, or leave it out")
+        raise InputError("--positive names the class that --share refers to; add --share, or leave out --positive")
     if positive is not None:
         choose_positive(model.classes, positive)
     if align == "none":
         return None if share is None else Adaptation(share=share, positive=positive)
     if not INPUTS[model.passport.reads].on_features:
-        raise ModelError(f"{model.name} reads {model.passport.reads}; to align is for models that read features")
+        raise ModelError(f"{model.name} reads {model.passport.reads}; --align needs a model that reads features")
     return Adaptation(Alignment.fit(_trained_on(model, directory), align), share, positive)
 
 
@@ -116,11 +115,15 @@ def _trained_on(model: TrainedModel, directory: Path) -> np.ndarray:
     data, extractor = model.passport.data, model.passport.extractor
     name = f"{extractor['name']}/{data.set}"
     if "parts" in extractor:
-        raise ModelError(f"{model.name} reads joined features, which cannot be aligned; take a model on one of them")
+        raise ModelError(
+            f"{model.name} reads joined features, which cannot be aligned; take a model on one of the sets"
+        )
     try:
         features = load_features(directory, name)
     except FeatexError as error:
-        raise ModelError(f"the features that {model.name} was trained on have gone ({error}); extract them") from error
+        raise ModelError(
+            f"the features that {model.name} was trained on are missing ({error}); extract them"
+        ) from error
     if images_digest(features.rows) != data.images:
         raise ModelError(f"{name} is no longer the set that {model.name} was trained on; tune it again")
     return features.X[partition(rows_as_in(features.rows, data.near_duplicates)).train]

@@ -1,4 +1,4 @@
-"""What a set of unlabelled images tells of its own source: statistics that features are aligned by, and a threshold."""
+"""Statistics of unlabelled images from another source: they align its features, and set a threshold."""
 
 from dataclasses import dataclass
 from math import ceil
@@ -11,13 +11,13 @@ from featex.errors import unknown
 
 ALIGNMENTS = ("none", "mean", "coral")
 LEAST = 20
-"""Images from which on the mean and variance of a set say more of its source than of the images that happen to be in
-it: the mean of twenty is known to within a fifth of a standard deviation."""
+"""Least number of images for which mean and variance describe the source and not chance: the mean of twenty is known to
+within a fifth of a standard deviation."""
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """Statistics of the training features, by which those of another source are brought to the same place.
+    """Statistics of the training features, to which the features of another source are moved.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class Alignment:
         return cls(mean, std, _power((X - mean) / std, 0.5) if how == "coral" else None)
 
     def __call__(self, X: np.ndarray) -> np.ndarray:
-        """Return features of one other source with the training features' statistics; no label is looked at.
+        """Return the features of one other source, moved to the training features' statistics; labels are not used.
 
         Mean and variance of each column (as batch normalisation is adapted, Li et al. 2018,
         doi:10.1016/j.patcog.2018.03.005), and of ``coral`` the whole covariance (Sun, Feng & Saenko 2016,
@@ -55,8 +55,8 @@ class Alignment:
         Parameters
         ----------
         X : ndarray of shape (n_samples, n_features)
-            All of one source: `LEAST` images or more, with classes mixed about as they were in training. A set of one
-            class alone would be moved to where both classes are.
+            All of one source: `LEAST` images or more, with classes mixed about as in training. A set of one class only
+            would be moved to the middle of both classes.
 
         Raises
         ------
@@ -64,7 +64,7 @@ class Alignment:
             If there are too few images.
         """
         if len(X) < LEAST:
-            raise DataError(f"{len(X)} images are too few to align their statistics; it takes {LEAST} of one source")
+            raise DataError(f"{len(X)} images are too few to align; --align needs {LEAST} or more of one source")
         X = np.asarray(X, dtype=np.float64)
         rows = (X - X.mean(axis=0)) / _std(X)
         if self.root is not None:
@@ -73,11 +73,10 @@ class Alignment:
 
 
 def threshold_for(log_odds: np.ndarray, share: float) -> float:
-    """Return the threshold that as nearly as possible a share `share` of these images lies above.
+    """Return the threshold above which a share `share` of these images lies, as nearly as possible.
 
-    Scores often still rank images of another source well where they all lie on one side of the threshold. How many of
-    them are of the class must be known, or assumed; which ones need not. Images of equal log-odds stay on one side,
-    since nothing tells them apart.
+    Scores often rank images of another source well even if they all lie on one side of the threshold. The number of
+    images of the class must be known or assumed. Images of equal log-odds stay on one side.
 
     Parameters
     ----------
@@ -92,16 +91,16 @@ def threshold_for(log_odds: np.ndarray, share: float) -> float:
         If the share is none, there are too few images for it, or all of them have the same log-odds.
     """
     if not 0 < share < 1:
-        raise DataError(f"a share of {share:g} is not between 0 and 1")
+        raise DataError(f"--share takes a number between 0 and 1, not {share:g}")
     n = len(log_odds)
     # from so many on, one image or more belongs on each side
     if n < (least := ceil(1 / min(share, 1 - share) - 1e-9)):
         images = "1 image is" if n == 1 else f"{n} images are"
-        raise DataError(f"{images} too few to tell a share of {share:g} of them; that takes {least:,} or more")
+        raise DataError(f"{images} too few for a share of {share:g}; it needs {least:,} or more")
     ranked = np.sort(np.asarray(log_odds, dtype=np.float64))[::-1]
     cuts = np.flatnonzero(ranked[:-1] > ranked[1:]) + 1  # how many images lie above each threshold there can be
     if not len(cuts):
-        raise DataError(f"all {n} images have the same score, so no threshold lies between any two of them")
+        raise DataError(f"all {n} images have the same score, so no threshold separates them")
     above = cuts[np.abs(cuts - share * n).argmin()]
     return float((ranked[above - 1] + ranked[above]) / 2)
 

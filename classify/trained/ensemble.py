@@ -1,4 +1,4 @@
-"""Ensembles: trained models combined on what they said, and kept as a model like any other."""
+"""Ensembles: the predictions of trained models combined, and kept as a model like any other."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ from featex.system.disk import checked_name
 
 @dataclass(frozen=True)
 class Ensemble:
-    """An ensemble to make, decided and checked; equal digests mean equal ensembles.
+    """An ensemble to make, with every choice made and checked; equal digests mean equal ensembles.
 
     The fields are the parameters of `plan_ensemble` with what they were settled to.
     """
@@ -39,13 +39,13 @@ class Ensemble:
 
     @property
     def thresholds(self) -> list[float]:
-        """The mean of the members' thresholds, for each class of the first: what members decide by, so do they all."""
+        """The mean of the members' thresholds, for each class of the first."""
         first = self.passports[0].classes
         return np.mean([[passport.thresholds[label] for label in first] for passport in self.passports], 0).tolist()
 
     @property
     def calibration(self) -> Calibration:
-        """What gives back the probabilities that the method computes."""
+        """A calibration that leaves the method's probabilities as they are."""
         return Calibration(1.0, tuple(self.thresholds))
 
     def build(self):
@@ -69,7 +69,7 @@ def plan_ensemble(
     notes: Sequence[str] = (),
     command: str = "",
 ) -> Ensemble:
-    """Return the ensemble that these choices make; all is checked that passports can tell.
+    """Return the ensemble that these choices make, after all checks that passports allow.
 
     Parameters
     ----------
@@ -102,8 +102,8 @@ def plan_ensemble(
         if not INPUTS[passport.reads].runs:
             raise ModelError(f"{passport.name!r} is a detector from elsewhere, which has no folds to combine")
         if passport.members:
-            told = ", ".join(member.name for member in passport.members)
-            raise ModelError(f"{passport.name!r} is an ensemble itself; name its members instead: {told}")
+            members = ", ".join(member.name for member in passport.members)
+            raise ModelError(f"{passport.name!r} is an ensemble itself; name its members instead: {members}")
         if set(passport.classes) != set(first.classes):
             raise ModelError(
                 f"the classes of {passport.name!r} are {passport.classes}, those of {first.name!r} "
@@ -123,13 +123,13 @@ def plan_ensemble(
     report = report or first.report
     name = checked_name(name or f"{method}-{report}", "a model")
     if name in names:
-        raise InputError(f"an ensemble called {name!r} would take the place of its own member; choose another --name")
+        raise InputError(f"an ensemble called {name!r} would replace its member of that name; choose another --name")
     notes = dict.fromkeys([*(note for passport in passports for note in passport.notes), *notes])
     return Ensemble(chosen, tuple(passports), name, report, tuple(notes), command)
 
 
 def combine(job: Ensemble, predictions: Sequence[Predictions]) -> Tuned:
-    """Combine members on what they said of every set, as a model with predictions of its own.
+    """Combine the members' predictions of every set into a model with its predictions.
 
     Out-of-fold rows of fold k come from a combination fitted on the other folds' out-of-fold rows, as a tuned model's
     come from one fitted on the other folds. That is still a selection score: the members chose their settings on these
@@ -160,13 +160,13 @@ def combine(job: Ensemble, predictions: Sequence[Predictions]) -> Tuned:
     notes = [*job.notes, *_differing_folds(job, folds)]
     classes, fold = job.passports[0].classes, folds[0]
     train = (rows["set"] == VALIDATION).to_numpy()
-    y, said = pd.Index(classes).get_indexer(rows["label"][train]), P[train]
+    y, X = pd.Index(classes).get_indexer(rows["label"][train]), P[train]
     scores = np.empty((len(y), len(classes)))
     for number in np.unique(fold):
         held = fold == number
-        scores[held] = class_scores(job.build().fit(said[~held], y[~held]), said[held])
+        scores[held] = class_scores(job.build().fit(X[~held], y[~held]), X[held])
     decided = np.array(classes)[scores.argmax(axis=1)]
-    estimator = job.build().fit(said, y)
+    estimator = job.build().fit(X, y)
     judged = predictions_table(job.name, classes, rows[train], VALIDATION, job.calibration(scores), decided, fold)
     cv = _cv(job, judged, alike=all(np.array_equal(other, fold) for other in folds))
     model = TrainedModel(estimator, _passport(job, cv, notes, time.monotonic() - started))
@@ -182,8 +182,8 @@ def _aligned(job: Ensemble, predictions: Sequence[Predictions]) -> tuple[pd.Data
     names = [passport.name for passport in job.passports]
     columns = [f"prob_{label}" for label in job.passports[0].classes]
     tables = [
-        said.table[said.table["model"] == name].set_index(["set", "path"])
-        for name, said in zip(names, predictions, strict=True)
+        part.table[part.table["model"] == name].set_index(["set", "path"])
+        for name, part in zip(names, predictions, strict=True)
     ]
     first = tables[0]
     for name, table in zip(names, tables, strict=True):
@@ -210,9 +210,9 @@ def _differing_folds(job: Ensemble, folds: list[np.ndarray]) -> list[str]:
         if np.array_equal(fold, folds[0]):
             continue
         if job.method.learns:
-            told = [f"{p.name} has {p.cv.n_folds} of seed {p.seed}" for p in (first, passport)]
+            folds_of = [f"{p.name} has {p.cv.n_folds} of seed {p.seed}" for p in (first, passport)]
             raise DataError(
-                f"to {job.method.name}, members must be validated in the same folds ({' and '.join(told)}); "
+                f"to {job.method.name}, members must be validated in the same folds ({' and '.join(folds_of)}); "
                 "tune them with the same --folds and --seed, or take --method vote"
             )
         return [f"{job.name} combines models of different folds; its scores are over the folds of {first.name}."]

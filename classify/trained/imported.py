@@ -1,4 +1,4 @@
-"""Anyone's detector in our tables: scores from elsewhere, brought to the images of a report."""
+"""A detector from elsewhere in a report: its scores, matched to the report's images."""
 
 import shlex
 from collections.abc import Sequence
@@ -105,7 +105,7 @@ def import_scores(
     positive, threshold = choice and choice.name, _threshold(scores.threshold, classes)
     probabilities = _probabilities(table, classes, positive)
     images = predictions.table.drop_duplicates(["set", "path"])
-    matches = _find(table["path"].astype(str), images["path"])
+    matches = _match(table["path"].astype(str), images["path"])
     unseen = images[images["set"] != VALIDATION]
     rows, p = _scored(table, matches, probabilities, unseen)
     rows_of_detector = rows.assign(model=name, predicted=_decided(p, classes, positive, threshold), fold=-1)
@@ -123,7 +123,7 @@ def import_scores(
         thresholds={c: threshold if c == positive else 1 - threshold for c in classes} if positive else {},
         data=newest.data,
         report=newest.report,
-        notes=[f"{name} is a detector from elsewhere: what it was trained on is not known here.", *notes],
+        notes=[f"{name} is a detector from elsewhere; its training data are not known here.", *notes],
         command=command,
         trials=0,
         created=now(),
@@ -189,10 +189,10 @@ def _probabilities(table: pd.DataFrame, classes: Sequence[str], positive: str | 
     return np.column_stack([numbers[:, 0] if label == positive else rest for label in classes])
 
 
-def _find(given: pd.Series, known: pd.Series) -> pd.Series:
-    """Return the report's path for each given one; NaN where it knows none."""
+def _match(paths: pd.Series, known: pd.Series) -> pd.Series:
+    """Return the report's path for each path; NaN if the report has none."""
     known = pd.Series(known.unique())
-    given = given.str.replace("\\", "/")
+    paths = paths.str.replace("\\", "/")
     endings = {}  # ends of known paths, whole parts only; None for what ends two of them
     for path in known:
         parts = PurePath(path).parts
@@ -203,7 +203,7 @@ def _find(given: pd.Series, known: pd.Series) -> pd.Series:
 
     def find(path: str):
         parts = PurePath(path).parts
-        for i in range(len(parts)):  # the longest end of what was given that is a whole known path
+        for i in range(len(parts)):  # the longest end of the path that is a whole known path
             if (tail := "/".join(parts[i:])) in exact:
                 return tail
         ending = path.strip("/")
@@ -211,7 +211,7 @@ def _find(given: pd.Series, known: pd.Series) -> pd.Series:
             raise DataError(f"{path!r} may be one of several images of the report; give more of its path")
         return endings.get(ending, np.nan)
 
-    return given.map(find).astype(object)
+    return paths.map(find).astype(object)
 
 
 def _decided(p: np.ndarray, classes: Sequence[str], positive: str | None, threshold: float) -> np.ndarray:
@@ -222,30 +222,30 @@ def _decided(p: np.ndarray, classes: Sequence[str], positive: str | None, thresh
     return np.where(p[:, at] >= threshold, positive, names[1 - at])
 
 
-def _inverted(said: Predictions, positive: str | None, one_column: bool) -> list[str]:
+def _inverted(predictions: Predictions, positive: str | None, one_column: bool) -> list[str]:
     """Return a note on the sets on which scores rank the two classes the wrong way round, by more than chance."""
     if positive is None:
         return []
-    table = score_table(said, positive, names=["roc_auc"])
+    table = score_table(predictions, positive, names=["roc_auc"])
     inverted = table[table["roc_auc_high"] < 0.5]
     if inverted.empty:
         return []
-    (other,) = (label for label in said.classes if label != positive)
+    (other,) = (label for label in predictions.classes if label != positive)
     areas = listed([f"{with_interval(row, 'roc_auc')} on {set_title(row['set'])}" for _, row in inverted.iterrows()])
     way_out = f"import again with --positive {shlex.quote(other)}" if one_column else "swap the names of the columns"
     columns = "its scores are" if one_column else f"its column prob_{positive} is"
     return [
-        f"{said.models[0]} looks inverted: its {SCORES['roc_auc'].title} is {areas}, and guessing gets 50.0 %. If "
-        f"{columns} the probability of {other}, {way_out}."
+        f"{predictions.models[0]} looks inverted: its {SCORES['roc_auc'].title} is {areas}, and guessing gets 50.0 %. "
+        f"If {columns} the probability of {other}, {way_out}."
     ]
 
 
-def _left_out(n: int, found: pd.Series, rows: pd.DataFrame, unseen: pd.DataFrame, images: pd.DataFrame) -> list[str]:
+def _left_out(n: int, matches: pd.Series, rows: pd.DataFrame, unseen: pd.DataFrame, images: pd.DataFrame) -> list[str]:
     notes = []
-    if unknown := int(found.isna().sum()):
+    if unknown := int(matches.isna().sum()):
         notes.append(f"The report leaves out {unknown:,} of {count(n, 'score')}: it does not hold their images.")
     seen = set(images.loc[images["set"] == VALIDATION, "path"])
-    if train := int(found.isin(seen - set(rows["path"])).sum()):
+    if train := int(matches.isin(seen - set(rows["path"])).sum()):
         notes.append(f"The report leaves out {train:,} of {count(n, 'score')}: their images are for training.")
     for name, part in unseen.groupby("set", sort=False):
         if missing := len(part) - int((rows["set"] == name).sum()):
@@ -253,9 +253,9 @@ def _left_out(n: int, found: pd.Series, rows: pd.DataFrame, unseen: pd.DataFrame
     return notes
 
 
-def keep_imported(model: TrainedModel, said: Predictions, models: Path, predictions: Path) -> Path:
-    """Write the detector's passport into ``models/NAME`` and what it said into ``predictions/NAME.csv``."""
-    there = next((p for p in persist.passports(models) if p.name == model.name), None)
-    if there is not None and INPUTS[there.reads].runs:
+def keep_imported(model: TrainedModel, predictions: Predictions, models: Path, folder: Path) -> Path:
+    """Write the detector's passport into ``models/NAME`` and its predictions into ``folder/NAME.csv``."""
+    older = next((p for p in persist.passports(models) if p.name == model.name), None)
+    if older is not None and INPUTS[older.reads].runs:
         raise DataError(f"{model.name!r} is a model that was trained here; choose another name with --name")
-    return keep_pair(model, said, models, predictions)
+    return keep_pair(model, predictions, models, folder)

@@ -1,5 +1,4 @@
-"""A model and its predictions, kept as one: a run that is killed leaves the old pair or the new one, never half of
-each."""
+"""A model and its predictions on disk, written as one: a killed run leaves the old pair or the new one, never a mix."""
 
 import hashlib
 import shutil
@@ -17,14 +16,14 @@ from featex.errors import InputError, unknown
 from featex.system.words import count
 
 
-def keep_pair(model: TrainedModel, said: Predictions, models: Path, predictions: Path) -> Path:
+def keep_pair(model: TrainedModel, table: Predictions, models: Path, predictions: Path) -> Path:
     """Write a model into ``models/NAME`` and its predictions into ``predictions/NAME.csv``; return the former.
 
     The predictions are written beside their place, then the model takes its place with their sha256 in its passport,
     then they take theirs. A run that is killed before the model is in place leaves the old pair, one that is killed
     after it leaves the new pair, which `settled` completes.
     """
-    waiting = said.write(_waiting(predictions, model.name))
+    waiting = table.write(_waiting(predictions, model.name))
     model = replace(model, passport=replace(model.passport, predictions_sha256=_sha256(waiting)))
     path = persist.save(model, models)
     settled(model.passport, predictions)
@@ -45,14 +44,14 @@ def read_kept(passport: Passport, predictions: Path) -> Predictions:
     Raises
     ------
     InputError
-        If they have gone.
+        If they are missing.
     ModelError
         If they are not those that were kept with the model.
     """
     name, place = passport.name, predictions / f"{passport.name}.csv"
     if not settled(passport, predictions):
         if not place.exists():
-            raise InputError(f"the predictions of {name} in {predictions} have gone; make it again")
+            raise InputError(f"the predictions of {name} are missing in {predictions}; make the model again")
         raise ModelError(
             f"{place} does not hold the predictions that were kept with the model {name}; put the file back, or make "
             "the model again"
@@ -63,8 +62,8 @@ def read_kept(passport: Passport, predictions: Path) -> Predictions:
 def keep(tuned: Tuned, models: Path, predictions: Path, *, done_with: Path | None = None) -> Path:
     """Write a model into ``models/NAME`` and its predictions into ``predictions/NAME.csv``; return the former.
 
-    With the model goes the rule by which it answers "unsure". Then the folder `done_with` is removed, which held what a
-    killed training would have gone on from.
+    The rule by which the model answers "unsure" is kept with it. Then the folder `done_with` is removed: it held what a
+    killed training would have resumed from.
     """
     model = tuned.model
     if UNSURE not in model.classes:
@@ -118,12 +117,12 @@ def find_members(names: Sequence[str], models: Path) -> list[Passport]:
 
 
 def read_predictions(passports: Sequence[Passport], predictions: Path) -> list[Predictions]:
-    """Return what `keep` has written that each of these models said.
+    """Return the predictions that `keep` has written for each of these models.
 
     Raises
     ------
     InputError, ModelError
-        If it has gone, or is not what was kept with the model.
+        If a file is missing, or is not the one that was kept with the model.
     """
     return [read_kept(passport, predictions) for passport in passports]
 

@@ -128,7 +128,7 @@ class Passport:
     model : str
         A name in `classify.models.registry.MODELS` or `classify.models.combine.METHODS`, or "imported".
     about : str
-        One line for people.
+        One line that lists and pages show.
     reads : str
         What the model reads of an image: a name in `classify.trained.inputs.INPUTS`.
     classes : list of str
@@ -156,7 +156,7 @@ class Passport:
     notes : list of str
         What a reader of the scores must know.
     published : dict or None
-        What a study said of this model; see `classify.report.published`.
+        What a study published on this model; see `classify.report.published`.
     command : str
         What makes the model again.
     cv : FoldFacts or None
@@ -273,8 +273,8 @@ class Passport:
             If it is damaged.
         """
         record = dict(record)
-        if (found := record.pop("format", None)) != FORMAT:
-            raise ValueError(f"has format {found}, and this version reads {FORMAT}")
+        if (number := record.pop("format", None)) != FORMAT:
+            raise ValueError(f"has format {number}, and this version reads {FORMAT}")
         parts = {"data": DataFacts, "cv": FoldFacts, "unsure": Rule}
         record |= {name: part(**record[name]) for name, part in parts.items() if record.get(name) is not None}
         return cls(**record | {"members": [Member(**member) for member in record.get("members", ())]})

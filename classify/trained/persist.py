@@ -42,7 +42,7 @@ def load(directory: Path, device: str = "auto") -> TrainedModel:
     InputError
         If there is no model, or a member has gone.
     ModelError
-        If a member was made again after the ensemble had combined it, or the model is known by its scores alone.
+        If a member was made again after the ensemble had combined it, or only the model's scores are known.
     StoreError
         If a file is damaged, of a newer format, or holds a type that we never write.
     """
@@ -54,8 +54,8 @@ def load(directory: Path, device: str = "auto") -> TrainedModel:
     kind = INPUTS[passport.reads]
     if not kind.runs:
         raise ModelError(
-            f"{passport.name} is a detector from elsewhere, known here by its scores alone; it can be compared "
-            "(classify report), and other images are for the tool it came from"
+            f"{passport.name} is a detector from elsewhere, of which only scores are known; compare it with "
+            "classify report, and predict other images with the tool it came from"
         )
     try:
         estimator = kind.load(directory, passport, device)
@@ -90,7 +90,9 @@ def _members(directory: Path, passport: Passport, device: str) -> tuple[TrainedM
         # An ensemble has no ensembles for members, so none can be its own.
         member = None if _read_passport(path).members else load(path, device)
         if member is None or member.passport.fingerprint != wanted.fingerprint:
-            raise ModelError(f"{wanted.name} was made again after {name} had combined it; combine anew with: {again}")
+            raise ModelError(
+                f"{wanted.name} was made again after {name} had combined it; combine them again with: {again}"
+            )
         members.append(member)
     return tuple(members)
 
@@ -111,8 +113,8 @@ def passports(directory: Path) -> list[Passport]:
     for path in set_aside(directory):
         restored(path)
     # A folder with a dot is what a killed `save` left behind.
-    found = [_read_passport(path.parent) for path in Path(directory).glob(f"[!.]*/{PASSPORT}")]
-    return sorted(found, key=lambda passport: passport.created)
+    kept = [_read_passport(path.parent) for path in Path(directory).glob(f"[!.]*/{PASSPORT}")]
+    return sorted(kept, key=lambda passport: passport.created)
 
 
 def find_model(directory: Path, name: str) -> Path:

@@ -35,7 +35,7 @@ def predict_set(
 
 def _set_inputs(model: TrainedModel, features: Features, progress: Progress) -> np.ndarray:
     if model.passport.members:
-        return _say(model, [_set_inputs(member, features, progress) for member in model.members])
+        return _probabilities(model, [_set_inputs(member, features, progress) for member in model.members])
     trained_on = model.passport.extractor
     if trained_on and trained_on["fingerprint"] != features.extractor["fingerprint"]:
         raise ModelError(
@@ -55,7 +55,7 @@ def predict_images(
     progress: Progress | None = None,
     adapt: Adaptation | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return what the model says of image files and folders of them, and which cannot be used.
+    """Return the model's predictions of image files and folders of them, and the images that cannot be used.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def predict_images(
     Raises
     ------
     InputError
-        If a path is not there, or no image can be used.
+        If a path does not exist, or no image can be used.
     ModelError
         If the weights are not those that the model was trained with.
     """
@@ -98,7 +98,7 @@ def predict_images(
         row = failed.iloc[0]
         raise InputError(f"none of {count(len(files), 'image')} can be used ({row.path}: {row.reason})")
     usable = [path for i, path in enumerate(files) if i not in reasons]
-    # What members read is in the cache by now
+    # The cache holds by now what members read
     unlike = _unlike(model, lambda one: X if one is model else _inputs(one, usable, access)[0])
     return _table(model, [str(path) for path in usable], X, adapt, unlike), failed
 
@@ -106,14 +106,14 @@ def predict_images(
 def _files(paths: Sequence[str | Path]) -> list[Path]:
     files = []
     if "" in paths:
-        raise InputError("an empty path was given; name an image, a folder or a feature set")
+        raise InputError("a path is empty; name an image, a folder or a set of features")
     for path in map(Path, dict.fromkeys(paths)):
         if path.is_dir():
             files += image_files(path)
         elif path.exists():
             files.append(path)
         else:
-            raise InputError(f"no image, folder or feature set {str(path)!r}")
+            raise InputError(f"no image, folder or set of features {str(path)!r}")
     return files
 
 
@@ -131,18 +131,18 @@ def _inputs(model: TrainedModel, files: list[Path], access: Access) -> tuple[np.
         return np.empty(0), reasons
     for source, (X, missing) in read.items():
         read[source] = X[np.array([i not in reasons for i in range(len(files)) if i not in missing])]
-    return _say(model, [read[source] for source in sources]), reasons
+    return _probabilities(model, [read[source] for source in sources]), reasons
 
 
-def _say(model: TrainedModel, inputs: list[np.ndarray]) -> np.ndarray:
-    """Return what members say of the inputs of each, (n_samples, n_members, n_classes)."""
+def _probabilities(model: TrainedModel, inputs: list[np.ndarray]) -> np.ndarray:
+    """Return the members' probabilities, (n_samples, n_members, n_classes), from the inputs of each."""
     if not model.members:
-        raise ModelError(f"{model.name} has none of its members with it; load it with classify.trained.persist.load")
-    said = []
+        raise ModelError(f"{model.name} has none of its members with it; load it with classify.load_model")
+    parts = []
     for member, X in zip(model.members, inputs, strict=True):
         probabilities, _ = member.predict(X)
-        said.append(probabilities[:, [member.classes.index(label) for label in model.classes]])
-    return np.stack(said, axis=1)
+        parts.append(probabilities[:, [member.classes.index(label) for label in model.classes]])
+    return np.stack(parts, axis=1)
 
 
 def _unlike(model: TrainedModel, read: Callable[[TrainedModel], np.ndarray]) -> np.ndarray | None:
@@ -150,13 +150,13 @@ def _unlike(model: TrainedModel, read: Callable[[TrainedModel], np.ndarray]) -> 
 
     `read` returns the features that the model, or a member, reads of the images.
     """
-    said, features = [], {}
+    unlike, features = [], {}
     for one in (model, *model.members):
         if one.novelty is not None:
             source = one.passport.extractor_fingerprint
             features[source] = read(one) if source not in features else features[source]
-            said.append(one.novelty.unlike(features[source]))
-    return np.any(said, axis=0) if said else None
+            unlike.append(one.novelty.unlike(features[source]))
+    return np.any(unlike, axis=0) if unlike else None
 
 
 def _table(
@@ -167,7 +167,7 @@ def _table(
     thresholds = adapt.thresholds(model) if adapt else model.passport.thresholds
     positive = model.passport.positive
     columns |= {f"threshold_{name}": thresholds[name] for name in ([positive] if positive else model.classes)}
-    # The rule was proven for what the model says by itself
+    # The rule was proven for the model's own predictions
     if (rule := model.passport.unsure) and not adapt:
         columns["answer"] = rule.answers(probabilities, decided, model.classes)
     if unlike is not None:

@@ -118,11 +118,11 @@ class CrossValidation:
             if not running:
                 return best
             fit = partial(self._fit_and_judge, number, self._sides(number), progress)
-            said = self._each(n_jobs, fit, [settings[i] for i in running])
+            outcomes = self._each(n_jobs, fit, [settings[i] for i in running])
             del fit  # and with it a matrix of all rows against all rows
-            for i, own in zip(running, said, strict=True):
-                judged[i].append(own)
-                scores[i].append(self._score(rows, own[0]))
+            for i, outcome in zip(running, outcomes, strict=True):
+                judged[i].append(outcome)
+                scores[i].append(self._score(rows, outcome[0]))
             leading = max((scores[i] for i in running), key=self._value)
             if best is not None and self._value(best.scores[: len(leading)]) >= self._value(leading):
                 leading = best.scores
@@ -169,8 +169,8 @@ class CrossValidation:
     def _folded(self, params: dict, judged: list[tuple], scores: list[float]) -> Folded:
         oof = np.full((len(self.y), len(self.classes)), np.nan)
         fold = np.full(len(self.y), -1)
-        for number, (own, _) in enumerate(judged):
-            oof[self.pairs[number][1]], fold[self.pairs[number][1]] = own, number
+        for number, (scores_of_fold, _) in enumerate(judged):
+            oof[self.pairs[number][1]], fold[self.pairs[number][1]] = scores_of_fold, number
         return Folded(params, scores, oof, fold, [history for _, history in judged])
 
     def refit(self, params: dict, progress: Progress):
@@ -197,14 +197,14 @@ class CrossValidation:
             times = 1 + self.copies.shape[1]
             y, units, weights = (part if part is None else np.tile(part, times) for part in (y, units, weights))
 
-        def told(line: str) -> None:
+        def report(line: str) -> None:
             progress.remark(f"{spec.name}, {label}: {line}")
 
         checkpoint = None
         if self.checkpoints is not None:
             key = hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()[:12]
             checkpoint = self.checkpoints / f"{label.replace(' ', '-')}-{key}.pt"
-        options = spec.fit_options(units, told, checkpoint)
+        options = spec.fit_options(units, report, checkpoint)
         estimator = spec.build(**settings, **params)
         if self.job.tiles > 1:
             estimator = Tilewise(estimator, self.job.tiles, self.job.scheme.tile_score, self._positive)

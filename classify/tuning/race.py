@@ -1,5 +1,5 @@
-"""Less work for settings that cannot win: some are stopped after a few folds, and a part of the rows chooses which are
-worth all of them."""
+"""Less work for settings that cannot win: some stop after a few folds, and a part of the rows selects the settings that
+are worth fitting on all rows."""
 
 from collections.abc import Mapping, Sequence
 
@@ -48,15 +48,15 @@ def neighbours(params: dict, distributions: Mapping[str, BaseDistribution], step
     for name, searched in distributions.items():
         if not isinstance(searched, FloatDistribution | IntDistribution):
             continue
-        low, high, here = (np.log(x) if searched.log else x for x in (searched.low, searched.high, params[name]))
+        low, high, now = (np.log(x) if searched.log else x for x in (searched.low, searched.high, params[name]))
         for way in (-step, step):
-            there = np.clip(here + way * (high - low), low, high)
-            there = float(np.exp(there) if searched.log else there)
-            there = (
-                round(there) if isinstance(searched, IntDistribution) else min(max(there, searched.low), searched.high)
+            value = np.clip(now + way * (high - low), low, high)
+            value = float(np.exp(value) if searched.log else value)
+            value = (
+                round(value) if isinstance(searched, IntDistribution) else min(max(value, searched.low), searched.high)
             )
-            if there != params[name]:
-                around.append({**params, name: there})
+            if value != params[name]:
+                around.append({**params, name: value})
     return around
 
 
@@ -71,7 +71,7 @@ def part_of(y: np.ndarray, units: np.ndarray, seed: int) -> np.ndarray | None:
     chance = np.random.default_rng(seed)
     chosen = np.zeros(len(y), dtype=bool)
     for label in np.unique(y):
-        own = np.unique(units[y == label])
-        drawn = chance.permutation(own)[: max(2, round(share * len(own)))]
+        of_class = np.unique(units[y == label])
+        drawn = chance.permutation(of_class)[: max(2, round(share * len(of_class)))]
         chosen |= np.isin(units, drawn)
     return chosen

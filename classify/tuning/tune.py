@@ -53,11 +53,11 @@ def tune(
     timeout : float, optional
         Seconds after which no further trial is begun; one is always finished.
     storage : str or Path, optional
-        A journal file, or a URL that Optuna knows; a study that is there goes on where it stopped. None keeps it in
-        memory.
+        A journal file, or a URL that Optuna knows; an earlier study in it goes on where it stopped. None keeps the
+        study in memory.
     checkpoints : str or Path, optional
-        Folder to keep trainings of nets in as they go; one that was killed goes on from its last epoch there. The
-        folder is this job's alone, and nobody's any longer once its outcome is kept. None keeps none.
+        Folder for checkpoints of nets; a killed training goes on from its last epoch. It is for this job only, and may
+        be deleted once the outcome is kept. None writes no checkpoints.
     progress : Progress, optional
 
     Raises
@@ -73,11 +73,11 @@ def tune(
     X = read_inputs(job.spec.name, job.features, job.settings, progress)
     copies = job.features.copies if job.on_features else None
     train = job.parts.train
-    given = (job, X[train], None if copies is None else copies[train], checkpoints and Path(checkpoints))
-    validation = CrossValidation(*given)
+    inputs = (job, X[train], None if copies is None else copies[train], checkpoints and Path(checkpoints))
+    validation = CrossValidation(*inputs)
     if job.trials:
         part = part_of(job.y, job.parts.units[train], job.seed) if job.spec.searches_part else None
-        first = validation if part is None else CrossValidation(*given, part=part)
+        first = validation if part is None else CrossValidation(*inputs, part=part)
         best, n_trials, before = _search(job, first, validation, storage, timeout, started, progress)
     else:
         n_features = job.n_features

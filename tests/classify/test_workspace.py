@@ -140,7 +140,7 @@ def test_an_imported_detector_that_would_be_replaced_is_named(make_features, tmp
 def test_predictions_that_have_gone_are_a_sentence(make_features, tmp_path, artifacts):
     run(tmp_path, plan("svm", make_features(), trials=1, n_folds=3))
     (tmp_path / "predictions" / "svm-toy.csv").unlink()
-    with pytest.raises(InputError, match=r"the predictions of svm-toy in .* have gone; make it again"):
+    with pytest.raises(InputError, match=r"the predictions of svm-toy are missing in .*; make the model again"):
         report_again(artifacts)
 
 

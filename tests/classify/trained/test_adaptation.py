@@ -82,14 +82,14 @@ def test_training_features_are_looked_for(data, tmp_path, weights_file):
     model = tune(plan("logreg", features, trials=1, n_folds=3)).model
     found = adaptation(model, "mean", 0.5, tmp_path / "features")
     np.testing.assert_allclose(found.alignment.mean, features.X[features.rows["split"] == "train"].mean(0), rtol=1e-5)
-    with pytest.raises(ModelError, match="have gone"):
+    with pytest.raises(ModelError, match="are missing"):
         adaptation(model, "mean", None, tmp_path / "elsewhere")
 
 
 def test_what_cannot_be_adapted_is_refused(model, make_features):
     three = tune(plan("logreg", make_features(classes=("a", "b", "c")), trials=1, n_folds=3)).model
-    with pytest.raises(ModelError, match="between two"):
+    with pytest.raises(ModelError, match="--share needs two"):
         adaptation(three, "none", 0.5, Path("nowhere"))
     blind = replace(model, passport=replace(model.passport, reads="pixels"))
-    with pytest.raises(ModelError, match="read features"):
+    with pytest.raises(ModelError, match="reads features"):
         adaptation(blind, "mean", None, Path("nowhere"))

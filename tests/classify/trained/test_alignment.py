@@ -72,7 +72,7 @@ def test_images_of_equal_scores_stay_on_one_side_and_the_share_is_met_as_nearly_
 @pytest.mark.parametrize(("share", "least"), [(0.5, 2), (0.2, 5), (0.8, 5), (0.01, 100)])
 def test_a_share_takes_so_many_images_that_one_belongs_on_each_side(share, least):
     assert np.isfinite(threshold_for(np.arange(least), share))
-    with pytest.raises(DataError, match=f"too few .* takes {least} or more"):
+    with pytest.raises(DataError, match=f"too few .* needs {least} or more"):
         threshold_for(np.arange(least - 1), share)
 
 

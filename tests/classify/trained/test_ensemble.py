@@ -181,7 +181,7 @@ def test_what_cannot_be_combined_is_a_sentence(tuned, make_features):
         ("vote", [vote, logreg], {}, "'vote-toy' is an ensemble itself"),
         ("vote", [svm, replace(other, classes=["cat", "dog"])], {}, "the classes of 'other' are ['cat', 'dog'], those"),
         ("vote", [svm, replace(other, data=DataFacts(set="new", digest="0"))], {}, "on other images than 'svm-toy'"),
-        ("vote", [svm, logreg], {"name": "logreg-toy"}, "would take the place of its own member"),
+        ("vote", [svm, logreg], {"name": "logreg-toy"}, "would replace its member"),
         ("vote", [svm, logreg], {"name": "a/b"}, "a model cannot be called 'a/b'"),
         ("vote", [svm, logreg], {"name": ".b"}, "a model cannot be called '.b'"),
         ("vote", [svm, logreg], {"report": "a\\b"}, "a model cannot be called"),

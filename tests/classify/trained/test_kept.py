@@ -60,6 +60,6 @@ def test_other_predictions_than_the_model_s_are_refused_with_their_file(keep, tm
     with pytest.raises(ModelError, match=r"logreg-toy.csv does not hold"):
         kept(tmp_path)
     path.unlink()
-    with pytest.raises(InputError, match="have gone"):
+    with pytest.raises(InputError, match="are missing"):
         kept(tmp_path)
     assert len(persist.passports(tmp_path / "models")[0].predictions_sha256) == 64

@@ -57,7 +57,7 @@ def test_when_none_can_be_used_it_is_an_error(model, tmp_path):
 
 
 def test_a_path_that_is_not_there_is_an_error(model, tmp_path):
-    with pytest.raises(InputError, match="no image, folder or feature set"):
+    with pytest.raises(InputError, match="no image, folder or set"):
         predict_images(model, [tmp_path / "a.jpg"], cache=tmp_path / "features")
 
 
