@@ -1,7 +1,6 @@
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from classify.pages.sections import Section
@@ -19,14 +18,8 @@ from classify.trained.passport import DataFacts, FoldFacts, Passport
 
 
 @pytest.fixture
-def predictions():
-    """Two models, each on 40 images of "test" and 20 of "wild"."""
-    parts = []
-    for model in ("svm", "logreg"):
-        for name, n in (("test", 40), ("wild", 20)):
-            part = pd.DataFrame({"path": [f"{i}.jpg" for i in range(n)], "prob_ai": 0.7, "prob_real": 0.3})
-            parts.append(part.assign(model=model, set=name, label="ai", predicted="ai", split=name, fold=-1))
-    return Predictions(pd.concat(parts).assign(source="", group=""))
+def predictions(predicted):
+    return predicted({model: {"test": (40, 0.7), "wild": (20, 0.7)} for model in ("svm", "logreg")})
 
 
 def test_a_set_of_a_handful_of_groups_is_called_one(predictions):
