@@ -87,9 +87,9 @@ def test_an_audit_says_of_these_images_what_is_known_of_them(extraction, tmp_pat
     assert told.max() < 0.6
     assert "metadata “comment” in 0.0 % of ai, 6.2 % of real" in label.sentence
     assert pictures.value > 0.7
-    stored = {one.sentence.split("”")[0]: one for one in sets}
-    assert stored["“test"].level == "fine"
-    assert all(family in stored["“custom"].sentence for family in ("format", "size", "compression", "metadata"))
+    stored = {one.of: one for one in sets}
+    assert stored["test"].level == "fine"
+    assert all(family in stored["custom"].sentence for family in ("format", "size", "compression", "metadata"))
     assert coverage.level == "warn"
     assert "content gap" in coverage.sentence
 
