@@ -197,8 +197,8 @@ def test_table_tells_what_became_of_the_promise_on_each_set():
     )
     table = rule_table(predictions).set_index("set")
     assert (table["model"] == "svm").all()
-    found = dict(zip(table.index, table["promise"], strict=True))
-    assert found == {VALIDATION: "", "test": "kept"} | {
+    result = dict(zip(table.index, table["promise"], strict=True))
+    assert result == {VALIDATION: "", "test": "kept"} | {
         "few": "unclear", "near": "unclear", "far": "broken", "dark": "no answers",
     }  # fmt: skip
     assert (table["least"] == rule.least).all()

@@ -36,8 +36,8 @@ def test_what_scores_show(balanced, area, decided, kind):
 
 
 def test_one_class_is_not_told_from_another():
-    found = ability(row(n=(0, 20)), ["ai", "real"], ["real"])
-    assert (found.kind, found.only) == ("one class", "real")
+    result = ability(row(n=(0, 20)), ["ai", "real"], ["real"])
+    assert (result.kind, result.only) == ("one class", "real")
 
 
 @pytest.mark.parametrize(
@@ -45,9 +45,9 @@ def test_one_class_is_not_told_from_another():
     [(HIGH, LOW, "falls"), (LOW, HIGH, "rises"), (MIDDLE, MIDDLE, "unclear"), (HIGH, NONE, "unknown")],
 )
 def test_what_changes_between_sets(before, after, kind):
-    found = change(row(before), row(after))
-    assert found.kind == kind
-    assert found.value == pytest.approx(after[0] - before[0])
+    result = change(row(before), row(after))
+    assert result.kind == kind
+    assert result.value == pytest.approx(after[0] - before[0])
 
 
 LABELS = np.resize(["ai", "real"], 200)
@@ -61,11 +61,11 @@ def answers(share_right, seed=0):
 
 
 def test_the_interval_holds_the_value_and_narrows_with_more_rows():
-    found = judged(LABELS, answers(0.7), ROWS)
-    assert found.low < found.value < found.high
+    result = judged(LABELS, answers(0.7), ROWS)
+    assert result.low < result.value < result.high
     twice = judged(np.tile(LABELS, 2), np.tile(answers(0.7), 2), np.arange(400))
-    assert twice.value == pytest.approx(found.value)
-    assert twice.low > found.low
+    assert twice.value == pytest.approx(result.value)
+    assert twice.low > result.low
 
 
 def test_more_families_and_dependent_rows_lower_the_limit():
@@ -76,9 +76,9 @@ def test_more_families_and_dependent_rows_lower_the_limit():
 
 def test_perfect_answers_on_ten_scenes_are_no_proof_and_on_many_images_are():
     assert judged(LABELS, LABELS, ROWS % 10, n_judged=7).low < 0.5
-    found = judged(LABELS, LABELS, ROWS, n_judged=7)
-    assert (found.value, found.high) == pytest.approx((1, 1))
-    assert found.low > 0.9
+    result = judged(LABELS, LABELS, ROWS, n_judged=7)
+    assert (result.value, result.high) == pytest.approx((1, 1))
+    assert result.low > 0.9
 
 
 def test_of_coins_the_limit_passes_chance_more_seldom_than_promised():
@@ -87,8 +87,8 @@ def test_of_coins_the_limit_passes_chance_more_seldom_than_promised():
 
 
 def test_one_class_that_is_always_said_tells_nothing():
-    found = judged(LABELS, np.full(200, "ai"), ROWS)
-    assert (found.value, found.low) == pytest.approx((0.5, 0))
+    result = judged(LABELS, np.full(200, "ai"), ROWS)
+    assert (result.value, result.low) == pytest.approx((0.5, 0))
 
 
 def test_three_classes_are_judged_against_a_third():

@@ -215,13 +215,13 @@ def test_equal_rankings_differ_by_nothing_and_groups_leave_it_less_sure():
     shifts = rng.normal(0, 1, 10).repeat(12) * np.where(truth, 1, -1)
     of = {}
     for name, groups in (("alone", np.full(120, "")), ("grouped", group)):
-        found = []
+        result = []
         for shift in (shifts, np.zeros(120)):
             p = 1 / (1 + np.exp(-(truth + shift + np.random.default_rng(13).normal(size=120))))
             label = np.array(CLASSES)[truth]
-            found.append(Drawn.of(Sample.of(label, np.c_[1 - p, p], label, CLASSES, "real"), groups, 0))
-        of[name] = auc_difference(*found)
-        assert auc_difference(found[0], found[0])[0] == 0
+            result.append(Drawn.of(Sample.of(label, np.c_[1 - p, p], label, CLASSES, "real"), groups, 0))
+        of[name] = auc_difference(*result)
+        assert auc_difference(result[0], result[0])[0] == 0
     assert of["alone"][0] == of["grouped"][0]
     assert of["grouped"][2] - of["grouped"][1] > 1.3 * (of["alone"][2] - of["alone"][1])
 
@@ -233,9 +233,9 @@ def test_a_ranking_is_drawn_and_limited_by_whole_groups():
     p = 1 / (1 + np.exp(-(truth + shift + rng.normal(size=120))))
     label, scores = np.array(CLASSES)[truth], np.c_[1 - p, p]
     sample = Sample.of(label, scores, label, CLASSES, "real")
-    found = Drawn.of(sample, group, 0)
-    assert found.limits[1:] == intervals.interval("roc_auc", label, scores, label, CLASSES, "real", group=group)
-    assert found.resampled.std() > 1.3 * Drawn.of(sample, np.full(120, ""), 0).resampled.std()
+    result = Drawn.of(sample, group, 0)
+    assert result.limits[1:] == intervals.interval("roc_auc", label, scores, label, CLASSES, "real", group=group)
+    assert result.resampled.std() > 1.3 * Drawn.of(sample, np.full(120, ""), 0).resampled.std()
 
 
 def test_a_model_that_no_resample_varies_is_joined_as_uncorrelated():

@@ -32,13 +32,13 @@ def test_the_correction_is_that_of_the_matrices(alike):
         Q, V = total**2 * off.T @ np.diag(w**2) @ off, np.diag(alike + (1 - alike) / sizes[here])
         expected, squares = expected + np.trace(Q @ V), squares + np.trace(Q @ V @ Q @ V)
         truth += total**2 * w**2 @ np.diag(V)
-    found = correction(weights, sizes, stratum, alike)
-    assert (found.inflation, found.freedom) == pytest.approx((truth / expected, expected**2 / squares))
+    result = correction(weights, sizes, stratum, alike)
+    assert (result.inflation, result.freedom) == pytest.approx((truth / expected, expected**2 / squares))
 
 
 def test_equal_units_have_one_degree_of_freedom_fewer_than_they_are():
-    found = correction(np.ones(10), np.full(10, 4), np.zeros(10, int), 0.3)
-    assert (found.inflation, found.freedom) == pytest.approx((10 / 9, 9))
+    result = correction(np.ones(10), np.full(10, 4), np.zeros(10, int), 0.3)
+    assert (result.inflation, result.freedom) == pytest.approx((10 / 9, 9))
     assert correction(np.ones(2), np.ones(2), np.array([0, 1])) is None
 
 

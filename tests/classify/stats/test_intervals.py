@@ -35,8 +35,8 @@ def limits(names, *arrays, group=None, seed=0):
 
 def test_every_score_but_the_calibration_error_has_an_interval():
     assert {*HELD, *AT_RATES, "calibration_error"} == set(SCORES)
-    found = limits(SCORES, *drawn(n=240))
-    assert [name for name in SCORES if np.isnan(found[name]).any()] == ["calibration_error"]
+    result = limits(SCORES, *drawn(n=240))
+    assert [name for name in SCORES if np.isnan(result[name]).any()] == ["calibration_error"]
 
 
 @pytest.mark.parametrize("right", [0, 1, 12, 29, 30])
@@ -58,8 +58,8 @@ def test_scores_of_decisions_have_the_percentiles_of_their_posterior(name, seed)
     cells = [[int(((y == a) & (decided == b)).sum()) for b in classes] for a in classes]
     rng = np.random.default_rng(7)
     (a, b), (c, d) = cells
-    found, passed = rng.beta(a + 0.5, b + 0.5, 20_000) * (a + b), rng.beta(c + 0.5, d + 0.5, 20_000) * (c + d)
-    matrices = np.stack([found, a + b - found, passed, c + d - passed], axis=1).reshape(-1, 2, 2)
+    hits, misses = rng.beta(a + 0.5, b + 0.5, 20_000) * (a + b), rng.beta(c + 0.5, d + 0.5, 20_000) * (c + d)
+    matrices = np.stack([hits, a + b - hits, misses, c + d - misses], axis=1).reshape(-1, 2, 2)
     expected = np.quantile(SCORES[name].statistic.of(matrices, 0), [0.025, 0.975])
     np.testing.assert_allclose(interval(name, y, p, decided, classes), expected, atol=0.008)
 
@@ -137,13 +137,13 @@ def test_intervals_of_decisions_hold_the_true_value_in_93_to_97_of_100_sets(monk
         s: {name: SCORES[name].statistic.of(30 * np.array([[[p, 1 - p], [1 - p, p]]]), 0)[0] for name in names}
         for s, p in right.items()
     }
-    for found in range(31):
-        for passed in range(31):
-            likely = [binom.pmf(found, 30, p) * binom.pmf(passed, 30, 1 - p) for p in right.values()]
+    for hits in range(31):
+        for misses in range(31):
+            likely = [binom.pmf(hits, 30, p) * binom.pmf(misses, 30, 1 - p) for p in right.values()]
             if max(likely) < 1e-4:
                 continue
             truth = np.repeat([0, 1], 30)
-            decided = np.concatenate([np.arange(30) >= found, np.arange(30) >= passed]).astype(int)
+            decided = np.concatenate([np.arange(30) >= hits, np.arange(30) >= misses]).astype(int)
             limits_there = intervals(names, Sample(truth, np.eye(2)[decided], decided, 0))
             seen += likely
             for name, (low, high) in limits_there.items():
@@ -190,16 +190,16 @@ def test_six_groups_never_make_an_interval_narrower(name):
 
 @pytest.mark.parametrize("groups", [np.zeros(240), np.tile([0, 1, 2, 3], 60), np.r_[np.zeros(200), np.arange(1, 41)]])
 def test_groups_that_are_worth_too_few_give_no_interval_and_no_claim(groups):
-    found = limits(SCORES, *drawn(n=240), group=groups.astype(int))
-    assert np.isnan([*found.values()]).all()
-    assert against_chance(*found["accuracy"], 0.5) == "unknown"
+    result = limits(SCORES, *drawn(n=240), group=groups.astype(int))
+    assert np.isnan([*result.values()]).all()
+    assert against_chance(*result["accuracy"], 0.5) == "unknown"
 
 
 def test_a_class_of_one_group_leaves_no_interval_to_what_weighs_classes_alike():
     y, p, decided, classes = drawn(n=120, share=0.2)
     group = np.where(y == "ai", "scene", np.arange(120).astype(str))
-    found = limits(["accuracy", "balanced_accuracy", "roc_auc", "recall"], y, p, decided, classes, group=group)
-    assert {name for name, (low, _) in found.items() if np.isnan(low)} == {"balanced_accuracy", "roc_auc", "recall"}
+    result = limits(["accuracy", "balanced_accuracy", "roc_auc", "recall"], y, p, decided, classes, group=group)
+    assert {name for name, (low, _) in result.items() if np.isnan(low)} == {"balanced_accuracy", "roc_auc", "recall"}
 
 
 @pytest.mark.parametrize("name", AT_RATES)
@@ -254,8 +254,8 @@ def test_a_loss_that_never_varies_has_no_interval():
 
 def test_a_score_that_is_not_defined_has_no_interval():
     y, decided = np.full(10, "ai"), np.array(["ai"] * 7 + ["real"] * 3)
-    found = limits(SCORES, y, np.tile([0.7, 0.3], (10, 1)), decided, CLASSES)
-    assert {name for name in SCORES if not np.isnan(found[name][0])} == {
+    result = limits(SCORES, y, np.tile([0.7, 0.3], (10, 1)), decided, CLASSES)
+    assert {name for name in SCORES if not np.isnan(result[name][0])} == {
         *("accuracy", "recall", "balanced_accuracy", "recall_macro", "f1_macro")
     }
 
@@ -279,10 +279,10 @@ def test_many_classes_get_a_row_of_the_confusion_matrix_each():
     truth = np.arange(300) % 3
     decided = np.where(rng.uniform(size=300) < 0.8, truth, (truth + 1) % 3)
     arrays = (np.array(classes)[truth], np.eye(3)[decided], np.array(classes)[decided], classes)
-    found = interval("balanced_accuracy", *arrays)
+    result = interval("balanced_accuracy", *arrays)
     rights = [(decided == truth)[truth == code].mean() for code in range(3)]
     error = np.sqrt(sum(p * (1 - p) / 100 for p in rights)) / 3
-    np.testing.assert_allclose(found, np.mean(rights) + error * np.array([-1.96, 1.96]), atol=0.01)
+    np.testing.assert_allclose(result, np.mean(rights) + error * np.array([-1.96, 1.96]), atol=0.01)
 
 
 def test_chance_is_told_from_the_interval_that_is_shown():

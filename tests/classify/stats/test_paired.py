@@ -137,11 +137,11 @@ def test_a_planted_difference_is_found_as_often_as_promised(only_a, only_b, leve
     n = int(needed(0.5 + only_a, 0.5 + only_b, only_a + only_b, level=level))
     tries = 500
     counts = rng.multinomial(n, [only_a, only_b, 1 - only_a - only_b], tries)
-    found = np.mean([sign_flip(gains(a, b)) < level for a, b, _ in counts])
+    result = np.mean([sign_flip(gains(a, b)) < level for a, b, _ in counts])
     error = 3 * np.sqrt(0.8 * 0.2 / tries)
-    assert found > 0.8 - error
+    assert result > 0.8 - error
     if only_b:  # of errors on one side alone, exact tests have steps that no formula sees
-        assert found < 0.85 + error
+        assert result < 0.85 + error
 
 
 def test_a_planted_difference_in_groups_is_found_as_often_as_promised():
@@ -155,8 +155,8 @@ def test_a_planted_difference_in_groups_is_found_as_often_as_promised():
     effect = design_effect(a, b, unit)
     assert effect > 1.02
     n = needed(a.mean(), b.mean(), (a != b).mean(), effect=effect)
-    found = np.mean([sign_flip(by_group(*draw(round(n / 5)))) < 0.05 for _ in range(400)])
-    assert abs(found - 0.82) < 0.02 + 3 * np.sqrt(0.8 * 0.2 / 400)
+    result = np.mean([sign_flip(by_group(*draw(round(n / 5)))) < 0.05 for _ in range(400)])
+    assert abs(result - 0.82) < 0.02 + 3 * np.sqrt(0.8 * 0.2 / 400)
 
 
 def test_needed_is_connors_number_and_a_little_more():

@@ -149,8 +149,8 @@ def test_of_a_set_of_one_class_only_what_it_can_tell_is_scored(name, value):
     y, decided = np.full(10, "ai"), np.array(["ai"] * 7 + ["real"] * 3)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = SCORES[name](y, np.tile([0.7, 0.3], (10, 1)), decided, ["ai", "real"])
-    assert found == pytest.approx(value, nan_ok=True)
+        result = SCORES[name](y, np.tile([0.7, 0.3], (10, 1)), decided, ["ai", "real"])
+    assert result == pytest.approx(value, nan_ok=True)
 
 
 def test_a_class_that_is_never_decided_on_has_no_precision_but_costs_the_macro_one():

@@ -124,9 +124,9 @@ def test_of_equally_good_thresholds_the_one_nearest_to_a_half_is_told():
 
 def test_what_guesses_is_not_better_in_hindsight_once_optimism_is_told():
     rows = [hindsight(scored(*shifted(n=40, seed=seed, strength=1e-6))).iloc[0] for seed in range(40)]
-    found = pd.DataFrame(rows)[["balanced_accuracy", "balanced_accuracy_optimism"]].astype(float).mean()
-    assert found["balanced_accuracy"] > 0.56
-    assert found["balanced_accuracy_optimism"] > 0.04
+    means = pd.DataFrame(rows)[["balanced_accuracy", "balanced_accuracy_optimism"]].astype(float).mean()
+    assert means["balanced_accuracy"] > 0.56
+    assert means["balanced_accuracy_optimism"] > 0.04
     assert np.mean([row["balanced_accuracy_low"] <= 0.5 for row in rows]) > 0.85
 
 
@@ -135,9 +135,9 @@ def test_hindsight_is_as_sure_as_thresholds_chosen_anew_are_alike():
     row = hindsight(scored(truth, p)).iloc[0]
     rng, sides, values = np.random.default_rng(3), [np.flatnonzero(truth), np.flatnonzero(~truth)], []
     for _ in range(1000):
-        found, passed = (np.sort(p[rng.choice(side, 30)]) for side in sides)
+        hits, misses = (np.sort(p[rng.choice(side, 30)]) for side in sides)
         at = np.r_[0, p, 2]
-        values.append(((1 - np.searchsorted(found, at) / 30 + np.searchsorted(passed, at) / 30) / 2).max())
+        values.append(((1 - np.searchsorted(hits, at) / 30 + np.searchsorted(misses, at) / 30) / 2).max())
     value, over = row["balanced_accuracy"], row["balanced_accuracy_optimism"]
     far = np.sqrt(np.mean((np.array(values) - value) ** 2) * 60 / 58) * t.ppf(0.975, 58)
     low, high = logit(row["balanced_accuracy_low"]), logit(row["balanced_accuracy_high"])
