@@ -187,17 +187,11 @@ def test_what_is_asked_for_goes_before_what_the_study_says(study_file, run):
     assert "80 % (68.2" not in page
 
 
-def test_trials_that_are_asked_for_search_what_the_study_had_settled(study_file, run):
-    _, kept = run(study_file(), only=["lenet5"], trials=1)
-    assert kept["lenet5"].trials == 1
-    assert "lr" in kept["lenet5"].params
-
-
-def test_a_quick_look_never_asks_for_more_than_the_study(study_file, run):
-    _, kept = run(study_file(), quick=True)
-    assert kept["lenet5"].settings["max_epochs"] == 1
-    assert kept["svm"].trials == 1
-    assert kept["svm"].report == "small-quick"
+def test_a_search_varies_what_the_study_set_and_a_quick_look_takes_no_more_than_the_study(study_file):
+    study = load_study(study_file())
+    assert Comparison(only=["lenet5"], trials=1).wishes(study, "auto")["lenet5"] == {"max_epochs": 1, "trials": 1}
+    quick = Comparison(quick=True).wishes(study, "auto")
+    assert quick == {"svm": {"trials": 1}, "lenet5": {"lr": 0.002, "max_epochs": 1}, BASELINE: {}}
 
 
 def test_own_options_of_the_table_go_before_the_studys(study_file):
