@@ -97,15 +97,8 @@ def read_inputs(model: str, features: Features, settings: dict, progress: Progre
     return INPUTS[get_model(model).reads].read_set(model, settings, features, progress)
 
 
-def read_pixels(model: str, paths: Sequence[Path], settings: dict, progress: Progress) -> "Pixels":
-    """Return the images as the net `model`, settled to `settings`, sees them."""
-    from classify.nets.pixels import load_pixels
-
-    return load_pixels(paths, view_of(model, settings), progress=progress)
-
-
 def view_of(model: str, settings: dict) -> "PixelView":
-    """Return what the net `model`, settled to `settings`, sees of an image."""
+    """Return what the net `model` with these settings takes of an image."""
     from classify.nets.zoo import NETS
 
     return NETS[model].view(NETS[model].settled(settings))
@@ -137,12 +130,14 @@ def extractor_for(record: dict, wanted_by: str, access: Access):
 
 
 def _pixels_of_set(model: str, settings: dict, features: Features, progress: Progress) -> "Pixels":
+    from classify.nets.pixels import load_pixels
+
     for path, size, mtime_ns in zip(features.paths, features.rows["size"], features.rows["mtime_ns"], strict=True):
         facts = path.stat() if path.exists() else None
         if facts is None or (facts.st_size, facts.st_mtime_ns) != (size, mtime_ns):
-            what = "has gone" if facts is None else "has changed"
+            what = "is missing" if facts is None else "has changed"
             raise InputError(f"{path} {what} since its features were extracted; run featex extract again")
-    return read_pixels(model, features.paths, settings, progress)
+    return load_pixels(features.paths, view_of(model, settings), progress=progress)
 
 
 def _features_of_files(passport: Passport, files: Sequence[Path], access: Access):

@@ -40,7 +40,7 @@ def load(directory: Path, device: str = "auto") -> TrainedModel:
     Raises
     ------
     InputError
-        If there is no model, or a member has gone.
+        If there is no model, or a member is missing.
     ModelError
         If a member was made again after the ensemble had combined it, or only the model's scores are known.
     StoreError

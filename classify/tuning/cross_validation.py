@@ -50,10 +50,6 @@ class Folded:
     fold: np.ndarray
     histories: list[list[dict] | None]
 
-    @property
-    def mean(self) -> float:
-        return float(np.mean(self.scores))
-
 
 class CrossValidation:
     """The folds of a job, with what each fold's two sides were prepared to.

@@ -87,7 +87,7 @@ def test_a_net_refuses_images_that_changed_since_extraction(features, data):
     with pytest.raises(InputError, match=r"train/ai/000\.jpg has changed .*run featex extract again"):
         tune(plan("lenet5", features, n_folds=2, max_epochs=1, device="cpu"))
     (data / "train/ai/000.jpg").unlink()
-    with pytest.raises(InputError, match=r"train/ai/000\.jpg has gone"):
+    with pytest.raises(InputError, match=r"train/ai/000\.jpg is missing"):
         tune(plan("lenet5", features, n_folds=2, max_epochs=1, device="cpu"))
 
 
