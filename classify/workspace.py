@@ -283,7 +283,7 @@ def evaluate(
 
     >>> evaluation = evaluate()  # doctest: +SKIP
     >>> evaluation.scores[["model", "set", "accuracy", "accuracy_low", "accuracy_high"]]  # doctest: +SKIP
-    >>> FIGURES["roc"](evaluation)  # of classify.report.figures  # doctest: +SKIP
+    >>> FIGURES["roc"](evaluation)  # doctest: +SKIP
     """
     if predictions is not None:
         return evaluate_predictions(predictions, positive=positive)

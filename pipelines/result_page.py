@@ -28,7 +28,7 @@ class ResultPage:
     facts : mapping of str to str
         What was measured and how: terms and their text.
     images : str
-        `classify.tuning.plan.images_digest` of the images.
+        `classify.splits.partition.images_digest` of the images.
     notes : sequence of str
         How the measurement was made, a sentence each.
     notices : sequence of str
