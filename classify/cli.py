@@ -145,12 +145,12 @@ def _summary(tuned) -> str:
     params = ", ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in passport.params.items())
     cv = passport.cv
     values = ", ".join(f"{value:.3f}" for value in cv.scores)
-    made = f"Best of {count(passport.trials, 'trial')} in {passport.seconds:.0f} s: {params}"
+    summary = f"Best of {count(passport.trials, 'trial')} in {passport.seconds:.0f} s: {params}"
     if not passport.trials:
-        made = f"Trained with its recipe's settings in {passport.seconds:.0f} s"
+        summary = f"Trained with its recipe's settings in {passport.seconds:.0f} s"
     if members := passport.members:
-        made = f"{passport.model.capitalize()} of {', '.join(member.name for member in members)}"
-    lines = [made, f"Selection score, not a result: {cv} ({values})"]
+        summary = f"{passport.model.capitalize()} of {', '.join(member.name for member in members)}"
+    lines = [summary, f"Selection score, not a result: {cv} ({values})"]
     scores = score_table(tuned.predictions, names=["accuracy"])
     if scores.empty:
         lines.append("No result: no labelled image is unseen by the model. Add a labelled test set.")

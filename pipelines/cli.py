@@ -293,13 +293,13 @@ def normalise(source: str, target: str, workers: int | None, **options) -> None:
     done = normalise(source, target, Form(**options), workers=workers, progress=progress, **dataset)
     click.echo("\n".join(done.lines()))
     try:
-        both = before_and_after(source, done.folder, progress=progress, **dataset)
+        comparison = before_and_after(source, done.folder, progress=progress, **dataset)
     except DataError as error:  # the copy is whole
         click.echo(f"How well file metadata and pixel statistics predict the class was not measured: {error}")
         return
     click.echo("How well file metadata and pixel statistics predict the class, in balanced accuracy:")
-    click.echo(both.words.to_string(index=False))
-    click.echo(both.sentence)
+    click.echo(comparison.words.to_string(index=False))
+    click.echo(comparison.sentence)
 
 
 @cli.command()

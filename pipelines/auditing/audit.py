@@ -176,8 +176,8 @@ def audit(
 
 def titles(findings: Sequence[Finding]) -> dict[str, str]:
     """Return the titles of the checks that were made, by name, in the order of `CHECKS`."""
-    made = {one.check for one in findings}
-    return {name: check.title for name, check in CHECKS.items() if name in made}
+    checked = {one.check for one in findings}
+    return {name: check.title for name, check in CHECKS.items() if name in checked}
 
 
 def _stored(name: str | Path | None, artifacts: Artifacts) -> StoredSet:

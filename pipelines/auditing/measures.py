@@ -172,8 +172,8 @@ def _curvature(grey: np.ndarray) -> list[float]:
         return [0.0] * 4
     along = np.abs(2 * grey[:, 1:-1] - grey[:, :-2] - grey[:, 2:])
     across = np.abs(2 * grey[1:-1] - grey[:-2] - grey[2:])
-    both = along[1:-1] + across[:, 1:-1]
-    parts = (along.mean(), across.mean(), np.sqrt((both**2).mean()), np.median(both[::2, ::2]))
+    total = along[1:-1] + across[:, 1:-1]
+    parts = (along.mean(), across.mean(), np.sqrt((total**2).mean()), np.median(total[::2, ::2]))
     return [float(np.log(value + 0.1)) for value in parts]
 
 

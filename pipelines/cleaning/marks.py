@@ -121,10 +121,10 @@ def find_mark(image: np.ndarray) -> Judgement | None:
     for part in (0.8, 1.0, 1.25):
         scale = STAR_SIDE / (STAR * part * side)
         size = max(STAR_SIDE + 8, round(reach * scale))
-        found = match_template(np.asarray(corner.resize((size, size), Image.Resampling.BOX), dtype=float), _star())
-        if found.max() > best:
-            best, wide = float(found.max()), STAR * part * side
-            row, column = np.unravel_index(found.argmax(), found.shape)
+        match = match_template(np.asarray(corner.resize((size, size), Image.Resampling.BOX), dtype=float), _star())
+        if match.max() > best:
+            best, wide = float(match.max()), STAR * part * side
+            row, column = np.unravel_index(match.argmax(), match.shape)
             at = tuple(
                 round(width_ - reach + (place + STAR_SIDE / 2 + 3) / size * reach)
                 for width_, place in ((width, column), (height, row))

@@ -37,10 +37,10 @@ def write_metadata(folder: Path, table: pd.DataFrame) -> None:
     columns = ["path", *COLUMNS[1:]]
     wanted = table[columns].sort_values("path", ignore_index=True)
     try:
-        found = find_images(folder).table[columns]
+        known = find_images(folder).table[columns]
     except FeatexError:  # the remaining folders fit no layout
-        found = None
-    if found is None or not found.astype(object).equals(wanted.astype(object)):
+        known = None
+    if known is None or not known.astype(object).equals(wanted.astype(object)):
         with born_whole(folder / METADATA) as temporary:
             wanted.set_axis(COLUMNS, axis=1).to_csv(temporary, index=False)
 

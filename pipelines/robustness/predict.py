@@ -157,8 +157,8 @@ def _predict(model: TrainedModel, values: Mapping[str, np.ndarray]) -> tuple[np.
         probabilities = [(member, _predict(member, values)[0]) for member in model.members]
         X = [p[:, [member.classes.index(label) for label in model.classes]] for member, p in probabilities]
         return model.predict(np.stack(X, axis=1))
-    own = values[reader_name(model)]
+    inputs = values[reader_name(model)]
     if not INPUTS[model.passport.reads].on_features:
-        scores = own.astype(np.float64)
+        scores = inputs.astype(np.float64)
         return model.calibration(scores), np.array(model.classes)[scores.argmax(axis=1)]
-    return model.predict(own)
+    return model.predict(inputs)

@@ -266,14 +266,14 @@ def _about(blocks: dict, held: dict, varied: str, n_class: int, n_folds: int) ->
 
 
 def _mixed(sides: dict, split: np.ndarray) -> list[str]:
-    both = [
+    mixed = [
         source
         for source, block in sides.items()
         if any(part[0] is part[1] and not np.isin(split[part[0]], ("", *TRAINING)).all() for part in block.values())
     ]
-    if not both:
+    if not mixed:
         return []
     return [
-        f"The test images of {listed(both)} train too, because there are too few images for separate sides; but no "
+        f"The test images of {listed(mixed)} train too, because there are too few images for separate sides; but no "
         "model is tested on an image that it was fitted on."
     ]
