@@ -24,7 +24,7 @@ from sklearn.preprocessing import StandardScaler
 
 from featex.datasets.dataset import find_images
 from featex.images.decode import decode
-from pipelines.auditing.looks import spectrum, traces
+from pipelines.auditing.appearance import spectrum, traces
 
 LANCZOS, BILINEAR = Image.Resampling.LANCZOS, Image.Resampling.BILINEAR
 TREATMENTS = {  # what is done to the copy, and the shorter side that both then have in common

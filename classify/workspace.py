@@ -23,8 +23,8 @@ from classify.trained.adaptation import Adaptation, decision_sentence
 from classify.trained.ensemble import Ensemble, combine, plan_ensemble
 from classify.trained.imported import Scores, import_scores, keep_imported
 from classify.trained.inputs import INPUTS
-from classify.trained.kept import find_members, keep, read_predictions, replaced, report_models
 from classify.trained.model import TrainedModel, Tuned
+from classify.trained.pair import find_members, keep, read_predictions, replaced, report_models
 from classify.trained.passport import DataFacts, Passport, positive_of_report
 from classify.trained.predict import predict_images, predict_set
 from classify.tuning.plan import Plan, plan

@@ -74,7 +74,7 @@ ONLY_IN = {
         *(
             "classify/nets/pixels.py",
             "classify/nets/augment.py",
-            "classify/nets/jpeg.py",
+            "classify/nets/jpeg_augmentation.py",
             "classify/nets/zoo.py",
             "classify/nets/finetuned.py",
             "classify/nets/activations.py",

@@ -12,11 +12,11 @@ from classify.tuning.plan import plan
 from classify.tuning.tune import tune
 from featex import extract
 from featex.layout import Artifacts
+from pipelines.auditing.appearance import read_looks
 from pipelines.auditing.audit import audit
 from pipelines.auditing.coverage import coverage
 from pipelines.auditing.doubts import out_of_fold
 from pipelines.auditing.findings import Subject
-from pipelines.auditing.looks import read_looks
 
 pytestmark = pytest.mark.long
 

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from classify.errors import ModelError
-from classify.splits.weights import weighted
+from classify.splits.sample_weights import weighted
 from classify.stats.calibration import class_scores
 
 

@@ -5,7 +5,7 @@ it one by one. On one core of an EPYC, batches of 32 images of 32 / 64 / 224 pix
 3.0 / 1.2 times as long for "study", 11 / 6.3 / 1.9 times for blur, and 19 / 6.2 times for light at 32 / 64 pixels. Only
 a flip without other changes is quicker there (12 microseconds an image against 82 at 64 pixels), but it would change
 trained nets by the rounding of our interpolation. `v2.MixUp` turns labels into shares, for which torch's weighted
-cross-entropy divides by another number. For JPEG see `classify.nets.jpeg`.
+cross-entropy divides by another number. For JPEG see `classify.nets.jpeg_augmentation`.
 """
 
 import math
@@ -17,7 +17,7 @@ from scipy.special import betaincinv
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample, pad
 
-from classify.nets.jpeg import jpeg
+from classify.nets.jpeg_augmentation import jpeg
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 
 from classify.errors import ModelError
 from classify.splits.folds import folds, folds_by_content, folds_by_source, judged_once
-from classify.splits.weights import by_content, by_source
+from classify.splits.sample_weights import by_content, by_source
 from classify.stats.selection import by_worst_fold
 from featex.errors import unknown
 

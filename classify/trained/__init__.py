@@ -5,7 +5,7 @@ model       a fitted estimator with its passport
 inputs      what a model reads: features, pixels, file metadata, predictions
 estimators  estimators on disk
 persist     writing a model to disk and reading it
-kept        a model and its predictions, written together
+pair        a model and its predictions, written together
 predict     images through a trained model
 adaptation  a model on images from another source
 alignment   statistics of a source that features are aligned by

@@ -15,8 +15,8 @@ from classify.stats.scores import SCORES
 from classify.stats.tables import score_table
 from classify.trained import persist
 from classify.trained.inputs import INPUTS
-from classify.trained.kept import keep_pair
 from classify.trained.model import TrainedModel
+from classify.trained.pair import keep_pair
 from classify.trained.passport import Passport, now, positive_of_report
 from featex.system.disk import checked_name
 from featex.system.shown import shown_path

@@ -14,7 +14,7 @@ from threadpoolctl import ThreadpoolController
 from classify.errors import DataError
 from classify.models.registry import unchanged
 from classify.models.tiles import Tilewise
-from classify.splits.weights import weighted, with_copies
+from classify.splits.sample_weights import weighted, with_copies
 from classify.stats.calibration import class_scores
 from classify.stats.scores import SCORES
 from classify.stats.selection import selection_score

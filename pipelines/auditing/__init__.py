@@ -6,7 +6,7 @@ shortcuts   how well file metadata and simple measures of pixels predict the cla
 measures    those measures of pixels
 properties  single properties that differ between classes
 names       file names and dates that predict the class
-looks       thumbnails, colours and spectra of images
+appearance  thumbnails, colours and spectra of images
 leaks       copies across sets and classes
 coverage    content that only one class has
 doubts      labels that may be wrong

@@ -16,11 +16,11 @@ from featex.store.features import StoredSet, find_set, stored_sets
 from featex.system.progress import Progress
 from featex.system.shown import shown_path
 from featex.system.words import count
+from pipelines.auditing.appearance import read_looks
 from pipelines.auditing.coverage import appearance, balance, coverage
 from pipelines.auditing.doubts import doubts
 from pipelines.auditing.findings import Finding, Subject
 from pipelines.auditing.leaks import leaks
-from pipelines.auditing.looks import read_looks
 from pipelines.auditing.page import verdict_lines, write_page
 from pipelines.auditing.shortcuts import shortcuts
 

@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 from classify.pages.drawing import COLOURS, DASHES, GREY, WIDTH, styled
 from classify.predictions import HELD_OUT
 from classify.splits.partition import TRAINING
-from pipelines.auditing.looks import FREQUENCIES
+from pipelines.auditing.appearance import FREQUENCIES
 
 DPI = 130
 MOST_CLASSES = len(COLOURS)  # shown apart; the rest are shown as one
@@ -51,7 +51,7 @@ def spectrum_rows(spectra: np.ndarray, labels: np.ndarray, sets: np.ndarray) -> 
     Parameters
     ----------
     spectra : ndarray of shape (n, 64)
-        As `pipelines.auditing.looks.spectrum` gives them.
+        As `pipelines.auditing.appearance.spectrum` gives them.
     labels, sets : ndarray of shape (n,), str
     """
     parts = []

@@ -20,7 +20,7 @@ class Subject:
     ----------
     features : Features
         Features, labels, sets and sources, and the facts of each file (`featex.images.facts.FACTS`) in its rows.
-    looks : ndarray of shape (n,), `pipelines.auditing.looks.LOOK`
+    looks : ndarray of shape (n,), `pipelines.auditing.appearance.LOOK`
         Small pictures, colours, spectra and hashes of the same images.
     failed : DataFrame
         Files that cannot be used: ``path, reason``.

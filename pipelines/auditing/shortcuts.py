@@ -84,7 +84,7 @@ def pixel_scores(rows: pd.DataFrame, labels: np.ndarray, looks: np.ndarray, *, s
 
     Parameters
     ----------
-    looks : ndarray of shape (n,), `pipelines.auditing.looks.LOOK`
+    looks : ndarray of shape (n,), `pipelines.auditing.appearance.LOOK`
     """
     matrices = {
         "a thumbnail of 16 x 16 pixels": looks["thumbnail"].reshape(len(rows), -1),

@@ -15,8 +15,8 @@ from featex.images.decode import decode
 from featex.images.facts import file_facts
 from featex.store.cache import content_key
 from featex.system.progress import Progress
+from pipelines.auditing.appearance import look
 from pipelines.auditing.leaks import sides_of
-from pipelines.auditing.looks import look
 from pipelines.auditing.shortcuts import HIGH, LOW, SCORE, file_scores, pixel_scores
 from pipelines.images.new_folder import each, image_bytes
 

@@ -13,8 +13,8 @@ from classify.models.registry import ModelSpec, get_model
 from classify.pages.sections import read_section
 from classify.splits.partition import images_digest
 from classify.trained.ensemble import plan_ensemble
-from classify.trained.kept import find_members, is_kept
 from classify.trained.model import Tuned
+from classify.trained.pair import find_members, is_kept
 from classify.tuning.plan import N_FOLDS, Plan, plan, settled
 from classify.workspace import combine_and_keep, report_again, tune_and_keep
 from featex.errors import unknown

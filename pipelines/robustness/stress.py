@@ -12,8 +12,8 @@ from classify.predictions import PROB, VALIDATION, Predictions
 from classify.splits.partition import images_digest
 from classify.trained import persist
 from classify.trained.inputs import INPUTS
-from classify.trained.kept import read_predictions, report_models
 from classify.trained.model import TrainedModel
+from classify.trained.pair import read_predictions, report_models
 from classify.trained.passport import DataFacts, Passport, positive_of_report
 from featex.errors import InputError, unknown
 from featex.layout import ARTIFACTS, Artifacts

@@ -11,8 +11,8 @@ import pandas as pd
 from classify.errors import DataError
 from classify.models.scaling import BlockScaler
 from classify.models.svm import RBFSVC
+from classify.splits.sample_weights import misleading, weighted, with_copies
 from classify.splits.scheme import Scheme
-from classify.splits.weights import misleading, weighted, with_copies
 from classify.stats.calibration import class_scores
 from classify.stats.differences import Drawn, auc_difference, corrected_t
 from classify.stats.scores import SCORES, Sample
@@ -75,7 +75,7 @@ class Travel:
     n_folds : int
     folds : str
         What folds hold out: "source", "random" or "content"; of the last, only misleading images are scored, see
-        `classify.splits.weights.misleading`.
+        `classify.splits.sample_weights.misleading`.
     """
 
     table: pd.DataFrame

@@ -12,7 +12,7 @@ from classify.stats.reliability import sureness
 from classify.trained import persist
 from classify.trained.ensemble import combine, plan_ensemble
 from classify.trained.imported import Scores, import_scores, keep_imported
-from classify.trained.kept import find_members, is_kept, keep, read_predictions, replaced
+from classify.trained.pair import find_members, is_kept, keep, read_predictions, replaced
 from classify.trained.predict import predict_set
 from classify.tuning.plan import plan
 from classify.tuning.tune import tune

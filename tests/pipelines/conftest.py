@@ -8,8 +8,8 @@ from featex.images.facts import FACTS
 from featex.layout import Artifacts
 from featex.store.features import Features
 from pipelines.auditing import shortcuts
+from pipelines.auditing.appearance import LOOK
 from pipelines.auditing.findings import Subject
-from pipelines.auditing.looks import LOOK
 from pipelines.auditing.measures import COLUMNS
 
 FILE = """

@@ -5,7 +5,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.stats import beta, kstest
 
 from classify.nets.augment import AUGMENTATIONS, Augmentation, augment, blur, light, mixup
-from classify.nets.jpeg import jpeg
+from classify.nets.jpeg_augmentation import jpeg
 
 STUDY = AUGMENTATIONS["study"]
 CHANGING = [recipe for name, recipe in AUGMENTATIONS.items() if name != "none"]

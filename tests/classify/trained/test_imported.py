@@ -11,7 +11,7 @@ from classify.stats.tables import score_table
 from classify.trained import persist
 from classify.trained.ensemble import plan_ensemble
 from classify.trained.imported import Scores, import_scores, keep_imported, read_scores
-from classify.trained.kept import keep
+from classify.trained.pair import keep
 from classify.tuning.plan import plan
 from classify.tuning.tune import tune
 from classify.workspace import report_again

@@ -13,7 +13,7 @@ from classify.errors import DataError, ModelError
 from classify.models import registry as models
 from classify.predictions import Predictions
 from classify.stats.tables import fold_scores
-from classify.trained.kept import keep
+from classify.trained.pair import keep
 from classify.trained.persist import load
 from classify.tuning import tune as tuning
 from classify.tuning.cross_validation import CrossValidation

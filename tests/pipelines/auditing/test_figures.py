@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from pipelines.auditing import figures as room
+from pipelines.auditing.appearance import FREQUENCIES
 from pipelines.auditing.figures import (
     REST,
     draw_map,
@@ -20,7 +21,6 @@ from pipelines.auditing.figures import (
     size_rows,
     spectrum_rows,
 )
-from pipelines.auditing.looks import FREQUENCIES
 
 LABELS = np.array(["ai", "real"] * 20)
 SETS = np.array(["wild"] * 8 + ["train"] * 24 + ["test"] * 8)

@@ -12,9 +12,9 @@ from featex.images.decode import decode
 from featex.images.duplicates import find_duplicates, thumbnail
 from featex.store.cache import content_key
 from pipelines.auditing import leaks as room
+from pipelines.auditing.appearance import LOOK
 from pipelines.auditing.findings import LEVELS
 from pipelines.auditing.leaks import leaks, nearest_copies, sides_of
-from pipelines.auditing.looks import LOOK
 
 
 def made(pictures) -> np.ndarray:

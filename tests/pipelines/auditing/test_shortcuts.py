@@ -8,8 +8,8 @@ import pytest
 from classify.errors import DataError
 from classify.models.file_facts import FAMILIES
 from pipelines.auditing import shortcuts as module
+from pipelines.auditing.appearance import LOOK
 from pipelines.auditing.findings import Subject
-from pipelines.auditing.looks import LOOK
 from pipelines.auditing.measures import COLUMNS
 from pipelines.auditing.measures import FAMILIES as MEASURED
 from pipelines.auditing.shortcuts import file_scores, most_certain, shortcuts

@@ -12,7 +12,7 @@ from classify.predictions import Predictions
 from classify.trained import persist
 from classify.trained.ensemble import combine, plan_ensemble
 from classify.trained.imported import Scores, import_scores, keep_imported
-from classify.trained.kept import keep, keep_pair, read_predictions
+from classify.trained.pair import keep, keep_pair, read_predictions
 from classify.trained.predict import predict_images
 from classify.tuning.plan import plan
 from classify.tuning.tune import tune

@@ -10,8 +10,8 @@ from skimage import data as photographs
 from featex.errors import InputError
 from featex.images.decode import decode
 from featex.store.cache import content_key
-from pipelines.auditing import looks as room
-from pipelines.auditing.looks import BANDS, FREQUENCIES, LOOK, TILE, colours, look, read_looks, spectrum, traces
+from pipelines.auditing import appearance as room
+from pipelines.auditing.appearance import BANDS, FREQUENCIES, LOOK, TILE, colours, look, read_looks, spectrum, traces
 
 
 def rows_of(paths, root) -> pd.DataFrame:

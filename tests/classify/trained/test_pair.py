@@ -3,7 +3,7 @@ import pytest
 from classify.errors import ModelError
 from classify.predictions import Predictions
 from classify.trained import persist
-from classify.trained.kept import keep_pair, read_kept
+from classify.trained.pair import keep_pair, read_kept
 from classify.tuning.plan import plan
 from classify.tuning.tune import tune
 from featex.errors import InputError

@@ -7,8 +7,8 @@ from sklearn.svm import SVC
 
 from classify.errors import DataError
 from classify.models.svm import RBFSVC
+from classify.splits.sample_weights import by_content, by_source, misleading, weighted, with_copies
 from classify.splits.scheme import DEFAULT_SCHEME, Scheme
-from classify.splits.weights import by_content, by_source, misleading, weighted, with_copies
 
 
 @pytest.fixture

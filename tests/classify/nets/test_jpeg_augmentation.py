@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from skimage.data import astronaut, chelsea
 
-from classify.nets.jpeg import jpeg
+from classify.nets.jpeg_augmentation import jpeg
 
 
 @pytest.fixture(scope="module")
