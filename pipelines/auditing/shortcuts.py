@@ -159,7 +159,7 @@ def _of_files(files: pd.DataFrame, differences: pd.DataFrame, classes: list[str]
         level, verb, more = "bad", "separates", f" What differs: {named}." if named else ""
     else:
         level = "warn" if named else "fine"
-        verb = "barely separates" if row[LOW] > 1 / len(classes) else "does not separate"
+        verb = "barely separates" if row[LOW] > 1 / len(classes) else "is not shown to separate"
         more = f" Still, this differs by more than chance: {named}." if named else ""
     sentence = f"A baseline that sees only file metadata, and no pixel, {verb} {who}: {_number(row, len(classes))}."
     tables = [_table("files", "How well each family of file metadata predicts the class", files)]
