@@ -248,3 +248,16 @@ def test_a_model_that_sees_no_picture_stands_last_and_is_called_so(tmp_path, usu
     table = shown.text[shown.text.index("selection score, not a result") :]
     assert table.index("logreg") < table.index("forest") < table.index("svm")
     assert "reads only file metadata" not in page(usual, tmp_path, [PASSPORT]).text
+
+
+WORDING = Path(__file__).with_name("wording.txt")
+
+
+def test_the_wording_of_the_page_is_the_one_that_was_read_and_accepted(three_models, tmp_path):
+    """Numbers are left out, so that only a change of words fails; read the new words, then copy them over the old."""
+    passports = [replace(PASSPORT, name=name) for name in three_models.models]
+    text = page(three_models, tmp_path, passports, command="classify report").text
+    text = re.sub(r"\d+(?:[.,]\d+)*", "#", text)
+    new = tmp_path / "wording.txt"
+    new.write_text("\n".join(re.split(r"(?<=[.:;]) ", text.strip())) + "\n", encoding="utf-8")
+    assert new.read_text(encoding="utf-8") == WORDING.read_text(encoding="utf-8"), f"new words: {new}"
