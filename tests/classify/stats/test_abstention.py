@@ -131,6 +131,22 @@ def world(kind, rng, n):
     return expit(z), 1 - expit(z)  # right in 87 %
 
 
+@pytest.mark.parametrize("kind", ["no threshold is good", "calibrated", "overconfident with ties"])
+def test_the_promise_is_broken_in_no_more_than_five_percent_of_draws(kind):
+    rng, draws, n = np.random.default_rng(0), 500, 400
+    top, error = world(kind, rng, POPULATION)
+    broken, answered = 0, []
+    for _ in range(draws):
+        rows = rng.integers(POPULATION, size=n)
+        rule = prove(top[rows], rng.random(n) < error[rows])
+        sure = rule.answered(top)
+        answered.append(sure.mean())
+        broken += sure.any() and error[sure].mean() > 0.05
+    assert broken / draws <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / draws)
+    if kind == "calibrated":
+        assert np.mean(answered) > 0.45  # of the 0.73 that could be answered, were all known
+
+
 @pytest.mark.parametrize("conditional", [False, True])
 def test_conformal_answers_err_oftener_than_the_promise_and_this_rule_does_not(conditional):
     """Sets of one class: the share of wrong ones among all images is bounded, and not that among the answers."""
@@ -172,6 +188,32 @@ def test_groups_are_counted_by_their_answers_where_images_stand_in_groups():
     assert (lone.unit, lone.n, lone.units) == ("group", 400, 397)
     names = np.where(np.arange(400) == 399, "i3", "")  # no name of a group is taken for that of an image without one
     assert prove(top, wrong, names).units == 400
+
+
+def test_large_groups_that_are_wrong_oftener_break_no_promise():
+    """300 single images, 1 % wrong, and 15 scenes of 20, 30 % wrong: 15.5 % of all answers, 2.4 % of the mean unit."""
+    group = np.r_[np.full(300, ""), np.repeat([f"scene {i}" for i in range(15)], 20)]
+    rate = np.where(group == "", 0.01, 0.3)
+    proven = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        proven += prove(np.full(600, 0.9), rng.random(600) < rate, group).least is not None
+    assert proven == 0
+
+
+def test_copies_break_the_promise_only_where_groups_are_not_known():
+    rng, draws, groups, size = np.random.default_rng(0), 200, 150, 5
+    tops, error = world("calibrated", rng, POPULATION)
+    broken = {"known": 0, "not known": 0}
+    for _ in range(draws):
+        rows = rng.integers(POPULATION, size=groups)
+        top = np.repeat(tops[rows], size) - 1e-9 * np.tile(np.arange(size), groups)
+        wrong = np.repeat(rng.random(groups) < error[rows], size)
+        for known, names in (("known", np.repeat(np.arange(groups).astype(str), size)), ("not known", None)):
+            sure = prove(top, wrong, names).answered(tops)
+            broken[known] += sure.any() and error[sure].mean() > 0.05
+    assert broken["known"] / draws <= 0.05
+    assert broken["not known"] / draws > 0.1
 
 
 def test_a_handful_of_groups_proves_nothing():

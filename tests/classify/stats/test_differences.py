@@ -3,7 +3,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import norm, ttest_1samp
+from scipy.stats import false_discovery_control, norm, ttest_1samp
 from scipy.stats import t as student
 from sklearn.metrics import roc_auc_score
 from statsmodels.stats.contingency_tables import mcnemar
@@ -287,6 +287,8 @@ def test_holm_corrects_as_many_tests_as_were_made():
     np.testing.assert_allclose(holm(np.array([0.01, 0.04, 0.03]), 3), [0.03, 0.06, 0.06])
     np.testing.assert_allclose(holm(np.array([0.01, 0.04, 0.03]), 10), [0.1, 0.32, 0.27])
     np.testing.assert_allclose(holm(np.array([0.01, np.nan, 0.9])), [0.02, np.nan, 0.9])
+    p = np.random.default_rng(0).random(20) ** 4
+    assert (holm(p, 20) >= false_discovery_control(p) - 1e-12).all()  # the milder correction of Benjamini and Hochberg
 
 
 def test_the_whole_table_is_corrected_together():
