@@ -46,6 +46,11 @@ def test_no_labels_are_needed_and_none_are_looked_at():
     assert drift_table(predictions)["unlike"].tolist() == [True]
 
 
+def test_sets_of_the_same_kind_are_hardly_ever_called_unlike():
+    unlike = [one(drawn(300, seed=2 * i), drawn(80, seed=2 * i + 1))["unlike"] for i in range(60)]
+    assert sum(unlike) <= 2  # of 60 at 1 %
+
+
 def test_a_trifle_is_no_warning_however_many_images_show_it():
     row = one(drawn(20_000), drawn(20_000, 0.56, 1))
     assert row["p"] < 1e-6
