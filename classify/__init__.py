@@ -8,8 +8,9 @@
 >>> write_report(evaluation, "my-report")  # doctest: +SKIP
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from featex.system.public import on_first_use
 
 if TYPE_CHECKING:
     from classify.predictions import Predictions
@@ -31,9 +32,4 @@ _HOMES = {
     "write_report": "classify.report.write",
 }
 
-
-def __getattr__(name: str):
-    """Import on first use, since `--help` needs none of it."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'classify' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+__getattr__ = on_first_use(__name__, _HOMES)

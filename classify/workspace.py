@@ -39,9 +39,9 @@ from featex.system.words import count
 
 def tune(
     model: str,
-    sets: Sequence[str] = (),
+    sets: str | Sequence[str] = (),
     *,
-    artifacts: Artifacts = ARTIFACTS,
+    artifacts: Artifacts | str | Path = ARTIFACTS,
     near_duplicates: str = "group",
     timeout: float | None = None,
     storage: str | Path | None = None,
@@ -54,10 +54,10 @@ def tune(
     ----------
     model : str
         A name in `classify.models.registry.MODELS`, such as "svm".
-    sets : sequence of str
+    sets : str, or sequence of str
         Names of sets of features, as `featex show` lists them; by default the newest. The columns of several sets of
         the same images are joined.
-    artifacts : Artifacts
+    artifacts : Artifacts or path
         Where features are read, and where the model and its predictions are kept.
     near_duplicates : {"group", "keep"}
         Whether near-duplicates stay on one side of every split.
@@ -78,7 +78,8 @@ def tune(
     >>> tuned = tune("svm", trials=10)  # doctest: +SKIP
     >>> tuned.model.passport.cv.mean, tuned.predictions.sets  # doctest: +SKIP
     """
-    progress = progress or Progress()
+    progress, artifacts = progress or Progress(), Artifacts.at(artifacts)
+    sets = [sets] if isinstance(sets, str) else sets
     features = join([load_features(artifacts.features, name) for name in sets or (None,)])
     features = replace(features, rows=rows_as_in(features.rows, near_duplicates))
     scheme = choices.pop("scheme", DEFAULT_SCHEME)
@@ -134,7 +135,7 @@ def combine_models(
     method: str = "vote",
     *,
     name: str | None = None,
-    artifacts: Artifacts = ARTIFACTS,
+    artifacts: Artifacts | str | Path = ARTIFACTS,
     command: str = "",
     progress: Progress | None = None,
 ) -> Tuned:
@@ -153,12 +154,13 @@ def combine_models(
         What makes the model again.
     progress : Progress, optional
     """
+    artifacts = Artifacts.at(artifacts)
     passports = find_members(names, artifacts.models)
     job = plan_ensemble(method, passports, name=name, command=command)
     return combine_and_keep(job, artifacts, progress=progress or Progress())
 
 
-def load_model(name: str, artifacts: Artifacts = ARTIFACTS, device: str = "auto") -> TrainedModel:
+def load_model(name: str, artifacts: Artifacts | str | Path = ARTIFACTS, device: str = "auto") -> TrainedModel:
     """Return the trained model called `name`, or the one in the folder `name`; a net is put on `device`.
 
     Raises
@@ -170,14 +172,14 @@ def load_model(name: str, artifacts: Artifacts = ARTIFACTS, device: str = "auto"
     StoreError
         If a file is damaged, or has another format.
     """
-    return persist.load(persist.find_model(artifacts.models, name), device)
+    return persist.load(persist.find_model(Artifacts.at(artifacts).models, name), device)
 
 
 def predict(
     model: TrainedModel,
-    paths: Sequence[str | Path],
+    paths: str | Path | Sequence[str | Path],
     *,
-    artifacts: Artifacts = ARTIFACTS,
+    artifacts: Artifacts | str | Path = ARTIFACTS,
     weights: str | None = None,
     device: str = "auto",
     adapt: Adaptation | None = None,
@@ -189,9 +191,9 @@ def predict(
     ----------
     model : TrainedModel
         From `load_model`.
-    paths : sequence of path
+    paths : path, or sequence of path
         Image files and folders; or the name of one set of features.
-    artifacts : Artifacts
+    artifacts : Artifacts or path
         Where vectors are looked up first and kept.
     weights : str, optional
         Where the extractor's weights are now, if not where the model's passport says.
@@ -214,7 +216,8 @@ def predict(
     ModelError
         If the weights are not those that the model was trained with.
     """
-    progress, sets, failed = progress or Progress(), stored_sets(artifacts.features), []
+    progress, artifacts, failed = progress or Progress(), Artifacts.at(artifacts), []
+    sets, paths = stored_sets(artifacts.features), [paths] if isinstance(paths, str | Path) else list(paths)
     names = {stored.name for stored in sets} | {f"{stored.extractor_dir.name}/{stored.name}" for stored in sets}
     if len(paths) == 1 and not Path(paths[0]).exists() and paths[0] in names:
         features = load_features(artifacts.features, paths[0])
@@ -233,7 +236,12 @@ def predict(
 
 
 def import_detector(
-    scores: Scores, name: str, *, report: str | None = None, artifacts: Artifacts = ARTIFACTS, command: str = ""
+    scores: Scores,
+    name: str,
+    *,
+    report: str | None = None,
+    artifacts: Artifacts | str | Path = ARTIFACTS,
+    command: str = "",
 ) -> tuple[TrainedModel, list[str]]:
     """Add a detector to a report by its scores; return it as a model, and sentences for the user.
 
@@ -248,6 +256,7 @@ def import_detector(
     command : str
         What brings the scores in again.
     """
+    artifacts = Artifacts.at(artifacts)
     passports = report_models(report, artifacts.models)
     known = Predictions.concat(read_predictions(passports, artifacts.predictions))
     model, predictions, notes = import_scores(scores, passports, known, name=name, command=command)
@@ -259,7 +268,7 @@ def import_detector(
 def evaluate(
     predictions: Predictions | None = None,
     *,
-    artifacts: Artifacts = ARTIFACTS,
+    artifacts: Artifacts | str | Path = ARTIFACTS,
     report: str | None = None,
     positive: str | None = None,
 ) -> Evaluation:
@@ -269,7 +278,7 @@ def evaluate(
     ----------
     predictions : Predictions, optional
         By default those of all models of `report`.
-    artifacts : Artifacts
+    artifacts : Artifacts or path
         Where models and their predictions are stored.
     report : str, optional
         By default the report of the newest model.
@@ -287,6 +296,7 @@ def evaluate(
     """
     if predictions is not None:
         return evaluate_predictions(predictions, positive=positive)
+    artifacts = Artifacts.at(artifacts)
     return _evaluated(*_with_short_names(report_models(report, artifacts.models), artifacts), positive)
 
 

@@ -6,8 +6,9 @@
 (640, 512)
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from featex.system.public import on_first_use
 
 if TYPE_CHECKING:
     from featex.extraction.extract import extract
@@ -23,9 +24,4 @@ _HOMES = {
     "FeatureExtractor": "featex.extraction.transformer",
 }
 
-
-def __getattr__(name: str):
-    """Import a public name on first use, because torch takes seconds and `--help` does not need it."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'featex' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+__getattr__ = on_first_use(__name__, _HOMES)

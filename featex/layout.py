@@ -13,11 +13,19 @@ class Artifacts:
 
     Parameters
     ----------
-    root : Path
+    root : path
         By default ``artifacts`` in the working folder.
     """
 
-    root: Path = Path("artifacts")
+    root: str | Path = Path("artifacts")
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "root", Path(self.root))
+
+    @classmethod
+    def at(cls, place: "Artifacts | str | Path") -> "Artifacts":
+        """Return `place` itself, or the artifacts in the folder that it names."""
+        return place if isinstance(place, cls) else cls(place)
 
     features = property(lambda self: self.root / "features")
     studies = property(lambda self: self.root / "studies")

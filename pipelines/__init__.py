@@ -6,8 +6,9 @@
 >>> audit("clean").lines()  # doctest: +SKIP
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from featex.system.public import on_first_use
 
 if TYPE_CHECKING:
     from pipelines.auditing.audit import audit
@@ -29,9 +30,4 @@ _HOMES = {
     "stress": "pipelines.robustness.stress",
 }
 
-
-def __getattr__(name: str):
-    """Import on first use, so that `--help` needs none of it."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'pipelines' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+__getattr__ = on_first_use(__name__, _HOMES)

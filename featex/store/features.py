@@ -115,8 +115,9 @@ class StoredSet:
     def _table(self) -> pa.Table:
         try:
             table = pq.read_table(self.path)
-            table.schema.metadata[ROOT], table.schema.metadata[N_COPIES]
-        except (OSError, pa.ArrowException, KeyError, TypeError) as error:
+            if not {ROOT, N_COPIES} <= set(table.schema.metadata or {}):
+                raise OSError("another program or version wrote it")
+        except (OSError, pa.ArrowException) as error:
             raise StoreError(
                 f"{self.path} is not a set of featex ({error}); delete it and run featex extract again"
             ) from error

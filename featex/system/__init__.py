@@ -5,5 +5,6 @@ disk      files and folders that appear whole or not at all
 progress  progress bars and lines
 words     counts and lists in words
 shown     paths and commands without home folders and passwords
+public    public names of a package, imported on first use
 terminal  the frame of every command: errors in one line, exit codes
 """

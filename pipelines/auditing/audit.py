@@ -105,7 +105,7 @@ def audit(
     *,
     only: Sequence[str] = (),
     seed: int = 0,
-    artifacts: Artifacts = ARTIFACTS,
+    artifacts: Artifacts | str | Path = ARTIFACTS,
     command: str = "",
     progress: Progress | None = None,
     **extract_options,
@@ -122,7 +122,7 @@ def audit(
         Names in `CHECKS`; empty for all.
     seed : int
         Of folds, clusters and samples.
-    artifacts : Artifacts
+    artifacts : Artifacts or path
         Where results are kept.
     command : str
         The command that makes the page again; printed on it.
@@ -141,7 +141,7 @@ def audit(
     InputError
         If a check is unknown, there is no such folder or set, or an image was deleted or changed.
     """
-    progress = progress or Progress()
+    progress, artifacts = progress or Progress(), Artifacts.at(artifacts)
     for check in only:
         if check not in CHECKS:
             raise unknown("check", check, CHECKS)

@@ -132,7 +132,7 @@ def compare(
     backbone: str = "resnet18",
     weights: str = "auto",
     device: str = "auto",
-    artifacts: Artifacts = ARTIFACTS,
+    artifacts: Artifacts | str | Path = ARTIFACTS,
     command: str = "",
     progress: Progress | None = None,
     **dataset_options,
@@ -151,7 +151,7 @@ def compare(
     weights : str
         As `weights.find_weights` takes it. "auto" goes on with untrained weights if ImageNet's cannot be had;
         the first screen of the report then says so.
-    artifacts : Artifacts
+    artifacts : Artifacts or path
         Where results are kept.
     command : str
         The command that makes the report again; printed on it.
@@ -161,7 +161,7 @@ def compare(
     InputError
         If a name is unknown, or the data are absent or not of the study's layout.
     """
-    progress = progress or Progress()
+    progress, artifacts = progress or Progress(), Artifacts.at(artifacts)
     study = load_study(comparison.study) if comparison.study else None
     recipe, wishes = choose_recipe(comparison.recipe), comparison.wishes(study, weights)
     root = Path(root or DATA / (study.directory if study else ""))

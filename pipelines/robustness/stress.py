@@ -95,7 +95,7 @@ def stress(
     *,
     weights: str | None = None,
     device: str = "auto",
-    artifacts: Artifacts = ARTIFACTS,
+    artifacts: Artifacts | str | Path = ARTIFACTS,
     command: str = "",
     progress: Progress | None = None,
 ) -> StressResult:
@@ -113,7 +113,7 @@ def stress(
         The file of the extractor's weights, if it is no longer where the models' passports say.
     device : str
         As `featex.extract` takes it.
-    artifacts : Artifacts
+    artifacts : Artifacts or path
         Where results are kept.
     command : str
         The command that makes the page again; printed on it.
@@ -127,7 +127,8 @@ def stress(
     ModelError
         If weights are needed that cannot be had, or none of the models reads pixels.
     """
-    progress, tried = progress or Progress(), conditions(test.transforms, test.grades)
+    progress, artifacts = progress or Progress(), Artifacts.at(artifacts)
+    tried = conditions(test.transforms, test.grades)
     if test.limit is not None and test.limit < 1:
         raise InputError(f"--limit takes 1 image or more of each set, not {test.limit}")
     passports = _passports(report_models(report, artifacts.models), test.models)

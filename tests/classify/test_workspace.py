@@ -212,7 +212,7 @@ def test_a_notebook_tunes_loads_and_predicts_by_three_names(data, with_vectors, 
     artifacts = Artifacts(tmp_path / "artifacts")
     with_vectors(artifacts.features)
     extract(data, artifacts.features, weights=weights_file, device="cpu")
-    tuned = tune("logreg", artifacts=artifacts, trials=1, n_folds=2)
+    tuned = tune("logreg", "images", artifacts=str(artifacts.root), trials=1, n_folds=2)
     assert tuned.model.name == "logreg-images"
     assert tuned.model.passport.cv.n_folds == 2
     assert set(evaluate(tuned.predictions).scores["set"]) == {"test", "wild"}
@@ -222,5 +222,7 @@ def test_a_notebook_tunes_loads_and_predicts_by_three_names(data, with_vectors, 
     table = predict(model, [data / "wild"], **options)
     assert len(table) == 6
     assert [Path(path).name for path, _ in table.attrs["failed"]] == ["broken.jpg"]
-    of_set = predict(model, ["images"], **options).query("split == 'wild'")
+    alone = predict(model, data / "wild", **options | {"artifacts": str(artifacts.root)})
+    pd.testing.assert_frame_equal(alone, table)
+    of_set = predict(model, "images", **options).query("split == 'wild'")
     assert table["prob_ai"].tolist() == pytest.approx(of_set["prob_ai"].tolist(), abs=1e-6)
