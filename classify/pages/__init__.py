@@ -3,5 +3,6 @@
 html      the look of every page, and how a page is written
 sections  sentences, tables and pictures, each with its files
 drawing   the look of every figure
+vector    figures as SVG in a page, in light and dark colours
 words     numbers in words
 """

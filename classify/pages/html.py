@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 from PIL import Image
 
 from classify.errors import DataError
+from classify.pages.vector import css, drawing
 from featex.system.disk import cannot_write, folder_beside, restored, swap_in
 from featex.system.shown import shown_text
 
@@ -36,6 +37,7 @@ def render(template: Path, page: dict) -> str:
         finalize=_sent_on,
     )
     environment.filters["numbers"] = numbers
+    environment.globals["figure_css"] = Markup(css())
     script = Path(__file__).with_name("sort.js").read_text(encoding="utf-8")
     # the page's policy runs this script alone
     sha256 = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -57,8 +59,8 @@ _NUMBERS = re.compile(
 )  # bounded, because a name of many digits would be tried from each of them
 
 
-def figure(file: str, caption: str, data: bytes) -> dict:
-    """Return the variables of ``figure.html``: a PNG or JPEG embedded in the page, as wide as it was drawn.
+def figure(file: str, caption: str, data: bytes, svg: bytes | None = None) -> dict:
+    """Return the variables of ``figure.html``: a figure embedded in the page, as wide as it was drawn.
 
     Parameters
     ----------
@@ -66,12 +68,17 @@ def figure(file: str, caption: str, data: bytes) -> dict:
         Its name in the page's folder.
     caption : str
     data : bytes
-        If the image states dots per inch, they decide its width; else one image pixel is one CSS pixel.
+        PNG or JPEG. If it states dots per inch, they decide its width; else one image pixel is one CSS pixel.
+    svg : bytes, optional
+        The same figure as SVG; the page then shows this, in colours that suit a light or a dark page.
     """
+    if svg is not None:
+        return {"file": file, "caption": caption, "drawing": drawing(svg, file, caption), "beside": []}
     with Image.open(BytesIO(data)) as image:
         dpi = image.info.get("dpi", (96, 96))[0]
         width, kind = round(96 / dpi * image.width), image.get_format_mimetype()  # CSS pixels: text fits the page's
-    return {"file": file, "caption": caption, "width": width, "uri": uri(data, kind), "beside": []}
+    shown = {"file": file, "caption": caption, "width": width, "uri": uri(data, kind)}
+    return {**shown, "drawing": "", "beside": []}
 
 
 def uri(data: bytes, kind: str) -> str:

@@ -130,7 +130,8 @@ def _written(part: Table | Picture, folder: Path, names: FileNames) -> dict[str,
 
 def _picture(picture: Picture, folder: Path, names: FileNames) -> dict:
     name, *beside = _written(picture, folder, names).values()
-    return {**figure(name, picture.caption, picture.data), "beside": beside}
+    svg = next((data for file, data in picture.beside.items() if file.endswith(".svg")), None)
+    return {**figure(name, picture.caption, picture.data, svg), "beside": beside}
 
 
 def _table(table: Table, folder: Path, names: FileNames) -> dict:

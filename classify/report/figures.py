@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from classify.errors import DataError
-from classify.pages.drawing import BLUE, COLOURS, DASHES, GREY, ORANGE, RED, WIDTH, styled
+from classify.pages.drawing import BLUE, COLOURS, DASHES, GREY, ORANGE, RED, SHARES, WHITE_FROM, WIDTH, styled
 from classify.predictions import VALIDATION, set_title
 from classify.report import figures_reliability
 from classify.stats.evaluation import Evaluation, in_order
@@ -91,7 +91,7 @@ def draw_accuracy(rows: pd.DataFrame) -> Figure:
         axes.set(xlim=(0, 104), xticks=range(0, 101, 25), xlabel="accuracy (%)")
         axes.set_yticks(range(len(models)), [fill(model, 24) for model in models])
         axes.set_ylim(len(models) - 0.5, -0.7)
-        axes.grid(axis="x", color="#dddddd", linewidth=0.6)
+        axes.grid(axis="x", linewidth=0.6)
         axes.set_axisbelow(True)
     return figure
 
@@ -112,10 +112,10 @@ def draw_confusion(rows: pd.DataFrame) -> Figure:
     figure.suptitle("Confusion matrices")
     for axes, ((model, name), part) in zip(panels, cases, strict=True):
         count, share = (part[column].to_numpy().reshape(k, k) for column in ("count", "share"))
-        axes.imshow(np.nan_to_num(share.astype(float)), cmap="Blues", vmin=0, vmax=1)
+        axes.imshow(np.nan_to_num(share.astype(float)), cmap=SHARES, vmin=0, vmax=1)
         for (i, j), images in np.ndenumerate(count):
             label = f"{images}\n{100 * share[i, j]:.1f} %" if k < 6 else f"{images}"
-            colour = "white" if share[i, j] > 0.6 else "black"
+            colour = "white" if share[i, j] >= WHITE_FROM else "black"
             axes.text(j, i, label if count[i].sum() else "none", ha="center", va="center", color=colour)
         axes.set_title(f"{fill(model, round(11 * width))}\n{fill(_set_title(name), round(11 * width))}")
         axes.set(xlabel="predicted", ylabel="true class")
@@ -194,7 +194,7 @@ def draw_training(rows: pd.DataFrame) -> Figure:
             )
         axes.set(title=fill(model, 40), xlabel="epoch", ylabel="accuracy (%)" if measure == "accuracy" else "loss")
         axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.grid(color="#dddddd", linewidth=0.6)
+        axes.grid(linewidth=0.6)
     handles = {text: handle for axes in panels for handle, text in zip(*axes.get_legend_handles_labels(), strict=True)}
     if handles:
         figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=2, frameon=False)

@@ -46,7 +46,7 @@ def draw(rows: pd.DataFrame) -> Figure:
         note = "\ncalibration was fitted here" if name == VALIDATION else ""
         axes.set_title(f"{fill(set_title(name), 26)}, n = {n}{note}")
         axes.set(xlim=(least - 2, 102), ylim=(-2, 102), xlabel="confidence (%)", ylabel="accuracy (%)")
-        axes.grid(color="#dddddd", linewidth=0.6)
+        axes.grid(linewidth=0.6)
         axes.set_axisbelow(True)
     figure.legend(handles=_keys(rows, models), loc="outside lower center", ncols=3, frameon=False)
     return figure

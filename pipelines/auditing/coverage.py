@@ -8,6 +8,7 @@ from scipy.stats import binomtest
 from sklearn.cluster import KMeans
 
 from classify.errors import DataError
+from classify.pages.drawing import pictured, styled
 from classify.pages.sections import Picture, Table
 from classify.pages.words import percent, within
 from classify.stats.differences import holm
@@ -52,6 +53,11 @@ FEW = 100
 """With fewer test images, a score is known to no better than 10 points (Wilson's interval at an accuracy of 0.5)."""
 
 MANY_BROKEN = 0.05
+SPECTRUM_CAPTION = (
+    "Mean spectrum of each class, with its 95 % interval, from the middle 256 x 256 pixels of each image. Noise, "
+    "sharpening, enlarging and traces of generators show at the right."
+)
+SIZES_CAPTION = "Sizes of images in each set (a larger mark stands for more images), and shares of file formats."
 
 
 def coverage(subject: Subject) -> list[Finding]:
@@ -215,19 +221,13 @@ def appearance(subject: Subject) -> list[Finding]:
     ]
     mapped = np.flatnonzero((names == "train") & (labels != ""))
     mapped = mapped if len(mapped) else np.arange(len(names))
-    figures = [
-        Picture(
-            "spectrum.png",
-            "Mean spectrum of each class, with its 95 % interval, from the middle 256 x 256 pixels of each image. "
-            "Noise, sharpening, enlarging and traces of generators show at the right.",
-            drawn(lambda: draw_spectrum(spectrum_rows(subject.looks["spectrum"], labels, names)), "png"),
-        ),
-        Picture(
-            "sizes.png",
-            "Sizes of images in each set (a larger mark stands for more images), and shares of file formats.",
-            drawn(lambda: draw_sizes(*(rows(subject.rows, labels, names) for rows in (size_rows, format_rows))), "png"),
-        ),
-    ]
+    spectra = spectrum_rows(subject.looks["spectrum"], labels, names)
+    sizes, formats = (rows(subject.rows, labels, names) for rows in (size_rows, format_rows))
+    with styled():
+        figures = [
+            pictured("spectrum", SPECTRUM_CAPTION, draw_spectrum(spectra), spectra),
+            pictured("sizes", SIZES_CAPTION, draw_sizes(sizes, formats), pd.concat([sizes, formats])),
+        ]
     sentence = f"This check gives no verdict: look at the pictures of {count(len(names), 'image')}."
     if len(mapped) < LEAST_MAPPED:
         sentence += f" There is no map, which takes {LEAST_MAPPED} images, not {len(mapped)}."
@@ -237,9 +237,7 @@ def appearance(subject: Subject) -> list[Finding]:
             "groups mean little. Where several images meet, one is shown."
         )
         places = map_rows(subject.features.X[mapped], labels[mapped], subject.seed)
-        figures.append(
-            Picture("map.jpg", caption, drawn(lambda: draw_map(places, subject.looks["tile"][mapped]), "jpeg"))
-        )
+        figures.append(Picture("map.jpg", caption, drawn(lambda: draw_map(places, subject.looks["tile"][mapped]))))
     return [Finding("appearance.images", "fine", sentence, pictures=(*sheets, *figures))]
 
 

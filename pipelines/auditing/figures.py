@@ -20,7 +20,7 @@ from sklearn.manifold import TSNE
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from classify.pages.drawing import COLOURS, DASHES, GREY, WIDTH, styled
+from classify.pages.drawing import COLOURS, DASHES, GREY, SHARES, WHITE_FROM, WIDTH, styled
 from classify.predictions import HELD_OUT
 from classify.splits.partition import TRAINING
 from pipelines.auditing.appearance import FREQUENCIES
@@ -37,11 +37,11 @@ _MARKERS = "os^Dv<>"  # one for each of MOST_CLASSES
 REST = "other classes"
 
 
-def drawn(draw: Callable[[], Figure], kind: str) -> bytes:
-    """Return the figure that `draw` returns as a file: "png", or "jpeg", since 2,000 thumbnails are 4 MB as PNG."""
-    file, options = BytesIO(), {"pil_kwargs": {"quality": 85}} if kind == "jpeg" else {}
+def drawn(draw: Callable[[], Figure]) -> bytes:
+    """Return the figure that `draw` returns as JPEG, since 2,000 thumbnails are 4 MB as PNG."""
+    file = BytesIO()
     with styled():
-        draw().savefig(file, format=kind, dpi=DPI, bbox_inches="tight", pad_inches=0.05, **options)
+        draw().savefig(file, format="jpeg", dpi=DPI, bbox_inches="tight", pad_inches=0.05, pil_kwargs={"quality": 85})
     return file.getvalue()
 
 
@@ -77,7 +77,7 @@ def draw_spectrum(rows: pd.DataFrame) -> Figure:
             axes.plot(curve["frequency"], curve["mean"], color=colour, linestyle=dash, label=line)
             axes.fill_between(curve["frequency"], curve["low"], curve["high"], color=colour, alpha=0.25, linewidth=0)
         axes.set(xlim=(0, 0.5), title=fill(name, 26), xlabel="cycles per pixel")
-        axes.grid(color="#dddddd", linewidth=0.6)
+        axes.grid(linewidth=0.6)
         axes.legend(frameon=False)
     panels[0].set_ylabel("log10 of power")
     return figure
@@ -202,17 +202,24 @@ def _size_axes(axes: Axes, lowest: int, highest: int) -> None:
         axis.set_major_formatter(ScalarFormatter())
         axis.set_minor_formatter(NullFormatter())
         axis.set_ticks(ticks)
-    axes.grid(color="#dddddd", linewidth=0.6)
+    axes.grid(linewidth=0.6)
 
 
 def _format_table(axes: Axes, formats: pd.DataFrame, cases: pd.DataFrame) -> None:
     names = list(formats.groupby("format")["n"].sum().sort_values(ascending=False).index)
     share = formats.pivot_table(index=["set", "label"], columns="format", values="share", sort=False, fill_value=0.0)
     share = share.reindex(index=pd.MultiIndex.from_frame(cases), columns=names)
-    axes.imshow(share.to_numpy(), cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    axes.imshow(share.to_numpy(), cmap=SHARES, vmin=0, vmax=1, aspect="auto")
     for (i, j), value in np.ndenumerate(share.to_numpy()):
         if value:
-            axes.text(j, i, f"{100 * value:.1f} %", ha="center", va="center", color="white" if value > 0.6 else "black")
+            axes.text(
+                j,
+                i,
+                f"{100 * value:.1f} %",
+                ha="center",
+                va="center",
+                color="white" if value >= WHITE_FROM else "black",
+            )
     axes.set_yticks(range(len(share)), [f"{name[:24]} · {label[:24]}" for name, label in share.index])
     axes.set_xticks(range(len(names)), names)
     axes.tick_params(length=0)

@@ -122,7 +122,7 @@ def _panel(axes: Axes, rows: pd.DataFrame, lines: list[str]) -> None:
         )
         low, high = (100 * line[end].to_numpy(float) for end in ("low", "high"))
         axes.fill_between(line["place"].to_numpy(float), low, high, color=colour, alpha=0.12, linewidth=0)
-    axes.grid(axis="y", color="#dddddd", linewidth=0.6)
+    axes.grid(axis="y", linewidth=0.6)
     axes.set_axisbelow(True)
 
 

@@ -5,23 +5,26 @@ from textwrap import fill
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from classify.pages.drawing import BLUE, ORANGE, WIDTH, pictured, styled
+from classify.pages.drawing import CELL, ORANGE, WHITE_FROM, WIDTH, pictured, styled
 from classify.pages.sections import Picture
+from classify.pages.vector import FIXED_BLACK
 from classify.stats.chance import against_chance
 
-CELL, SMALL_CELL = 0.95, 0.6  # inches
+SIDE, SMALL_SIDE = 0.95, 0.6  # inches of a cell
 MOST_WITH_INTERVALS = 6  # sources; with more, cells hold only the accuracy
 MARGIN = 1.4  # inches, for names and titles
-# White is guessing; worse than guessing is orange, so that it stands out.
-COLOURS = LinearSegmentedColormap.from_list("accuracy", [ORANGE, "white", BLUE])
+# No colour is guessing; worse than guessing is orange, so that it stands out. Where a colour is faint the page shows.
+COLOURS = LinearSegmentedColormap.from_list(
+    "accuracy", [(0, ORANGE), (0.5, (*to_rgb(ORANGE), 0)), (0.5, (*to_rgb(CELL), 0)), (1, CELL)]
+)
 CAPTION = (
     "Accuracy on unseen images of each source (columns) of models trained on each (rows), in %, with 95 % intervals; "
-    "framed: trained and tested on the same source. White is guessing, blue is better, orange is worse; a number with "
-    "“?” does not differ significantly from guessing."
+    "framed: trained and tested on the same source. No colour is guessing, blue is better, orange is worse; a "
+    "number with “?” does not differ significantly from guessing."
 )
 
 
@@ -34,7 +37,7 @@ def matrix_picture(table: pd.DataFrame) -> Picture:
 def draw_matrices(table: pd.DataFrame) -> Figure:
     """Draw a panel for each model: a row for each training source, a column for each test source."""
     models, sources = list(table["model"].unique()), list(table["train_source"].unique())
-    cell = CELL if len(sources) <= MOST_WITH_INTERVALS else SMALL_CELL
+    cell = SIDE if len(sources) <= MOST_WITH_INTERVALS else SMALL_SIDE
     side = MARGIN + cell * len(sources)
     columns = min(len(models), max(1, int(WIDTH / side)))
     lines = -(-len(models) // columns)
@@ -60,7 +63,8 @@ def _draw(axes: Axes, cells: pd.DataFrame, sources: list[str], model: str) -> No
         text += "?" if against_chance(row["low"], row["high"], guess) in ("unclear", "unknown") else ""
         if len(sources) <= MOST_WITH_INTERVALS:
             text += f"\n{100 * row['low']:.0f}–{100 * row['high']:.0f}"
-        colour = "white" if (value - guess) / (1 - guess) > 0.9 else "black"  # by contrast
+        strength = (value - guess) / (1 - guess)
+        colour = "white" if strength >= WHITE_FROM else FIXED_BLACK if strength < -0.5 else "black"
         axes.text(j, i, text, ha="center", va="center", color=colour)
         if i == j:
             axes.add_patch(Rectangle((j - 0.47, i - 0.47), 0.94, 0.94, fill=False, linewidth=2, edgecolor="black"))

@@ -56,7 +56,7 @@ def test_a_page_takes_the_place_of_an_older_one_and_of_nothing_else(write):
         "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b550000000a49444154789c6360000000020001e221bc33"
         "0000000049454e44ae426082"
     )
-    picture = Picture("falls.png", "Falls", png, {"falls.svg": b"<svg/>"})
+    picture = Picture("falls.png", "Falls", png, {"falls.svg": b'<svg viewBox="0 0 72 36"/>'})
     page = write(section=Section("stress", "Where it breaks", pictures=[picture]), files={"failed.csv": SCORES})
     assert page.with_name("falls.svg").exists()
     write()

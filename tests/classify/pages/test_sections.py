@@ -25,7 +25,8 @@ ROWS = pd.DataFrame(
 )
 TABLE = Table("t", "A table", ROWS, percent=("share",), mark="svm", about="Read on.")
 LOSSES = Table("losses", "Losses", ROWS[["model", "AUC", "AUC low", "AUC high"]], plain=("AUC",), most=1)
-PICTURE = Picture("curve.png", "What to see.", png(), {"curve.svg": b"<svg/>", "curve.csv": b"x,y"})
+SVG = b'<svg viewBox="0 0 72 36"/>'
+PICTURE = Picture("curve.png", "What to see.", png(), {"curve.svg": SVG, "curve.csv": b"x,y"})
 SECTION = Section("stress", "Where it breaks", ["It falls."], (TABLE, LOSSES), (PICTURE,), "At grades.")
 
 
@@ -53,7 +54,8 @@ def test_pictures_are_written_with_what_stands_beside_them(tmp_path):
     (figure,) = shown(SECTION, tmp_path, FileNames())["figures"]
     assert (tmp_path / figure["file"]).read_bytes() == PICTURE.data
     assert figure["beside"] == ["curve.svg", "curve.csv"]
-    assert (tmp_path / "curve.svg").read_bytes() == b"<svg/>"
+    assert 'aria-label="What to see."' in figure["drawing"]
+    assert (tmp_path / "curve.svg").read_bytes() == SVG
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from classify.pages.sections import Picture
 from pipelines.auditing import coverage as room
 from pipelines.auditing.coverage import accuracy_of_clusters, appearance, balance, cluster_rows, coverage
 from pipelines.auditing.findings import LEVELS, Finding
@@ -168,10 +169,15 @@ def test_broken_files_are_counted_and_listed(make_subject, n, level):
         assert found.low < found.value < found.high
 
 
+def _draw_nothing(monkeypatch):
+    monkeypatch.setattr(room, "drawn", lambda draw: b"")
+    monkeypatch.setattr(room, "pictured", lambda name, caption, figure, rows: Picture(f"{name}.png", caption, b""))
+
+
 def test_each_class_and_each_other_set_gets_a_sheet(make_subject, monkeypatch):
     shown = []
     monkeypatch.setattr(room, "contact_sheet", lambda images, captions: shown.append((images, captions)) or b"")
-    monkeypatch.setattr(room, "drawn", lambda draw, kind: b"")
+    _draw_nothing(monkeypatch)
     labels, split = ["ai", "real"] * 60, ["train"] * 80 + ["test"] * 20 + ["wild"] * 20
     subject = make_subject(labels, split=split)
     (finding,) = appearance(subject)
@@ -186,7 +192,7 @@ def test_each_class_and_each_other_set_gets_a_sheet(make_subject, monkeypatch):
 
 
 def test_the_same_seed_shows_the_same_images(make_subject, monkeypatch):
-    monkeypatch.setattr(room, "drawn", lambda draw, kind: b"")
+    _draw_nothing(monkeypatch)
     labels = ["ai", "real"] * 60
     one, same = (appearance(make_subject(labels))[0].pictures[0].data for _ in range(2))
     assert one == same

@@ -30,8 +30,8 @@ FACTS = pd.DataFrame(
 )
 
 
-def opened(draw, kind: str = "png") -> Image.Image:
-    image = Image.open(io.BytesIO(drawn(draw, kind)))
+def opened(draw) -> Image.Image:
+    image = Image.open(io.BytesIO(drawn(draw)))
     image.load()
     return image
 
@@ -52,7 +52,7 @@ def test_spectra_are_means_of_a_class_and_set_with_their_interval():
 def test_one_image_has_no_interval():
     rows = spectrum_rows(SPECTRA[:1], LABELS[:1], SETS[:1])
     assert rows["low"].isna().all()
-    assert opened(lambda: draw_spectrum(rows)).format == "PNG"
+    assert opened(lambda: draw_spectrum(rows)).format == "JPEG"
 
 
 def test_sets_come_as_they_are_used():
@@ -98,7 +98,7 @@ def test_formats_are_shown_as_shares_of_a_class():
 def test_sizes_of_any_range_are_drawn(width, height):
     facts = FACTS.assign(width=width, height=height)
     sizes, formats = size_rows(facts, LABELS, SETS), format_rows(facts, LABELS, SETS)
-    assert opened(lambda: draw_sizes(sizes, formats)).format == "PNG"
+    assert opened(lambda: draw_sizes(sizes, formats)).format == "JPEG"
 
 
 def test_like_images_lie_together_on_the_map():
@@ -151,7 +151,7 @@ def test_thumbnails_stand_where_the_map_puts_them_in_the_colour_of_their_class()
 def test_a_map_is_a_jpeg(n):
     X = np.random.default_rng(0).normal(size=(n, 8)).astype(np.float32)
     rows = map_rows(X, np.array(["ai", "real"] * n)[:n])
-    image = opened(lambda: draw_map(rows, np.zeros((n, 64, 64, 3), dtype=np.uint8)), "jpeg")
+    image = opened(lambda: draw_map(rows, np.zeros((n, 64, 64, 3), dtype=np.uint8)))
     assert image.format == "JPEG"
     assert image.info["dpi"] == (room.DPI, room.DPI)
 
@@ -180,6 +180,6 @@ def test_images_without_a_label_are_shown_as_such():
 
 def test_names_in_any_script_and_sign_are_drawn(recwarn):
     labels = np.where(LABELS == "ai", "$x_1$", "本物")
-    assert opened(lambda: draw_spectrum(spectrum_rows(SPECTRA, labels, SETS))).format == "PNG"
+    assert opened(lambda: draw_spectrum(spectrum_rows(SPECTRA, labels, SETS))).format == "JPEG"
     sizes, formats = size_rows(FACTS, labels, SETS), format_rows(FACTS, labels, SETS)
-    assert opened(lambda: draw_sizes(sizes, formats)).format == "PNG"
+    assert opened(lambda: draw_sizes(sizes, formats)).format == "JPEG"
