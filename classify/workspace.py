@@ -74,6 +74,8 @@ def tune(
     InputError, DataError, ModelError
         If a name is unknown, a number is out of range, or the data cannot be trained on.
 
+    Examples
+    --------
     >>> from classify import tune
     >>> tuned = tune("svm", trials=10)  # doctest: +SKIP
     >>> tuned.model.passport.cv.mean, tuned.predictions.sets  # doctest: +SKIP
@@ -290,6 +292,8 @@ def evaluate(
     InputError
         If there is no such report, or predictions are missing.
 
+    Examples
+    --------
     >>> evaluation = evaluate()  # doctest: +SKIP
     >>> evaluation.scores[["model", "set", "accuracy", "accuracy_low", "accuracy_high"]]  # doctest: +SKIP
     >>> FIGURES["roc"](evaluation)  # doctest: +SKIP
