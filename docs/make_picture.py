@@ -35,7 +35,9 @@ def pictures(report: Path, browser: str | None) -> dict[str, bytes]:
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("report", type=Path, nargs="?", default=Path("artifacts/reports/sample-quick/index.html"))
-    parser.add_argument("--browser", default=shutil.which("chromium"), help="path of a Chromium; Playwright's by default")
+    parser.add_argument(
+        "--browser", default=shutil.which("chromium"), help="path of a Chromium; Playwright's by default"
+    )
     options = parser.parse_args()
     for scheme, picture in pictures(options.report, options.browser).items():
         path = Path(__file__).with_name(f"report-{scheme}.webp")
