@@ -90,7 +90,5 @@ def test_every_benchmark_and_make_target_named_is_there(page):
 
 def test_the_reference_shows_every_public_name():
     shown = re.findall(r"^::: (\S+)", (ROOT / "docs/api.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
-    packages = ("featex", "classify", "pipelines")
-    assert sorted(shown) == sorted(
-        f"{name}.{public}" for name in packages for public in importlib.import_module(name).__all__
-    )
+    names = {package: importlib.import_module(package).__all__ for package in CLIS}
+    assert {f"{package}.{name}" for package in names for name in names[package]} <= set(shown)
