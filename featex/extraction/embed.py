@@ -21,6 +21,8 @@ from featex.store.thumbnails import ThumbnailCache
 from featex.system.cores import batched, in_order, n_readers, one_core_each
 from featex.system.disk import write_json
 from featex.system.progress import Progress
+from featex.system.stopping import Stopped, until_stopped
+from featex.system.words import count
 
 SAMPLED = 64  # least side in pixels of the image for a thumbnail if a GPU decodes the image itself
 NOT_FINITE = "its features are not finite"  # also the reason of a damaged file that a GPU decodes
@@ -72,6 +74,11 @@ def embed(
         Number of varied copies of each image to compute; their keys are `featex.images.variants.copy_keys`.
     thumbnails : ThumbnailCache, optional
         Receives the thumbnail of each image.
+
+    Raises
+    ------
+    Stopped
+        After a first Ctrl-C or SIGTERM: no further image is begun, and everything computed is stored.
     """
     copies = copies if len(copies) else [0] * len(paths)
     known = known or [("", "")] * len(paths)
@@ -79,7 +86,7 @@ def embed(
     refused = {key: reason for key, reason in known if key and reason}
     todo = _unfinished(known, copies, cache, thumbnails)
     reader = _Reader(extractor, cache, refused, thumbnails)
-    workers = workers or n_readers()
+    workers, progress = workers or n_readers(), progress or Progress()
     computed: list[str] = []
 
     def inputs() -> Iterator[tuple[str, torch.Tensor]]:
@@ -94,11 +101,15 @@ def embed(
                 thumbnails.add(image.key, image.thumbnail)
             yield from image.inputs
             tick(1)
+            if stopped():
+                progress.say("Stopping after the images that are being computed; a second signal stops at once.")
+                return
 
     def compute(batch: list[tuple[str, torch.Tensor]]) -> tuple[list[str], np.ndarray]:
         return [key for key, _ in batch], extractor([pixels for _, pixels in batch])
 
-    with (progress or Progress()).task("extract", len(todo), "image") as tick, one_core_each(workers) as pool:
+    task = progress.task("extract", len(todo), "image")
+    with until_stopped() as stopped, task as tick, one_core_each(workers) as pool:
         ahead = workers + 2 if extractor.device.type == "cpu" else 3  # on a GPU: one runs, the others wait
         try:
             for keys, vectors in in_order(pool, compute, batched(inputs(), extractor.batch_size), ahead):
@@ -111,13 +122,21 @@ def embed(
             cache.flush()  # a stopped run keeps its vectors
             if thumbnails is not None:
                 thumbnails.flush()
-    for i, key in enumerate(embedding.keys if refused else ()):
-        for each in _keys(key, copies[i]):
-            if each in refused:  # a duplicate of the file had been skipped before the failure was known
-                embedding.reasons[i] = refused[each]
+        if number := stopped():
+            stored = sum(cache.holds(embedding.keys))
+            raise Stopped(f"The features of {stored:,} of {count(len(paths), 'image')} are stored", number)
+    _refuse_duplicates(embedding, copies, refused)
     embedding.computed = len(set(computed).intersection(embedding.keys))
     embedding.computed_copies = len(computed) - embedding.computed
     return embedding
+
+
+def _refuse_duplicates(embedding: Embedding, copies: Sequence[int], refused: dict[str, str]) -> None:
+    """Give each duplicate of a refused file its reason; it was skipped before the failure was known."""
+    for i, key in enumerate(embedding.keys if refused else ()):
+        for each in _keys(key, copies[i]):
+            if each in refused:
+                embedding.reasons[i] = refused[each]
 
 
 def _unfinished(

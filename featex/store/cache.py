@@ -87,9 +87,13 @@ class FeatureCache:
             if len(self._pending) + len(new) > FLUSH_ROWS:
                 self.flush()
             first = len(self._pending)
-            rows = [self._pending.setdefault(raw, len(self._pending)) for raw in new]
+            added: dict[bytes, int] = {}
+            rows = [
+                self._pending[raw] if raw in self._pending else added.setdefault(raw, first + len(added)) for raw in new
+            ]
             in_a_row = rows[-1] == first + len(rows) - 1  # all keys are new, as nearly always: a plain copy
             self._buffer[slice(first, first + len(rows)) if in_a_row else rows] = vectors[chunk]
+            self._pending |= added  # last: an interrupt before it leaves no key without its vector
         if len(self._pending) == FLUSH_ROWS or time.monotonic() - self._flushed > FLUSH_SECONDS:
             self.flush()
 

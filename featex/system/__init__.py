@@ -6,5 +6,6 @@ progress  progress bars and lines
 words     counts and lists in words
 shown     paths and commands without home folders and passwords
 public    public names of a package, imported on first use
+stopping  the first Ctrl-C or SIGTERM lets a job store what it has
 terminal  the frame of every command: errors in one line, exit codes
 """

@@ -1,5 +1,6 @@
 import os
 import shutil
+import signal
 import sys
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ from featex.images.decode import decode
 from featex.images.variants import copy_keys, varied
 from featex.store.cache import content_key
 from featex.store.features import find_set, verify
+from featex.system.stopping import Stopped
 
 module = sys.modules["featex.extraction.extract"]
 
@@ -190,6 +192,26 @@ def test_what_was_computed_before_a_stop_is_not_computed_again(data, tmp_path, m
         run(data, tmp_path)
     monkeypatch.setattr(FakeExtractor, "__call__", original)
     assert run(data, tmp_path).computed == 30
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_run_once_all_that_was_computed_is_stored(data, tmp_path, monkeypatch, fake, number):
+    def signal_at_8(self, batch):
+        if fake.computed == 8:
+            os.kill(os.getpid(), number)
+        return original(self, batch)
+
+    original = FakeExtractor.__call__
+    monkeypatch.setattr(FakeExtractor, "__call__", signal_at_8)
+    handlers = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+    with pytest.raises(Stopped) as stopped:
+        run(data, tmp_path)
+    assert stopped.value.number == number
+    assert f"{fake.computed} of 38 images" in str(stopped.value)
+    assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == handlers
+    stored = fake.computed
+    assert 8 < stored < 38
+    assert run(data, tmp_path).computed == 38 - stored
 
 
 def test_features_that_are_not_finite_are_a_failure_of_their_row(data, tmp_path, monkeypatch):

@@ -127,3 +127,15 @@ def test_a_cut_part_is_refused_by_name(cache, tmp_path):
     part.write_bytes(part.read_bytes()[:-7])
     with pytest.raises(StoreError, match="damaged"):
         FeatureCache(tmp_path / "vectors", 4)
+
+
+def test_an_interrupt_while_rows_are_added_leaves_no_key_without_its_vector(tmp_path):
+    class Interrupted(np.ndarray):
+        def __getitem__(self, rows):
+            raise KeyboardInterrupt
+
+    cache = FeatureCache(tmp_path, 2)
+    with pytest.raises(KeyboardInterrupt):
+        cache.add([content_key(b"a")], np.ones((1, 2), np.float32).view(Interrupted))
+    cache.flush()
+    assert len(FeatureCache(tmp_path, 2)) == 0

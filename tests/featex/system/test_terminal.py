@@ -1,10 +1,12 @@
 import io
+import signal
 from functools import partial
 
 import click
 import pytest
 
 from featex.errors import InputError
+from featex.system.stopping import Stopped
 from featex.system.terminal import run, write_utf8
 
 
@@ -36,6 +38,17 @@ def test_ctrl_c_ends_with_the_exit_code_of_an_interrupt(capsys):
         run(partial(stopped, []))
     assert ended.value.code == 130
     assert "Stopped" in capsys.readouterr().err
+
+
+def test_a_signal_gives_its_own_exit_code_and_the_line_says_what_is_stored(capsys):
+    @click.command()
+    def stopped():
+        raise Stopped("The features of 3 of 9 images are stored", signal.SIGTERM)
+
+    with pytest.raises(SystemExit) as ended:
+        run(partial(stopped, []))
+    assert ended.value.code == 143
+    assert "3 of 9 images are stored. Run the same command again" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("arguments", "code"), [(["--help"], 0), (["--unknown"], 2), ([], 0)])
