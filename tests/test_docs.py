@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.documents import CLIS, PAGES, ROOT, blocks, commands, commands_in_sentences
+from tests.documents import CLIS, PAGES, ROOT, anchors, blocks, commands, commands_in_sentences, prose
 
 EVERY_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 
@@ -52,6 +52,14 @@ def test_no_page_loads_anything_from_elsewhere(site):
         assert not [address for address in loaded.addresses if re.match(r"(https?:)?//", address)], page
     for style in site.rglob("*.css"):
         assert not re.search(r"(@import|url\()\s*[\"']?(https?:)?//", style.read_text(encoding="utf-8")), style
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_every_link_of_a_page_at_the_top_leads_somewhere(name):
+    """MkDocs checks the links of the pages in docs/."""
+    for target, anchor in re.findall(r"""(?:]\(|src="|srcset=")([^:)"#]+)#?([^)"]*)""", prose(ROOT / name)):
+        assert (ROOT / target).exists(), target
+        assert not anchor or anchor in anchors(ROOT / target), f"{target}#{anchor}"
 
 
 @EVERY_PAGE
