@@ -158,7 +158,7 @@ def backbones() -> None:
     click.echo(f"{'name':<16} {'n_features':>10}  {'pixels':>6}  weights")
     for backbone in BACKBONES.values():
         click.echo(f"{backbone.name:<16} {backbone.n_features:>10}  {backbone.crop:>6}  {backbone.weights}")
-    click.echo("timm:NAME        any timm model, with the timm extra: pip install 'featex[timm]'")
+    click.echo("timm:NAME        any timm model, with the timm extra: pip install '.[timm]'")
 
 
 @cli.command()

@@ -58,6 +58,7 @@ ONLY_IN = {
     "torch": {
         *(
             "featex/network/backbones.py",
+            "featex/network/published.py",
             "featex/network/weights.py",
             "featex/images/decode.py",
             "featex/extraction/extractor.py",
@@ -90,7 +91,8 @@ ONLY_IN = {
         *("pipelines/sample/make.py", "pipelines/sample/generators.py"),
     },
     "torchvision": {
-        *("featex/network/backbones.py", "featex/network/weights.py", "featex/images/decode.py"),
+        *("featex/network/backbones.py", "featex/network/published.py", "featex/network/weights.py"),
+        "featex/images/decode.py",
         *("classify/nets/zoo.py", "classify/nets/finetuned.py"),
     },
     "matplotlib": {

@@ -120,7 +120,7 @@ def net_maps(classifier: NetClassifier, images: np.ndarray, towards: Sequence[in
         from pytorch_grad_cam import HiResCAM
     except ImportError as error:
         raise InputError(
-            "maps of nets need the explain extra (grad-cam); install it: pip install 'featex[explain]'"
+            "maps of nets need the explain extra (grad-cam); install it: pip install '.[explain]'"
         ) from error
     layer, reshape = _last_maps(classifier, images[:1])
     cam = HiResCAM(classifier.module_, [layer], reshape)

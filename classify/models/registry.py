@@ -260,6 +260,7 @@ MODELS = {
         _finetuned("vgg16", "VGG-16"),
         _finetuned("densenet121", "DenseNet-121"),
         _finetuned("efficientnet_b0", "EfficientNet-B0"),
+        _finetuned("efficientnet_lite0", "EfficientNet-Lite0 (needs the weights extra)"),
         _finetuned("inception_v3", "Inception v3"),
         _finetuned("xception", "Xception (needs the timm extra)"),
         _finetuned("vit_b_16", "ViT-B/16"),

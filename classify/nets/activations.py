@@ -44,9 +44,9 @@ def cut(module: nn.Module) -> tuple[nn.Module, nn.Module] | None:
 class _Tracer(fx.Tracer):
     def is_leaf_module(self, module: nn.Module, name: str) -> bool:
         # torchvision's layers behave differently in training, which a trace would fix as it is now; its transforms
-        # ignore anything but tensors, and a trace passes proxies.
+        # ignore anything but tensors, and a trace passes proxies. timm's padding computes with sizes.
         return super().is_leaf_module(module, name) or type(module).__module__.startswith(
-            ("torchvision.ops", "torchvision.transforms")
+            ("torchvision.ops", "torchvision.transforms", "timm.layers.conv2d_same", "timm.layers.norm_act")
         )
 
 

@@ -217,13 +217,14 @@ NETS = {
         Net("lenet5", NetRecipe(32, max_epochs=30, batch_size=32), LeNet5),
         Net("cnn", NetRecipe(256, max_epochs=200, batch_size=64, patience=10), CustomCNN),
         Net("cnn3", NetRecipe(32, max_epochs=30, batch_size=32, patience=5, augment="none"), CNN3),
-        # Layers are torchvision's (timm's for Xception). In each, `FineTuned` replaces the classifier.
+        # Layers are torchvision's, or timm's for EfficientNet-Lite0 and Xception. `FineTuned` replaces the classifier.
         _finetuned("resnet18"),  # He et al. 2016, arXiv 1512.03385
         _finetuned("resnet50"),  # the same; torchvision strides in the 3 x 3 convolution instead of the first 1 x 1
         # Simonyan & Zisserman 2015, arXiv 1409.1556. Without batch normalisation it bears a smaller rate only.
         _finetuned("vgg16", body_lr=3e-5),
         _finetuned("densenet121"),  # Huang et al. 2017, arXiv 1608.06993
         _finetuned("efficientnet_b0"),  # Tan & Le 2019, arXiv 1905.11946
+        _finetuned("efficientnet_lite0"),  # EfficientNet-B0 without squeeze-and-excitation, with ReLU6
         _finetuned("inception_v3", 299),  # Szegedy et al. 2016, arXiv 1512.00567, without the auxiliary classifier
         _finetuned("xception", 299, "timm:legacy_xception"),  # Chollet 2017, arXiv 1610.02357
         _finetuned("vit_b_16", body_lr=3e-5),  # Dosovitskiy et al. 2021, arXiv 2010.11929

@@ -41,7 +41,7 @@ START = 32
 """How many of a file's first bytes `kind_of` needs."""
 
 CONVERT = "save it as PNG or JPEG"
-NEEDS_HEIF = f"a HEIC image, which the heif extra reads: pip install 'featex[heif]', or {CONVERT}"
+NEEDS_HEIF = f"a HEIC image, which the heif extra reads: pip install '.[heif]', or {CONVERT}"
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
 _SIGNATURES = (
     (b"\xff\xd8\xff", "JPEG"),

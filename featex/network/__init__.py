@@ -1,8 +1,10 @@
 """Pixels to vectors: networks, their weights, and the layers that give features.
 
 backbones    the table of backbones
-weights      where weights come from: a file, the cache, a download, a seed
+published    ImageNet weights: from a package, torch's cache, or a download
+weights      which weights a name stands for, and loading them
 checkpoints  files of weights from any source, read without running code
+renaming     an EfficientNet's tensors, from the names of another package to timm's
 views        which pixels, which inputs and which layers are used
 forward      a batch of images -> vectors
 layers       outputs of several layers in one pass

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+HALF = (0.5, 0.5, 0.5)
 TIMM = "timm:"
+OF_TIMM = {"efficientnet_lite0": "tf_efficientnet_lite0"}
+"""timm's names of the backbones in `BACKBONES` that timm builds; torchvision builds the others."""
 
 
 class FallbackWeights(str):
@@ -27,13 +30,13 @@ class Backbone:
     Parameters
     ----------
     name : str
-        torchvision's name, or ``timm:NAME``.
+        torchvision's name, a name in `OF_TIMM`, or ``timm:NAME``.
     n_features : int
         Length of the penultimate layer.
     head : str
         Dotted name of the classifier module, which an identity replaces; "" for timm, which builds without a head.
     weights : str
-        The entry of torchvision's weights enum, or timm's tag, for ``--weights imagenet``.
+        What ``--weights imagenet`` takes: the entry of torchvision's weights enum, or timm's tag.
     resize, crop : int
         In pixels: the shorter side is resized to `resize`, then the centre square of side `crop` is taken.
     interpolation : {"bilinear", "bicubic"}
@@ -55,13 +58,18 @@ class Backbone:
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
 
+    @property
+    def timm_name(self) -> str:
+        """The name by which timm builds the network; "" for one that torchvision builds."""
+        return OF_TIMM.get(self.name) or (self.name.removeprefix(TIMM) if self.name.startswith(TIMM) else "")
+
     def build(self, image_size: int | None = None) -> "nn.Module":
         """Return the network without its head, untrained, in evaluation mode: (n, 3, size, size) -> (n, n_features).
 
         The size is `image_size`, by default `crop`; only vit_b_16 depends on it when it is built.
         """
-        if self.name.startswith(TIMM):
-            return _timm().create_model(self.name.removeprefix(TIMM), pretrained=False, num_classes=0).eval()
+        if self.timm_name:
+            return _timm(self.name).create_model(self.timm_name, pretrained=False, num_classes=0).eval()
         from torch import nn
         from torchvision.models import get_model
 
@@ -92,6 +100,7 @@ BACKBONES = {
         Backbone("vgg16", 4096, "classifier.6", "IMAGENET1K_V1", 256, 224),
         Backbone("densenet121", 1024, "classifier", "IMAGENET1K_V1", 256, 224),
         Backbone("efficientnet_b0", 1280, "classifier.1", "IMAGENET1K_V1", 256, 224, "bicubic"),
+        Backbone("efficientnet_lite0", 1280, "", "in1k", 256, 224, "bicubic", HALF, HALF),
         Backbone("inception_v3", 2048, "fc", "IMAGENET1K_V1", 342, 299),
         Backbone("convnext_tiny", 768, "classifier.2", "IMAGENET1K_V1", 236, 224),
         Backbone("vit_b_16", 768, "heads.head", "IMAGENET1K_V1", 256, 224),
@@ -115,16 +124,17 @@ def get_backbone(name: str) -> Backbone:
     raise unknown("backbone", name, [*BACKBONES, "timm:NAME"])
 
 
-def _timm():
+def _timm(name: str):
     try:
         import timm
     except ImportError as error:
-        raise InputError("timm backbones need the timm extra: pip install 'featex[timm]'") from error
+        extra = "weights" if name in OF_TIMM else "timm"
+        raise InputError(f"{name} needs timm; install it: pip install '.[{extra}]'") from error
     return timm
 
 
 def _timm_backbone(name: str) -> Backbone:
-    timm = _timm()
+    timm = _timm(name)
     architecture = name.removeprefix(TIMM)
     if not timm.is_model(architecture):
         raise unknown("backbone", name, [f"{TIMM}{near}" for near in timm.list_models(f"{architecture[:4]}*")])

@@ -6,7 +6,7 @@ from threading import local
 
 import torch
 from torch import Tensor, nn
-from torch.fx import symbolic_trace
+from torch.fx import Tracer
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from featex.errors import InputError
@@ -22,10 +22,11 @@ STAGES = {
     "vgg16": tuple(f"features.{n}" for n in (4, 9, 16, 23, 30)),
     "densenet121": ("features.pool0", *(f"features.denseblock{n}" for n in range(1, 5))),
     "efficientnet_b0": tuple(f"features.{n}" for n in (0, 2, 3, 5, 7)),
+    "efficientnet_lite0": tuple(f"blocks.{n}" for n in (0, 1, 2, 4, 6)),
     "inception_v3": ("maxpool1", "maxpool2", "Mixed_5d", "Mixed_6e", "Mixed_7c"),
     "vit_b_16": ("conv_proj", *(f"encoder.layers.encoder_layer_{n}" for n in (2, 5, 8, 11))),
 }
-"""For each torchvision backbone, the modules whose outputs are called stem and layer1 to layer4."""
+"""For each backbone with a line of its own, the modules whose outputs are called stem and layer1 to layer4."""
 
 
 class _DeepEnough(Exception):  # noqa: N818
@@ -125,10 +126,10 @@ def widths(backbone: Backbone, layers: Sequence[str]) -> dict[str, int]:
 def fold_batchnorm(model: nn.Module) -> nn.Module:
     """Fold each BatchNorm that follows a convolution into it, in place, and return the faster model.
 
-    A model that cannot be traced stays unchanged.
+    timm's BatchNorm that ends in an activation leaves that activation. A model that cannot be traced stays unchanged.
     """
     try:
-        graph = symbolic_trace(model).graph
+        graph = _Norms().trace(model)
     except Exception:  # tracing runs the model's code on placeholders, which may raise any exception
         return model
     modules = dict(model.named_modules())
@@ -140,5 +141,15 @@ def fold_batchnorm(model: nn.Module) -> nn.Module:
             conv, norm = modules[before.target], modules[node.target]
             statistics = (norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias)
             conv.weight, conv.bias = fuse_conv_bn_weights(conv.weight, conv.bias, *statistics)
-            model.set_submodule(node.target, nn.Identity())
+            model.set_submodule(node.target, getattr(norm, "act", nn.Identity()))
     return model
+
+
+class _Norms(Tracer):
+    """A tracer that does not look into timm's plain convolution and BatchNorm, which compute what torch's do.
+
+    timm's other convolutions, such as those that standardise their kernels, must not be scaled.
+    """
+
+    def is_leaf_module(self, module: nn.Module, name: str) -> bool:
+        return type(module).__name__ in ("Conv2dSame", "BatchNormAct2d") or super().is_leaf_module(module, name)

@@ -1,8 +1,7 @@
-"""Weights of a backbone: where they come from (file, cache, download, seed), their hash, and loading them."""
+"""Weights of a backbone: which ones, their hash, and loading them into the network."""
 
 import hashlib
 import re
-import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,12 +13,13 @@ from torch import nn
 from featex.errors import WeightsError
 from featex.network.backbones import TIMM, Backbone
 from featex.network.checkpoints import SUFFIXES, read_checkpoint, without_prefix
+from featex.network.published import published, sha256_of
+from featex.network.renaming import timm_names
 from featex.system.progress import Progress
 
 KEYWORDS = ("imagenet", "random", "auto")
 POSITIONS = "encoder.pos_embedding"
 SEED = 0
-DOWNLOAD_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,15 @@ class Weights:
 
 
 def find_weights(backbone: Backbone, weights: str = "imagenet", progress: Progress | None = None) -> Weights:
-    """Return the weights that `weights` names; ImageNet weights that are not in torch's cache are downloaded.
+    """Return the weights that `weights` names; ImageNet weights that are not on this machine are downloaded.
 
     Parameters
     ----------
     backbone : Backbone
     weights : str
         "imagenet"; "random"; "auto" (imagenet if available, else random, with a message); a file, such as .safetensors,
-        .pth, .ckpt or .bin; or a folder with one such file whose name starts with the backbone's.
+        .pth, .ckpt or .bin; or a folder with one such file whose name starts with the backbone's. With "auto", a host
+        that could not be reached within the last hour is not tried again.
 
     Raises
     ------
@@ -65,15 +66,15 @@ def find_weights(backbone: Backbone, weights: str = "imagenet", progress: Progre
     if weights == "random":
         return _random(backbone)
     if weights == "imagenet":
-        return _imagenet(backbone, progress)
+        return _imagenet(backbone, progress, patient=True)
     if weights == "auto":
         try:
-            return _imagenet(backbone, progress)
+            return _imagenet(backbone, progress, patient=False)
         except WeightsError as error:
             progress.say(f"Using UNTRAINED {backbone.name} weights, whose features are poor. Reason: {error}")
             return _random(backbone)
     path = _file(backbone, Path(weights).expanduser())
-    return Weights(str(path), _sha256(path), path)
+    return Weights(str(path), sha256_of(path), path)
 
 
 def load_weights(backbone: Backbone, weights: Weights, image_size: int | None = None) -> nn.Module:
@@ -114,61 +115,14 @@ def load_weights(backbone: Backbone, weights: Weights, image_size: int | None = 
     return model
 
 
+def _imagenet(backbone: Backbone, progress: Progress, patient: bool) -> Weights:
+    path, sha256 = published(backbone, progress, patient)
+    return Weights("imagenet", sha256, path)
+
+
 def _random(backbone: Backbone) -> Weights:
-    recipe = (
-        f"{backbone.name} {TIMM if backbone.name.startswith(TIMM) else 'torchvision'} init, seed {SEED}, pink noise"
-    )
+    recipe = f"{backbone.name} {TIMM if backbone.timm_name else 'torchvision'} init, seed {SEED}, pink noise"
     return Weights("random", hashlib.sha256(recipe.encode()).hexdigest(), None)
-
-
-def _imagenet(backbone: Backbone, progress: Progress) -> Weights:
-    """Return torchvision's file from torch's cache or its host; its name contains the start of its sha256."""
-    if backbone.name.startswith(TIMM):
-        return _timm_pretrained(backbone)
-    from torchvision.models import get_model_weights
-
-    url = get_model_weights(backbone.name)[backbone.weights].url
-    path = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[1]
-    expected = re.search(r"-([0-9a-f]{8,})\.pth$", path.name).group(1)
-    tried = [f"{path} ({'damaged: its sha256 differs' if path.exists() else 'no such file'})"]
-    if path.exists() and (sha256 := _sha256(path)).startswith(expected):
-        return Weights("imagenet", sha256, path)
-    progress.say(f"Downloading {url}")
-    timeout = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(DOWNLOAD_SECONDS)  # torch.hub has no timeout, and a silent host would block the run
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(url, str(path), hash_prefix=expected, progress=False)
-    except (OSError, RuntimeError) as error:  # RuntimeError: the hash of the download differs
-        tried.append(f"{url} ({error})")
-        raise WeightsError(_ways_out(backbone, tried)) from error
-    finally:
-        socket.setdefaulttimeout(timeout)
-    return Weights("imagenet", _sha256(path), path)
-
-
-def _timm_pretrained(backbone: Backbone) -> Weights:
-    import timm
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    config = timm.get_pretrained_cfg(backbone.name.removeprefix(TIMM))
-    repository = getattr(config, "hf_hub_id", None)
-    if not repository:
-        raise WeightsError(_ways_out(backbone, [f"timm (it publishes no weights for {backbone.name})"]))
-    try:
-        path = Path(hf_hub_download(repository, "model.safetensors"))
-    except (OSError, HfHubHTTPError, LocalEntryNotFoundError) as error:
-        reason = str(error).splitlines()[0]
-        raise WeightsError(_ways_out(backbone, [f"{repository} on the Hugging Face hub ({reason})"])) from error
-    return Weights("imagenet", _sha256(path), path)
-
-
-def _ways_out(backbone: Backbone, tried: list[str]) -> str:
-    return (
-        f"cannot get ImageNet weights for {backbone.name}; tried {' and '.join(tried)}. Name a file with --weights "
-        "FILE or the environment variable FEATEX_WEIGHTS, or use untrained weights: --weights random"
-    )
 
 
 def _file(backbone: Backbone, path: Path) -> Path:
@@ -194,7 +148,11 @@ def _file(backbone: Backbone, path: Path) -> Path:
 
 
 def _as_published(state: Mapping[str, torch.Tensor], model: nn.Module) -> Mapping[str, torch.Tensor]:
-    """Return the tensors of a published file (OpenAI's CLIP, DINOv2, ...) under timm's names, if timm knows them."""
+    """Return the tensors of a published file under timm's names, if the names are known.
+
+    timm knows those of OpenAI's CLIP, DINOv2 and others.
+    """
+    state = timm_names(state, model.state_dict().keys())
     convert = getattr(sys.modules[type(model).__module__], "checkpoint_filter_fn", None)
     if convert is None:
         return state
@@ -244,8 +202,3 @@ def _pink_noise(n: int, size: int) -> torch.Tensor:
     amplitude = 1 / torch.hypot(fy, fx).clamp_min(1 / size)
     noise = torch.fft.irfft2(torch.fft.rfft2(torch.randn(n, 3, size, size)) * amplitude, s=(size, size))
     return (noise - noise.mean((2, 3), keepdim=True)) / noise.std((2, 3), keepdim=True)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

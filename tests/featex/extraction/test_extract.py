@@ -271,7 +271,7 @@ def test_heic_files_are_tried_again_once_they_can_be_read(data, tmp_path, monkey
     (data / "train/real/1.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64))
     for file in ("images.decode", "extraction.extract"):
         monkeypatch.setattr(f"featex.{file}.reads_heif", lambda: False)
-    assert "featex[heif]" in pd.read_csv(run(data, tmp_path).stored.failed_path)["reason"].iloc[0]
+    assert "'.[heif]'" in pd.read_csv(run(data, tmp_path).stored.failed_path)["reason"].iloc[0]
     read = []
     monkeypatch.setattr("featex.extraction.extract.reads_heif", lambda: True)
     monkeypatch.setattr("featex.extraction.embed.file_facts", lambda data: read.append(data) or {})

