@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 from markupsafe import Markup
 
+from classify.pages.attached import attached
 from classify.pages.html import own_files, page_folder, render
 from classify.pages.sections import FileNames, Section, shown, write_section
 from featex.system.shown import shown_table
@@ -71,6 +72,7 @@ class ResultPage:
                 else:
                     shown_table(table).to_csv(folder / name, index=False)
             page = {**vars(self), "mark": Markup(mark), "part": shown(self.section, folder, FileNames(*self.files))}
+            page |= {"files": [attached(folder, name) for name in self.files], "folder": out.name}
             text = render(Path(__file__).with_name("result.html"), page)
             (folder / "index.html").write_text(text, encoding="utf-8")
             write_section(self.section, folder, self.images)

@@ -8,6 +8,7 @@ from PIL import Image
 
 from classify.explain.explain import Explained, Explanation
 from classify.explain.overlay import legend, side_by_side
+from classify.pages.attached import attached
 from classify.pages.html import figure, own_files, page_folder, render, uri
 from classify.pages.sections import FileNames
 from classify.pages.words import percent
@@ -91,16 +92,30 @@ def write_explanation(explanation: Explanation, out: Path, *, command: str = "")
             picture = _picture(one)
             (folder / file).write_bytes(picture)
             if number < MOST_SHOWN:
-                shown.append(_card(one, figure(file, _caption(one, explanation), _light(picture))))
+                shown.append(
+                    _card(
+                        one,
+                        {
+                            **figure(file, _caption(one, explanation), _light(picture)),
+                            "files": [attached(folder, file)],
+                        },
+                    )
+                )
         shown_table(explanation.table.assign(picture=files)).to_csv(folder / TABLE, index=False)
         if len(explanation.failed):
             shown_table(explanation.failed).to_csv(folder / FAILED, index=False)
-        text = render(Path(__file__).with_name("explain.html"), _page(explanation, shown, files, command))
+        tables = [TABLE, *([FAILED] if len(explanation.failed) else [])]
+        page = _page(explanation, shown, command) | {
+            "more": [attached(folder, file) for file in files[len(shown) :]],
+            "files": [attached(folder, file) for file in tables],
+            "folder": out.name,
+        }
+        text = render(Path(__file__).with_name("explain.html"), page)
         (folder / "index.html").write_text(text, encoding="utf-8")
     return out / "index.html"
 
 
-def _page(explanation: Explanation, shown: list[dict], files: list[str], command: str) -> dict:
+def _page(explanation: Explanation, shown: list[dict], command: str) -> dict:
     passport = explanation.passport
     return {
         "title": f"What moved the score of {passport.name}",
@@ -112,9 +127,7 @@ def _page(explanation: Explanation, shown: list[dict], files: list[str], command
         "legend": uri(legend(), "image/png"),
         "pairs": list(dict.fromkeys((one.towards, one.against) for one in explanation.images)),
         "images": shown,
-        "more": files[len(shown) :],
         "failed": explanation.failed.to_dict("records"),
-        "files": [TABLE, *([FAILED] if len(explanation.failed) else [])],
         "command": command,
     }
 

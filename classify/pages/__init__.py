@@ -1,6 +1,7 @@
 """What all HTML pages and figures share.
 
 html      the look of every page, and how a page is written
+attached  files of a page that travel with it
 sections  sentences, tables and pictures, each with its files
 drawing   the look of every figure
 vector    figures as SVG in a page, in light and dark colours

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -18,7 +18,7 @@ from featex.system.disk import cannot_write, folder_beside, restored, swap_in
 from featex.system.shown import shown_text
 
 
-def render(template: Path, page: dict) -> str:
+def render(template: Path, page: dict, scripts: Sequence[Path] = ()) -> str:
     """Return a page of HTML.
 
     Parameters
@@ -26,7 +26,10 @@ def render(template: Path, page: dict) -> str:
     template : Path
         A file that extends ``page.html``. It may use the filter ``numbers``, ``section.html`` and ``figure.html``.
     page : dict
-        The template's variables; ``page.html`` needs ``title``, ``notices`` (a list) and ``command`` ("" for none).
+        The template's variables; ``page.html`` needs ``title``, ``notices`` (a list), ``command`` ("" for none) and
+        ``folder``, the name of the folder that the page and its files lie in.
+    scripts : sequence of Path
+        Further scripts of this page. Each keeps its names in a block, since all are joined.
     """
     folders = [template.parent, Path(__file__).parent]
     environment = jinja2.Environment(
@@ -38,7 +41,8 @@ def render(template: Path, page: dict) -> str:
     )
     environment.filters["numbers"] = numbers
     environment.globals["figure_css"] = Markup(css())
-    script = Path(__file__).with_name("sort.js").read_text(encoding="utf-8")
+    shared = (Path(__file__).with_name(name) for name in ("sort.js", "files.js"))
+    script = "".join(path.read_text(encoding="utf-8") for path in (*shared, *scripts))
     # the page's policy runs this script alone
     sha256 = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template(template.name).render(page, script=Markup(script), script_sha256=sha256)
@@ -59,13 +63,13 @@ _NUMBERS = re.compile(
 )  # bounded, because a name of many digits would be tried from each of them
 
 
-def figure(file: str, caption: str, data: bytes, svg: bytes | None = None) -> dict:
-    """Return the variables of ``figure.html``: a figure embedded in the page, as wide as it was drawn.
+def figure(name: str, caption: str, data: bytes, svg: bytes | None = None) -> dict:
+    """Return the variables of ``figure.html`` but for its ``files``: a figure in the page, as wide as it was drawn.
 
     Parameters
     ----------
-    file : str
-        Its name in the page's folder.
+    name : str
+        Unique on the page.
     caption : str
     data : bytes
         PNG or JPEG. If it states dots per inch, they decide its width; else one image pixel is one CSS pixel.
@@ -73,12 +77,11 @@ def figure(file: str, caption: str, data: bytes, svg: bytes | None = None) -> di
         The same figure as SVG; the page then shows this, in colours that suit a light or a dark page.
     """
     if svg is not None:
-        return {"file": file, "caption": caption, "drawing": drawing(svg, file, caption), "beside": []}
+        return {"caption": caption, "drawing": drawing(svg, name, caption)}
     with Image.open(BytesIO(data)) as image:
         dpi = image.info.get("dpi", (96, 96))[0]
         width, kind = round(96 / dpi * image.width), image.get_format_mimetype()  # CSS pixels: text fits the page's
-    shown = {"file": file, "caption": caption, "width": width, "uri": uri(data, kind)}
-    return {**shown, "drawing": "", "beside": []}
+    return {"caption": caption, "drawing": "", "width": width, "uri": uri(data, kind)}
 
 
 def uri(data: bytes, kind: str) -> str:
@@ -87,14 +90,14 @@ def uri(data: bytes, kind: str) -> str:
 
 
 def own_files(index: Path, mark: str) -> set[str]:
-    """Return the names of the files of an older page: itself, its links and its stored section.
+    """Return the names of the files of an older page: itself, those that it names, and its stored section.
 
     Without the mark of such a page there are none."""
     try:
         text = index.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return set()
-    return {index.name, "section", *re.findall(r'href="([^"#/:]+)"', text)} if mark in text else set()
+    return {index.name, "section", *re.findall(r'data-file="([^"#/:]+)"', text)} if mark in text else set()
 
 
 @contextmanager

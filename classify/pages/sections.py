@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from classify.pages.attached import attached
 from classify.pages.html import figure
 from classify.pages.words import percent, within
 from featex.system.disk import read_json, write_json
@@ -131,7 +132,8 @@ def _written(part: Table | Picture, folder: Path, names: FileNames) -> dict[str,
 def _picture(picture: Picture, folder: Path, names: FileNames) -> dict:
     name, *beside = _written(picture, folder, names).values()
     svg = next((data for file, data in picture.beside.items() if file.endswith(".svg")), None)
-    return {**figure(name, picture.caption, picture.data, svg), "beside": beside}
+    files = [attached(folder, file) for file in (name, *beside)]
+    return {**figure(name, picture.caption, picture.data, svg), "files": files}
 
 
 def _table(table: Table, folder: Path, names: FileNames) -> dict:
@@ -144,7 +146,7 @@ def _table(table: Table, folder: Path, names: FileNames) -> dict:
         "title": table.title,
         "about": table.about,
         "mark": table.mark,
-        "file": name,
+        "file": attached(folder, name),
         "header": [str(column) for column in columns],
         "rows": list(zip(*cells, strict=True)),
         "cut": f"the first {table.most} of {n:,} rows" if n > table.most else "",

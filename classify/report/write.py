@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from classify.pages.attached import attached
 from classify.pages.drawing import pictured
 from classify.pages.html import own_files, page_folder, render
 from classify.pages.sections import FileNames, Picture, Section, shown
@@ -96,7 +97,8 @@ def write_report(
             "data": data_counts(evaluation.predictions),
             "unscored": unscored(evaluation.predictions),
             "command": command,
-            "files": [*TABLES, *cards],
+            "files": [attached(folder, file) for file in (*TABLES, *cards)],
+            "folder": Path(out).name,
             "selection": SELECTION,
         }
         html = render(Path(__file__).with_name("report.html"), page)

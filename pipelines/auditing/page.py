@@ -80,6 +80,7 @@ def write_page(
             ],
             "facts": facts,
             "command": command,
+            "folder": out.name,
         }
         text = render(Path(__file__).with_name("audit.html"), page)
         (folder / "index.html").write_text(text, encoding="utf-8")

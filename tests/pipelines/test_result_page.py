@@ -24,16 +24,17 @@ def write(tmp_path):
     return write
 
 
-def test_a_page_shows_what_it_was_given_and_links_to_its_own_files(write):
+def test_a_page_shows_what_it_was_given_and_names_its_own_files(write):
     page = write(notes=["One source is left out."], notices=["Mind the gap."], command="pipelines stress images")
     html = page.read_text()
     text = re.sub(r"<[^>]+>", "", html)
     for words in ("A title", "In short", "svm falls to 63.3 %.", "One source is left out.", "Mind the gap.", "seed"):
         assert words in text
     assert "pipelines stress images" in text
-    links = set(re.findall(r'href="([^"]+)"', html))
-    assert links == {"scores.csv", "answers.parquet", "falls.csv"}
-    assert all((page.parent / link).is_file() for link in links)
+    names = set(re.findall(r'data-file="([^"]+)"', html))
+    assert names == {"scores.csv", "answers.parquet", "falls.csv"}
+    assert all((page.parent / name).is_file() for name in names)
+    assert all(link.startswith("data:") for link in re.findall(r' href="([^"]+)"', html))
 
 
 def test_tables_come_back_as_they_were_even_with_a_source_called_na(write):

@@ -32,7 +32,7 @@ def template(tmp_path):
 
 
 def test_pages_share_their_frame_and_fetch_nothing(template):
-    page = {"title": "<A title>", "notices": ["Beware."], "command": "pipelines audit x", "text": "<b>"}
+    page = {"title": "<A title>", "notices": ["Beware."], "command": "pipelines audit x", "text": "<b>", "folder": "x"}
     html = render(template("{{ text }}"), page)
     assert "<title>&lt;A title&gt;</title>" in html
     assert html.index("Beware.") < html.index("&lt;b&gt;") < html.index("pipelines audit x")
@@ -40,25 +40,29 @@ def test_pages_share_their_frame_and_fetch_nothing(template):
     assert "Reproduce" not in render(template(""), page | {"command": ""})
 
 
-def test_the_pages_own_script_is_the_only_one_that_may_run(template):
-    html = render(template(""), {"title": "", "notices": [], "command": ""})
+def test_the_pages_own_scripts_are_the_only_ones_that_may_run(template, tmp_path):
+    extra = tmp_path / "extra.js"
+    extra.write_text("{ let mine = 1 < 2; }")
+    html = render(template(""), {"title": "", "notices": [], "command": "", "folder": ""}, [extra])
     (script,) = re.findall(r"<script>(.*?)</script>", html, flags=re.DOTALL)
     sha256 = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert f"script-src 'sha256-{sha256}'" in html
-    assert "table.sortable" in script
+    assert script.index("table.sortable") < script.index("data-file") < script.index("{ let mine = 1 < 2; }")
 
 
-def test_an_older_page_is_known_by_its_mark_and_its_links(tmp_path):
+def test_an_older_page_is_known_by_its_mark_and_the_files_it_names(tmp_path):
     index = tmp_path / "index.html"
     assert own_files(index, "MARK") == set()
-    index.write_text('MARK <a href="a.csv"> <a href="#top"> <a href="https://x.org"> <a href="../up.csv">')
-    assert own_files(index, "MARK") == {"index.html", "section", "a.csv"}
+    index.write_text(
+        'MARK <a data-file="a.csv" href="data:,"> <a href="b.csv"> <b data-file="c.png"> <b data-file="../up.csv">'
+    )
+    assert own_files(index, "MARK") == {"index.html", "section", "a.csv", "c.png"}
     assert own_files(index, "OTHER") == set()
 
 
 def test_a_name_that_the_page_lacks_is_no_empty_place(template):
     with pytest.raises(jinja2.UndefinedError, match="missing"):
-        render(template("{{ missing }}"), {"title": "", "notices": [], "command": ""})
+        render(template("{{ missing }}"), {"title": "", "notices": [], "command": "", "folder": ""})
 
 
 def test_points_and_p_values_stay_on_their_line():
@@ -86,7 +90,7 @@ def test_a_figure_is_as_wide_as_it_was_drawn_and_is_itself_in_the_page(kind, opt
     head, code = shown["uri"].split(",")
     assert head == f"data:image/{kind.lower()};base64"
     assert base64.b64decode(code) == data
-    assert (shown["file"], shown["caption"], shown["width"]) == ("a.x", "What to see.", width)
+    assert (shown["caption"], shown["width"]) == ("What to see.", width)
 
 
 def fill(out, ours=(), **files):

@@ -38,7 +38,7 @@ def test_tables_are_shown_with_their_intervals_and_written_whole(tmp_path):
     assert (first["mark"], first["about"], first["cut"]) == ("svm", "Read on.", "")
     assert second["rows"] == [("svm", "0.900 (0.800–1.000)")]
     assert second["cut"] == "the first 1 of 2 rows"
-    assert pd.read_csv(tmp_path / second["file"], keep_default_na=False)["model"].tolist() == ["svm", "NA"]
+    assert pd.read_csv(tmp_path / second["file"]["name"], keep_default_na=False)["model"].tolist() == ["svm", "NA"]
     assert [variables[key] for key in ("name", "title", "sentences", "about")] == [
         "stress", "Where it breaks", ["It falls."], "At grades.",
     ]  # fmt: skip
@@ -52,8 +52,8 @@ def test_cells_are_shown_as_people_read_them(tmp_path):
 
 def test_pictures_are_written_with_what_stands_beside_them(tmp_path):
     (figure,) = shown(SECTION, tmp_path, FileNames())["figures"]
-    assert (tmp_path / figure["file"]).read_bytes() == PICTURE.data
-    assert figure["beside"] == ["curve.svg", "curve.csv"]
+    assert [file["name"] for file in figure["files"]] == ["curve.png", "curve.svg", "curve.csv"]
+    assert (tmp_path / "curve.png").read_bytes() == PICTURE.data
     assert 'aria-label="What to see."' in figure["drawing"]
     assert (tmp_path / "curve.svg").read_bytes() == SVG
 

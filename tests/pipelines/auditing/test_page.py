@@ -44,7 +44,11 @@ def page(tmp_path, findings=FINDINGS, checks=CHECKS, **options):
     text = re.sub(r"\s+", " ", unescape(re.sub("<[^>]*>", "", html)))
     links = re.findall(r' (?:src|href|action|data)="([^"]*)"', html)
     return SimpleNamespace(
-        text=text, tags=set(re.findall(r"<(\w+)", html)), links=links, ids=set(re.findall(r' id="([^"]*)"', html))
+        text=text,
+        tags=set(re.findall(r"<(\w+)", html)),
+        links=links,
+        files=re.findall(r' data-file="([^"]*)"', html),
+        ids=set(re.findall(r' id="([^"]*)"', html)),
     )
 
 
@@ -89,19 +93,19 @@ def test_reports_on_the_same_images_are_left_the_verdict(tmp_path):
     assert read_section(tmp_path / "audit", "b2") is None
 
 
-def test_page_fetches_nothing_and_links_only_to_its_own_files(tmp_path):
+def test_page_fetches_nothing_and_names_only_its_own_files(tmp_path):
     found = page(tmp_path)
     data, rest = ([link for link in found.links if link.startswith("data:image/") is own] for own in (True, False))
     assert len(data) == 1
-    assert all(
-        link[1:] in found.ids if link.startswith("#") else (tmp_path / "audit" / link).is_file() for link in rest
-    )
-    assert len(rest) == 3 + 4  # pairs, classes and sheet; the checks of what is not fine
+    assert {link[1:] for link in rest if not link.startswith("data:")} <= found.ids
+    assert len(rest) == 2 + 4  # pairs and classes; the checks of what is not fine
+    assert len(found.files) == 3  # and the sheet
+    assert all((tmp_path / "audit" / name).is_file() for name in found.files)
     assert not found.tags & {"script", "link", "iframe", "object"}
 
 
 def test_same_findings_give_the_same_bytes(tmp_path):
-    one, other = (write_page(FINDINGS, CHECKS, tmp_path / name, title="t", facts={}) for name in "ab")
+    one, other = (write_page(FINDINGS, CHECKS, tmp_path / name / "r", title="t", facts={}) for name in "ab")
     assert one.read_bytes() == other.read_bytes()
 
 

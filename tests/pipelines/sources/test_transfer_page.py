@@ -38,8 +38,8 @@ def test_a_set_on_disk_becomes_a_page_with_files_beside_it(stored, tmp_path, art
         assert re.sub(r"\W+", " ", said) in re.sub(r"\W+", " ", re.sub(r"<[^>]+>", "", html).replace("&#39;", "'"))
     assert "pipelines transfer toy" in html
     assert "its recipe" in html
-    for link in re.findall(r' href="([^"#:]+)"', html):
-        assert (page.parent / link).is_file(), link
+    for name in re.findall(r' data-file="([^"]+)"', html):
+        assert (page.parent / name).is_file(), name
     assert {path.suffix for path in page.parent.glob("transfer.*")} == {".png", ".svg", ".csv"}
     section = read_section(page.parent, images_digest(stored.rows))
     assert list(section.sentences) == done.sentences
