@@ -6,18 +6,9 @@ from pathlib import Path
 
 import click
 
+from featex.commands import command_line, option, program, terminal_progress
 from featex.layout import Artifacts
-from featex.options import (
-    ARTIFACTS,
-    DEVICE,
-    KNOWN_WEIGHTS,
-    NEAR_DUPLICATES,
-    POSITIVE,
-    SCORING,
-    SEED,
-    command_line,
-    program,
-)
+from featex.options import ARTIFACTS, DEVICE, KNOWN_WEIGHTS, NEAR_DUPLICATES, POSITIVE, SCORING, SEED
 from featex.system.terminal import run
 
 
@@ -27,10 +18,10 @@ def cli() -> None:
 
 
 @cli.command()
-@click.option(
+@option(
     "--model", required=True, help="Such as svm, logreg, forest, lenet5, cnn or resnet18; `classify models` lists all."
 )
-@click.option(
+@option(
     "--features",
     "sets",
     multiple=True,
@@ -39,28 +30,28 @@ def cli() -> None:
     help="Set of features; `featex show` lists them. Repeat it to join the columns of several sets (EXTRACTOR/SET) of "
     "the same images.",
 )
-@click.option(
+@option(
     "--trials",
     type=click.IntRange(0),
     show_default="the model's own",
     help="Trials of the search; 0 trains with the recipe's settings, without a search.",
 )
-@click.option(
+@option(
     "--tile-score",
     default="mean",
     type=click.Choice(["mean", "max"]),
     help="Score of an image whose tiles are scored one by one (featex extract --pool each): the mean over tiles, or "
     "the maximum, which is that of the tile most like the positive class.",
 )
-@click.option("--timeout", type=click.FloatRange(0), help="Seconds after which no further trial starts.")
-@click.option(
+@option("--timeout", type=click.FloatRange(0), help="Seconds after which no further trial starts.")
+@option(
     "--folds",
     default="5",
     metavar="N|source|content|content:N",
     help="Number of random folds; source: each fold holds out one image source per class, and the worst fold is the "
     "score; content: folds of visually similar images.",
 )
-@click.option(
+@option(
     "--weigh",
     default="none",
     metavar="none|source|content",
@@ -71,28 +62,26 @@ def cli() -> None:
 @POSITIVE
 @NEAR_DUPLICATES
 @SEED
-@click.option(
+@option(
     "--storage",
     show_default="a journal in artifacts/studies",
     help="Where the search is stored: a journal file, or a URL for Optuna.",
 )
-@click.option("--name", show_default="MODEL-SET", help="Name of the trained model.")
-@click.option(
+@option("--name", show_default="MODEL-SET", help="Name of the trained model.")
+@option(
     "--train",
     metavar="head|last:N|all",
     help="Layers of a pretrained net to train: only its new head, also its last N layers, or all.",
 )
-@click.option("--image-size", type=click.IntRange(1), help="Pixels a side, for nets.")
-@click.option("--epochs", "max_epochs", type=click.IntRange(1), help="Most epochs, for nets.")
-@click.option(
+@option("--image-size", type=click.IntRange(1), help="Pixels a side, for nets.")
+@option("--epochs", "max_epochs", type=click.IntRange(1), help="Most epochs, for nets.")
+@option(
     "--balance",
     metavar="none|weights|oversample",
     help="How nets make up for small classes: a higher weight in the loss, or more frequent draws.",
 )
-@click.option(
-    "--augment", metavar="none|study|flips|shifts|strong", help="Random changes to the images that nets train on."
-)
-@click.option(
+@option("--augment", metavar="none|study|flips|shifts|strong", help="Random changes to the images that nets train on.")
+@option(
     "--set",
     "settings",
     multiple=True,
@@ -100,7 +89,7 @@ def cli() -> None:
     help="Set any other choice of a net's recipe, such as lr=0.001; `classify models --model NAME` lists them. "
     "Repeatable.",
 )
-@click.option(
+@option(
     "--weights",
     metavar="imagenet|random|FILE|DIR",
     show_default="FEATEX_WEIGHTS, else imagenet",
@@ -123,7 +112,6 @@ def tune(
     from classify.nets.recipe import parse_setting
     from classify.splits.scheme import Scheme, parse_folds
     from classify.workspace import tune
-    from featex.system.progress import TerminalProgress
 
     choices = {name: value for name, value in choices.items() if value is not None}
     choices = {**dict(map(parse_setting, settings)), **choices}
@@ -131,7 +119,7 @@ def tune(
         choices.setdefault("weights", os.environ.get("FEATEX_WEIGHTS", "imagenet"))
     kind, n_folds = parse_folds(folds)
     choices |= {"scheme": Scheme(kind, weigh, tile_score), "n_folds": n_folds, "command": command_line()}
-    tuned = tune(model, sets, artifacts=artifacts, progress=TerminalProgress(), **choices)
+    tuned = tune(model, sets, artifacts=artifacts, progress=terminal_progress(), **choices)
     click.echo(_summary(tuned))
     click.echo(f"Saved: {artifacts.models / tuned.model.name}")
 
@@ -168,17 +156,16 @@ def _summary(tuned) -> str:
 
 @cli.command()
 @click.argument("members", nargs=-1, required=True, metavar="MODEL MODEL...")
-@click.option(
+@option(
     "--method", default="vote", help="vote: the mean of the models' probabilities; stack: logistic regression on these."
 )
-@click.option("--name", show_default="METHOD-REPORT", help="Name of the ensemble.")
+@option("--name", show_default="METHOD-REPORT", help="Name of the ensemble.")
 @ARTIFACTS
 def ensemble(members: tuple[str, ...], method: str, name: str | None, artifacts: Artifacts) -> None:
     """Combine trained models by their predictions, save the ensemble as a model, and test it on every unseen set."""
     from classify.workspace import combine_models
-    from featex.system.progress import TerminalProgress
 
-    options = {"artifacts": artifacts, "command": command_line(), "progress": TerminalProgress()}
+    options = {"artifacts": artifacts, "command": command_line(), "progress": terminal_progress()}
     combined = combine_models(members, method, name=name, **options)
     click.echo(_summary(combined))
     click.echo(f"Saved: {artifacts.models / combined.model.name}")
@@ -187,17 +174,17 @@ def ensemble(members: tuple[str, ...], method: str, name: str | None, artifacts:
 @cli.command()
 @click.argument("model")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@click.option("--format", "as_", default="csv", type=click.Choice(["csv", "json"]))
-@click.option("--out", type=click.Path(), show_default="the terminal", help="File to write.")
+@option("--format", "as_", default="csv", type=click.Choice(["csv", "json"]))
+@option("--out", type=click.Path(), show_default="the terminal", help="File to write.")
 @KNOWN_WEIGHTS
-@click.option(
+@option(
     "--align",
     default="none",
     metavar="none|mean|coral",
     help="Shift the images' features towards the training images' (mean), and match their covariance (coral). All "
     "images must come from one source and hold both classes.",
 )
-@click.option(
+@option(
     "--share",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     help="Known share of the positive class among the images, such as 0.2: the threshold is moved until that share is "
@@ -222,11 +209,10 @@ def predict(
     from classify.trained.adaptation import adaptation
     from classify.workspace import load_model, predict
     from featex.system.disk import born_whole
-    from featex.system.progress import TerminalProgress
 
     trained = load_model(model, artifacts, device)
     adapt = adaptation(trained, align, share, artifacts.features, positive)
-    options = {"weights": weights, "device": device, "progress": TerminalProgress()}
+    options = {"weights": weights, "device": device, "progress": terminal_progress()}
     table = predict(trained, paths, artifacts=artifacts, adapt=adapt, **options)
     text = table.to_csv(index=False) if as_ == "csv" else table.to_json(orient="records", indent=2) + "\n"
     if out:
@@ -238,7 +224,7 @@ def predict(
 
 
 @cli.command()
-@click.option("--model", help="Show only this model, with the settings of its recipe.")
+@option("--model", help="Show only this model, with the settings of its recipe.")
 @ARTIFACTS
 def models(model: str | None, artifacts: Artifacts) -> None:
     """List the models that can be trained, and those that have been."""
@@ -272,10 +258,8 @@ def models(model: str | None, artifacts: Artifacts) -> None:
 @cli.command()
 @click.argument("model")
 @click.argument("paths", nargs=-1, required=True, metavar="IMAGE...")
-@click.option(
-    "--out", required=True, type=click.Path(), help="Folder for the page, a picture for each image, and a table."
-)
-@click.option(
+@option("--out", required=True, type=click.Path(), help="Folder for the page, a picture for each image, and a table.")
+@option(
     "--occlusion/--no-occlusion", "occlude", default=True, help="Also cover the image patch by patch, to check the map."
 )
 @KNOWN_WEIGHTS
@@ -286,9 +270,8 @@ def explain(model: str, paths: tuple[str, ...], out: str, artifacts: Artifacts, 
     from classify.explain.explain import explain
     from classify.explain.page import line, summary, write_explanation
     from classify.workspace import load_model
-    from featex.system.progress import TerminalProgress
 
-    progress = TerminalProgress()
+    progress = terminal_progress()
     trained = load_model(model, artifacts, device)
     explanation = explain(trained, paths, cache=artifacts.features, device=device, progress=progress, **options)
     for note in explanation.notes:
@@ -305,15 +288,15 @@ def explain(model: str, paths: tuple[str, ...], out: str, artifacts: Artifacts, 
 
 @cli.command("import")
 @click.argument("scores", type=click.Path(exists=True, dir_okay=False))
-@click.option("--name", required=True, help="Name of the detector.")
-@click.option("--report", show_default="that of the newest model", help="The report that it joins.")
-@click.option(
+@option("--name", required=True, help="Name of the detector.")
+@option("--report", show_default="that of the newest model", help="The report that it joins.")
+@option(
     "--threshold",
     show_default="0.5",
     type=click.FloatRange(0, 1, min_open=True),
     help="The detector decides for the positive class at this probability or above, as its authors state.",
 )
-@click.option(
+@option(
     "--positive",
     metavar="CLASS",
     show_default="the report's",

@@ -6,19 +6,10 @@ from pathlib import Path
 import click
 
 from featex import layout
+from featex.commands import names, option, program, terminal_progress
 from featex.errors import InputError
 from featex.layout import Artifacts
-from featex.options import (
-    ARTIFACTS,
-    BACKBONE,
-    BATCH_SIZE,
-    DEVICE,
-    WORKERS,
-    dataset_options,
-    names,
-    program,
-    weights_option,
-)
+from featex.options import ARTIFACTS, BACKBONE, BATCH_SIZE, DEVICE, WORKERS, dataset_options, weights_option
 from featex.system.terminal import run
 
 
@@ -34,7 +25,7 @@ def cli() -> None:
 @DEVICE
 @BATCH_SIZE
 @WORKERS
-@click.option(
+@option(
     "--recipe",
     default="default",
     metavar="default|robust",
@@ -42,13 +33,13 @@ def cli() -> None:
     "robust: layer1, spectrum and statistics, with one varied copy of each training image; for images from other "
     "sources.",
 )
-@click.option(
+@option(
     "--view",
     metavar="resize|crop|tiles",
     help="Part of an image: all of it, resized; or its middle, or several squares, at full resolution.",
 )
-@click.option("--tiles", type=click.IntRange(1), help="Number of squares for --view tiles.")
-@click.option("--pool", metavar="mean|each", help="mean: average the tiles' vectors; each: keep columns for each tile.")
+@option("--tiles", type=click.IntRange(1), help="Number of squares for --view tiles.")
+@option("--pool", metavar="mean|each", help="mean: average the tiles' vectors; each: keep columns for each tile.")
 @names(
     "--input",
     "inputs",
@@ -61,17 +52,17 @@ def cli() -> None:
     metavar="stem,layer1,...,layer4,penultimate",
     help="Layers of the network whose output gives features. Several are concatenated.",
 )
-@click.option("--tta", metavar="none|flips", help="flips: average the vectors of an image and its mirror image.")
-@click.option(
+@option("--tta", metavar="none|flips", help="flips: average the vectors of an image and its mirror image.")
+@option(
     "--fast/--exact",
     default=None,
     help="fast: decode large JPEGs at a smaller scale; on a GPU, decode there and compute in half precision.",
 )
-@click.option(
+@option(
     "--copies", type=click.IntRange(0), help="Number of varied copies (resized, blurred, JPEG) of a training image."
 )
 @ARTIFACTS
-@click.option("--name", show_default="the folder's name", help="Name of the set.")
+@option("--name", show_default="the folder's name", help="Name of the set.")
 @dataset_options
 def extract(directory: str, artifacts: Artifacts, recipe: str, copies: int | None, **options) -> None:
     """Extract the features of all images in DIR.
@@ -83,7 +74,6 @@ def extract(directory: str, artifacts: Artifacts, recipe: str, copies: int | Non
     from featex.extraction.extract import extract
     from featex.extraction.recipes import choose_recipe
     from featex.store.units import near_sentence
-    from featex.system.progress import TerminalProgress
 
     choices = {name: options.pop(name) for name in ("view", "tiles", "pool", "inputs", "layers", "tta", "fast")}
     choices = {name: value for name, value in choices.items() if value not in (None, ())}
@@ -92,7 +82,7 @@ def extract(directory: str, artifacts: Artifacts, recipe: str, copies: int | Non
         directory,
         artifacts.features,
         recipe=chosen,
-        progress=TerminalProgress(),
+        progress=terminal_progress(),
         **options,
     )
     if chosen != choose_recipe():
@@ -120,16 +110,15 @@ def extract(directory: str, artifacts: Artifacts, recipe: str, copies: int | Non
 @weights_option("auto")
 @DEVICE
 @BATCH_SIZE
-@click.option("--fast", is_flag=True, help="As for `featex extract`.")
-@click.option("--images", "n_images", default=200, type=click.IntRange(1), help="Number of images drawn from DIR.")
-@click.option("--runs", default=3, type=click.IntRange(1), help="Measurements of each stage.")
+@option("--fast", is_flag=True, help="As for `featex extract`.")
+@option("--images", "n_images", default=200, type=click.IntRange(1), help="Number of images drawn from DIR.")
+@option("--runs", default=3, type=click.IntRange(1), help="Measurements of each stage.")
 def bench(directory: str, fast: bool, **options) -> None:
     """Measure how fast this machine extracts the images in DIR, and which stage limits it."""
     from featex.extraction.bench import bench
     from featex.network.views import View
-    from featex.system.progress import TerminalProgress
 
-    measurements = bench(directory, view=View(fast=fast), progress=TerminalProgress(), **options)
+    measurements = bench(directory, view=View(fast=fast), progress=terminal_progress(), **options)
     click.echo("\n".join(measurements.lines()))
 
 
@@ -142,10 +131,9 @@ def unpack(source: str, target: str) -> None:
     A metadata.csv in NEW_FOLDER holds their labels and sets, so that every other command can read the folder.
     """
     from featex.datasets.unpack import unpack
-    from featex.system.progress import TerminalProgress
     from featex.system.words import count
 
-    done = unpack(source, target, TerminalProgress())
+    done = unpack(source, target, terminal_progress())
     empty = f"; {count(done.empty, 'row')} without an image skipped" if done.empty else ""
     click.echo(f"{count(done.images, 'image')}{empty}: {done.folder}")
 
@@ -205,7 +193,7 @@ def verify(artifacts: Artifacts) -> None:
 
 @cli.command()
 @click.argument("name", metavar="[SET]", required=False)
-@click.option("--to", "path", type=click.Path(), show_default="SET.npz", help="A .npz, .csv or .parquet file.")
+@option("--to", "path", type=click.Path(), show_default="SET.npz", help="A .npz, .csv or .parquet file.")
 @ARTIFACTS
 def export(name: str | None, path: str | None, artifacts: Artifacts) -> None:
     """Write a set (by default the newest) with its vectors to one file."""

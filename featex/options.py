@@ -1,35 +1,14 @@
-"""What the three command lines share: their options, each defined once."""
+"""The options that several commands share, each defined once; `featex.commands` says how all commands behave."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import click
 
+from featex.commands import option
 from featex.layout import Artifacts
-from featex.system.shown import shown_command
 
 SEEDS = click.IntRange(0, 2**31 - 1)
-
-
-def program(function: Callable) -> click.Group:
-    """Make a group of commands, with --help, -h and --version, and with defaults in every help text."""
-    settings = {"help_option_names": ["-h", "--help"], "show_default": True}
-    return click.version_option(package_name="featex")(click.group(context_settings=settings)(function))
-
-
-def command_line() -> str:
-    """Return the command that runs now, as a page or a record may show it."""
-    return shown_command(click.get_current_context().find_root().info_name, sys.argv[1:])
-
-
-def names(*flags: str, **attributes) -> Callable:
-    """Return an option that takes names with commas between them; the command receives a tuple of them."""
-
-    def split(_context, _option, value: str | None) -> tuple[str, ...]:
-        return tuple(name.strip() for name in value.split(",")) if value else ()
-
-    return click.option(*flags, callback=split, **attributes)
 
 
 def _class_patterns(_context, _option, texts: tuple[str, ...]) -> list:
@@ -46,7 +25,7 @@ def _fallback(context, option, value: str | None) -> str | None:
     return FallbackWeights(value) if value and source is click.core.ParameterSource.ENVIRONMENT else value
 
 
-ARTIFACTS = click.option(
+ARTIFACTS = option(
     "--artifacts",
     default="artifacts",
     envvar="FEATEX_ARTIFACTS",
@@ -54,105 +33,132 @@ ARTIFACTS = click.option(
     metavar="DIR",
     type=click.Path(path_type=Path),
     callback=lambda _context, _option, path: Artifacts(path),
+    group="General",
     help="Folder that keeps features, models, predictions, reports and all other results.",
 )
-DEVICE = click.option(
+DEVICE = option(
     "--device",
     default="auto",
     type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    group="Run",
     help="Where networks run; auto takes a GPU if there is one.",
 )
-BACKBONE = click.option("--backbone", default="resnet18", help="Network; `featex backbones` lists them.")
-KNOWN_WEIGHTS = click.option(
+BACKBONE = option("--backbone", default="resnet18", group="Features", help="Network; `featex backbones` lists them.")
+KNOWN_WEIGHTS = option(
     "--weights",
     metavar="FILE",
     envvar="FEATEX_WEIGHTS",
     callback=_fallback,
     show_default="where they were, or FEATEX_WEIGHTS if that is the same file",
+    group="Run",
     help="The weights that the features were extracted with.",
 )
-BATCH_SIZE = click.option(
+BATCH_SIZE = option(
     "--batch-size",
     type=click.IntRange(1),
     show_default="6 on a CPU, 256 on a GPU",
+    group="Run",
     help="Images in one batch of the network.",
 )
-WORKERS = click.option(
-    "--workers", type=click.IntRange(1), show_default="one per core", help="Threads that read and write images."
+WORKERS = option(
+    "--workers",
+    type=click.IntRange(1),
+    show_default="one per core",
+    group="Run",
+    help="Threads that read and write images.",
 )
-SEED = click.option("--seed", default=0, type=SEEDS, help="Seed of all that is random: folds, draws and training.")
-POSITIVE = click.option(
+SEED = option(
+    "--seed", default=0, type=SEEDS, group="Search", help="Seed of all that is random: folds, draws and training."
+)
+POSITIVE = option(
     "--positive",
     metavar="CLASS",
     show_default="by its name",
+    group="Scores",
     help="The positive one of two classes, such as fake: precision, recall, F1 and thresholds refer to it.",
 )
-SCORING = click.option(
+SCORING = option(
     "--scoring",
     default="accuracy",
     metavar="NAME",
+    group="Scores",
     help="The score whose mean over folds is maximised: accuracy, balanced_accuracy, f1_macro, roc_auc or "
     "average_precision.",
 )
-NEAR_DUPLICATES = click.option(
+NEAR_DUPLICATES = option(
     "--near-duplicates",
     default="group",
     type=click.Choice(["group", "keep"]),
+    group="Data",
     help="group: near-duplicates stay on one side of every split; keep: they count as different images.",
 )
 
 
 def weights_option(default: str) -> Callable:
     """Return the option for the weights with which a network starts."""
-    return click.option(
+    return option(
         "--weights",
         default=default,
         envvar="FEATEX_WEIGHTS",
         show_envvar=True,
         metavar="imagenet|random|auto|FILE|DIR",
+        group="Features",
         help="imagenet: from torch's cache, else downloaded; random: untrained; auto: imagenet, or untrained weights "
         "if those are not available; a .safetensors or .pth file; or a folder with a file for each network.",
     )
 
 
 _DATASET = (
-    click.option(
+    option(
         "--layout",
         metavar="LEVEL/LEVEL/...",
         show_default="recognised by the folders' names",
+        group="Data",
         help="What each level of folders means: set, class, source, set_class (as in train_real), * (nothing) or ** "
         "(any number of folders, kept as the source). Examples: class, set/class, set/source/class, class/set.",
     ),
-    click.option(
+    option(
         "--labels",
         type=click.Path(),
         show_default="metadata.csv, .jsonl, .parquet or .tsv in DIR, or in each of its sets",
+        group="Data",
         help="A table with one row for each image: CSV, TSV, JSON, JSON lines or Parquet. Without one, folders give "
         "the labels.",
     ),
-    click.option("--path-column", show_default="file_name, path, file, ...", help="Column of the table with paths."),
-    click.option("--label-column", show_default="label, class, target, ...", help="Column of the table with labels."),
-    click.option(
+    option(
+        "--path-column", show_default="file_name, path, file, ...", group="Data", help="Column of the table with paths."
+    ),
+    option(
+        "--label-column",
+        show_default="label, class, target, ...",
+        group="Data",
+        help="Column of the table with labels.",
+    ),
+    option(
         "--set-column",
         show_default="split, set, or one that names train",
+        group="Data",
         help="Column of the table with the set of each image: train, val, test or a custom set.",
     ),
-    click.option(
+    option(
         "--group-column",
         show_default="group",
+        group="Data",
         help="Column of the table; rows with equal values stay on one side of every split.",
     ),
-    click.option(
+    option(
         "--group-rows",
         type=click.IntRange(2),
+        group="Data",
         help="Every N successive rows of the table form one group (pairs: 2).",
     ),
-    click.option(
+    option(
         "--class",
         "classes",
         multiple=True,
         metavar="NAME=PATTERN",
         callback=_class_patterns,
+        group="Data",
         help="Name of the class of all folders (or labels of a table) that match PATTERN, such as ai='AI_*'. "
         "Repeatable; the first match wins.",
     ),
@@ -164,6 +170,6 @@ DATASET = ("layout", "labels", "path_column", "label_column", "set_column", "gro
 
 def dataset_options(command: Callable) -> Callable:
     """Add the options of `featex.datasets.options.DatasetOptions`."""
-    for option in reversed(_DATASET):
-        command = option(command)
+    for decorator in reversed(_DATASET):
+        command = decorator(command)
     return command

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from featex import layout
+from featex.commands import command_line, names, option, program, terminal_progress
 from featex.errors import FeatexError
 from featex.options import (
     ARTIFACTS,
@@ -18,16 +19,13 @@ from featex.options import (
     SCORING,
     SEED,
     WORKERS,
-    command_line,
     dataset_options,
-    names,
-    program,
     weights_option,
 )
 from featex.system.terminal import run
 
 WEIGHTS = weights_option("auto")
-SET_NAME = click.option("--name", show_default="the folder's name", help="Name of the set and of its page.")
+SET_NAME = option("--name", show_default="the folder's name", help="Name of the set and of its page.")
 
 
 @program
@@ -42,7 +40,7 @@ def _record(kind: type, options: dict):
 
 @cli.command()
 @click.argument("directory", metavar="[DIR]", required=False, type=click.Path())
-@click.option(
+@option(
     "--study",
     metavar="NAME|FILE.toml",
     help="A published study to run again: `pipelines studies` lists them; or a file of your own.",
@@ -53,17 +51,17 @@ def _record(kind: type, options: dict):
     show_default="svm,logreg,forest,lenet5,cnn,resnet18, or the study's",
     help="Models to compare; `classify models` lists them.",
 )
-@click.option("--quick", is_flag=True, help="Fewer folds, trials and epochs: a first look in minutes.")
+@option("--quick", is_flag=True, help="Fewer folds, trials and epochs: a first look in minutes.")
 @BACKBONE
 @WEIGHTS
 @DEVICE
-@click.option(
+@option(
     "--trials",
     type=click.IntRange(0),
     show_default="each model's own",
     help="Trials of each search; 0 trains with the recipe's settings, without a search.",
 )
-@click.option(
+@option(
     "--folds",
     "n_folds",
     type=click.IntRange(2),
@@ -73,26 +71,24 @@ def _record(kind: type, options: dict):
 @SCORING
 @POSITIVE
 @SEED
-@click.option("--image-size", type=click.IntRange(1), show_default="each net's own", help="Pixels a side, for nets.")
-@click.option(
-    "--epochs", "max_epochs", type=click.IntRange(1), show_default="each net's own", help="Most epochs, for nets."
-)
-@click.option(
+@option("--image-size", type=click.IntRange(1), show_default="each net's own", help="Pixels a side, for nets.")
+@option("--epochs", "max_epochs", type=click.IntRange(1), show_default="each net's own", help="Most epochs, for nets.")
+@option(
     "--set",
     "settings",
     multiple=True,
     metavar="NAME=VALUE",
     help="Any other setting of nets, such as train=all; `classify models --model NAME` lists them. Repeatable.",
 )
-@click.option(
+@option(
     "--recipe",
     default="default",
     metavar="default|robust",
     help="robust: also train a model on the features of `featex extract --recipe robust`.",
 )
-@click.option("--name", show_default="the study's or the folder's", help="Name of the set and of its report.")
+@option("--name", show_default="the study's or the folder's", help="Name of the set and of its report.")
 @NEAR_DUPLICATES
-@click.option(
+@option(
     "--audit/--no-audit", "audited", default=True, help="Look first for what could inflate the scores, and report it."
 )
 @dataset_options
@@ -104,22 +100,21 @@ def compare(directory: str | None, settings: tuple[str, ...], **options) -> None
     that was stopped goes on where it was.
     """
     from classify.nets.recipe import parse_setting
-    from featex.system.progress import TerminalProgress
     from pipelines.comparison.compare import Comparison, compare
 
     options["settings"] = dict(map(parse_setting, settings))
     comparison = _record(Comparison, options)
-    path = compare(directory, comparison, command=command_line(), progress=TerminalProgress(), **options)
+    path = compare(directory, comparison, command=command_line(), progress=terminal_progress(), **options)
     click.echo(f"Report: {path}")
 
 
 @cli.command()
 @click.argument("directory", metavar="[DIR]", default=str(layout.DATA), type=click.Path())
-@click.option("--quick", is_flag=True, help="Leave out the early layers of crops, and weights by content.")
+@option("--quick", is_flag=True, help="Leave out the early layers of crops, and weights by content.")
 @BACKBONE
 @WEIGHTS
 @DEVICE
-@click.option("--folds", "n_folds", default=5, type=click.IntRange(2), help="Folds that hold out content or sources.")
+@option("--folds", "n_folds", default=5, type=click.IntRange(2), help="Folds that hold out content or sources.")
 @SEED
 @SET_NAME
 @dataset_options
@@ -130,10 +125,9 @@ def travel(directory: str, **options) -> None:
     Each choice is scored on held-out content or sources, and on varied copies of the images. Test and custom sets
     play no part in the ranking; the best choice is compared with the default on them.
     """
-    from featex.system.progress import TerminalProgress
     from pipelines.sources.travel_page import travel_set
 
-    done, page = travel_set(directory, command=command_line(), progress=TerminalProgress(), **options)
+    done, page = travel_set(directory, command=command_line(), progress=terminal_progress(), **options)
     click.echo("\n".join([*done.sentences, f"Page: {page}"]))
 
 
@@ -151,10 +145,10 @@ def travel(directory: str, **options) -> None:
     show_default="all",
     help="Changes to make: jpeg, webp, resize, downscale, blur, crop, noise.",
 )
-@click.option(
+@option(
     "--grades", default="full", type=click.Choice(["full", "quick"]), help="full: five strengths of each; quick: two."
 )
-@click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N images of each set, drawn at random.")
+@option("--limit", type=click.IntRange(1), metavar="N", help="At most N images of each set, drawn at random.")
 @POSITIVE
 @SEED
 @KNOWN_WEIGHTS
@@ -165,11 +159,10 @@ def stress(report: str | None, **options) -> None:
 
     REPORT is the report of the newest model by default. What was computed before is kept.
     """
-    from featex.system.progress import TerminalProgress
     from pipelines.robustness.stress import StressTest, stress
 
     test = _record(StressTest, options)
-    result = stress(report, test, command=command_line(), progress=TerminalProgress(), **options)
+    result = stress(report, test, command=command_line(), progress=terminal_progress(), **options)
     click.echo("\n".join([*result.lines(), f"Page: {result.page}"]))
 
 
@@ -181,7 +174,7 @@ def stress(report: str | None, **options) -> None:
     show_default="svm,logreg,forest,shortcut",
     help="Models that read features or file metadata.",
 )
-@click.option(
+@option(
     "--vary",
     metavar="CLASS",
     show_default="the positive class, or the one with most sources",
@@ -192,10 +185,9 @@ def stress(report: str | None, **options) -> None:
 @ARTIFACTS
 def transfer(name: str | None, **options) -> None:
     """Train on each source of SET and test on every other one: does what a model learnt hold for other sources?"""
-    from featex.system.progress import TerminalProgress
     from pipelines.sources.transfer_page import transfer_set
 
-    done, page = transfer_set(name, command=command_line(), progress=TerminalProgress(), **options)
+    done, page = transfer_set(name, command=command_line(), progress=terminal_progress(), **options)
     click.echo("\n".join([*done.sentences, f"Page: {page}"]))
 
 
@@ -207,7 +199,7 @@ def transfer(name: str | None, **options) -> None:
     show_default="all",
     help="Checks to run: shortcuts, leaks, balance, coverage, doubts, appearance.",
 )
-@click.option(
+@option(
     "--fail-above",
     type=click.FloatRange(0, 1),
     metavar="X",
@@ -226,10 +218,9 @@ def audit(target: str | None, fail_above: float | None, **options) -> None:
 
     DIR is a folder of images, SET a set of features (`featex show` lists them). The default is the newest set.
     """
-    from featex.system.progress import TerminalProgress
     from pipelines.auditing.audit import audit
 
-    done = audit(target, command=command_line(), progress=TerminalProgress(), **options)
+    done = audit(target, command=command_line(), progress=terminal_progress(), **options)
     click.echo("\n".join([*done.lines(), f"Page: {done.page}"]))
     if fail_above is not None and (reason := done.shortcut_above(fail_above)):
         raise FeatexError(reason)
@@ -238,13 +229,13 @@ def audit(target: str | None, fail_above: float | None, **options) -> None:
 @cli.command()
 @click.argument("source", metavar="SRC", type=click.Path())
 @click.argument("target", metavar="DST", type=click.Path())
-@click.option(
+@option(
     "--skip",
     multiple=True,
     metavar="RULE",
     help="Rule to switch off: screenshots, blank, sheets, bar, marks or duplicates. Repeatable.",
 )
-@click.option("--dry-run", is_flag=True, help="Write only the record, DST-prepared/.")
+@option("--dry-run", is_flag=True, help="Write only the record, DST-prepared/.")
 @WORKERS
 @dataset_options
 def prepare(source: str, target: str, **options) -> None:
@@ -253,20 +244,19 @@ def prepare(source: str, target: str, **options) -> None:
 
     DST-prepared/ lists what was done to each file and why, and what is left for you to decide.
     """
-    from featex.system.progress import TerminalProgress
     from pipelines.cleaning.prepare import prepare
 
-    done = prepare(source, target, progress=TerminalProgress(), **options)
+    done = prepare(source, target, progress=terminal_progress(), **options)
     click.echo("\n".join(done.lines()))
 
 
 @cli.command()
 @click.argument("source", metavar="SRC", type=click.Path())
 @click.argument("target", metavar="DST", type=click.Path())
-@click.option("--format", default="jpeg", type=click.Choice(["jpeg", "png"]), help="Format of the new files.")
-@click.option("--quality", default=95, type=click.IntRange(1, 100), help="Quality of JPEG.")
-@click.option("--subsampling", default="4:2:0", type=click.Choice(["4:4:4", "4:2:2", "4:2:0"]), help="Chroma of JPEG.")
-@click.option(
+@option("--format", default="jpeg", type=click.Choice(["jpeg", "png"]), help="Format of the new files.")
+@option("--quality", default=95, type=click.IntRange(1, 100), help="Quality of JPEG.")
+@option("--subsampling", default="4:2:0", type=click.Choice(["4:4:4", "4:2:2", "4:2:0"]), help="Chroma of JPEG.")
+@option(
     "--size",
     default="auto",
     callback=lambda _context, _option, text: int(text) if text.isdecimal() else text,
@@ -274,7 +264,7 @@ def prepare(source: str, target: str, **options) -> None:
     help="Side of the square that each image is cropped and resized to; auto takes about half the side that nearly all "
     "images reach; keep changes no size.",
 )
-@click.option("--enlarge", is_flag=True, help="Enlarge images that are too small instead of leaving them out.")
+@option("--enlarge", is_flag=True, help="Enlarge images that are too small instead of leaving them out.")
 @WORKERS
 @dataset_options
 def normalise(source: str, target: str, workers: int | None, **options) -> None:
@@ -284,11 +274,10 @@ def normalise(source: str, target: str, workers: int | None, **options) -> None:
     after, and which traces remain.
     """
     from classify.errors import DataError
-    from featex.system.progress import TerminalProgress
     from pipelines.cleaning.before_after import before_and_after
     from pipelines.cleaning.normalise import Form, normalise
 
-    progress = TerminalProgress()
+    progress = terminal_progress()
     dataset = {name: options.pop(name) for name in DATASET}
     done = normalise(source, target, Form(**options), workers=workers, progress=progress, **dataset)
     click.echo("\n".join(done.lines()))
@@ -321,10 +310,9 @@ def studies() -> None:
 @SEED
 def sample(directory: str, seed: int) -> None:
     """Make a small set of real and generated images in DIR, without a download, to try every command on."""
-    from featex.system.progress import TerminalProgress
     from pipelines.sample.make import make_sample
 
-    table = make_sample(Path(directory), seed=seed, progress=TerminalProgress().say)
+    table = make_sample(Path(directory), seed=seed, progress=terminal_progress().say)
     counts = ", ".join(f"{split} {n:,}" for split, n in table["split"].value_counts(sort=False).items())
     click.echo(f"{len(table):,} images ({counts}): {directory}")
 

@@ -7,5 +7,6 @@ words     counts and lists in words
 shown     paths and commands without home folders and passwords
 public    public names of a package, imported on first use
 stopping  the first Ctrl-C or SIGTERM lets a job store what it has
-terminal  the frame of every command: errors in one line, exit codes
+terminal  the frame of every command, and what a terminal can show
+output    what a command hands over: a record, tables and lines, the next commands
 """

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from featex.errors import InputError, StoreError
+from featex.errors import InputError, StoreError, UsageError
 
 LONGEST = 200
 """Most bytes of a name: file systems take 255, and prefixes and suffixes are added to it."""
@@ -199,20 +199,20 @@ def checked_name(name: str, what: str, most: int = LONGEST) -> str:
 
     Raises
     ------
-    InputError
+    UsageError
         If it cannot be a file name: it begins with a dot, contains a slash or a forbidden character, or has more than
         `most` bytes.
     """
     try:
         n_bytes = len(name.encode())
     except UnicodeEncodeError:
-        raise InputError(
+        raise UsageError(
             f"{what} cannot be called {name!r}, which is not UTF-8; choose a plain word with --name"
         ) from None
     if not name.strip() or name.startswith(".") or any(mark in name for mark in "/\\\0\n\r"):
-        raise InputError(f"{what} cannot be called {name!r}; choose a plain word with --name")
+        raise UsageError(f"{what} cannot be called {name!r}; choose a plain word with --name")
     if n_bytes > most:
-        raise InputError(
+        raise UsageError(
             f"{what} cannot be called {name[:20]!r}...: the name has {n_bytes:,} bytes of at most {most}; choose a "
             "shorter one with --name"
         )

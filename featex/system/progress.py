@@ -27,10 +27,13 @@ class Progress:
 
 
 class TerminalProgress(Progress):
-    """Writes to `stream` (default standard error): a tqdm bar on a terminal, else at most one line per half minute."""
+    """Writes to `stream` (default standard error): a tqdm bar on a terminal, else at most one line per half minute.
 
-    def __init__(self, stream: TextIO | None = None):
-        self.stream = stream or sys.stderr
+    If `verbose`, every remark is written everywhere.
+    """
+
+    def __init__(self, stream: TextIO | None = None, verbose: bool = False):
+        self.stream, self.verbose = stream or sys.stderr, verbose
         self._remarked = -SPARSE_SECONDS
 
     def say(self, line: str) -> None:
@@ -39,7 +42,7 @@ class TerminalProgress(Progress):
 
     def remark(self, line: str) -> None:
         now = time.monotonic()
-        if self.stream.isatty() or now - self._remarked >= SPARSE_SECONDS:
+        if self.verbose or self.stream.isatty() or now - self._remarked >= SPARSE_SECONDS:
             self._remarked = now
             self.say(line)
 

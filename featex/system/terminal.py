@@ -1,14 +1,20 @@
-"""What every command line does: write UTF-8, print an error as one line, and report that it was stopped."""
+"""The frame of every command (UTF-8, Ctrl-C), and what a terminal can show: its width, colours and links."""
 
+import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
-from featex.errors import FeatexError
+_WIDEST, _ELSEWHERE = 120, 100
+_LINKS = ("KITTY_WINDOW_ID", "WT_SESSION", "KONSOLE_VERSION", "ITERM_SESSION_ID", "DOMTERM")
+_LINK_PROGRAMS = ("iTerm.app", "WezTerm", "vscode", "ghostty", "Hyper", "Tabby", "rio")
+_LINK_TERMS = ("xterm-kitty", "alacritty", "foot", "xterm-ghostty", "wezterm")
 
 
 def run(cli: Callable) -> None:
-    """Run a command line; an error that the user can correct is one line on stderr and exit code 1.
+    """Run a command line and exit with its code.
 
     A signal that stops it gives 128 and its number, as shells have it: 130 after Ctrl-C, 143 after SIGTERM.
     """
@@ -16,8 +22,6 @@ def run(cli: Callable) -> None:
     write_utf8(sys.stderr)
     try:
         code = cli(standalone_mode=False)  # else click turns an interrupt into exit code 1
-    except FeatexError as error:
-        sys.exit(f"Error: {error}")
     except (KeyboardInterrupt, Exception) as error:
         stopped = error if isinstance(error, KeyboardInterrupt) else error.__cause__
         if isinstance(stopped, KeyboardInterrupt):
@@ -35,3 +39,44 @@ def write_utf8(stream) -> None:
     """Make a stream write UTF-8, whatever its own encoding; bytes that are not UTF-8 are written as escapes."""
     if hasattr(stream, "reconfigure"):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+def width_of(stream) -> int:
+    """Return how many characters a line of output may have: the terminal's width, at most 120; 100 elsewhere."""
+    named = os.environ.get("COLUMNS", "")
+    if named.isdecimal() and int(named):
+        return int(named)
+    return min(_WIDEST, shutil.get_terminal_size((_ELSEWHERE, 24)).columns) if stream.isatty() else _ELSEWHERE
+
+
+def is_plain(stream) -> bool:
+    """Return whether a stream takes text only: it is no terminal or a dumb one, or NO_COLOR is set."""
+    return not stream.isatty() or os.environ.get("TERM") == "dumb" or bool(os.environ.get("NO_COLOR"))
+
+
+def bold(text: str, stream) -> str:
+    """Return a text in bold, where the stream can show it."""
+    return text if is_plain(stream) else f"\033[1m{text}\033[0m"
+
+
+def red(text: str, stream) -> str:
+    """Return a text in bold red, where the stream can show it."""
+    return text if is_plain(stream) else f"\033[1;31m{text}\033[0m"
+
+
+def hyperlink(path: str | Path, stream) -> str:
+    """Return a path that a click opens (OSC 8), where the stream is a terminal that is known to support it."""
+    if not stream.isatty() or not _shows_links():
+        return str(path)
+    return f"\033]8;;{Path(path).absolute().as_uri()}\033\\{path}\033]8;;\033\\"
+
+
+def _shows_links() -> bool:
+    environ = os.environ
+    vte = environ.get("VTE_VERSION", "")
+    return environ.get("TERM") != "dumb" and (
+        any(environ.get(name) for name in _LINKS)
+        or environ.get("TERM_PROGRAM") in _LINK_PROGRAMS
+        or environ.get("TERM", "").startswith(_LINK_TERMS)
+        or (vte.isdecimal() and int(vte) >= 5000)
+    )

@@ -82,16 +82,16 @@ def test_bad_input_is_one_sentence(featex, tmp_path, arguments, code, sentence):
 
 
 def test_what_is_wrong_with_options_is_said_before_work(featex, data, tmp_path):
-    for arguments, sentence in (
-        (["--backbone", "resnet19"], "unknown backbone 'resnet19'; did you mean 'resnet18'?"),
-        (["--weights", "nowhere.pth"], "no weights file 'nowhere.pth'"),
-        (["--weights", data / "test/ai/000.jpg"], "000.jpg is an image (JPEG), not weights"),
-        (["--backbone", "resnet34"], "does not hold resnet34 weights"),
-        (["--name", "../up"], "a set cannot be called '../up'"),
-        (["--name", "x" * 251], "251 bytes"),
+    for arguments, expected, sentence in (
+        (["--backbone", "resnet19"], 2, "unknown backbone 'resnet19'; did you mean 'resnet18'?"),
+        (["--weights", "nowhere.pth"], 1, "no weights file 'nowhere.pth'"),
+        (["--weights", data / "test/ai/000.jpg"], 1, "000.jpg is an image (JPEG), not weights"),
+        (["--backbone", "resnet34"], 1, "does not hold resnet34 weights"),
+        (["--name", "../up"], 2, "a set cannot be called '../up'"),
+        (["--name", "x" * 251], 2, "251 bytes"),
     ):
         code, out, err = featex("extract", data, *arguments)
-        assert (code, out) == (1, "")
+        assert (code, out) == (expected, "")
         assert sentence in err
         assert not (tmp_path / "artifacts").exists(), arguments
 
@@ -109,4 +109,4 @@ def test_extract_takes_views_and_recipes_and_says_what_it_takes(featex, data):
     code, _, err = featex("extract", data, "--recipe", "robust", "--view", "crop")
     assert (code, "joins several views" in err) == (1, True)
     code, _, err = featex("extract", data, "--layers", "layer9")
-    assert (code, "layer" in err) == (1, True)
+    assert (code, "layer" in err) == (2, True)

@@ -5,7 +5,6 @@ from functools import partial
 import click
 import pytest
 
-from featex.errors import InputError
 from featex.system.stopping import Stopped
 from featex.system.terminal import run, write_utf8
 
@@ -18,15 +17,6 @@ def test_output_is_utf_8_whatever_the_stream_was_opened_for(encoding):
     stream.write("cat_\U0001f600 caf\udce9")
     stream.flush()
     assert data.getvalue() == "cat_\U0001f600 caf\\udce9".encode()
-
-
-def test_an_error_is_one_line_and_exit_code_one():
-    def fail(standalone_mode):
-        raise InputError("'x' is no folder; name one")
-
-    with pytest.raises(SystemExit) as ended:
-        run(fail)
-    assert ended.value.code == "Error: 'x' is no folder; name one"
 
 
 def test_ctrl_c_ends_with_the_exit_code_of_an_interrupt(capsys):

@@ -1,0 +1,103 @@
+import json
+from types import SimpleNamespace
+
+import click
+import pytest
+
+from featex.commands import names, one_of, option, program, terminal_progress, wants_json
+from featex.errors import InputError, UsageError
+from featex.system.output import Result
+from featex.system.progress import Progress
+from featex.system.terminal import run
+
+
+@program
+def cli():
+    """Try commands."""
+
+
+@cli.command(examples=["try sets data --only svm logreg"])
+@click.argument("folder", default="data")
+@names("--only", choices=lambda: ["svm", "logreg", "ImageNet"], kind="model", group="Models", help="Models.")
+@option("--limit", type=int, group="Output", help="Most rows.")
+def sets(folder, only, limit):
+    """Name the sets in FOLDER."""
+    if folder == "bad":
+        raise InputError("'bad' holds nothing")
+    if folder == "typo":
+        raise UsageError("no 'typo'")
+    progress = terminal_progress()
+    progress.say("a step")
+    record = {"folder": folder, "only": list(only), "silent": type(progress) is Progress}
+    return Result(record, [f"{folder}: {'+'.join(only)}"], ["next"], failed="a gate" if folder == "gate" else "")
+
+
+@pytest.fixture
+def call(run_command):
+    module = SimpleNamespace(__name__="try.cli", main=lambda: run(cli))
+    return lambda *arguments: run_command(module, *arguments)
+
+
+def test_help_lists_options_under_headings_with_an_example(call):
+    _, out, _ = call("sets", "--help")
+    headings = [line for line in out.splitlines() if line.endswith(":") and not line.startswith(" ")]
+    assert headings == ["Models:", "Output:", "General:", "Examples:"]
+    assert (
+        out.index("Models:") < out.index("--only") < out.index("Output:") < out.index("--limit") < out.index("--json")
+    )
+    assert "  try sets data --only svm logreg\n" in out
+    assert all(code in call("--help")[1] for code in ("0 done", "1 the", "2 it", "3 a gate", "130"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "only", "folder"),
+    [
+        (["--only", "svm,logreg"], "svm+logreg", "data"),
+        (["--only", "svm", "logreg"], "svm+logreg", "data"),
+        (["--only", "SVM", "imagenet,logreg", "photos"], "svm+ImageNet+logreg", "photos"),
+        (["photos", "--only", "logreg", "--limit", "3"], "logreg", "photos"),
+        (["--only=svm", "logreg"], "svm", "logreg"),
+        (["--", "--only"], "", "--only"),
+    ],
+)
+def test_several_names_have_commas_or_blanks_between_them(call, arguments, only, folder):
+    assert call("sets", *arguments)[:2] == (0, f"{folder}: {only}\nNext: next\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "hint"),
+    [
+        (["sest"], 2, "sets"),
+        (["sets", "--onyl", "svm"], 2, "--only"),
+        (["sets", "--only", "smv"], 2, "did you mean 'svm'?"),
+        (["sets", "bad"], 1, "Error: 'bad' holds nothing\n"),
+        (["sets", "typo"], 2, "Error: no 'typo'\n"),
+        (["sets", "gate"], 3, "Error: a gate\n"),
+    ],
+)
+def test_what_is_wrong_has_its_exit_code_and_a_hint(call, arguments, code, hint):
+    found, _, err = call(*arguments)
+    assert (found, hint in err) == (code, True)
+    found, out, err = call(*arguments, "--json")
+    assert (found, json.loads(out)["exit_code"], hint in err) == (code, code, True)
+
+
+def test_quiet_verbose_and_json_stand_before_or_after_the_name(call):
+    assert call("sets")[1:] == ("data: \nNext: next\n", "a step\n")
+    for arguments in (["-q", "sets"], ["sets", "-q"]):
+        assert call(*arguments)[1:] == ("data: \n", "")
+    for arguments in (["--json", "sets"], ["sets", "--json"]):
+        _, out, err = call(*arguments)
+        assert json.loads(out) == {"folder": "data", "only": [], "silent": False}
+        assert err == "a step\ndata: \nNext: next\n"
+    for arguments in (["-v", "sets", "bad"], ["sets", "bad", "-v"]):
+        err = call(*arguments)[2]
+        assert "Traceback" in err
+        assert err.endswith("Error: 'bad' holds nothing\n")
+
+
+def test_a_name_is_found_whatever_its_case():
+    assert one_of("model", "SVM", ["svm"]) == "svm"
+    with pytest.raises(UsageError, match="did you mean 'ImageNet'"):
+        one_of("model", "IMAGNET", ["svm", "ImageNet"])
+    assert not wants_json()
