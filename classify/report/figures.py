@@ -231,6 +231,7 @@ FIGURES: dict[str, Drawing] = {
         draw_training,
     ),
 }
+"""The figures of a report, by name. `FIGURES["roc"](evaluation)` returns a matplotlib figure."""
 
 
 def _set_title(name: str) -> str:

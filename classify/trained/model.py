@@ -13,17 +13,19 @@ from classify.trained.passport import Passport
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """What `tune` makes and `classify.trained.persist` keeps.
+    """A trained model, as `classify.load_model` returns it.
 
     Parameters
     ----------
     estimator : fitted scikit-learn classifier
-        None for a detector from elsewhere that is known by its scores alone.
+        None for an imported detector, of which only scores are known.
     passport : Passport
+        What it was trained on, with which settings, and its scores.
     members : tuple of TrainedModel
-        What an ensemble combines; its X is what they say, (n_samples, n_members, n_classes). Else empty.
+        The models that an ensemble combines; its X holds their probabilities, (n_samples, n_members, n_classes). Empty
+        for any other model.
     novelty : Novelty or None
-        What tells whether an image is unlike all that a model on features was trained on.
+        The test of whether an image is out of distribution; None for a model that is not on features.
     """
 
     estimator: object
@@ -79,7 +81,7 @@ def predictions_table(
 
 @dataclass(frozen=True)
 class Tuned:
-    """What tuning gives: the model, and its predictions of every set (validation, held-out, custom)."""
+    """The model, and its predictions of every set: out-of-fold on validation, then test and external sets."""
 
     model: TrainedModel
     predictions: Predictions
