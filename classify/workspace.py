@@ -24,7 +24,7 @@ from classify.trained.ensemble import Ensemble, combine, plan_ensemble
 from classify.trained.imported import Scores, import_scores, keep_imported
 from classify.trained.inputs import INPUTS
 from classify.trained.model import TrainedModel, Tuned
-from classify.trained.pair import find_members, keep, read_predictions, replaced, report_models
+from classify.trained.pair import find_members, keep, left_out, read_predictions, replaced, report_models
 from classify.trained.passport import DataFacts, Passport, positive_of_report
 from classify.trained.predict import predict_images, predict_set
 from classify.tuning.plan import Plan, plan
@@ -310,6 +310,7 @@ def report_again(
     *,
     names: Sequence[str] | None = None,
     positive: str | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Write ``reports/REPORT/index.html`` on the models that belong to a report, and return its path.
 
@@ -317,11 +318,13 @@ def report_again(
     ----------
     artifacts : Artifacts
     report : str, optional
-        By default that of the newest model.
+        By default that of the newest model. The name of a model stands for a report on the models of the same data.
     names : sequence of str, optional
         Only these models, and imported detectors.
     positive : str, optional
         The positive one of two classes; by default the models' own.
+    progress : Progress, optional
+        Hears which models are left out because they do not compare.
 
     Raises
     ------
@@ -329,10 +332,13 @@ def report_again(
         If there is no such model, or predictions are missing.
     """
     passports = report_models(report, artifacts.models)
+    report, others = report or passports[-1].report, ""
     if names is not None:
         passports = [p for p in passports if p.name in names or not INPUTS[p.reads].runs]
+    elif others := left_out(passports, artifacts.models):
+        (progress or Progress()).say(others)
     passports, predictions = _with_short_names(passports, artifacts)
-    data, report = passports[-1].data, passports[-1].report
+    data = passports[-1].data
     commands = dict.fromkeys(p.command for p in passports if p.command)
     gallery = Gallery(artifacts.gallery / f"{data.set}-{data.digest[:12]}", Path(data.root).expanduser())
     _find_neighbours(gallery, predictions, artifacts.features, data)
@@ -342,7 +348,7 @@ def report_again(
         artifacts.reports / report,
         title=_title(passports),
         passports=passports,
-        notices=of_making(passports),
+        notices=[*of_making(passports), *([others] if others else [])],
         sections=[section for section in sections if section],
         gallery=gallery,
         command="\n".join([*commands, _report_command(report, positive)]),

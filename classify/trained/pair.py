@@ -130,7 +130,8 @@ def read_predictions(passports: Sequence[Passport], predictions: Path) -> list[P
 def report_models(report: str | None, models: Path) -> list[Passport]:
     """Return the passports of the models that belong to a report, oldest first; None takes that of the newest model.
 
-    Models of other images than the newest cannot be compared with it, and are left out.
+    Models of other data than the newest cannot be compared with it, and are left out; `left_out` names them. The name
+    of a model instead of a report's stands for the models of the same report and data as that one.
 
     Raises
     ------
@@ -138,14 +139,27 @@ def report_models(report: str | None, models: Path) -> list[Passport]:
         If there is none.
     """
     passports = persist.passports(models)
-    if report is None and passports:
-        report = passports[-1].report
-    chosen = [p for p in passports if p.report == report]
-    if not chosen:
-        reports = ", ".join(sorted({p.report for p in passports})) or "none yet; run classify tune first"
-        raise InputError(f"no model in {models} belongs to {report or 'a report'}; there are: {reports}")
-    digest = chosen[-1].data.digest
-    return [p for p in chosen if p.data.digest == digest]
+    if not passports:
+        raise InputError(f"there is no model in {models} yet; make one: classify tune svm")
+    named = [p for p in passports if p.report == (report or passports[-1].report)]
+    newest = named[-1] if named else next((p for p in passports if p.name == report), None)
+    if newest is None:
+        raise unknown("report", report, sorted({p.report for p in passports}))
+    return [p for p in passports if p.report == newest.report and p.data.digest == newest.data.digest]
+
+
+def left_out(passports: Sequence[Passport], models: Path) -> str:
+    """Return a sentence on the models of the same report that were trained or tested on other data, or ""."""
+    report, data = passports[-1].report, {p.data.digest for p in passports}
+    others = [p for p in persist.passports(models) if p.report == report and p.data.digest not in data]
+    if not others:
+        return ""
+    names = ", ".join(p.name for p in others)
+    return (
+        f"Left out of this report: {names}, because other images, labels, groups or sets were used for training or "
+        f"testing, so scores do not compare. Tune again on the data of now, or see them by themselves: classify report "
+        f"{others[-1].name}"
+    )
 
 
 def _waiting(predictions: Path, name: str) -> Path:

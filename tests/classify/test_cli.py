@@ -168,7 +168,7 @@ def test_report_is_written_from_what_is_kept_alone(classify, extracted, data, tm
         (["tune", "--model", "svm"], 1, "no features in artifacts/features; make some with: featex extract DIR"),
         (["predict", "svm", "x.jpg"], 1, "no model 'svm' in artifacts/models; there are: none yet"),
         (["ensemble", "a", "b"], 1, "no model 'a' in artifacts/models; there are: none yet"),
-        (["report"], 1, "no model in artifacts/models belongs to a report; there are: none yet"),
+        (["report"], 1, "there is no model in artifacts/models yet; make one: classify tune svm"),
     ],
 )
 def test_without_what_it_needs_it_says_how_to_get_it(classify, tmp_path, arguments, code, sentence):

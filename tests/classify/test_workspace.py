@@ -65,7 +65,11 @@ def test_a_report_is_on_the_models_of_the_newest_data(make_features, tmp_path, a
     assert path == tmp_path / "reports" / "toy" / "index.html"
     assert "svm-toy" in page
     assert "logreg-toy" in page
-    assert "forest-toy" not in page
+    assert "forest-toy" not in pd.read_csv(path.with_name("scores.csv"))["model"].tolist()
+    assert "Left out of this report: forest-toy" in page
+    other = report_again(artifacts, "forest-toy")
+    assert other == tmp_path / "reports" / "forest-toy" / "index.html"
+    assert set(pd.read_csv(other.with_name("scores.csv"))["model"]) == {"forest"}
     evaluation = evaluate(artifacts=artifacts)
     scores = pd.read_csv(path.with_name("scores.csv"))
     pd.testing.assert_frame_equal(evaluation.scores, scores, check_dtype=False, check_exact=True)
@@ -110,7 +114,7 @@ def test_a_recipe_is_another_model_than_the_best_of_a_search(make_features):
 
 
 def test_no_model_is_a_sentence(tmp_path, artifacts):
-    with pytest.raises(InputError, match=r"no model in .* belongs to a report; there are: none yet"):
+    with pytest.raises(InputError, match=r"no model in .* yet; make one: classify tune svm"):
         report_again(artifacts)
 
 

@@ -216,7 +216,7 @@ def test_an_image_that_has_changed_is_left_out_of_all_numbers_and_listed(stress,
 def test_names_that_are_unknown_are_refused(stress):
     with pytest.raises(InputError, match="unknown model 'svm-image'; did you mean 'svm-images'"):
         stress(models=["svm-image"])
-    with pytest.raises(InputError, match="belongs to imagse; there are: images"):
+    with pytest.raises(InputError, match="unknown report 'imagse'; did you mean 'images'"):
         stress(report="imagse")
     with pytest.raises(InputError, match="unknown transform"):
         stress(transforms=["jpg"])
