@@ -18,7 +18,7 @@ from pipelines.cleaning import prepare as room
 from pipelines.cleaning.judgement import SURE, Judgement
 from pipelines.cleaning.prepare import prepare
 from pipelines.cleaning.rules import RULES, Rule
-from pipelines.sample.make import PHOTOGRAPHS
+from pipelines.sample.make import INNER, OUTER
 
 SIDE = 96
 RED, GREEN, BLUE, GREY = (250, 0, 0), (0, 250, 0), (0, 0, 250), (120, 120, 120)
@@ -344,21 +344,19 @@ def test_all_that_is_dropped_as_a_copy_is_sure():
 
 
 def test_the_rules_themselves_clean_what_is_to_be_cleaned(tmp_path):
-    photographs = [
-        Image.fromarray(PHOTOGRAPHS["train"][name]()) for name in ("astronaut", "cat", "china", "motorcycle")
-    ]
+    photographs = [Image.fromarray((INNER | OUTER)[name]()) for name in ("astronaut", "cat", "china", "motorcycle")]
     squares = [image.crop((0, 0, 300, 300)).resize((256, 256)) for image in photographs]
     sheet = Image.new("RGB", (512, 512))
     for square, (left, top, _, _) in zip(squares, quarters(512, 512), strict=True):
         sheet.paste(square, (left, top))
-    signed = Image.fromarray(PHOTOGRAPHS["test"]["coffee"]()).resize((512, 512))
+    signed = Image.fromarray(INNER["coffee"]()).resize((512, 512))
     for number, colour in enumerate(("#FFFF66", "#42FFFF", "#51DA4C", "#FF6E3C", "#3C46FF")):
         signed.paste(colour, (472 + 8 * number, 504, 480 + 8 * number, 512))
     root = tmp_path / "raw"
     saved(root / "ai" / "sheet.jpg", sheet, quality=90)
     saved(root / "ai" / "signed.png", signed)
     saved(root / "ai" / "blank.png", Image.new("RGB", (300, 300), "#EEEEEE"))
-    saved(root / "real" / "plain.jpg", Image.fromarray(PHOTOGRAPHS["test"]["rocket"]()), quality=90)
+    saved(root / "real" / "plain.jpg", Image.fromarray(INNER["rocket"]()), quality=90)
     saved(root / "real" / "cat.jpg", squares[1], quality=80)
     done = prepare(root, tmp_path / "new")
     actions = done.table.set_index("path")["action"].to_dict()

@@ -11,12 +11,12 @@ from skimage import data as photographs
 from featex.images.decode import decode
 from featex.images.formats import SUFFIXES
 from pipelines.cleaning.screens import find_blank, find_screenshot
-from pipelines.sample.make import PHOTOGRAPHS
+from pipelines.sample.make import INNER, OUTER
 
 LIGHT = {"ground": (255, 255, 255), "panel": (240, 240, 240), "border": (200, 200, 200), "ink": (30, 30, 30)}
 DARK = {"ground": (32, 33, 36), "panel": (50, 52, 58), "border": (80, 82, 90), "ink": (225, 225, 230)}
 SENTENCE = "Nothing was found that matches these words, please look elsewhere"
-PHOTOS = {name: cache(load) for photos in PHOTOGRAPHS.values() for name, load in photos.items()}
+PHOTOS = {name: cache(load) for name, load in (INNER | OUTER).items()}
 
 
 def photo(name: str = "cat", size: tuple[int, int] = (480, 320)) -> Image.Image:

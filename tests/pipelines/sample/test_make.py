@@ -1,7 +1,10 @@
 import hashlib
 import json
 import socket
+from functools import partial
+from io import BytesIO
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -30,13 +33,18 @@ def tiny(tmp_path_factory):
 
 
 def hashes(out):
-    return {str(p.relative_to(out)): hashlib.sha256(p.read_bytes()).hexdigest() for p in out.rglob("*.jpg")}
+    return {
+        str(p.relative_to(out)): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in [*out.rglob("*.jpg"), *out.rglob("*.png")]
+    }
 
 
 def test_every_row_is_a_file_and_every_image_a_row_of_the_table_on_disk(tiny):
     out, table = tiny
     assert list(table.columns) == ["file_name", "label", "split", "source", "group"]
-    assert sorted(table["file_name"]) == sorted(str(p.relative_to(out)) for p in out.rglob("*.jpg"))
+    assert sorted(table["file_name"]) == sorted(
+        str(p.relative_to(out)) for p in [*out.rglob("*.jpg"), *out.rglob("*.png")]
+    )
     counts = table.groupby(["split", "label"]).size().to_dict()
     wanted = {"train": 6, "test": 2, "custom": 2}
     assert counts == {(split, label): n for split, n in wanted.items() for label in ("real", "ai")}
@@ -44,12 +52,36 @@ def test_every_row_is_a_file_and_every_image_a_row_of_the_table_on_disk(tiny):
     pd.testing.assert_frame_equal(pd.read_csv(out / "metadata.csv", dtype=str), table)
 
 
-def test_no_photograph_is_in_two_splits_and_both_classes_show_each_equally_often(tiny):
+def test_no_region_is_in_two_sets_and_both_classes_show_each_equally_often(tiny):
     _, table = tiny
     assert (table.groupby("group")["split"].nunique() == 1).all()
-    assert table.loc[table["split"] == "train", "group"].nunique() >= 5
     of_real, of_ai = (table[table["label"] == label].groupby("group").size() for label in ("real", "ai"))
     pd.testing.assert_series_equal(of_real, of_ai)
+    photographs = table["group"].str.split("-").str[0].groupby(table["split"]).unique().map(set)
+    assert photographs["custom"] <= set(sample.OUTER)
+    assert photographs["train"] <= set(sample.INNER)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_unseen_sets_have_15_regions_and_more_that_share_no_pixel(monkeypatch, seed):
+    def numbered(load):  # each pixel says where it is
+        height, width, _ = load().shape
+        place = np.arange(height * width).reshape(height, width)
+        return np.stack([place >> 16, place >> 8, place], axis=-1).astype(np.uint8)
+
+    monkeypatch.setattr(sample, "DETAIL", -1)
+    for name in ("INNER", "OUTER"):
+        loads = getattr(sample, name)
+        monkeypatch.setattr(sample, name, {key: partial(numbered, load) for key, load in loads.items()})
+    sets = sample._regions(np.random.default_rng(seed))
+    assert min(map(len, sets.values())) >= 15
+    seen = set()
+    for regions in sets.values():
+        for name, region in regions.items():
+            pixels = {(name.split("-")[0], *pixel) for pixel in region.get_flattened_data()}
+            assert len(pixels) == region.width * region.height
+            assert not seen & pixels
+            seen |= pixels
 
 
 def test_custom_comes_from_another_generator_than_train_and_test(tiny):
@@ -58,15 +90,45 @@ def test_custom_comes_from_another_generator_than_train_and_test(tiny):
     assert ai == {"train": ["autoencoder"], "test": ["autoencoder"], "custom": ["diffusion"]}
 
 
-def test_all_images_differ_and_have_one_format(tiny):
+def test_the_planted_shortcut_is_the_format_of_files_in_train_and_test_and_is_written_down(tiny):
     out, table = tiny
-    formats = set()
+    kinds = table.assign(kind=table["file_name"].str[-3:]).groupby(["split", "label"])["kind"].unique().map(list)
+    planted = {("train", "ai"), ("test", "ai")}
+    assert kinds.to_dict() == {key: ["png" if key in planted else "jpg"] for key in kinds.index}
     for name in table["file_name"]:
         with Image.open(out / name) as image:
-            layers = tuple(layer[1:3] for layer in image.layer)
-            formats.add((image.format, image.size, image.mode, str(image.quantization), layers, str(image.info)))
-    assert len(formats) == 1
+            assert (image.format, image.mode, image.size) == (
+                "PNG" if name.endswith("png") else "JPEG",
+                "RGB",
+                (32, 32),
+            )
     assert len({(out / name).read_bytes() for name in table["file_name"]}) == len(table)
+    assert "PNG" in json.loads((out / "sample.json").read_text())["planted_shortcut"]
+
+
+def test_pixels_of_both_classes_come_out_of_jpeg_of_one_quality(tiny):
+    """Saved again at that quality, they hardly change, as pixels that never were a JPEG would."""
+    out, table = tiny
+    changes = []
+    for name in table["file_name"]:
+        with Image.open(out / name) as image:
+            pixels = np.asarray(image.convert("RGB")).astype(int)
+        again = np.asarray(Image.open(BytesIO(sample._as_jpeg(pixels.astype(np.uint8))))).astype(int)
+        changes.append(np.abs(again - pixels).mean())
+    assert np.mean(changes) < 1
+
+
+def test_of_the_crops_the_one_nearest_in_bytes_is_taken():
+    noise = np.random.default_rng(0).integers(256, size=(256, 256, 3), dtype=np.uint8)
+    noise[:, :128] = 128
+    region = Image.fromarray(noise)
+    grey = np.full((64, 64, 3), 128, np.uint8)
+    busy = noise[:64, 128:192]
+    few, many = (
+        np.mean([len(sample._as_jpeg(sample._paired(image, region, rng))) for _ in range(5)])
+        for image, rng in ((grey, np.random.default_rng(1)), (busy, np.random.default_rng(1)))
+    )
+    assert few < 0.9 * many
 
 
 def test_same_settings_give_the_same_files_and_another_seed_others(tiny, tmp_path):
@@ -133,6 +195,5 @@ def test_setting_out_of_range_is_named_with_its_value(tmp_path, wrong):
 
 def test_photographs_need_no_network(monkeypatch):
     monkeypatch.setattr(socket, "socket", lambda *args, **kwargs: pytest.fail("network used"))
-    for photographs in sample.PHOTOGRAPHS.values():
-        for load in photographs.values():
-            assert load().shape[2] == 3
+    for load in (sample.INNER | sample.OUTER).values():
+        assert load().shape[2] == 3
