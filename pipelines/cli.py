@@ -128,7 +128,7 @@ def travel(directory: str, **options) -> None:
     from pipelines.sources.travel_page import travel_set
 
     done, page = travel_set(directory, command=command_line(), progress=terminal_progress(), **options)
-    click.echo("\n".join([*done.sentences, f"Page: {page}"]))
+    click.echo("\n".join([*(one.line for one in done.findings), f"Page: {page}"]))
 
 
 @cli.command()
@@ -188,7 +188,7 @@ def transfer(name: str | None, **options) -> None:
     from pipelines.sources.transfer_page import transfer_set
 
     done, page = transfer_set(name, command=command_line(), progress=terminal_progress(), **options)
-    click.echo("\n".join([*done.sentences, f"Page: {page}"]))
+    click.echo("\n".join([*(one.line for one in done.findings), f"Page: {page}"]))
 
 
 @cli.command()
@@ -197,7 +197,7 @@ def transfer(name: str | None, **options) -> None:
     "--only",
     metavar="CHECK,...",
     show_default="all",
-    help="Checks to run: shortcuts, leaks, balance, coverage, doubts, appearance.",
+    help="Checks to run: shortcuts, leaks, balance, coverage, labels, appearance.",
 )
 @option(
     "--fail-above",
@@ -214,7 +214,9 @@ def transfer(name: str | None, **options) -> None:
 @dataset_options
 @ARTIFACTS
 def audit(target: str | None, fail_above: float | None, **options) -> None:
-    """Look for what could make scores too high: shortcuts, leaks, content gaps, doubtful labels. Write a page about it.
+    """Look for what could make scores too high: shortcuts, leaks, content gaps, possible label errors.
+
+    It writes a page about them.
 
     DIR is a folder of images, SET a set of features (`featex show` lists them). The default is the newest set.
     """

@@ -8,6 +8,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from classify.pages.attached import attached
+from classify.pages.codes import Notice, explained
 from classify.pages.html import own_files, page_folder, render
 from classify.pages.sections import FileNames, Section, shown, write_section
 from featex.system.shown import shown_table
@@ -32,7 +33,7 @@ class ResultPage:
         `classify.splits.partition.images_digest` of the images.
     notes : sequence of str
         How the measurement was made, a sentence each.
-    notices : sequence of str
+    notices : sequence of Notice
         What a reader must know first.
     files : mapping of str to DataFrame
         Further tables to write, by file name; the ending decides between CSV and Parquet.
@@ -48,7 +49,7 @@ class ResultPage:
     facts: Mapping[str, str]
     images: str
     notes: Sequence[str] = ()
-    notices: Sequence[str] = ()
+    notices: Sequence[Notice] = ()
     files: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     command: str = ""
 
@@ -73,6 +74,7 @@ class ResultPage:
                     shown_table(table).to_csv(folder / name, index=False)
             page = {**vars(self), "mark": Markup(mark), "part": shown(self.section, folder, FileNames(*self.files))}
             page |= {"files": [attached(folder, name) for name in self.files], "folder": out.name}
+            page["codes"] = explained([one.id for one in (*self.notices, *self.section.findings)])
             text = render(Path(__file__).with_name("result.html"), page)
             (folder / "index.html").write_text(text, encoding="utf-8")
             write_section(self.section, folder, self.images)

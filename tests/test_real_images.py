@@ -15,8 +15,8 @@ from featex.layout import Artifacts
 from pipelines.auditing.appearance import read_looks
 from pipelines.auditing.audit import audit
 from pipelines.auditing.coverage import coverage
-from pipelines.auditing.doubts import out_of_fold
 from pipelines.auditing.findings import Subject
+from pipelines.auditing.label_errors import out_of_fold
 
 pytestmark = pytest.mark.long
 
@@ -88,9 +88,9 @@ def test_an_audit_says_of_these_images_what_is_known_of_them(extraction, tmp_pat
     assert "metadata “comment” in 0.0 % of ai, 6.2 % of real" in label.sentence
     assert pictures.value > 0.7
     stored = {one.of: one for one in sets}
-    assert stored["test"].level == "fine"
+    assert stored["test"].level == "ok"
     assert all(family in stored["custom"].sentence for family in ("format", "size", "compression", "metadata"))
-    assert coverage.level == "warn"
+    assert coverage.level == "warning"
     assert "content gap" in coverage.sentence
 
 
@@ -98,7 +98,7 @@ def test_the_content_that_photographs_and_art_do_not_share_is_named(extraction, 
     features = extraction.load()
     looks = read_looks(features.rows, features.root, tmp_path / "looks")
     (finding,) = coverage(Subject(features, looks, pd.DataFrame(columns=["path", "reason"])))
-    assert finding.level == "warn"
+    assert finding.level == "warning"
     assert finding.low > 0.15
     gap = finding.tables[0].rows.query("`one class`")
     assert set(gap["class"]) == {"ai", "real"}

@@ -9,6 +9,7 @@ from PIL import Image
 from classify.explain.explain import Explained, Explanation
 from classify.explain.overlay import legend, side_by_side
 from classify.pages.attached import attached
+from classify.pages.codes import Notice, explained
 from classify.pages.html import figure, own_files, page_folder, render, uri
 from classify.pages.sections import FileNames
 from classify.pages.words import percent
@@ -117,9 +118,13 @@ def write_explanation(explanation: Explanation, out: Path, *, command: str = "")
 
 def _page(explanation: Explanation, shown: list[dict], command: str) -> dict:
     passport = explanation.passport
+    notices = [Notice("FX707", text) for text in explanation.notes]
+    notices += [Notice("FX609", text) for text in passport.notes]
     return {
         "title": f"What moved the score of {passport.name}",
-        "notices": [*explanation.notes, *passport.notes],
+        "notices": notices,
+        "findings": (findings := _trust(explanation)),
+        "codes": explained([one.id for one in (*notices, *findings)]),
         "headline": summary(explanation) or f"{count(len(explanation.images), 'image')}, without a check of maps.",
         "about_map": explanation.about_map if any(one.values is not None for one in explanation.images) else "",
         "occluded": any(one.drops is not None for one in explanation.images),
@@ -130,6 +135,16 @@ def _page(explanation: Explanation, shown: list[dict], command: str) -> dict:
         "failed": explanation.failed.to_dict("records"),
         "command": command,
     }
+
+
+def _trust(explanation: Explanation) -> list[Notice]:
+    """Return the finding on the maps that occlusion contradicts; none without maps or occlusion."""
+    agreements = explanation.table["agreement"].dropna().round(2)  # as they are shown
+    if agreements.empty:
+        return []
+    wrong, n = int((agreements < AGREE_IN_PART).sum()), count(len(agreements), "map")
+    text = f"{wrong:,} of {n} {'agrees' if wrong == 1 else 'agree'} with the occlusion no better than chance."
+    return [Notice("FX706", text, "warning" if wrong else "ok")]
 
 
 def _picture(one: Explained) -> bytes:

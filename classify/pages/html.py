@@ -24,9 +24,11 @@ def render(template: Path, page: dict, scripts: Sequence[Path] = ()) -> str:
     Parameters
     ----------
     template : Path
-        A file that extends ``page.html``. It may use the filter ``numbers``, ``section.html`` and ``figure.html``.
+        A file that extends ``page.html``. It may use the filters ``numbers`` and ``code``, and the parts
+        ``section.html``, ``figure.html`` and ``findings.html``.
     page : dict
-        The template's variables; ``page.html`` needs ``title``, ``notices`` (a list), ``command`` ("" for none) and
+        The template's variables; ``page.html`` needs ``title``, ``notices`` (a list of `classify.pages.codes.Notice`),
+        ``codes`` (texts of the ids on the page, by `classify.pages.codes.explained`), ``command`` ("" for none) and
         ``folder``, the name of the folder that the page and its files lie in.
     scripts : sequence of Path
         Further scripts of this page. Each keeps its names in a block, since all are joined.
@@ -40,6 +42,7 @@ def render(template: Path, page: dict, scripts: Sequence[Path] = ()) -> str:
         finalize=_sent_on,
     )
     environment.filters["numbers"] = numbers
+    environment.filters["code"] = code
     environment.globals["figure_css"] = Markup(css())
     shared = (Path(__file__).with_name(name) for name in ("sort.js", "files.js"))
     script = "".join(path.read_text(encoding="utf-8") for path in (*shared, *scripts))
@@ -51,6 +54,11 @@ def render(template: Path, page: dict, scripts: Sequence[Path] = ()) -> str:
 def _sent_on(value):
     """Return a value for a template, without home folders and passwords in its text; pictures stay as they are."""
     return type(value)(shown_text(value)) if isinstance(value, str) and not value.startswith("data:") else value
+
+
+def code(text: str) -> Markup:
+    """Return the text escaped, with what stands between backticks as code."""
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def numbers(text: str) -> Markup:

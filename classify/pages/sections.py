@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from classify.pages.attached import attached
+from classify.pages.codes import Notice
 from classify.pages.html import figure
 from classify.pages.words import percent, within
 from featex.system.disk import read_json, write_json
@@ -20,8 +21,9 @@ from featex.system.shown import shown_table, shown_value
 
 MOST_ROWS = 20  # of a table on the page; its CSV holds all
 FOLDER, SECTION = "section", "section.json"
-FORMAT = 2
+FORMAT = 3
 _OPTIONS = ("name", "title", "percent", "plain", "most", "about", "mark")  # the fields of a table other than its rows
+_SHOWN = ("name", "title", "sentences", "findings", "about")  # the fields of a section that a template shows
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +84,7 @@ class Section:
     pictures: Sequence[Picture] = ()
     about: str = ""
     warning: str = ""
+    findings: Sequence[Notice] = ()
 
 
 class FileNames:
@@ -111,7 +114,11 @@ def shown(part, folder: Path, names: FileNames) -> dict:
     return {
         "tables": [_table(table, folder, names) for table in part.tables],
         "figures": [_picture(picture, folder, names) for picture in part.pictures],
-        **{key: getattr(part, key) for key in ("name", "title", "sentences", "about") if isinstance(part, Section)},
+        **{
+            key: getattr(part, key)
+            for key in ("name", "title", "sentences", "findings", "about")
+            if isinstance(part, Section)
+        },
     }
 
 
@@ -197,6 +204,7 @@ def write_section(section: Section, folder: Path, images: str) -> None:
     kept = {"format": FORMAT, "images": images, "name": section.name, "title": section.title}
     kept |= {
         "sentences": list(section.sentences),
+        "findings": [vars(one) for one in section.findings],
         "about": section.about,
         "warning": section.warning,
         "tables": tables,
@@ -224,4 +232,7 @@ def read_section(folder: Path, images: str) -> Section | None:
     for facts in kept["pictures"]:
         files = {wish: path.with_name(file).read_bytes() for wish, file in facts["files"].items()}
         pictures.append(Picture(facts["name"], facts["caption"], files.pop(facts["name"]), files))
-    return Section(kept["name"], kept["title"], kept["sentences"], tables, pictures, kept["about"], kept["warning"])
+    findings = tuple(Notice(**facts) for facts in kept["findings"])
+    return Section(
+        kept["name"], kept["title"], kept["sentences"], tables, pictures, kept["about"], kept["warning"], findings
+    )

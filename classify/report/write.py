@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from classify.pages.attached import attached
+from classify.pages.codes import Notice, explained
 from classify.pages.drawing import pictured
 from classify.pages.html import own_files, page_folder, render
 from classify.pages.sections import FileNames, Picture, Section, shown
@@ -31,7 +32,7 @@ def write_report(
     *,
     title: str = "How well models do on images that they have not seen",
     passports: Sequence[Passport] = (),
-    notices: Sequence[str] = (),
+    notices: Sequence[Notice] = (),
     sections: Sequence[Section] = (),
     gallery: Gallery | None = None,
     command: str = "",
@@ -47,7 +48,7 @@ def write_report(
     title : str
     passports : sequence of Passport
         How each model was made; ``name`` is the model's name in `evaluation`. A model may have none.
-    notices : sequence of str
+    notices : sequence of Notice
         Shown above all numbers.
     sections : sequence of Section
         Further parts on these models and images, such as the findings of an audit.
@@ -86,7 +87,8 @@ def write_report(
             (folder / file).write_text(shown_text(text), encoding="utf-8")
         page = {
             "title": title,
-            "notices": [*notices, *_notices(evaluation, passports)],
+            "notices": (notices := [*notices, *_notices(evaluation, passports)]),
+            "codes": explained([one.id for one in (*notices, *(one for part in sections for one in part.findings))]),
             "chosen": evaluation.chosen,
             **_opening(evaluation, passports, sections),
             **accuracy_table(evaluation),
@@ -113,11 +115,11 @@ def _opening(evaluation: Evaluation, passports: Sequence[Passport], sections: Se
     sentences += [passport.threshold_sentence() for passport in passports if passport.name == chosen]
     sentences += novelty_sentences(chosen, evaluation.facts[chosen].novelty) if chosen else []
     sentences += [f"{part.title}. {part.sentences[0]}" for part in sections if part.sentences]
-    headline = " ".join([*seen_in_training(passports, chosen, sections), result.headline])
+    headline = " ".join([*(one.text for one in seen_in_training(passports, chosen, sections)), result.headline])
     return {"headline": headline, "sentences": [*filter(None, sentences), result.why]}
 
 
-def _notices(evaluation: Evaluation, passports: Sequence[Passport]) -> list[str]:
+def _notices(evaluation: Evaluation, passports: Sequence[Passport]) -> list[Notice]:
     """Return the notices above the numbers."""
     return [
         *few_groups(evaluation),

@@ -9,7 +9,7 @@ names       file names and dates that predict the class
 appearance  thumbnails, colours and spectra of images
 leaks       copies across sets and classes
 coverage    content that only one class has
-doubts      labels that may be wrong
+label_errors  labels that predictions contradict
 figures     the figures
 page        the page
 """

@@ -18,8 +18,8 @@ from featex.system.shown import shown_path
 from featex.system.words import count
 from pipelines.auditing.appearance import read_looks
 from pipelines.auditing.coverage import appearance, balance, coverage
-from pipelines.auditing.doubts import doubts
 from pipelines.auditing.findings import Finding, Subject
+from pipelines.auditing.label_errors import label_errors
 from pipelines.auditing.leaks import leaks
 from pipelines.auditing.page import verdict_lines, write_page
 from pipelines.auditing.shortcuts import shortcuts
@@ -57,7 +57,7 @@ CHECKS = {
     "leaks": Check("Leaks: test images that training has seen", leaks),
     "balance": Check("Balance: sizes of classes and sets, and broken files", balance),
     "coverage": Check("Coverage: content that only one class has", coverage),
-    "doubts": Check("Labels that may be wrong", doubts),
+    "labels": Check("Possible label errors", label_errors),
     "appearance": Check("What the images look like", appearance),
 }
 
@@ -86,7 +86,7 @@ class Audit:
         The interval is simultaneous for all families, so with random labels it exceeds 0.5 in 2.5 % of sets. NaN where
         shortcuts cannot be tested.
         """
-        return next((one.low for one in self.findings if one.id == "shortcuts.files"), float("nan"))
+        return next((one.low for one in self.findings if one.id == "FX101"), float("nan"))
 
     def shortcut_above(self, limit: float) -> str:
         """Return the sentence that refuses a `shortcut` above a limit, or one that is unknown; "" if it is below."""

@@ -70,12 +70,12 @@ def coverage(subject: Subject) -> list[Finding]:
     try:
         train = subject.train
     except DataError as error:
-        return [Finding("coverage.content", "warn", f"The content of classes cannot be compared: {error}.")]
+        return [Finding("FX401", "warning", f"The content of classes cannot be compared: {error}.")]
     labels, units = subject.features.y[train], independent_units(subject.rows)[train]
     n = len(train)
     if n < 2 * FEWEST_IMAGES:
         sentence = f"The content of classes cannot be compared: it takes {2 * FEWEST_IMAGES} training images, not {n}."
-        return [Finding("coverage.content", "warn", sentence)]
+        return [Finding("FX401", "warning", sentence)]
     Z = principal(subject.features.X[train], subject.seed)
     k = int(np.clip(n // IMAGES_A_CLUSTER, FEWEST_CLUSTERS, MOST_CLUSTERS))
     means = KMeans(min(k, n // FEWEST_IMAGES), n_init=5, random_state=subject.seed).fit(Z)
@@ -93,7 +93,7 @@ def coverage(subject: Subject) -> list[Finding]:
             f"No class has content of its own: {within(share, low, high)} of the {n:,} training images are in clusters "
             f"that only one class has (0 of {count(len(clusters), 'cluster')}). {by_cluster}"
         )
-        return [Finding("coverage.content", "fine", sentence, share, low, high, (_table(clusters),))]
+        return [Finding("FX401", "ok", sentence, share, low, high, (_table(clusters),))]
     of_class = pd.Series(labels[inside]).value_counts()
     most = ", ".join(
         f"{percent(images / (labels == label).sum())} of {label}" for label, images in sorted(of_class.items())
@@ -104,10 +104,10 @@ def coverage(subject: Subject) -> list[Finding]:
         "in content (cats and dogs), that is the task. If not (real and generated), it is a content gap: a model can "
         "learn what is shown instead of how it was made, and scores on images with the same gap are too high."
     )
-    level = "fine" if high <= LITTLE else "warn"
+    level = "ok" if high <= LITTLE else "warning"
     near = means.transform(Z)
     pictures = tuple(_sheet(subject, train, means.labels_, near, row) for row in gap.head(N_SHEETS).itertuples())
-    return [Finding("coverage.content", level, sentence, share, low, high, (_table(clusters),), pictures)]
+    return [Finding("FX401", level, sentence, share, low, high, (_table(clusters),), pictures)]
 
 
 def cluster_rows(cluster: np.ndarray, labels: np.ndarray, units: np.ndarray) -> pd.DataFrame:
@@ -168,14 +168,14 @@ def _evenness(labels: np.ndarray, tables: tuple[Table, ...]) -> Finding:
     if len(counts) < 2:
         what = f"only one class ({counts.index[0]})" if len(counts) else "no labelled image"
         sentence = f"There is {what} to train on; a classifier needs two classes or more."
-        return Finding("balance.classes", "warn", sentence, tables=tables)
+        return Finding("FX301", "warning", sentence, tables=tables)
     listed = ", ".join(f"{n:,} {label}" for label, n in counts.items())
     ratio, guess = counts.iloc[0] / counts.iloc[-1], counts.iloc[0] / counts.sum()
     sentence = (
         f"The largest class has {ratio:.1f} times as many training images as the smallest ({listed}); always guessing "
         f"{counts.index[0]} is right for {percent(guess)}."
     )
-    return Finding("balance.classes", "warn" if ratio > UNEVEN else "fine", sentence, ratio, tables=tables)
+    return Finding("FX301", "warning" if ratio > UNEVEN else "ok", sentence, ratio, tables=tables)
 
 
 def _test_sizes(names: np.ndarray, labels: np.ndarray) -> Iterator[Finding]:
@@ -192,22 +192,22 @@ def _test_sizes(names: np.ndarray, labels: np.ndarray) -> Iterator[Finding]:
             f"±{100 * (high - low) / 2:.0f} points."
         )
         sentence += " It holds only one class." if len(counts) < 2 else ""
-        level = "warn" if len(known) < FEW or len(counts) < 2 else "fine"
-        yield Finding("balance.tests", level, sentence, of=name)
+        level = "warning" if len(known) < FEW or len(counts) < 2 else "ok"
+        yield Finding("FX302", level, sentence, of=name)
 
 
 def _broken(subject: Subject) -> Finding:
     k, n = len(subject.failed), len(subject.failed) + len(subject.rows)
     share, (low, high) = k / n, wilson(k, n)
     if not k:
-        return Finding("balance.files", "fine", f"All {count(n, 'file')} can be read.", share, low, high)
+        return Finding("FX303", "ok", f"All {count(n, 'file')} can be read.", share, low, high)
     table = Table("broken", "Files that cannot be used, and why", subject.failed[["path", "reason"]])
     sentence = (
         f"{k:,} of {count(n, 'file')} cannot be used, {within(share, low, high)}, and {'is' if k == 1 else 'are'} in "
         "no set. If most are of one class, find out why."
     )
-    level = "bad" if share > MANY_BROKEN else "warn"
-    return Finding("balance.files", level, sentence, share, low, high, (table,))
+    level = "critical" if share > MANY_BROKEN else "warning"
+    return Finding("FX303", level, sentence, share, low, high, (table,))
 
 
 def appearance(subject: Subject) -> list[Finding]:
@@ -238,7 +238,7 @@ def appearance(subject: Subject) -> list[Finding]:
         )
         places = map_rows(subject.features.X[mapped], labels[mapped], subject.seed)
         figures.append(Picture("map.jpg", caption, drawn(lambda: draw_map(places, subject.looks["tile"][mapped]))))
-    return [Finding("appearance.images", "fine", sentence, pictures=(*sheets, *figures))]
+    return [Finding("FX402", "ok", sentence, pictures=(*sheets, *figures))]
 
 
 def _parts(names: np.ndarray, labels: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from classify.pages.codes import CODES, LEVELS
 from classify.pages.sections import Picture, Table
 from featex.store.features import Features
-
-LEVELS = ("fine", "warn", "bad")
-"""How much a finding matters: nothing to fix; keep it in mind when you read a score; no score counts until fixed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +51,7 @@ class Finding:
     ----------
     id : str
         What kind of finding it is, the same in every audit: its check, a key of `pipelines.auditing.audit.CHECKS`, a
-        dot and a name, such as "leaks.test".
+        dot and a name, such as "FX201".
     level : str
         One of `LEVELS`.
     sentence : str
@@ -81,4 +79,9 @@ class Finding:
     @property
     def check(self) -> str:
         """The key in `pipelines.auditing.audit.CHECKS`."""
-        return self.id.partition(".")[0]
+        return CODES[self.id]
+
+    @property
+    def badness(self) -> int:
+        """0 for the worst level, then 1 and 2: what findings are sorted by."""
+        return len(LEVELS) - 1 - LEVELS.index(self.level)

@@ -64,15 +64,15 @@ def leaks(subject: Subject) -> list[Finding]:
     findings = []
     if sides.trouble:
         sentence = f"No model can be trained on these images as they are: {sides.trouble}."
-        findings.append(Finding("leaks.training", "warn", sentence))
+        findings.append(Finding("FX207", "warning", sentence))
     elif not sides.tests:
-        findings.append(Finding("leaks.training", "warn", "There is no test set, so leaks into one cannot be tested."))
+        findings.append(Finding("FX207", "warning", "There is no test set, so leaks into one cannot be tested."))
     try:
         if subject.features.thumbnails is None:
             raise InputError("their thumbnails are no longer on the disk; run featex extract again")
         duplicates = find_duplicates(subject.features.thumbnails, subject.rows["key"])
     except InputError as error:
-        findings.append(Finding("leaks.copies", "warn", f"Copies cannot be searched for: {error}."))
+        findings.append(Finding("FX208", "warning", f"Copies cannot be searched for: {error}."))
     else:
         findings += [_into_test(subject, sides, duplicates, name) for name in sides.tests if sides.offered.any()]
         findings += _between_tests(subject, sides, duplicates)
@@ -140,7 +140,7 @@ def _into_test(subject: Subject, sides: Sides, duplicates: Duplicates, name: str
     copies = pd.concat([used.assign(training="uses it"), left_out.assign(training="leaves it out")])
     k, n, images = len(copies), int(tested.sum()), _images(name, int(tested.sum()))
     if not k:
-        return _counted("leaks.test", "fine", 0, n, f"Train holds no copy of the {images}: {{share}}.", of=name)
+        return _counted("FX201", "ok", 0, n, f"Train holds no copy of the {images}: {{share}}.", of=name)
     sentence = f"{{share}} of the {images} {_have(k)} a copy in train ({_kinds(copies)})."
     if len(left_out):
         sentence += (
@@ -155,7 +155,7 @@ def _into_test(subject: Subject, sides: Sides, duplicates: Duplicates, name: str
     shown = _shown(subject, sides, pairs, f"copies-{name}", f"Copies between train and the {images}")
     warning = f"{len(used):,} of the {images} {_have(len(used))} a copy or near-duplicate in the training data"
     warning = warning if len(used) else ""
-    return _counted("leaks.test", _level(len(used), n), k, n, sentence, *shown, warning=warning, of=name)
+    return _counted("FX201", _level(len(used), n), k, n, sentence, *shown, warning=warning, of=name)
 
 
 def _between_tests(subject: Subject, sides: Sides, duplicates: Duplicates) -> Iterator[Finding]:
@@ -168,7 +168,7 @@ def _between_tests(subject: Subject, sides: Sides, duplicates: Duplicates) -> It
             "these sets do not confirm each other."
         )
         shown = _shown(subject, sides, _once(copies), "copies-between-tests", "Copies between test sets")
-        yield _counted("leaks.tests", "warn", k, n, sentence, *shown)
+        yield _counted("FX202", "warning", k, n, sentence, *shown)
 
 
 def _between_classes(subject: Subject, sides: Sides, duplicates: Duplicates) -> Iterator[Finding]:
@@ -181,10 +181,10 @@ def _between_classes(subject: Subject, sides: Sides, duplicates: Duplicates) -> 
             "either one of the two labels is wrong, or nothing visible separates the classes."
         )
         shown = _shown(subject, sides, _once(copies), "copies-between-classes", "Copies between classes")
-        yield _counted("leaks.classes", _level(k, n), k, n, sentence, *shown)
+        yield _counted("FX203", _level(k, n), k, n, sentence, *shown)
     elif len(np.unique(labels[labels != ""])) > 1:
         sentence = f"No labelled image has a copy in another class: {{share}} of {count(n, 'image')}."
-        yield _counted("leaks.classes", "fine", 0, n, sentence)
+        yield _counted("FX203", "ok", 0, n, sentence)
 
 
 def _within_train(subject: Subject, sides: Sides, duplicates: Duplicates) -> Iterator[Finding]:
@@ -200,36 +200,36 @@ def _within_train(subject: Subject, sides: Sides, duplicates: Duplicates) -> Ite
         if len(apart):
             sentence += f" For {len(apart):,}, the copy may be on the other side of a fold: its score is then too high."
         shown = _shown(subject, sides, _once(copies), "copies-in-train", "Copies within train")
-        yield _counted("leaks.train", "warn" if len(apart) else "fine", k, n, sentence, *shown)
+        yield _counted("FX204", "warning" if len(apart) else "ok", k, n, sentence, *shown)
     elif n:
         sentence = f"No training image has a copy in train: {{share}} of {count(n, 'image')}."
-        yield _counted("leaks.train", "fine", 0, n, sentence)
+        yield _counted("FX204", "ok", 0, n, sentence)
 
 
 def _groups(rows: pd.DataFrame, sides: Sides) -> Finding:
     placed = ((rows["group"] != "") & (sides.names != "")).to_numpy()
     if not placed.any():
         sentence = "No image belongs to a named group (such as crops of one photograph), so no group is in two sets."
-        return Finding("leaks.groups", "fine", sentence)
+        return Finding("FX205", "ok", sentence)
     held = pd.crosstab(rows["group"][placed], sides.names[placed])
     straddling = held[(held > 0).sum(axis=1) > 1]
     k, n = len(straddling), len(held)
     if not k:
         sentence = f"No group is in more than one set: {{share}} of {count(n, 'group')}."
-        return _counted("leaks.groups", "fine", 0, n, sentence)
+        return _counted("FX205", "ok", 0, n, sentence)
     left_out = int((rows["group"].isin(straddling.index).to_numpy() & sides.offered & ~sides.trained).sum())
     sentence = f"{{share}} of {count(n, 'group')} {'is' if k == 1 else 'are'} in more than one set."
     if left_out:
         sentence += f" Training leaves out the {count(left_out, 'image')} of train in these groups."
     table = straddling.reindex(columns=["train", *sides.tests], fill_value=0).reset_index()
     tables = (Table("groups-across-sets", "Groups in more than one set, and their images in each", table),)
-    return _counted("leaks.groups", "warn", k, n, sentence, tables)
+    return _counted("FX205", "warning", k, n, sentence, tables)
 
 
 def _prompts(subject: Subject, sides: Sides) -> Iterator[Finding]:
     prompts = subject.rows["prompt"].str.casefold().to_numpy(dtype=str)
     if not (prompts != "").any():
-        yield Finding("leaks.prompts", "fine", "No file states the prompt that it was generated from.")
+        yield Finding("FX206", "ok", "No file states the prompt that it was generated from.")
         return
     first = pd.Series(np.arange(len(prompts)), index=prompts)[sides.trained & (prompts != "")]
     first = first[~first.index.duplicated()]
@@ -239,7 +239,7 @@ def _prompts(subject: Subject, sides: Sides) -> Iterator[Finding]:
         k, images = len(index), _images(name, n)
         if not k:
             sentence = f"No training image shares a prompt with the {images}: {{share}}."
-            yield _counted("leaks.prompts", "fine", 0, n, sentence, of=name)
+            yield _counted("FX206", "ok", 0, n, sentence, of=name)
             continue
         pairs = pd.DataFrame({"first": first[prompts[index]].to_numpy(), "second": index, "kind": "prompt"})
         pairs["prompt"] = subject.rows["prompt"].to_numpy()[index]
@@ -248,7 +248,7 @@ def _prompts(subject: Subject, sides: Sides) -> Iterator[Finding]:
             "are an easier test than new prompts would be."
         )
         shown = _shown(subject, sides, pairs, f"prompts-{name}", f"Prompts shared by train and the {images}")
-        yield _counted("leaks.prompts", "warn", k, n, sentence, *shown, of=name)
+        yield _counted("FX206", "warning", k, n, sentence, *shown, of=name)
 
 
 def _once(copies: pd.DataFrame) -> pd.DataFrame:
@@ -298,7 +298,7 @@ def _kinds(copies: pd.DataFrame) -> str:
 
 
 def _level(k: int, n: int) -> str:
-    return ("bad" if k >= MOST * n else "warn") if k else "fine"
+    return ("critical" if k >= MOST * n else "warning") if k else "ok"
 
 
 def _counted(id: str, level: str, k: int, n: int, sentence: str, *shown, **facts) -> Finding:

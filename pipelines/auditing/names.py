@@ -48,4 +48,4 @@ def names_and_dates(rows: pd.DataFrame, labels: np.ndarray, units: np.ndarray, s
     title = "Patterns of file names, and months in which files were changed, that differ between classes"
     top = differences[ALONE].max()
     table = Table("names", title, shown(differences, classes), percent=(ALONE,))
-    return Finding("shortcuts.names", "warn", sentence, float(top), tables=(table,))
+    return Finding("FX103", "warning", sentence, float(top), tables=(table,))

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from classify.pages.codes import Notice, explained
 from classify.pages.html import own_files, page_folder, render
 from classify.pages.sections import FileNames, Section, shown, write_section
 from featex.system.words import count
-from pipelines.auditing.findings import LEVELS, Finding
+from pipelines.auditing.findings import Finding
 
 MARK = '<meta name="generator" content="pipelines audit">'  # in audit.html: the files this page links to are its own
 
@@ -57,17 +58,24 @@ def write_page(
             "notices": [],
             "headline": headline(findings),
             "verdict": [
-                {"level": one.level, "anchor": _anchor(one), "title": checks[one.check], "sentence": one.sentence}
+                {
+                    "id": one.id,
+                    "level": one.level,
+                    "anchor": _anchor(one),
+                    "title": checks[one.check],
+                    "sentence": one.sentence,
+                }
                 for one in _worst_first(findings)
-                if one.level != "fine"
+                if one.level != "ok"
             ],
-            "fine": [checks[name] for name, part in by_check.items() if {one.level for one in part} == {"fine"}],
+            "passed": [checks[name] for name, part in by_check.items() if {one.level for one in part} == {"ok"}],
             "sections": [
                 {
                     "name": name,
                     "title": checks[name],
                     "findings": [
                         {
+                            "id": one.id,
                             "level": one.level,
                             "anchor": _anchor(one),
                             "sentence": one.sentence,
@@ -79,6 +87,7 @@ def write_page(
                 for name, part in by_check.items()
             ],
             "facts": facts,
+            "codes": explained(one.id for one in findings),
             "command": command,
             "folder": out.name,
         }
@@ -90,33 +99,36 @@ def write_page(
 
 def _section(findings: Sequence[Finding], checks: Mapping[str, str]) -> Section:
     """Return what a report shows of an audit: its verdict, and how well file metadata predict the label."""
-    sentences = [f"{checks[one.check]}: {one.sentence}" for one in _worst_first(findings) if one.level != "fine"]
-    families = next((one.tables for one in findings if one.id == "shortcuts.files"), ())
+    kept = [Notice(one.id, one.sentence, one.level) for one in _worst_first(findings) if one.level != "ok"]
+    families = next((one.tables for one in findings if one.id == "FX101"), ())
     warning = ". ".join(one.warning for one in _worst_first(findings) if one.warning)
     title = "The audit: what could make these scores too high"
-    return Section("audit", title, [headline(findings), *sentences], families[:1], warning=warning and f"{warning}.")
+    return Section("audit", title, [headline(findings)], families[:1], warning=warning and f"{warning}.", findings=kept)
 
 
 def verdict_lines(findings: Sequence[Finding], checks: Mapping[str, str]) -> list[str]:
     """Return a line for each check, for the terminal, the worst first: its level, its title and its worst finding."""
     lines = []
     by_check = _by_check(findings, checks)
-    for name in sorted(by_check, key=lambda name: _badness(by_check[name][0])):
+    for name in sorted(by_check, key=lambda name: by_check[name][0].badness):
         worst, *others = by_check[name]
-        more = sum(one.level == worst.level != "fine" for one in others)
-        lines.append(f"{worst.level:5} {checks[name]}: {worst.sentence}" + (f" (And {more} more.)" if more else ""))
+        more = sum(one.level == worst.level != "ok" for one in others)
+        lines.append(
+            f"{worst.id} {worst.level:8} {checks[name]}: {worst.sentence}" + (f" (And {more} more.)" if more else "")
+        )
     return lines
 
 
 def headline(findings: Sequence[Finding]) -> str:
     """Return the verdict in a sentence."""
-    bad, warn = (sum(one.level == level for one in findings) for level in ("bad", "warn"))
-    limit = f"{'limits' if warn == 1 else 'limit'} what scores mean"
-    if bad:
-        more = f"; {warn} more {limit}" if warn else ""
-        return f"{count(bad, 'finding')} {'makes' if bad == 1 else 'make'} scores on these images worthless{more}."
-    if warn:
-        return f"No finding makes scores on these images worthless; {warn} {limit}."
+    critical, warnings = (sum(one.level == level for one in findings) for level in ("critical", "warning"))
+    limit = f"{'limits' if warnings == 1 else 'limit'} what scores mean"
+    if critical:
+        more = f"; {warnings} more {limit}" if warnings else ""
+        make = "makes" if critical == 1 else "make"
+        return f"{count(critical, 'finding')} {make} scores on these images worthless{more}."
+    if warnings:
+        return f"No finding makes scores on these images worthless; {warnings} {limit}."
     return "No finding makes scores on these images too high."
 
 
@@ -129,14 +141,9 @@ def _by_check(findings: Sequence[Finding], checks: Mapping[str, str]) -> dict[st
 
 
 def _worst_first(findings: Sequence[Finding]) -> list[Finding]:
-    return sorted(findings, key=_badness)
-
-
-def _badness(finding: Finding) -> int:
-    """Return 0 for the worst level, then 1 and 2."""
-    return len(LEVELS) - 1 - LEVELS.index(finding.level)
+    return sorted(findings, key=lambda one: one.badness)
 
 
 def _anchor(finding: Finding) -> str:
     """Return the id of a finding on the page, which a link from elsewhere may name."""
-    return f"{finding.id}.{finding.of}" if finding.of else finding.id
+    return f"finding-{finding.id}-{finding.of}" if finding.of else f"finding-{finding.id}"

@@ -48,7 +48,7 @@ def shortcuts(subject: Subject) -> list[Finding]:
     findings = [*_label(subject, offered)] if len(offered) else []
     if not findings:
         sentence = "No training image has a label, so shortcuts to the label cannot be tested."
-        findings.append(Finding("shortcuts.files", "warn", sentence))
+        findings.append(Finding("FX101", "warning", sentence))
     for name in sides.tests if len(offered) else ():
         findings.append(_set(subject, offered, np.flatnonzero(sides.names == name), name))
     return findings
@@ -143,7 +143,7 @@ def _label(subject: Subject, offered: np.ndarray) -> Iterator[Finding]:
         files = file_scores(rows, labels, seed=subject.seed)
         pictures = pixel_scores(rows, labels, subject.looks[index], seed=subject.seed)
     except DataError as error:
-        yield Finding("shortcuts.files", "warn", f"Shortcuts to the label cannot be tested: {error}.")
+        yield Finding("FX101", "warning", f"Shortcuts to the label cannot be tested: {error}.")
         return
     units = independent_units(rows)
     differences = differing(properties(rows), labels, units, seed=subject.seed)
@@ -156,9 +156,9 @@ def _label(subject: Subject, offered: np.ndarray) -> Iterator[Finding]:
 def _of_files(files: pd.DataFrame, differences: pd.DataFrame, classes: list[str], who: str) -> Finding:
     row, named = most_certain(files), _named_of_each_family(differences, classes)
     if telling(row, len(classes)):
-        level, verb, more = "bad", "separates", f" What differs: {named}." if named else ""
+        level, verb, more = "critical", "separates", f" What differs: {named}." if named else ""
     else:
-        level = "warn" if named else "fine"
+        level = "warning" if named else "ok"
         verb = "barely separates" if row[LOW] > 1 / len(classes) else "is not shown to separate"
         more = f" Still, this differs by more than chance: {named}." if named else ""
     sentence = f"A baseline that sees only file metadata, and no pixel, {verb} {who}: {_number(row, len(classes))}."
@@ -166,7 +166,7 @@ def _of_files(files: pd.DataFrame, differences: pd.DataFrame, classes: list[str]
     if named:
         title = "File metadata that differ between classes by more than chance (shares, or medians)"
         tables.append(Table("properties", title, shown(differences, classes), percent=(ALONE,)))
-    return Finding("shortcuts.files", level, sentence + more, row[SCORE], row[LOW], row[HIGH], tuple(tables))
+    return Finding("FX101", level, sentence + more, row[SCORE], row[LOW], row[HIGH], tuple(tables))
 
 
 def _of_pictures(pictures: pd.DataFrame, classes: list[str]) -> Finding:
@@ -184,8 +184,8 @@ def _of_pictures(pictures: pd.DataFrame, classes: list[str]) -> Finding:
     else:
         sentence += " That is too little for a shortcut."
     table = _table("pictures", "How well pixel statistics with hardly any content predict the class", pictures)
-    level = "warn" if strong else "fine"
-    return Finding("shortcuts.pixels", level, sentence, row[SCORE], row[LOW], row[HIGH], (table,))
+    level = "warning" if strong else "ok"
+    return Finding("FX102", level, sentence, row[SCORE], row[LOW], row[HIGH], (table,))
 
 
 def _set(subject: Subject, train: np.ndarray, test: np.ndarray, name: str) -> Finding:
@@ -196,7 +196,7 @@ def _set(subject: Subject, train: np.ndarray, test: np.ndarray, name: str) -> Fi
         files = file_scores(rows, sides, seed=subject.seed)
     except DataError as error:
         sentence = f"Whether “{name}” is stored like train cannot be tested: {error}."
-        return Finding("shortcuts.set", "warn", sentence, of=name)
+        return Finding("FX104", "warning", sentence, of=name)
     differences, names = differing(properties(rows), sides, independent_units(rows), seed=subject.seed), ["train", name]
     row = most_certain(files)
     apart = telling(row, 2)
@@ -212,7 +212,7 @@ def _set(subject: Subject, train: np.ndarray, test: np.ndarray, name: str) -> Fi
         title = f"File metadata that differ between train and “{name}” by more than chance"
         tables.append(Table(f"properties-{name}", title, shown(differences, names), percent=(ALONE,)))
     limits = row[SCORE], row[LOW], row[HIGH]
-    return Finding("shortcuts.set", "warn" if apart else "fine", sentence, *limits, tuple(tables), of=name)
+    return Finding("FX104", "warning" if apart else "ok", sentence, *limits, tuple(tables), of=name)
 
 
 def _named_of_each_family(differences: pd.DataFrame, names: list[str]) -> str:

@@ -10,7 +10,7 @@ from classify.predictions import set_title
 from featex.system.words import count
 from pipelines.robustness.conditions import Condition
 from pipelines.robustness.figures import pictures
-from pipelines.robustness.sentences import sentences
+from pipelines.robustness.sentences import findings
 
 CAPTION = (
     "In brackets: 95 % intervals. A fall of accuracy, or a bias to a class, is reported if McNemar's exact test, with "
@@ -43,7 +43,7 @@ def stress_section(table: pd.DataFrame, bias: pd.DataFrame, notes: Sequence[str]
     return Section(
         "stress",
         "Where it breaks",
-        sentences(table, bias),
+        (),
         tables,
         pictures(table, bias),
         " ".join(
@@ -53,6 +53,7 @@ def stress_section(table: pd.DataFrame, bias: pd.DataFrame, notes: Sequence[str]
                 *notes,
             ]
         ),
+        findings=findings(table, bias),
     )
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from classify.pages.codes import Notice
 from classify.pages.words import listed, percent, within
 from classify.predictions import set_title
 from featex.system.words import count
@@ -11,8 +12,8 @@ from pipelines.robustness.conditions import CONDITIONS, Condition
 MOST_BIASES = 3  # sentences on bias for each model and set; the table has all
 
 
-def sentences(table: pd.DataFrame, bias: pd.DataFrame) -> list[str]:
-    """Return a few sentences for each model and set on the tables of `pipelines.robustness.tables`."""
+def findings(table: pd.DataFrame, bias: pd.DataFrame) -> list[Notice]:
+    """Return a few findings for each model and set on the tables of `pipelines.robustness.tables`."""
     lines = []
     for (model, name), part in table[table["only"] == ""].groupby(["model", "set"], sort=False):
         untreated, treated = part.iloc[0], part.iloc[1:]
@@ -21,11 +22,11 @@ def sentences(table: pd.DataFrame, bias: pd.DataFrame) -> list[str]:
         worst = biased.loc[biased.groupby("transform", sort=False)["bias"].apply(lambda values: values.abs().idxmax())]
         worst = worst.sort_values("bias", key=np.abs, ascending=False, kind="stable").head(MOST_BIASES)
         one_class = table[(table["model"] == model) & (table["set"] == name) & (table["only"] != "")]
-        lines += [_bias(row, one_class, untreated) for _, row in worst.iterrows()]
+        lines += [Notice("FX702", _bias(row, one_class, untreated)) for _, row in worst.iterrows()]
     return lines
 
 
-def _fragility(model: str, name: str, untreated: pd.Series, treated: pd.DataFrame) -> str:
+def _fragility(model: str, name: str, untreated: pd.Series, treated: pd.DataFrame) -> Notice:
     start = f"{model} is right on {_within(untreated)} of the {untreated['n']:,.0f} untreated {set_title(name)} images"
     fallen = treated[treated["apart"] & (treated["difference"] < 0)]
     risen = treated[treated["apart"] & (treated["difference"] > 0)]
@@ -40,7 +41,8 @@ def _fragility(model: str, name: str, untreated: pd.Series, treated: pd.DataFram
         harmless = [CONDITIONS[one].title for one in treated["transform"].unique() if one not in harmful]
         text += f" Its accuracy falls beyond chance from {_names(mildest)} on."
         text += f" No fall beyond chance under {listed(harmless)}." if harmless else ""
-    return text + (f" Its accuracy rises beyond chance under {_names(risen)}." if len(risen) else "")
+    text += f" Its accuracy rises beyond chance under {_names(risen)}." if len(risen) else ""
+    return Notice("FX701", text, "ok" if fallen.empty else "warning")
 
 
 def _bias(row: pd.Series, one_class: pd.DataFrame, untreated: pd.Series) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from classify.errors import DataError, ModelError
+from classify.pages.codes import Notice
 from classify.predictions import PROB, VALIDATION, Predictions
 from classify.splits.partition import images_digest
 from classify.trained import persist
@@ -25,7 +26,7 @@ from pipelines.robustness.conditions import FULL, Condition, conditions
 from pipelines.robustness.page import CAPTION, headline, stress_section
 from pipelines.robustness.predict import predict_all, read_images
 from pipelines.robustness.readers import readers_of, why_not_tested
-from pipelines.robustness.sentences import sentences
+from pipelines.robustness.sentences import findings
 from pipelines.robustness.tables import bias_table, stress_table
 
 FACTS = ["set", "path", "label", "source", "group"]
@@ -86,7 +87,7 @@ class StressResult:
 
     def lines(self) -> list[str]:
         """Return the result as lines for a terminal."""
-        return [*self.notes, *sentences(self.table, self.bias)]
+        return [*self.notes, *(one.line for one in findings(self.table, self.bias))]
 
 
 def stress(
@@ -168,7 +169,7 @@ def _page(result: StressResult, title: str, facts: dict[str, str], images: str, 
         caption=CAPTION,
         facts=facts,
         images=images,
-        notices=result.notes,
+        notices=[Notice("FX703", note) for note in result.notes],
         files=files | ({"failed.csv": result.failed} if len(result.failed) else {}),
         command=command,
     )

@@ -8,6 +8,7 @@ import pandas as pd
 
 from classify.errors import ModelError
 from classify.models.registry import MODELS, get_model
+from classify.pages.codes import Notice
 from classify.pages.words import listed, percent, with_interval, within
 from classify.stats.calibration import class_scores
 from classify.stats.chance import against_chance
@@ -20,6 +21,7 @@ from featex.store.features import Features
 from featex.system.progress import Progress
 from pipelines.sources.crossing import Crossing, crossing
 
+LEVEL_OF_FALL = {True: "warning", False: "ok"}
 DEFAULT = ("svm", "logreg", "forest", "shortcut")
 CELLS = (
     *("model", "train_source", "test_source", "n_train", "n", "guess", "accuracy", "low", "high"),
@@ -57,6 +59,12 @@ class Transfer:
     def sentences(self) -> list[str]:
         """The result for each model, in a sentence."""
         return self.summary["sentence"].tolist()
+
+    @property
+    def findings(self) -> list[Notice]:
+        """The result for each model; a warning where accuracy falls beyond chance on other sources."""
+        falls = self.summary["fall_low"] > 0
+        return [Notice("FX704", *row) for row in zip(self.sentences, falls.map(LEVEL_OF_FALL), strict=True)]
 
 
 def transfer(

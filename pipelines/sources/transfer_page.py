@@ -103,7 +103,7 @@ def transfer_section(done: Transfer) -> Section:
     return Section(
         "transfer",
         "From one source to another",
-        done.sentences,
+        (),
         [
             Table(
                 "same-and-others",
@@ -125,6 +125,7 @@ def transfer_section(done: Transfer) -> Section:
         [matrix_picture(done.table)],
         "Each 95 % interval shows how much chance there is in these images, not how a model would do on other sources. "
         + " ".join(done.notes),
+        findings=done.findings,
     )
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from classify.errors import DataError
 from classify.models.scaling import BlockScaler
 from classify.models.svm import RBFSVC
+from classify.pages.codes import Notice
 from classify.splits.sample_weights import misleading, weighted, with_copies
 from classify.splits.scheme import Scheme
 from classify.stats.calibration import class_scores
@@ -105,6 +106,11 @@ class Travel:
             f"{self.reference:.3f}."
         )
         return lines
+
+    @property
+    def findings(self) -> list[Notice]:
+        """The sentences with their id; none is a warning."""
+        return [Notice("FX705", sentence, "ok") for sentence in self.sentences]
 
 
 def columns(sets: dict[str, Features]) -> dict[str, tuple[np.ndarray, np.ndarray]]:

@@ -150,7 +150,7 @@ def travel_section(done: Travel, costs: pd.DataFrame) -> Section:
     return Section(
         "travel",
         "What generalises",
-        done.sentences,
+        (),
         [
             Table("gains", "The best choice and the default on unseen sets", gains, about="ROC AUC, paired by image."),
             Table(
@@ -165,6 +165,7 @@ def travel_section(done: Travel, costs: pd.DataFrame) -> Section:
             ),
             Table("choices", "All choices, the best first", table, most=40, about=about),
         ],
+        findings=done.findings,
     )
 
 

@@ -87,7 +87,7 @@ def planted_in(images, plant, otherwise=lambda image: image):
     return [(plant if planted else otherwise)(image) for image, planted in zip(images, PLANTED, strict=True)]
 
 
-FILES, PICTURES, NAMES = "shortcuts.files", "shortcuts.pixels", "shortcuts.names"
+FILES, PICTURES, NAMES = "FX101", "FX102", "FX103"
 
 
 def about(findings, name):
@@ -124,7 +124,7 @@ def test_a_trace_in_pixels_is_called_by_its_family(findings, pieces, trace):
     family, plant = PIXELS[trace]
     otherwise = (lambda piece: cut(was_a_jpeg(piece))) if trace == "grid offset" else cut
     found = about(findings(map(saved, planted_in(pieces, plant, otherwise))), PICTURES)
-    assert found.level == "warn"
+    assert found.level == "warning"
     assert family in found.sentence
 
 
@@ -181,7 +181,7 @@ BYTES = {
 def test_a_trace_in_bytes_is_called_by_its_property(findings, photos, trace):
     named, plant, otherwise = BYTES[trace]
     found = about(findings(planted_in(photos, plant, otherwise), **QUICK), FILES)
-    assert found.level == "bad"
+    assert found.level == "critical"
     assert named in found.sentence
 
 
@@ -193,7 +193,7 @@ def test_a_number_in_a_comment_and_a_value_in_xmp_are_named(findings, photos):
 
     files = planted_in(photos, lambda file: with_both(file, b"1"), lambda file: with_both(file, b"2"))
     found = about(findings(files, **QUICK), FILES)
-    assert found.level != "fine"
+    assert found.level != "ok"
 
 
 def odd(piece):
@@ -214,7 +214,7 @@ ENCODED = {
 def test_a_trace_in_the_encoding_is_called_by_its_property(findings, pieces, trace):
     named, plant = ENCODED[trace]
     found = about(findings(planted_in(pieces, plant, lambda piece: saved(small(piece))), **QUICK), FILES)
-    assert found.level == "bad"
+    assert found.level == "critical"
     assert named in found.sentence
 
 
@@ -222,14 +222,14 @@ def test_odd_sizes_are_called_so_though_widths_and_heights_vary(findings, pieces
     sizes = planted_in(pieces, odd, even)
     assert len({image.shape for image in sizes}) > 20
     found = about(findings(map(saved, sizes), **QUICK), FILES)
-    assert found.level == "bad"
+    assert found.level == "critical"
     assert "divisible by 1 in ai" in found.sentence
 
 
 def test_a_chunk_of_a_png_is_called_by_its_name(findings, pieces):
     files = [saved(small(piece), "PNG", compress_level=1) for piece in pieces]
     found = about(findings(planted_in(files, with_chunk(b"tIME", b"\x07\xe8\1\1\1\1\1")), "png", **QUICK), FILES)
-    assert found.level == "bad"
+    assert found.level == "critical"
     assert "segments “tIME” in 100.0 % of ai, 0.0 % of real" in found.sentence
 
 
@@ -245,11 +245,11 @@ def test_a_chunk_of_a_png_is_called_by_its_name(findings, pieces):
 )
 def test_names_and_dates_are_called_so(findings, photos, options, named):
     found = about(findings(photos, **QUICK, **options), NAMES)
-    assert found.level == "warn"
+    assert found.level == "warning"
     assert named in found.sentence
 
 
 def test_of_files_without_a_trace_the_audit_is_quiet(findings, pieces):
     quiet = findings([saved(cut(piece)) for piece in pieces])
-    assert {one.level for one in quiet} == {"fine"}
-    assert [one.id for one in quiet] == [FILES, PICTURES, *["shortcuts.set"] * (len(quiet) - 2)]
+    assert {one.level for one in quiet} == {"ok"}
+    assert [one.id for one in quiet] == [FILES, PICTURES, *["FX104"] * (len(quiet) - 2)]

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from classify.errors import DataError
+from classify.pages.codes import Notice
 from classify.pages.sections import Picture, Section, Table, read_section
 from pipelines.result_page import ResultPage
 
@@ -25,7 +26,8 @@ def write(tmp_path):
 
 
 def test_a_page_shows_what_it_was_given_and_names_its_own_files(write):
-    page = write(notes=["One source is left out."], notices=["Mind the gap."], command="pipelines stress images")
+    notices = [Notice("FX703", "Mind the gap.")]
+    page = write(notes=["One source is left out."], notices=notices, command="pipelines stress images")
     html = page.read_text()
     text = re.sub(r"<[^>]+>", "", html)
     for words in ("A title", "In short", "svm falls to 63.3 %.", "One source is left out.", "Mind the gap.", "seed"):
@@ -34,7 +36,8 @@ def test_a_page_shows_what_it_was_given_and_names_its_own_files(write):
     names = set(re.findall(r'data-file="([^"]+)"', html))
     assert names == {"scores.csv", "answers.parquet", "falls.csv"}
     assert all((page.parent / name).is_file() for name in names)
-    assert all(link.startswith("data:") for link in re.findall(r' href="([^"]+)"', html))
+    assert all(link.startswith(("data:", "#")) for link in re.findall(r' href="([^"]+)"', html))
+    assert 'id="FX703"' in html
 
 
 def test_tables_come_back_as_they_were_even_with_a_source_called_na(write):

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from classify.errors import DataError
+from classify.pages.codes import Notice, explained
 from classify.pages.html import figure, numbers, own_files, page_folder, render
 from featex.errors import StoreError
 
@@ -32,7 +33,8 @@ def template(tmp_path):
 
 
 def test_pages_share_their_frame_and_fetch_nothing(template):
-    page = {"title": "<A title>", "notices": ["Beware."], "command": "pipelines audit x", "text": "<b>", "folder": "x"}
+    page = {"title": "<A title>", "notices": [Notice("FX608", "Beware.")], "codes": explained(["FX608"])}
+    page |= {"command": "pipelines audit x", "text": "<b>", "folder": "x"}
     html = render(template("{{ text }}"), page)
     assert "<title>&lt;A title&gt;</title>" in html
     assert html.index("Beware.") < html.index("&lt;b&gt;") < html.index("pipelines audit x")
@@ -43,7 +45,7 @@ def test_pages_share_their_frame_and_fetch_nothing(template):
 def test_the_pages_own_scripts_are_the_only_ones_that_may_run(template, tmp_path):
     extra = tmp_path / "extra.js"
     extra.write_text("{ let mine = 1 < 2; }")
-    html = render(template(""), {"title": "", "notices": [], "command": "", "folder": ""}, [extra])
+    html = render(template(""), {"title": "", "notices": [], "codes": [], "command": "", "folder": ""}, [extra])
     (script,) = re.findall(r"<script>(.*?)</script>", html, flags=re.DOTALL)
     sha256 = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert f"script-src 'sha256-{sha256}'" in html
@@ -62,7 +64,7 @@ def test_an_older_page_is_known_by_its_mark_and_the_files_it_names(tmp_path):
 
 def test_a_name_that_the_page_lacks_is_no_empty_place(template):
     with pytest.raises(jinja2.UndefinedError, match="missing"):
-        render(template("{{ missing }}"), {"title": "", "notices": [], "command": "", "folder": ""})
+        render(template("{{ missing }}"), {"title": "", "notices": [], "codes": [], "command": "", "folder": ""})
 
 
 def test_points_and_p_values_stay_on_their_line():

@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from classify.pages.codes import Notice
 from classify.pages.sections import Section
 from classify.predictions import Predictions
 from classify.report.notices import (
@@ -27,8 +28,8 @@ def test_a_set_of_a_handful_of_groups_is_called_one(predictions):
     number = table["path"].str.removesuffix(".jpg").astype(int)
     grouped = table.assign(group=np.where(table["set"] == "test", "photograph " + (number % 7).astype(str), ""))
     (notice,) = few_groups(evaluate(Predictions(grouped)))
-    assert "held-out" in notice
-    assert "7 groups" in notice
+    assert "held-out" in notice.text
+    assert "7 groups" in notice.text
     for n in (20, 2):  # of 2 no score has an interval, and each says so
         assert few_groups(evaluate(Predictions(table.assign(group=(number % n).astype(str))))) == []
 
@@ -38,7 +39,7 @@ def test_models_judged_on_different_images_are_called_out(predictions):
     table = predictions.table
     fewer = Predictions(table[(table["model"] == "svm") | (table["path"] != "3.jpg") | (table["set"] == "wild")])
     (notice,) = differing_images(fewer)
-    assert "On held-out" in notice
+    assert "On held-out" in notice.text
 
 
 def test_models_made_differently_are_called_out():
@@ -54,25 +55,25 @@ def test_models_made_differently_are_called_out():
         ({"extractor": {"fingerprint": "b"}}, "features from different extractors"),
     ):
         (notice,) = differing_making([made, replace(made, **change)])
-        assert words in notice
+        assert words in notice.text
 
 
 def test_untrained_weights_and_notes_of_passports_are_said_once():
     plain = Passport("svm", notes=["A note."])
     untrained = replace(plain, name="logreg", extractor={"trained": False, "backbone": "resnet18"})
     started = replace(plain, name="cnn", settings={"weights": "random"})
-    assert of_making([plain, plain]) == ["A note."]
+    assert of_making([plain, plain]) == [Notice("FX609", "A note.")]
     first, second, note = of_making([plain, untrained, started])
-    assert first.startswith("The features of logreg come from an UNTRAINED resnet18")
-    assert second.startswith("cnn started from UNTRAINED")
-    assert note == "A note."
+    assert first.text.startswith("The features of logreg come from an UNTRAINED resnet18")
+    assert second.text.startswith("cnn started from UNTRAINED")
+    assert note.text == "A note."
 
 
 def test_a_model_whose_positive_class_is_not_the_pages_is_named():
     passports = [Passport("svm", positive="ai"), Passport("theirs", positive="real"), Passport("old")]
     (notice,) = differing_positive(passports, "ai")
-    assert "theirs (real)" in notice
-    assert "svm" not in notice
+    assert "theirs (real)" in notice.text
+    assert "svm" not in notice.text
     assert differing_positive(passports[:1], "ai") == differing_positive(passports, None) == []
 
 
@@ -81,6 +82,6 @@ def test_a_page_begins_with_the_sets_that_training_has_seen_by_name():
     data = DataFacts(digest="a", copies={"augmented": 20}, counts={"augmented": {"ai": 20, "real": 20}})
     known, clean = Passport("svm", data=data), Passport("logreg", data=DataFacts(digest="a"))
     (sentence,) = seen_in_training([clean, known], "svm", [audit])
-    assert sentence.startswith("20 of the 40 images of set 'augmented'")
-    assert seen_in_training([clean, known], "logreg", [audit]) == [audit.warning]
+    assert sentence.text.startswith("20 of the 40 images of set 'augmented'")
+    assert seen_in_training([clean, known], "logreg", [audit]) == [Notice("FX607", audit.warning, "critical")]
     assert seen_in_training([Passport("old")], None, [Section("other", "Other")]) == []

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from classify.pages.codes import Notice
 from classify.pages.sections import Section, Table
 from classify.predictions import VALIDATION, Predictions
 from classify.report import write as report
@@ -102,7 +103,7 @@ def test_models_of_other_folds_are_shown_and_neither_chosen_nor_ranked(tmp_path,
 def test_page_says_all_that_an_analyst_asks(tmp_path, usual):
     thresholds = {"ai": 0.0625, "real": 0.9375}
     passports = [replace(PASSPORT, name=name, thresholds=thresholds) for name in usual.predictions.models]
-    text = page(usual, tmp_path, passports, notices=["Beware."], command="pipelines compare x").text
+    text = page(usual, tmp_path, passports, notices=[Notice("FX608", "Beware.")], command="pipelines compare x").text
     assert text.index("A title") < text.index("Beware.") < text.index("svm is right on")
     for words in (
         "92.0 % (87.4–95.0)n = 200",
@@ -162,7 +163,7 @@ def test_hostile_names_stay_text(tmp_path, every_figure, predicted):
     classes = ("<b>bold</b>", "100% $x^$, y", "日本")
     predictions = predicted({"<i>m</i>": {VALIDATION: (60, 0.9), "<script>1</script>": (30, 0.7)}}, classes)
     passport = Passport("<i>m</i>", params={"<u>": "{{ 7 * 7 }}"})
-    shown = page(predictions, tmp_path, [passport], title="<h6>", notices=["<s>"], command="<q>")
+    shown = page(predictions, tmp_path, [passport], title="<h6>", notices=[Notice("FX608", "<s>")], command="<q>")
     assert not shown.tags & {"b", "i", "script", "u", "h6", "s", "q"}
     for words in (*classes, "<i>m</i>", "<script>1</script>", "{{ 7 * 7 }}", "<h6>", "<s>", "<q>"):
         assert words in shown.text

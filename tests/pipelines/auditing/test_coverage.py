@@ -37,7 +37,7 @@ def test_content_that_only_one_class_has_is_found(make_subject):
     (finding,) = coverage(subject)
     kind = X[subject.train].argmax(axis=1)
     gap = finding.tables[0].rows.query("`one class`")
-    assert (finding.level, set(gap["class"])) == ("warn", {"ai"})
+    assert (finding.level, set(gap["class"])) == ("warning", {"ai"})
     assert gap["images"].sum() == (kind >= 6).sum()
     assert finding.value == pytest.approx((kind >= 6).mean())
     assert finding.low < finding.value < finding.high
@@ -48,7 +48,7 @@ def test_content_that_only_one_class_has_is_found(make_subject):
 def test_classes_of_the_same_content_have_no_gap(make_subject):
     labels, X = of_classes(ai=range(8), real=range(8))
     (finding,) = coverage(make_subject(labels, X=X, **trained(labels)))
-    assert (finding.level, finding.value, finding.pictures) == ("fine", 0, ())
+    assert (finding.level, finding.value, finding.pictures) == ("ok", 0, ())
     assert finding.high < 0.05
     assert not finding.tables[0].rows["one class"].any()
 
@@ -123,7 +123,7 @@ def test_no_image_vouches_for_itself():
 
 def test_an_uneven_set_is_to_be_minded(make_subject):
     even, uneven = (make_subject(["ai"] * n + ["real"] * 60, split=["train"] * (n + 60)) for n in (80, 100))
-    assert (balance(even)[0].level, balance(uneven)[0].level) == ("fine", "warn")
+    assert (balance(even)[0].level, balance(uneven)[0].level) == ("ok", "warning")
     labels = uneven.rows["label"].to_numpy()[uneven.train]
     assert balance(uneven)[0].value == pytest.approx((labels == "ai").sum() / (labels == "real").sum())
 
@@ -153,13 +153,13 @@ def test_images_of_one_group_are_counted_as_one_that_is_independent(make_subject
 def test_small_and_one_sided_test_sets_are_to_be_minded(make_subject):
     labels = ["ai", "real"] * 100 + ["ai"] * 120
     split = ["train"] * 20 + ["test"] * 120 + ["wild"] * 60 + ["one"] * 120
-    findings = {one.of: one for one in balance(make_subject(labels, split=split)) if one.id == "balance.tests"}
-    assert {name: one.level for name, one in findings.items()} == {"test": "fine", "wild": "warn", "one": "warn"}
+    findings = {one.of: one for one in balance(make_subject(labels, split=split)) if one.id == "FX302"}
+    assert {name: one.level for name, one in findings.items()} == {"test": "ok", "wild": "warning", "one": "warning"}
     assert "±9 points" in findings["test"].sentence
     assert "only one class" in findings["one"].sentence
 
 
-@pytest.mark.parametrize(("n", "level"), [(0, "fine"), (2, "warn"), (3, "bad")])
+@pytest.mark.parametrize(("n", "level"), [(0, "ok"), (2, "warning"), (3, "critical")])
 def test_broken_files_are_counted_and_listed(make_subject, n, level):
     failed = [(f"train/ai/{i}.jpg", "empty file") for i in range(n)]
     found = balance(make_subject(["ai", "real"] * 24, failed=failed))[-1]
@@ -228,7 +228,7 @@ def test_checks_say_something_of_any_set(make_subject, check, case):
 def test_content_that_cannot_be_compared_is_said_to_be_so(make_subject, case):
     labels, split = AWKWARD[case]
     (finding,) = coverage(make_subject(labels, split=split))
-    assert finding.level == "warn"
+    assert finding.level == "warning"
     assert "compare" in finding.sentence
     assert np.isnan(finding.value)
 

@@ -47,15 +47,27 @@ def usual(n: int = 20) -> list[str]:
     return [f"{places[i % 4]} {1000 + i}" for i in range(4 * n)]
 
 
+IDS = {
+    "test": "FX201",
+    "tests": "FX202",
+    "classes": "FX203",
+    "train": "FX204",
+    "groups": "FX205",
+    "prompts": "FX206",
+    "training": "FX207",
+    "copies": "FX208",
+}
+
+
 def of(findings, name: str, set: str = ""):
     """The one finding with this id, on this set."""
-    (found,) = [one for one in findings if (one.id, one.of) == (f"leaks.{name}", set)]
+    (found,) = [one for one in findings if (one.id, one.of) == (IDS[name], set)]
     return found
 
 
 def test_a_set_without_leaks_is_fine_and_says_how_sure_that_is():
     findings = leaks(subject(*usual()))
-    assert {one.level for one in findings} == {"fine"}
+    assert {one.level for one in findings} == {"ok"}
     found = of(findings, "test", "test")
     assert (found.value, found.low, round(found.high, 3)) == (0, 0, 0.088)
 
@@ -66,7 +78,7 @@ def test_copies_of_train_are_found_in_each_test_set_and_told_by_kind():
     findings = leaks(subject(*images))
     found = of(findings, "test", "test")
     assert "(1 identical, 2 nearly identical)" in found.sentence
-    assert (found.level, found.value) == ("warn", 3 / 43)
+    assert (found.level, found.value) == ("warning", 3 / 43)
     assert found.low < 3 / 43 < found.high
     (table,) = found.tables
     assert set(table.rows[["first", "second", "kind"]].itertuples(index=False, name=None)) == {
@@ -85,19 +97,19 @@ def test_copies_of_train_are_found_in_each_test_set_and_told_by_kind():
 def test_equal_files_are_said_to_be_left_out_of_training_and_near_ones_not():
     caught = leaks(subject(*usual(), "train/ai 1=", "test/ai 1="))
     found = of(caught, "test", "test")
-    assert found.level == "fine"
+    assert found.level == "ok"
     assert found.warning == ""
     assert found.tables[0].rows["training"].tolist() == ["leaves it out"]
     known = of(leaks(subject(*usual(), "train/ai 1", "test/ai 1")), "test", "test")
     assert known.tables[0].rows["training"].tolist() == ["uses it"]
     assert known.warning.startswith("1 of the 41 held-out images has")
-    assert known.level == "warn"
+    assert known.level == "warning"
 
 
 def test_an_equal_file_does_not_hide_a_near_copy_that_is_trained_on():
     found = of(leaks(subject(*usual(), "train/ai 1=", "train/ai 1.1", "test/ai 1=")), "test", "test")
     assert found.tables[0].rows[["first", "training"]].to_numpy().tolist() == [["train/ai/81.jpg", "uses it"]]
-    assert found.level == "warn"
+    assert found.level == "warning"
 
 
 def test_copies_behind_an_equal_image_of_another_set_are_found():
@@ -138,43 +150,43 @@ def test_nearest_copies_are_those_of_every_pair_looked_at():
 
 def test_images_under_two_classes_are_called_out_wherever_they_stand():
     found = of(leaks(subject(*usual(), "train/ai 1", "train/real 1.1", "train/ai 2", "test/real 2")), "classes")
-    assert (found.value, found.level) == (4 / 84, "warn")
+    assert (found.value, found.level) == (4 / 84, "warning")
     assert len(found.tables[0].rows) == 2  # each pair once, not from both ends
     assert set(found.tables[0].rows["class of first"]) == {"ai"}
     unlabelled = subject(*usual(), "train/ai 1", "wild/ 1")
-    assert of(leaks(unlabelled), "classes").level == "fine"
+    assert of(leaks(unlabelled), "classes").level == "ok"
 
 
 def test_copies_within_train_are_counted_by_what_folds_do_about_them():
     found = of(leaks(subject(*usual(), "train/ai 1=", "train/ai 1=", "val/ai 2", "train/ai 2.1")), "train")
-    assert (found.value, found.level) == (4 / 44, "warn")
+    assert (found.value, found.level) == (4 / 44, "warning")
     assert "2 identical, 2 nearly identical" in found.sentence
     rows = found.tables[0].rows
     assert rows[["kind", "folds"]].to_numpy().tolist() == [["near", "may part them"], ["exact", "keep them together"]]
     kept = of(leaks(subject(*usual(), "train/ai 1=", "train/ai 1=")), "train")
-    assert kept.level == "fine"
+    assert kept.level == "ok"
 
 
 def test_groups_that_straddle_sets_are_named_with_their_images():
     images = subject(*usual(2))
     images.rows["group"] = ["a", "b", "a", "", *[""] * 3, "c"]
     found = of(leaks(images), "groups")
-    assert (found.value, found.level) == (1 / 3, "warn")
+    assert (found.value, found.level) == (1 / 3, "warning")
     assert found.tables[0].rows.to_dict("records") == [{"group": "a", "train": 1, "test": 1}]
     images.rows["group"] = ["a", "a", "", "", "", "", "", "c"]
-    assert (of(leaks(images), "groups").level, of(leaks(images), "groups").value) == ("fine", 0)
+    assert (of(leaks(images), "groups").level, of(leaks(images), "groups").value) == ("ok", 0)
 
 
 def test_prompts_that_train_and_test_share_are_counted_whatever_their_case():
     images = subject(*usual(2))
     images.rows["prompt"] = ["A cat", "", "a CAT", "", "a dog", "", "a bird", ""]
     found = of(leaks(images), "prompts", "test")
-    assert (found.value, found.level) == (1 / 4, "warn")
+    assert (found.value, found.level) == (1 / 4, "warning")
     assert found.tables[0].rows[["first", "second", "prompt"]].to_numpy().tolist() == [
         ["train/ai/0.jpg", "test/ai/2.jpg", "a CAT"]
     ]
     images.rows["prompt"] = ["A cat", "", "", "", "", "", "a bird", ""]
-    assert of(leaks(images), "prompts", "test").level == "fine"
+    assert of(leaks(images), "prompts", "test").level == "ok"
 
 
 def test_without_a_test_set_a_part_of_train_is_held_out_and_looked_at():
@@ -215,7 +227,7 @@ def test_each_pair_is_to_be_seen_side_by_side(monkeypatch):
 )
 def test_sets_that_cannot_be_judged_by_are_looked_at_all_the_same(images, says):
     findings = leaks(subject(*images))
-    assert of(findings, "training").level == "warn"
+    assert of(findings, "training").level == "warning"
     assert says in of(findings, "training").sentence
     assert {one.check for one in findings} == {"leaks"}
     assert {one.level for one in findings} <= set(LEVELS)
@@ -225,7 +237,7 @@ def test_leaks_are_found_where_nothing_can_be_trained_yet():
     images = subject("train/ai 1=", "train/ai 2", "test/ai 1=", group=["a", "", "a"])
     findings = leaks(images)
     found = of(findings, "test", "test")
-    assert (found.value, found.level) == (1, "bad")
+    assert (found.value, found.level) == (1, "critical")
     assert found.tables[0].rows["training"].tolist() == ["uses it"]  # for nothing is left out yet
 
 
@@ -240,8 +252,8 @@ def test_a_film_of_images_is_said_to_be_one(monkeypatch):
 
     monkeypatch.setattr(room, "find_duplicates", too_many)
     findings = leaks(subject(*usual()))
-    assert of(findings, "copies").level == "warn"
-    assert of(findings, "prompts").level == "fine"
+    assert of(findings, "copies").level == "warning"
+    assert of(findings, "prompts").level == "ok"
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,7 @@ def test_a_name_has_a_shape_without_numbers_codes_and_classes(path, pattern):
 
 def test_names_that_tell_the_class_are_reported():
     found = names_and_dates(rows(lambda i: f"{'sd' if i % 2 == 0 else 'coco'}_{i}.jpg"), LABELS, UNITS, 0)
-    assert (found.level, found.value) == ("warn", 1)
+    assert (found.level, found.value) == ("warning", 1)
     assert "file name “sd_#” in 100.0 % of ai, 0.0 % of real" in found.sentence or "“coco_#”" in found.sentence
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from classify.pages.codes import Notice
 from classify.pages.sections import Picture, Table, read_section
 from pipelines.auditing.findings import Finding
 from pipelines.auditing.page import headline, verdict_lines, write_page
@@ -27,12 +28,12 @@ def table(name="pairs", n=3, **columns) -> Table:
 
 
 FINDINGS = [
-    Finding("leaks.a", "warn", "Some 12.5 % (9.9–15.1) of images leak.", tables=(table(),), pictures=(picture(),)),
-    Finding("shortcuts.a", "fine", "No format tells."),
-    Finding("shortcuts.a", "fine", "No size tells."),
-    Finding("leaks.a", "bad", "Most images leak."),
-    Finding("leaks.a", "warn", "A third leak."),
-    Finding("balance.a", "warn", "One class is small.", tables=(table("classes", 50),)),
+    Finding("FX201", "warning", "Some 12.5 % (9.9–15.1) of images leak.", tables=(table(),), pictures=(picture(),)),
+    Finding("FX101", "ok", "No format tells."),
+    Finding("FX101", "ok", "No size tells."),
+    Finding("FX201", "critical", "Most images leak."),
+    Finding("FX201", "warning", "A third leak."),
+    Finding("FX301", "warning", "One class is small.", tables=(table("classes", 50),)),
 ]
 
 
@@ -73,7 +74,7 @@ def test_each_check_has_its_section_in_the_order_of_the_registry(tmp_path):
 
 def test_level_is_said_in_a_word_and_not_by_colour_alone(tmp_path):
     text = page(tmp_path).text.replace(" ", "")
-    for words in ("badMostimagesleak.", "warnAthirdleak.", "fineNoformattells."):
+    for words in ("criticalFX201Mostimagesleak.", "warningFX201Athirdleak.", "okFX101Noformattells."):
         assert words in text
 
 
@@ -88,8 +89,9 @@ def test_folder_holds_the_page_its_tables_and_pictures_and_nothing_else(tmp_path
 def test_reports_on_the_same_images_are_left_the_verdict(tmp_path):
     page(tmp_path, images="a1")
     section = read_section(tmp_path / "audit", "a1")
-    assert section.sentences[:2] == [headline(FINDINGS), "Leaky sets: Most images leak."]
-    assert "Short cuts" not in " ".join(section.sentences)
+    assert section.sentences == [headline(FINDINGS)]
+    assert section.findings[0] == Notice("FX201", "Most images leak.", "critical")
+    assert {one.id for one in section.findings} == {"FX201", "FX301"}  # what is ok is left out
     assert read_section(tmp_path / "audit", "b2") is None
 
 
@@ -98,7 +100,7 @@ def test_page_fetches_nothing_and_names_only_its_own_files(tmp_path):
     data, rest = ([link for link in found.links if link.startswith("data:image/") is own] for own in (True, False))
     assert len(data) == 1
     assert {link[1:] for link in rest if not link.startswith("data:")} <= found.ids
-    assert len(rest) == 2 + 4  # pairs and classes; the checks of what is not fine
+    assert len(rest) == 2 + 4 * 2 + 6  # pairs and classes; check and id of what is not ok; ids in sections
     assert len(found.files) == 3  # and the sheet
     assert all((tmp_path / "audit" / name).is_file() for name in found.files)
     assert not found.tags & {"script", "link", "iframe", "object"}
@@ -112,7 +114,9 @@ def test_same_findings_give_the_same_bytes(tmp_path):
 def test_hostile_names_stay_text_and_inside_the_folder(tmp_path):
     odd = [table("../../up"), table("../../up", n=0), table("a/b #1?"), table("INDEX")]
     findings = [
-        Finding("leaks.a", "bad", "<script>1</script>", tables=tuple(odd), pictures=(picture("/etc/x y.png", "PNG"),))
+        Finding(
+            "FX201", "critical", "<script>1</script>", tables=tuple(odd), pictures=(picture("/etc/x y.png", "PNG"),)
+        )
     ]
     found = page(tmp_path, findings, {"leaks": "<i>"}, title="<h6>", facts={"<s>": "<u>"}, command="<q>")
     assert not found.tags & {"script", "i", "h6", "s", "u", "q"}
@@ -125,33 +129,36 @@ def test_hostile_names_stay_text_and_inside_the_folder(tmp_path):
 
 def test_a_new_audit_takes_the_place_of_an_older_one_with_other_files(tmp_path):
     page(tmp_path, title="first")
-    found = page(tmp_path, [Finding("leaks.a", "bad", "Now.", tables=(table("new"),))], title="second")
+    found = page(tmp_path, [Finding("FX201", "critical", "Now.", tables=(table("new"),))], title="second")
     assert "second" in found.text
     assert {path.name for path in (tmp_path / "audit").iterdir()} == {"index.html", "new.csv", "section"}
 
 
 def test_a_finding_of_a_check_that_was_not_made_is_a_bug(tmp_path):
-    with pytest.raises(KeyError, match="other"):
-        page(tmp_path, [Finding("other.a", "fine", "So.")])
+    with pytest.raises(KeyError, match="labels"):
+        page(tmp_path, [Finding("FX501", "ok", "So.")])
 
 
 def test_terminal_gets_a_line_a_check_the_worst_first():
-    assert verdict_lines([*FINDINGS, Finding("leaks.a", "bad", "All leak.")], CHECKS) == [
-        "bad   Leaky sets: Most images leak. (And 1 more.)",
-        "warn  Even classes: One class is small.",
-        "fine  Short cuts: No format tells.",
+    assert verdict_lines([*FINDINGS, Finding("FX201", "critical", "All leak.")], CHECKS) == [
+        "FX201 critical Leaky sets: Most images leak. (And 1 more.)",
+        "FX301 warning  Even classes: One class is small.",
+        "FX101 ok       Short cuts: No format tells.",
     ]
 
 
 @pytest.mark.parametrize(
     ("levels", "says"),
     [
-        ("bad", "1 finding makes scores on these images worthless."),
-        ("bad bad warn", "2 findings make scores on these images worthless; 1 more limits what scores mean."),
-        ("warn fine", "No finding makes scores on these images worthless; 1 limits what scores mean."),
-        ("warn warn", "No finding makes scores on these images worthless; 2 limit what scores mean."),
-        ("fine", "No finding makes scores on these images too high."),
+        ("critical", "1 finding makes scores on these images worthless."),
+        (
+            "critical critical warning",
+            "2 findings make scores on these images worthless; 1 more limits what scores mean.",
+        ),
+        ("warning ok", "No finding makes scores on these images worthless; 1 limits what scores mean."),
+        ("warning warning", "No finding makes scores on these images worthless; 2 limit what scores mean."),
+        ("ok", "No finding makes scores on these images too high."),
     ],
 )
 def test_headline_says_what_weighs(levels, says):
-    assert headline([Finding("leaks.a", level, "") for level in levels.split()]) == says
+    assert headline([Finding("FX201", level, "") for level in levels.split()]) == says

@@ -31,12 +31,15 @@ def subject(jpeg_facts):
     return Subject(features, looks, pd.DataFrame(columns=["path", "reason"]))
 
 
+IDS = {"files": "FX101", "pixels": "FX102", "names": "FX103", "set": "FX104"}
+
+
 def of(subject, name, set=""):
     """Return one finding, of a subject without its wild images where another set is meant: they take a third longer."""
     if set != "wild":
         rows, y, X = subject.rows.iloc[:84], subject.features.y[:84], subject.features.X[:84]
         subject = replace(subject, features=SimpleNamespace(rows=rows, y=y, X=X), looks=subject.looks[:84])
-    (found,) = [one for one in shortcuts(subject) if (one.id, one.of) == (f"shortcuts.{name}", set)]
+    (found,) = [one for one in shortcuts(subject) if (one.id, one.of) == (IDS[name], set)]
     return found
 
 
@@ -46,13 +49,13 @@ def files(finding):
 
 def test_of_files_stored_alike_nothing_tells(subject):
     found = of(subject, "files")
-    assert found.level == "fine"
+    assert found.level == "ok"
     assert found.value < 0.65
     told = files(found)
     assert told[["format", "size", "metadata", "profile"]].tolist() == [0.5] * 4
     assert set(told.index) == {*FAMILIES, "all families together"}
-    assert of(subject, "set", "wild").level == "fine"
-    assert of(subject, "set", "test").level == "fine"
+    assert of(subject, "set", "wild").level == "ok"
+    assert of(subject, "set", "test").level == "ok"
 
 
 @pytest.mark.parametrize(
@@ -68,7 +71,7 @@ def test_of_files_stored_alike_nothing_tells(subject):
 def test_a_planted_shortcut_is_bad_and_called_by_its_name(subject, family, column, value, named):
     subject.rows.loc[subject.rows["label"] == "ai", column] = value
     found = of(subject, "files")
-    assert (found.level, found.value) == ("bad", 1)
+    assert (found.level, found.value) == ("critical", 1)
     assert named in found.sentence
     told = files(found)
     assert told[family] == told["all families together"] == 1
@@ -85,27 +88,27 @@ def test_a_rare_difference_is_named_though_it_tells_little(subject):
 
 def test_images_that_cannot_train_have_no_say(subject):
     subject.rows.loc[(subject.rows["label"] == "ai") & (subject.rows["split"] != "train"), "format"] = "PNG"
-    assert of(subject, "files").level == "fine"
+    assert of(subject, "files").level == "ok"
 
 
 def test_a_test_set_that_is_stored_otherwise_is_named_with_the_families(subject):
     wild = subject.rows["split"] == "wild"
     subject.rows.loc[wild, ["width", "format"]] = [640, "WEBP"]
     found = of(subject, "set", "wild")
-    assert found.level == "warn"
+    assert found.level == "warning"
     assert found.value == 1
     for words in ("in format, size and compression", "format “JPEG” in 100.0 % of train, 0.0 % of wild", "640 in wild"):
         assert words in found.sentence
-    assert of(subject, "set", "test").level == "fine"
+    assert of(subject, "set", "test").level == "ok"
 
 
 def test_colours_that_tell_are_put_down_to_the_picture_and_not_to_the_file(subject):
     subject.looks["colours"][subject.features.y == "ai", 5] += 5
     found = of(subject, "pixels")
-    assert found.level == "warn"
+    assert found.level == "warning"
     assert found.value > 0.75
     assert "from a histogram of 64 colours;" in found.sentence
-    assert of(subject, "files").level == "fine"
+    assert of(subject, "files").level == "ok"
 
 
 def test_images_of_a_group_stand_on_one_side_of_a_fold(subject):
@@ -138,7 +141,7 @@ def test_what_cannot_be_looked_for_is_said(subject, labels, split, said):
         subject.rows["label"] = labels
     subject.rows["split"] = split
     found = shortcuts(subject)
-    assert [one.level for one in found] == ["warn"] * len(found)
+    assert [one.level for one in found] == ["warning"] * len(found)
     assert said in found[0].sentence
 
 
@@ -148,7 +151,7 @@ def test_three_classes_are_guessed_at_a_third(subject):
     three = replace(subject, features=SimpleNamespace(rows=rows, y=labels, X=subject.features.X))
     assert "chance is 33.3 %" in of(three, "files").sentence
     rows.loc[labels == "b", "format"] = "PNG"
-    assert of(three, "files").level == "bad"
+    assert of(three, "files").level == "critical"
 
 
 @pytest.mark.parametrize("names", [("00000", "00001"), ("-1", "1"), ("0", "1"), ("1e5", "inf")])
@@ -173,7 +176,7 @@ def test_the_row_that_is_judged_is_the_row_that_is_printed(subject, seed):
     for column, values in {"width": [16, 32, 64], "format": ["JPEG", "PNG"], "exif": ["", "Make"]}.items():
         subject.rows[column] = rng.choice(values, len(subject.rows))
     found = of(subject, "files")
-    assert found.level != "bad"
+    assert found.level != "critical"
     assert found.low <= 0.5 <= found.high
     row = most_certain(found.tables[0].rows)
     assert f"balanced accuracy {100 * row['balanced accuracy']:.1f} %" in found.sentence
@@ -189,5 +192,5 @@ def test_a_trace_in_pixels_is_called_by_the_name_of_its_family(subject, family):
     rows = np.flatnonzero((subject.features.y == "ai") & (subject.rows["split"] == "train"))
     subject.looks["measures"][np.ix_(rows, np.arange(len(COLUMNS))[columns])] = planted[: len(rows)]
     found = of(subject, "pixels")
-    assert found.level == "warn"
+    assert found.level == "warning"
     assert f"from {family}; chance" in found.sentence

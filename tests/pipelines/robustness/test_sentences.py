@@ -3,7 +3,7 @@ import re
 import pandas as pd
 import pytest
 
-from pipelines.robustness.sentences import MOST_BIASES, sentences
+from pipelines.robustness.sentences import MOST_BIASES, findings
 from pipelines.robustness.tables import bias_table, stress_table
 
 LABELS = "a" * 50 + "r" * 50
@@ -16,7 +16,7 @@ LOST = "a" * 25 + "r" * 25 + "r" * 22 + "a" * 28
 def say(make_predictions):
     def say(under, **options):
         predictions = make_predictions(LABELS, AS_IS, under, **options)
-        return sentences(stress_table(predictions, "a"), bias_table(predictions, "a"))
+        return [one.text for one in findings(stress_table(predictions, "a"), bias_table(predictions, "a"))]
 
     return say
 
@@ -75,7 +75,7 @@ def test_each_model_and_set_has_its_own_sentences(make_predictions):
         for name in ("test", "wild")
     ]
     predictions = pd.concat(parts)
-    told = sentences(stress_table(predictions, "a"), bias_table(predictions, "a"))
+    told = [one.text for one in findings(stress_table(predictions, "a"), bias_table(predictions, "a"))]
     assert [line.split(" is right")[0] for line in told if "is right" in line] == ["svm", "svm", "cnn", "cnn"]
     assert ["wild" in line for line in told] == [False, False, True, True, False, True]
 
@@ -83,5 +83,5 @@ def test_each_model_and_set_has_its_own_sentences(make_predictions):
 def test_three_classes_are_told_of_their_falls_alone(make_predictions):
     labels = "a" * 20 + "b" * 20 + "c" * 20
     predictions = make_predictions(labels, labels, {("jpeg", 50): "a" * 60}, classes="abc")
-    (line,) = sentences(stress_table(predictions), bias_table(predictions))
+    (line,) = [one.text for one in findings(stress_table(predictions), bias_table(predictions))]
     assert "under JPEG at quality 50 on 33.3 %" in line

@@ -1,4 +1,4 @@
-"""Labels that may be wrong: images that a model, trained without them, assigns to another class with confidence.
+"""Possible label errors: images that a model, trained without them, assigns to another class with confidence.
 
 Confident learning (Northcutt, Jiang & Chuang 2021, "Confident learning: Estimating uncertainty in dataset labels",
 Journal of Artificial Intelligence Research 70, 1373-1411), written from the paper: the library its authors keep,
@@ -29,47 +29,47 @@ certain of everything."""
 ENOUGH = 10_000  # images on which C is chosen
 N_SHOWN = 24
 FEW = 0.01
-"""Share of doubtful labels up to which there is little to fix; ten well-known test sets have 3.3 % wrong on average
-(Northcutt, Athalye & Mueller 2021, "Pervasive label errors in test sets")."""
+"""Share of possible label errors up to which there is little to fix; ten well-known test sets have 3.3 % wrong on
+average (Northcutt, Athalye & Mueller 2021, "Pervasive label errors in test sets")."""
 
 
-def doubts(subject: Subject) -> list[Finding]:
+def label_errors(subject: Subject) -> list[Finding]:
     """Return the training images whose label an out-of-fold prediction contradicts with confidence."""
     try:
         train = subject.train
         labels, units = subject.features.y[train], independent_units(subject.rows)[train]
         p, classes = out_of_fold(subject.features.X[train], labels, units, subject.seed)
     except DataError as error:
-        return [Finding("doubts.labels", "warn", f"Labels cannot be checked: {error}.")]
+        return [Finding("FX501", "warning", f"Labels cannot be checked: {error}.")]
     n, codes = len(labels), np.searchsorted(classes, labels)
     right, guess, group = p.argmax(axis=1) == codes, np.bincount(codes).max() / n, units.astype(str)
     model = f"a model on the features predicts {percent(right.mean())} of held-out training labels"
     if not share_interval(right, group)[0] > guess:
         sentence = f"Labels cannot be checked: {model}, and always guessing the largest class {percent(guess)}."
-        return [Finding("doubts.labels", "warn", sentence)]
+        return [Finding("FX501", "warning", sentence)]
     seems = confident_classes(p, codes)
-    rows = doubt_rows(subject.rows["path"].to_numpy()[train], labels, classes, p, seems)
+    rows = error_rows(subject.rows["path"].to_numpy()[train], labels, classes, p, seems)
     share, (low, high) = len(rows) / n, share_interval(seems != codes, group)
     if rows.empty:
-        sentence = f"No label is in doubt: {within(share, low, high)} of {count(n, 'training image')}; {model}."
-        return [Finding("doubts.labels", "fine", sentence, share, low, high)]
+        sentence = f"No possible label errors: {within(share, low, high)} of {count(n, 'training image')}; {model}."
+        return [Finding("FX501", "ok", sentence, share, low, high)]
     sentence = (
         f"{len(rows):,} of {count(n, 'training image')}, {within(share, low, high)}, clearly {_looks(len(rows))} like "
         f"another class than the label: either the label is wrong, or the features do not show the class ({model}). "
-        "The page shows them, the most doubtful first."
+        "The page shows them, the most probable first."
     )
     shown = rows.head(N_SHOWN)
     at = train[shown["row"].to_numpy()]
     captions = [f"{row.path}\n{row.label}, seems {row.seems}" for row in shown.itertuples()]
     sheet = Picture(
-        "doubts.jpg",
-        f"The most doubtful labels ({len(shown)}), in the order of the table.",
+        "label-errors.jpg",
+        f"The most probable label errors ({len(shown)}), in the order of the table.",
         contact_sheet(subject.looks["tile"][at], captions),
     )
-    title, columns = "Labels in doubt, the most doubtful first", ("probability", "of label")
-    table = Table("doubts", title, rows.drop(columns="row"), columns)
-    level = "warn" if share > FEW else "fine"
-    return [Finding("doubts.labels", level, sentence, share, low, high, (table,), (sheet,))]
+    title, columns = "Possible label errors, the most probable first", ("probability", "of label")
+    table = Table("label-errors", title, rows.drop(columns="row"), columns)
+    level = "warning" if share > FEW else "ok"
+    return [Finding("FX501", level, sentence, share, low, high, (table,), (sheet,))]
 
 
 def _looks(n: int) -> str:
@@ -142,7 +142,7 @@ def confident_classes(p: np.ndarray, codes: np.ndarray) -> np.ndarray:
     return np.where(confident.max(axis=1) >= 0, confident.argmax(axis=1), codes)
 
 
-def doubt_rows(
+def error_rows(
     paths: np.ndarray, labels: np.ndarray, classes: np.ndarray, p: np.ndarray, seems: np.ndarray
 ) -> pd.DataFrame:
     """Return ``row, path, label, seems, probability, of label``, a row an image that seems of another class.

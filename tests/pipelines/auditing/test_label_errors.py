@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 
 from classify.errors import DataError
-from pipelines.auditing import doubts as room
-from pipelines.auditing.doubts import confident_classes, doubt_rows, doubts, out_of_fold
+from pipelines.auditing import label_errors as room
+from pipelines.auditing.label_errors import confident_classes, error_rows, label_errors, out_of_fold
 
 
 def blobs(labels, shift: float = 6, seed: int = 0) -> np.ndarray:
@@ -20,14 +20,14 @@ def test_labels_that_were_swapped_are_those_in_doubt(make_subject):
     labels = truth.copy()
     labels[[5, 70, 130]] = ["real", "drawn", "ai"]
     subject = make_subject(labels, X=blobs(truth), group=[f"g{i}" for i in range(180)])
-    (finding,) = doubts(subject)
+    (finding,) = label_errors(subject)
     table = finding.tables[0].rows
     swapped = set(subject.rows["path"].iloc[[5, 70, 130]]) & set(subject.rows["path"].iloc[subject.train])
     assert len(swapped) >= 2
     assert set(table["path"]) == swapped
     truths = dict(zip(subject.rows["path"], truth, strict=True))
     assert list(table["seems"]) == [truths[path] for path in table["path"]]
-    assert finding.level == "warn"
+    assert finding.level == "warning"
     assert finding.low < finding.value == len(swapped) / len(subject.train) < finding.high
     assert finding.pictures[0].data[:2] == b"\xff\xd8"
 
@@ -40,7 +40,7 @@ def test_the_sheet_shows_the_images_of_the_table(make_subject, monkeypatch):
     subject = make_subject(labels, X=blobs(truth, 9), split=split)
     shown = []
     monkeypatch.setattr(room, "contact_sheet", lambda images, captions: shown.append((images, captions)) or b"")
-    (finding,) = doubts(subject)
+    (finding,) = label_errors(subject)
     ((images, captions),) = shown
     paths = list(finding.tables[0].rows["path"])
     assert [caption.split("\n")[0] for caption in captions] == paths
@@ -55,28 +55,28 @@ def test_folds_are_asked_to_keep_groups_together(make_subject, monkeypatch):
         room, "out_of_fold", lambda X, y, units, seed: asked.append(units) or out_of_fold(X, y, units, 0)
     )
     split, group = ["test"] * 10 + ["train"] * 110, [""] * 112 + ["film"] * 8
-    doubts(make_subject(labels, X=blobs(labels, 9), split=split, group=group))
+    label_errors(make_subject(labels, X=blobs(labels, 9), split=split, group=group))
     assert len(set(asked[0][-8:])) == 1
     assert len(set(asked[0])) == 102 + 1
 
 
 def test_right_labels_are_in_no_doubt(make_subject):
     labels = np.repeat(["ai", "real"], 60)
-    (finding,) = doubts(make_subject(labels, X=blobs(labels, 9)))
-    assert (finding.level, finding.value, finding.tables) == ("fine", 0, ())
+    (finding,) = label_errors(make_subject(labels, X=blobs(labels, 9)))
+    assert (finding.level, finding.value, finding.tables) == ("ok", 0, ())
     assert 0 < finding.high < 0.1
 
 
 def test_features_that_tell_nothing_put_no_label_in_doubt(make_subject):
-    (finding,) = doubts(make_subject(np.repeat(["ai", "real"], 60)))
-    assert (finding.level, finding.tables) == ("warn", ())
+    (finding,) = label_errors(make_subject(np.repeat(["ai", "real"], 60)))
+    assert (finding.level, finding.tables) == ("warning", ())
     assert finding.sentence.startswith("Labels cannot be checked: ")
 
 
 def test_a_rare_class_can_be_told_by_guessing(make_subject):
     """Nine of ten right is no more than the largest class has."""
     labels = np.repeat(["ai", "real"], [200, 20])
-    (finding,) = doubts(make_subject(labels, split=["train"] * 220))
+    (finding,) = label_errors(make_subject(labels, split=["train"] * 220))
     assert finding.tables == ()
 
 
@@ -134,10 +134,10 @@ def test_of_two_confident_classes_the_more_probable_counts():
     assert list(confident_classes(p, np.array([0, 1, 2, 1]))) == [0, 1, 2, 2]
 
 
-def test_doubts_come_by_their_margin():
+def test_label_errors_come_by_their_margin():
     p = np.array([[0.3, 0.7], [0.1, 0.9], [0.8, 0.2], [0.6, 0.4]])
     labels, classes = np.array(["a", "a", "b", "a"]), np.array(["a", "b"])
-    table = doubt_rows(np.array(list("wxyz")), labels, classes, p, np.array([1, 1, 0, 0]))
+    table = error_rows(np.array(list("wxyz")), labels, classes, p, np.array([1, 1, 0, 0]))
     assert list(table["path"]) == ["x", "y", "w"]
     assert list(table["row"]) == [1, 2, 0]
     assert list(table["seems"]) == ["b", "a", "b"]
@@ -150,12 +150,12 @@ def test_doubts_come_by_their_margin():
     [(["ai"] * 12, "train"), ([""] * 12, "train"), (["ai", "real"] * 5, "test"), (["ai", "real"], "")],
 )
 def test_labels_that_cannot_be_checked_are_said_to_be_so(make_subject, labels, split):
-    (finding,) = doubts(make_subject(labels, split=split))
-    assert finding.level == "warn"
+    (finding,) = label_errors(make_subject(labels, split=split))
+    assert finding.level == "warning"
     assert finding.sentence.startswith("Labels cannot be checked: ")
 
 
 def test_ten_images_are_looked_at(make_subject):
     labels = ["ai", "real"] * 5
-    (finding,) = doubts(make_subject(labels, split=["train"] * 10, X=blobs(labels, 20)))
-    assert finding.id == "doubts.labels"
+    (finding,) = label_errors(make_subject(labels, split=["train"] * 10, X=blobs(labels, 20)))
+    assert finding.id == "FX501"
