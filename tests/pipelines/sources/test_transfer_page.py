@@ -42,7 +42,7 @@ def test_a_set_on_disk_becomes_a_page_with_files_beside_it(stored, tmp_path, art
         assert (page.parent / name).is_file(), name
     assert {path.suffix for path in page.parent.glob("transfer.*")} == {".png", ".svg", ".csv"}
     section = read_section(page.parent, images_digest(stored.rows))
-    assert list(section.sentences) == done.sentences
+    assert list(section.findings) == done.findings
     _, again = transfer_set("toy", only=("logreg",), artifacts=artifacts)
     assert set(pd.read_csv(again.parent / "transfer.csv")["model"]) == {"logreg"}
 

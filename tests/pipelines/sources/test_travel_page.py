@@ -28,5 +28,5 @@ def test_a_folder_of_images_becomes_a_page_that_reports_on_them_show_too(
     assert (costs["ms an image"] > 0).all()
     rows = load_features(tmp_path / "artifacts/features").rows
     section = read_section(path.parent, images_digest(rows))
-    assert section.sentences == done.sentences
+    assert list(section.findings) == done.findings
     assert read_section(path.parent, "other images") is None
