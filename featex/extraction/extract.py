@@ -95,9 +95,13 @@ def extract(
     out : path
         The folder of all features.
     recipe : str or FeatureRecipe
-        What is computed for each image: a name in `featex.extraction.recipes.RECIPES`, or a recipe.
-    backbone, weights, device
-        As in `featex.extraction.extractor.Extractor`.
+        What is computed for each image: a preset's name in `featex.extraction.recipes.RECIPES`, or a recipe.
+    backbone : str
+        A name in `featex.network.backbones.BACKBONES`, ``timm:NAME``, or "auto".
+    weights : str
+        "auto", "imagenet", "random", a file, or a folder with one file for each backbone.
+    device : {"auto", "cpu", "cuda", "mps"}
+        "auto" takes a GPU if there is one.
     name : str, optional
         Name of the set; by default that of the folder.
     progress : Progress, optional

@@ -11,12 +11,18 @@ from featex.errors import ImageError
 
 
 class FeatureExtractor(TransformerMixin, BaseEstimator):
-    """Transform image paths into features.
+    """A scikit-learn transformer from image paths to features: a step of any pipeline.
 
     Parameters
     ----------
-    backbone, weights, device, batch_size
-        As in `featex.extraction.extractor.Extractor`.
+    backbone : str
+        A name in `featex.network.backbones.BACKBONES`, ``timm:NAME``, or "auto".
+    weights : str
+        "auto", "imagenet", "random", a file, or a folder with one file for each backbone.
+    device : {"auto", "cpu", "cuda", "mps"}
+        "auto" takes a GPU if there is one.
+    batch_size : int, optional
+        Squares in a forward pass; by default 6 on a CPU, 256 on a GPU.
     recipe : str
         A name in `featex.extraction.recipes.RECIPES`; its varied copies are not made here.
     cache : path, optional
