@@ -35,6 +35,7 @@ from featex.store.joined import join
 from featex.store.units import rows_as_in
 from featex.system.progress import Progress
 from featex.system.words import count
+from featex.targets import NEWEST_REPORT, newest
 
 
 def tune(
@@ -302,6 +303,13 @@ def evaluate(
         return evaluate_predictions(predictions, positive=positive)
     artifacts = Artifacts.at(artifacts)
     return _evaluated(*_with_short_names(report_models(report, artifacts.models), artifacts), positive)
+
+
+def report_target(given: str | None, artifacts: Artifacts, progress: Progress) -> str:
+    """Return the name of the report that a command works on; by default that of the newest model, which is said."""
+    names = [] if given is not None else [passport.report for passport in persist.passports(artifacts.models)[-1:]]
+    missing = f"there is no model in {artifacts.models} yet; make one: classify tune svm"
+    return newest(given, names, NEWEST_REPORT, missing, progress)
 
 
 def report_again(

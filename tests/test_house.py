@@ -14,7 +14,8 @@ FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("
 PACKAGES_BELOW = {"featex": {"featex"}, "classify": {"featex", "classify"}, "pipelines": set(PACKAGES)}
 MAY_IMPORT = {
     "featex": {
-        "cli": "options commands layout extraction store network datasets system errors",
+        "cli": "options commands targets layout extraction store network datasets system errors",
+        "targets": "layout store system errors",
         "options": "commands layout network datasets system",
         "commands": "system errors",
         "extraction": "layout store network datasets images system errors",
@@ -105,6 +106,7 @@ ONLY_IN = {
 LAYOUT_READERS = {
     "featex/layout.py",
     "featex/options.py",
+    "featex/targets.py",
     "featex/extraction/extract.py",
     "featex/store/features.py",
     "classify/workspace.py",

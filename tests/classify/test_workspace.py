@@ -16,10 +16,11 @@ from classify.trained.pair import find_members, is_kept, keep, read_predictions,
 from classify.trained.predict import predict_set
 from classify.tuning.plan import plan
 from classify.tuning.tune import tune
-from classify.workspace import evaluate, report_again
+from classify.workspace import evaluate, report_again, report_target
 from featex import extract
 from featex.errors import InputError
 from featex.layout import Artifacts
+from featex.system.progress import Progress
 
 
 def run(tmp_path, job):
@@ -199,10 +200,11 @@ class NoTorch:
             raise ModuleNotFoundError(name)
 sys.meta_path.insert(0, NoTorch)
 from pathlib import Path
-from classify.workspace import evaluate, report_again
+from classify.workspace import evaluate, report_again, report_target
 from classify.report import write
 write.FIGURES = dict([*write.FIGURES.items()][:1])
 from featex.layout import Artifacts
+from featex.system.progress import Progress
 report_again(Artifacts(Path({str(tmp_path)!r})))
 assert "torch" not in sys.modules
 """
@@ -230,3 +232,16 @@ def test_a_notebook_tunes_loads_and_predicts_by_three_names(data, with_vectors, 
     pd.testing.assert_frame_equal(alone, table)
     of_set = predict(model, "images", **options).query("split == 'wild'")
     assert table["prob_ai"].tolist() == pytest.approx(of_set["prob_ai"].tolist(), abs=1e-6)
+
+
+def test_the_report_of_the_newest_model_is_taken_and_said(make_features, tmp_path, artifacts):
+    class Heard(Progress):
+        def say(self, line):
+            lines.append(line)
+
+    lines: list[str] = []
+    with pytest.raises(InputError, match="make one: classify tune svm"):
+        report_target(None, artifacts, Heard())
+    run(tmp_path, plan("svm", make_features(), trials=0, n_folds=3))
+    assert report_target(None, artifacts, Heard()) == "toy"
+    assert lines == ["toy (the report of the newest model)"]
