@@ -9,3 +9,9 @@ class DataError(FeatexError, ValueError):
 
 class ModelError(FeatexError, ValueError):
     """A model or its settings that cannot be used, or that do not fit what they are given."""
+
+
+class SettingError(ModelError):
+    """A choice that the caller made and that a model or a search cannot take."""
+
+    exit_code = 2

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
 
-from featex.errors import InputError, unknown
+from featex.errors import UsageError, unknown
 
 # What public data sets call generated or altered images; generators by name, for GenImage's and ForenSynths' folders.
 _GENERATED = """
@@ -67,7 +67,7 @@ def choose_positive(classes: Sequence[str], wish: str | None = None) -> Positive
         raise unknown("class", wish, classes)
     if len(classes) != 2:
         if wish is not None:
-            raise InputError(f"a positive class is one of two, and there are {len(classes)}; leave out --positive")
+            raise UsageError(f"a positive class is one of two, and there are {len(classes)}; leave out --positive")
         return None
     if wish is not None:
         return Positive(wish, "as --positive says")

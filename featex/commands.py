@@ -13,6 +13,7 @@ A command's body reads its options, calls one function of the library and return
 - `option` is `click.option` with a `group`: the heading under which --help lists it, one of `GROUPS`.
 - `names` is an option for several names: with commas, or with blanks where its `choices` are known.
 - `terminal_progress` is the progress of the command that runs; it obeys -q and -v.
+- `following` writes a command that a user may want next.
 - `is_quiet`, `wants_json` and `command_line` tell how the command was called.
 - What a command returns is shown by `featex.system.output`: people's lines, or one JSON object with --json.
 - Errors: a `FeatexError` is one line on standard error, and its class holds the exit code: 1 the command failed,
@@ -27,7 +28,7 @@ from typing import NoReturn
 import click
 
 from featex.errors import FeatexError, unknown
-from featex.system.shown import shown_command
+from featex.system.shown import shown_command, shown_path
 
 GROUPS = ("Data", "Features", "Models", "Search", "Nets", "Scores", "Checks", "Images", "Run", "Output", "General")
 """The headings of options, in the order in which --help lists them."""
@@ -229,6 +230,13 @@ def terminal_progress():
     from featex.system.progress import Progress, TerminalProgress
 
     return Progress() if is_quiet() else TerminalProgress(verbose=_meta(_VERBOSE))
+
+
+def following(command: str) -> str:
+    """Return a command that comes next, with the --artifacts of the command that runs unless that is the default."""
+    context = click.get_current_context()
+    typed = context.get_parameter_source("artifacts") is click.core.ParameterSource.COMMANDLINE
+    return f"{command} --artifacts {shown_path(context.params['artifacts'].root)}" if typed else command
 
 
 def command_line() -> str:

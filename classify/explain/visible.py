@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from classify.errors import ModelError
+from classify.errors import ModelError, SettingError
 from classify.explain.cams import logits, net_maps, pooled_maps, vectors
 from classify.explain.gradients import Votes, class_maps, decision
 from classify.trained.inputs import INPUTS, view_of
@@ -124,9 +124,9 @@ def explainer_of(
     passport, reads = model.passport, INPUTS[model.passport.reads]
     if passport.members:
         members = ", ".join(member.name for member in passport.members)
-        raise ModelError(f"{model.name} combines the scores of its members; explain one of them: {members}")
+        raise SettingError(f"{model.name} combines the scores of its members; explain one of them: {members}")
     if not reads.sees_images:
-        raise ModelError(f"{model.name} reads file metadata and no image; explain another model")
+        raise SettingError(f"{model.name} reads file metadata and no image; explain another model")
     if not reads.on_features:
         return PixelExplainer(model)
     extractor = extractor_of(passport.extractor, weights, device, progress=progress)

@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from classify.errors import ModelError
+from classify.errors import SettingError
 from classify.splits.sample_weights import weighted
 from classify.stats.calibration import class_scores
 
@@ -55,7 +55,7 @@ class Tilewise(ClassifierMixin, BaseEstimator):
             pooled = scores.mean(axis=1)
             return pooled[:, 1] - pooled[:, 0] if len(self.classes_) == 2 else pooled
         if len(self.classes_) != 2:
-            raise ModelError(f"--tile-score max needs two classes, and there are {len(self.classes_)}; take mean")
+            raise SettingError(f"--tile-score max needs two classes, and there are {len(self.classes_)}; take mean")
         margins = scores[:, :, 1] - scores[:, :, 0]
         of_second = self.positive is None or self.positive == self.classes_[1]
         return margins.max(axis=1) if of_second else margins.min(axis=1)

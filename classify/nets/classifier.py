@@ -13,7 +13,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from classify.errors import DataError, ModelError
+from classify.errors import DataError, ModelError, SettingError
 from classify.nets.activations import Activations, cut
 from classify.nets.checkpoint import Checkpoint
 from classify.nets.finetuned import FineTuned
@@ -222,7 +222,7 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         if net.backbone:
             return find_weights(net.source, self.weights or "imagenet")
         if self.weights is not None:
-            raise ModelError(f"{net.name} is always trained from scratch; leave weights out")
+            raise SettingError(f"{net.name} is always trained from scratch; leave weights out")
         return None
 
     def _halves(self, recipe: NetRecipe, weights: Weights | None) -> tuple[str, nn.Module, nn.Module] | None:
@@ -253,7 +253,7 @@ def _built(net: Net, n_classes: int, recipe: NetRecipe, weights: Weights | None)
             module.eval()(torch.zeros(1, 3, recipe.image_size, recipe.image_size))
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
-        raise ModelError(
+        raise SettingError(
             f"image size {recipe.image_size} does not fit {net.name} ({reason}); "
             f"it was made for {net.recipe.image_size}"
         ) from error

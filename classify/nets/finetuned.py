@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from torch import Tensor, nn
 from torchvision.transforms.v2 import Normalize
 
-from classify.errors import ModelError
+from classify.errors import SettingError
 from featex.network.backbones import Backbone
 from featex.network.weights import Weights, load_weights
 
@@ -61,7 +61,7 @@ class FineTuned(nn.Module):
         """
         layers = [module for module in self.body.modules() if isinstance(module, LAYERS)]
         if n_last is not None and n_last > len(layers):
-            raise ModelError(f"this backbone has {len(layers)} layers; take last:1 to last:{len(layers)}, or all")
+            raise SettingError(f"this backbone has {len(layers)} layers; take last:1 to last:{len(layers)}, or all")
         parameters = list(self.body.parameters())
         start = 0
         if n_last is not None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields, replace
 from typing import Any, get_args
 
-from classify.errors import ModelError
+from classify.errors import SettingError
 from featex.errors import unknown
 
 SCHEDULES = ("constant", "cosine", "plateau")
@@ -109,7 +109,7 @@ class NetRecipe:
     def _require(self, name: str, good, what: str) -> None:
         value = getattr(self, name)
         if value is not None and not good(value):
-            raise ModelError(f"{name} is {value}; take {what}")
+            raise SettingError(f"{name} is {value}; take {what}")
 
     @property
     def n_last(self) -> int | None:
@@ -121,7 +121,7 @@ class NetRecipe:
         number = self.train.removeprefix("last:")
         if self.train.startswith("last:") and number.isdecimal() and int(number):
             return int(number)
-        raise ModelError(f"cannot train {self.train!r}; take head, all, or last:N such as last:1")
+        raise SettingError(f"cannot train {self.train!r}; take head, all, or last:N such as last:1")
 
 
 def parse_setting(text: str) -> tuple[str, Any]:
@@ -137,11 +137,11 @@ def parse_setting(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     kinds = {field.name: field.type for field in fields(NetRecipe)}
     if not equals:
-        raise ModelError(f"{text!r} is no setting of a net; write NAME=VALUE, such as lr=0.001")
+        raise SettingError(f"{text!r} is no setting of a net; write NAME=VALUE, such as lr=0.001")
     if name not in kinds:
         raise unknown("setting", name, kinds)
     kind = next(kind for kind in (get_args(kinds[name]) or (kinds[name],)) if kind is not type(None))
     try:
         return name, kind(value)
     except ValueError as error:
-        raise ModelError(f"{name} takes {'a whole number' if kind is int else 'a number'}, not {value!r}") from error
+        raise SettingError(f"{name} takes {'a whole number' if kind is int else 'a number'}, not {value!r}") from error

@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor, nn
 from torchvision.transforms.v2 import Normalize
 
-from classify.errors import ModelError
+from classify.errors import SettingError
 from classify.nets.finetuned import FineTuned
 from classify.nets.pixels import PixelView
 from classify.nets.recipe import NetRecipe
@@ -50,7 +50,7 @@ class Net:
         """
         if self.module is not None:
             if recipe.train != "all":
-                raise ModelError(f"{self.name} has no pretrained layers to freeze; set train=all")
+                raise SettingError(f"{self.name} has no pretrained layers to freeze; set train=all")
             return self.module(n_classes, recipe.image_size)
         return FineTuned(self.source, n_classes, recipe.image_size, recipe.head, weights)
 
@@ -99,7 +99,7 @@ class LeNet5(_Scratch):
     def __init__(self, n_classes: int, image_size: int = 32):
         super().__init__()
         if image_size < 16:
-            raise ModelError(f"image size {image_size} is too small for lenet5; take 16 or more (it was made for 32)")
+            raise SettingError(f"image size {image_size} is too small for lenet5; take 16 or more (it was made for 32)")
         side = ((image_size - 4) // 2 - 4) // 2
         self.features = nn.Sequential(
             Normalize(IMAGENET_MEAN, IMAGENET_STD),
@@ -134,7 +134,7 @@ class CustomCNN(_Scratch):
         super().__init__()
         if image_size < 16 or image_size % 16:
             nearest = max(16, round(image_size / 16) * 16)
-            raise ModelError(f"image size {image_size} does not fit cnn; take a multiple of 16, such as {nearest}")
+            raise SettingError(f"image size {image_size} does not fit cnn; take a multiple of 16, such as {nearest}")
         self.features = nn.Sequential(
             Normalize(IMAGENET_MEAN, IMAGENET_STD),
             *_convolution(3, 32, kernel=7, pool=True),
@@ -175,7 +175,7 @@ class CNN3(_Scratch):
     def __init__(self, n_classes: int, image_size: int = 32):
         super().__init__()
         if image_size < 8:
-            raise ModelError(f"image size {image_size} is too small for cnn3; take 8 or more (it was made for 32)")
+            raise SettingError(f"image size {image_size} is too small for cnn3; take 8 or more (it was made for 32)")
         layers: list[nn.Module] = []
         for n_in, n_out in ((3, 32), (32, 64), (64, 128)):
             layers += [nn.Conv2d(n_in, n_out, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from classify.errors import ModelError
+from classify.errors import ModelError, SettingError
 from classify.splits.folds import folds, folds_by_content, folds_by_source, judged_once
 from classify.splits.sample_weights import by_content, by_source
 from classify.stats.selection import by_worst_fold
@@ -72,7 +72,7 @@ class Scheme:
                 "images; extract the same folder with the default features too: featex extract DIR"
             )
         if self.weigh != "none" and not on_features:
-            raise ModelError(f"{model} cannot weigh images by {self.weigh}; choose a model that reads features")
+            raise SettingError(f"{model} cannot weigh images by {self.weigh}; choose a model that reads features")
 
     def pairs(
         self, y: np.ndarray, units: np.ndarray, sources: np.ndarray, rows: np.ndarray, n_folds: int, seed: int
@@ -131,5 +131,5 @@ def parse_folds(text: str) -> tuple[str, int]:
     if kind.isdigit():
         kind, number = "random", text
     if kind not in FOLDS or (number and not number.isdigit()):
-        raise ModelError(f"unknown folds {text!r}; choose a number, source, content or content:N")
+        raise SettingError(f"unknown folds {text!r}; choose a number, source, content or content:N")
     return kind, int(number or N_FOLDS)

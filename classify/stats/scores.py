@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
 
-from classify.errors import DataError, ModelError
+from classify.errors import DataError, SettingError
 from classify.positive import positive_class
 from featex.errors import unknown
 
@@ -422,10 +422,10 @@ def checked_scoring(scoring: str, classes: Sequence[str]) -> str:
         raise unknown("scoring", scoring, SCORES)
     if SCORES[scoring].smaller_is_better:
         able = [name for name in scores_for(classes) if not SCORES[name].smaller_is_better]
-        raise ModelError(
+        raise SettingError(
             f"{scoring} is a loss, of calibrated probabilities, and tuning maximises a score before calibration; "
             f"choose one of {', '.join(able)}"
         )
     if scoring not in scores_for(classes):
-        raise ModelError(f"{scoring} needs two classes, and there are {len(classes)}; choose f1_macro, for example")
+        raise SettingError(f"{scoring} needs two classes, and there are {len(classes)}; choose f1_macro, for example")
     return scoring

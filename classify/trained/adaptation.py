@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 from scipy.special import expit
 
-from classify.errors import ModelError
+from classify.errors import ModelError, SettingError
 from classify.positive import choose_positive
 from classify.splits.partition import images_digest, partition
 from classify.trained.alignment import ALIGNMENTS, Alignment, threshold_for
 from classify.trained.inputs import INPUTS
 from classify.trained.model import TrainedModel
-from featex.errors import FeatexError, InputError, unknown
+from featex.errors import FeatexError, UsageError, unknown
 from featex.store.features import load_features
 from featex.store.units import rows_as_in
 
@@ -99,15 +99,15 @@ def adaptation(
     if align not in ALIGNMENTS:
         raise unknown("alignment", align, ALIGNMENTS)
     if share is not None and model.passport.positive is None:
-        raise ModelError(f"{model.name} has {len(model.classes)} classes; --share needs two")
+        raise SettingError(f"{model.name} has {len(model.classes)} classes; --share needs two")
     if positive is not None and share is None:
-        raise InputError("--positive names the class that --share refers to; add --share, or leave out --positive")
+        raise UsageError("--positive names the class that --share refers to; add --share, or leave out --positive")
     if positive is not None:
         choose_positive(model.classes, positive)
     if align == "none":
         return None if share is None else Adaptation(share=share, positive=positive)
     if not INPUTS[model.passport.reads].on_features:
-        raise ModelError(f"{model.name} reads {model.passport.reads}; --align needs a model that reads features")
+        raise SettingError(f"{model.name} reads {model.passport.reads}; --align needs a model that reads features")
     return Adaptation(Alignment.fit(_trained_on(model, directory), align), share, positive)
 
 
@@ -115,7 +115,7 @@ def _trained_on(model: TrainedModel, directory: Path) -> np.ndarray:
     data, extractor = model.passport.data, model.passport.extractor
     name = f"{extractor['name']}/{data.set}"
     if "parts" in extractor:
-        raise ModelError(
+        raise SettingError(
             f"{model.name} reads joined features, which cannot be aligned; take a model on one of the sets"
         )
     try:

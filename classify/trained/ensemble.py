@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from classify.errors import DataError, ModelError
+from classify.errors import DataError, ModelError, SettingError
 from classify.models.combine import Method, get_method
 from classify.predictions import VALIDATION, Predictions
 from classify.stats.calibration import Calibration, class_scores
@@ -18,7 +18,7 @@ from classify.stats.tables import fold_values
 from classify.trained.inputs import INPUTS
 from classify.trained.model import TrainedModel, Tuned, predictions_table
 from classify.trained.passport import FoldFacts, Member, Passport, made_here, versions
-from featex.errors import InputError
+from featex.errors import UsageError
 from featex.system.disk import checked_name
 
 
@@ -94,16 +94,16 @@ def plan_ensemble(
     chosen = get_method(method)
     names = [passport.name for passport in passports]
     if twice := [name for name in names if names.count(name) > 1]:
-        raise ModelError(f"{twice[0]!r} is named twice; an ensemble needs members that differ")
+        raise SettingError(f"{twice[0]!r} is named twice; an ensemble needs members that differ")
     if len(names) < 2:
-        raise ModelError(f"an ensemble needs two models or more, not {len(names)}; see: classify models")
+        raise SettingError(f"an ensemble needs two models or more, not {len(names)}; see: classify models")
     first = passports[0]
     for passport in passports:
         if not INPUTS[passport.reads].runs:
-            raise ModelError(f"{passport.name!r} is a detector from elsewhere, which has no folds to combine")
+            raise SettingError(f"{passport.name!r} is a detector from elsewhere, which has no folds to combine")
         if passport.members:
             members = ", ".join(member.name for member in passport.members)
-            raise ModelError(f"{passport.name!r} is an ensemble itself; name its members instead: {members}")
+            raise SettingError(f"{passport.name!r} is an ensemble itself; name its members instead: {members}")
         if set(passport.classes) != set(first.classes):
             raise ModelError(
                 f"the classes of {passport.name!r} are {passport.classes}, those of {first.name!r} "
@@ -123,7 +123,7 @@ def plan_ensemble(
     report = report or first.report
     name = checked_name(name or f"{method}-{report}", "a model")
     if name in names:
-        raise InputError(f"an ensemble called {name!r} would replace its member of that name; choose another --name")
+        raise UsageError(f"an ensemble called {name!r} would replace its member of that name; choose another --name")
     notes = dict.fromkeys([*(note for passport in passports for note in passport.notes), *notes])
     return Ensemble(chosen, tuple(passports), name, report, tuple(notes), command)
 

@@ -12,7 +12,7 @@ from classify.stats.novelty import Novelty
 from classify.trained.inputs import INPUTS
 from classify.trained.model import TrainedModel
 from classify.trained.passport import Passport
-from featex.errors import InputError, StoreError
+from featex.errors import InputError, StoreError, UsageError
 from featex.system.disk import folder_beside, read_json, restored, set_aside, swap_in, write_json
 from featex.system.shown import shown_value
 
@@ -130,4 +130,4 @@ def find_model(directory: Path, name: str) -> Path:
         if (path / PASSPORT).is_file():
             return path
     names = ", ".join(passport.name for passport in passports(directory)) or "none yet"
-    raise InputError(f"no model {name!r} in {directory}; there are: {names}")
+    raise UsageError(f"no model {name!r} in {directory}; there are: {names}")

@@ -12,7 +12,7 @@ from classify.trained.adaptation import Adaptation
 from classify.trained.inputs import INPUTS, Access, read_inputs
 from classify.trained.model import TrainedModel
 from featex.datasets.dataset import image_files
-from featex.errors import InputError
+from featex.errors import InputError, UsageError
 from featex.store.features import Features
 from featex.system.progress import Progress
 from featex.system.words import count
@@ -106,14 +106,14 @@ def predict_images(
 def _files(paths: Sequence[str | Path]) -> list[Path]:
     files = []
     if "" in paths:
-        raise InputError("a path is empty; name an image, a folder or a set of features")
+        raise UsageError("a path is empty; name an image, a folder or a set of features")
     for path in map(Path, dict.fromkeys(paths)):
         if path.is_dir():
             files += image_files(path)
         elif path.exists():
             files.append(path)
         else:
-            raise InputError(f"no image, folder or set of features {str(path)!r}")
+            raise UsageError(f"no image, folder or set of features {str(path)!r}")
     return files
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import pandas as pd
 
-from classify.errors import ModelError
+from classify.errors import SettingError
 from classify.models.registry import ModelSpec, get_model
 from classify.positive import Positive, choose_positive
 from classify.splits.partition import Partition, partition
@@ -185,7 +185,7 @@ def plan(model: str, features: Features, *, progress: Progress | None = None, **
     classes = sorted(set(features.rows["label"]) - {""})
     positive, scoring = choose_positive(classes, asked.positive), checked_scoring(asked.scoring, classes)
     if asked.n_folds < 2:
-        raise ModelError(f"cross-validation needs two folds or more, not {asked.n_folds}")
+        raise SettingError(f"cross-validation needs two folds or more, not {asked.n_folds}")
     trials = spec.trials if asked.trials is None else asked.trials
     settings = settled(spec, asked.seed, trials=trials, progress=progress, **wishes)
     asked.scheme.check(INPUTS[spec.reads].on_features, spec.name)
@@ -205,7 +205,7 @@ def plan(model: str, features: Features, *, progress: Progress | None = None, **
         **{**vars(asked), **settled_choices},
     )
     if job.scheme.tile_score != "mean" and job.tiles == 1:
-        raise ModelError(f"{features.name!r} has no tile scores; extract it with --view tiles --pool each")
+        raise SettingError(f"{features.name!r} has no tile scores; extract it with --view tiles --pool each")
     needed, why = spec.beyond_memory(len(job.parts.train) * (1 + job.n_copies), len(classes))
     if spec.scales and len(features.blocks) > job.tiles:
         needed = needed | {"blocks": [width for _, width in features.blocks[: len(features.blocks) // job.tiles]]}
@@ -222,13 +222,13 @@ def settled(spec: ModelSpec, seed: int = 0, *, trials: int = 0, progress: Progre
         If the model knows no such wish, or its value is out of range, or trials search for it.
     """
     if trials < 0:
-        raise ModelError(f"a study has 0 trials (the recipe alone) or more, not {trials}")
+        raise SettingError(f"a study has 0 trials (the recipe alone) or more, not {trials}")
     wishes = {name: value for name, value in wishes.items() if value is not None}
     for wish in sorted(wishes.keys() - {"device", *spec.wishes}):
         choices = f"it takes {', '.join(spec.wishes)}" if spec.wishes else "that is for models that read pixels"
-        raise ModelError(f"{spec.name} takes no {wish}; {choices}")
+        raise SettingError(f"{spec.name} takes no {wish}; {choices}")
     searched = spec.first(1)[0].keys() if trials else set()
     for wish in sorted(wishes.keys() & searched):
-        raise ModelError(f"{wish} is searched for in {trials} trials; leave it out, or take 0 trials")
+        raise SettingError(f"{wish} is searched for in {trials} trials; leave it out, or take 0 trials")
     settings = spec.settle(seed, progress or Progress(), **wishes)
     return {name: value for name, value in settings.items() if name not in searched}

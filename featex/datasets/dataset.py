@@ -13,7 +13,7 @@ from featex.datasets.folders import from_folders, walk
 from featex.datasets.meanings import SPLIT_NAMES, plain, side, sides_in, spelling_key, split_name, without_number
 from featex.datasets.options import DatasetOptions
 from featex.datasets.tables import from_tables, own_tables, unread_tables
-from featex.errors import InputError
+from featex.errors import InputError, UsageError
 from featex.images.formats import cannot_read, suffix_of
 from featex.system.words import count, with_counts
 
@@ -70,13 +70,13 @@ def find_images(root: str | os.PathLike, **options) -> Dataset:
     folder = Path(root)
     if not folder.is_dir():
         problem = "is a file; name the folder that holds the images" if folder.exists() else "does not exist"
-        raise InputError(f"{str(root)!r} {problem}")
+        raise UsageError(f"{str(root)!r} {problem}")
     home = folder.resolve()
     tables = [Path(options.labels)] if options.labels is not None else own_tables(home, options.label_column)
     if tables:
         table, notes = from_tables(home, tables, options)
     elif options.of_tables:
-        raise InputError(f"columns and group_rows belong to a table, and {str(root)!r} has none; name it as labels")
+        raise UsageError(f"columns and group_rows belong to a table, and {str(root)!r} has none; name it as labels")
     else:
         table, notes = from_folders(folder, options.layout)
         notes += unread_tables(folder) if (table["label"] == "").all() else []
@@ -110,7 +110,7 @@ def parse_class(text: str) -> tuple[str, str]:
     """Return ("ai", "AI_*") for "ai=AI_*", one of the `classes` of `featex.datasets.options.DatasetOptions`."""
     name, equals, pattern = text.partition("=")
     if not (name and equals and pattern):
-        raise InputError(f"{text!r} is not a class; write NAME=PATTERN, such as ai='AI_*'")
+        raise UsageError(f"{text!r} is not a class; write NAME=PATTERN, such as ai='AI_*'")
     return name, pattern
 
 

@@ -19,7 +19,7 @@ from featex.datasets.set_levels import (
     sets_below,
     sets_with_classes,
 )
-from featex.errors import InputError
+from featex.errors import InputError, UsageError
 from featex.images.formats import is_image, suffix_of
 from featex.system.words import count
 
@@ -112,11 +112,11 @@ def by_layout(items: list[Item], layout: str, where: str) -> list[Place]:
     wanted = layout.strip("/").split("/")
     repeated = [word for word, n in Counter(wanted).items() if n > 1 and word in ("set", "class", "set_class", "**")]
     if unknown := [word for word in wanted if word not in WORDS]:
-        raise InputError(
+        raise UsageError(
             f"the layout {layout!r} has {unknown[0]!r}; write words from {', '.join(WORDS)} with / between them"
         )
     if repeated or ("set_class" in wanted and {"set", "class"} & {*wanted}):
-        raise InputError(f"the layout {layout!r} names a level twice; write one set and one class at most")
+        raise UsageError(f"the layout {layout!r} names a level twice; write one set and one class at most")
     levels = [word for word in wanted if word != "**"]
     while all(len(item.parts) > len(levels) for item in items) and len(tops := {item.parts[0] for item in items}) == 1:
         if wanted[0] == "set" and set_and_rest(tops.pop())[0]:

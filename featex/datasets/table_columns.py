@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from featex.datasets.meanings import class_in, is_numbered, plain, set_and_rest, sets_of, side, sides_in, split_name
-from featex.errors import InputError
+from featex.errors import InputError, UsageError
 from featex.images.formats import SUFFIXES as IMAGE_SUFFIXES
 from featex.images.formats import suffix_of
 
@@ -62,7 +62,7 @@ def named(file: Path, rows: pd.DataFrame, requested: str | None, usual: Sequence
         return first_of(list(rows), usual)
     if requested in rows or first_of(list(rows), [requested]):
         return requested if requested in rows else first_of(list(rows), [requested])
-    raise InputError(f"{str(file)!r} has no column {requested!r}; name one of its columns: {', '.join(rows.columns)}")
+    raise UsageError(f"{str(file)!r} has no column {requested!r}; name one of its columns: {', '.join(rows.columns)}")
 
 
 def path_columns(file: Path, rows: pd.DataFrame, requested: str | None) -> list[str]:

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from featex.errors import InputError
+from featex.errors import InputError, UsageError
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet")
 FIRST = 65_536
@@ -51,7 +51,7 @@ def read_rows(file: Path) -> pd.DataFrame:
     """
     kind = _kind(file)
     if file.is_dir():
-        raise InputError(f"{str(file)!r} is a folder; name the table itself")
+        raise UsageError(f"{str(file)!r} is a folder; name the table itself")
     try:
         if kind == ".parquet":
             rows = _from_parquet(file)
@@ -64,7 +64,7 @@ def read_rows(file: Path) -> pd.DataFrame:
                     f"{file.name} is not UTF-8 and was read as Windows-1252; save it as UTF-8 if names look wrong"
                 )
     except FileNotFoundError as error:
-        raise InputError(f"there is no table of labels {str(file)!r}") from error
+        raise UsageError(f"there is no table of labels {str(file)!r}") from error
     except (OSError, ValueError, EOFError, pa.ArrowException) as error:
         what = {".parquet": "Parquet", ".json": "JSON", ".jsonl": "JSON lines", ".ndjson": "JSON lines"}
         raise InputError(

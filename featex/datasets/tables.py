@@ -25,7 +25,7 @@ from featex.datasets.table_columns import (
 from featex.datasets.table_files import SUFFIXES as TABLES
 from featex.datasets.table_files import columns_of, read_rows
 from featex.datasets.table_paths import ImageFinder, Row
-from featex.errors import InputError
+from featex.errors import InputError, UsageError
 from featex.system.words import count
 
 METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet", "metadata.tsv")
@@ -82,7 +82,7 @@ def from_tables(home: Path, files: Sequence[Path], options: DatasetOptions) -> t
     If the tables were found in the folder rather than named, images in sets without a table are added.
     """
     if options.group_rows is not None and (options.group_rows < 1 or options.group_column):
-        raise InputError(f"group_rows must be 1 or more, and without a group column; it is {options.group_rows}")
+        raise UsageError(f"group_rows must be 1 or more, and without a group column; it is {options.group_rows}")
     tables, notes = zip(*(_from_table(home, file, options) for file in files), strict=True)
     table, notes = pd.concat(tables, ignore_index=True), [note for table_notes in notes for note in table_notes]
     if options.labels is None:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from featex.datasets.dataset import by_kind, find_images
 from featex.datasets.folders import NO_FILE
-from featex.errors import InputError, StoreError
+from featex.errors import InputError, StoreError, UsageError
 from featex.extraction.embed import Embedding, embed, open_cache
 from featex.extraction.joined import extractor_for
 from featex.extraction.recipes import FeatureRecipe, choose_recipe
@@ -121,7 +121,7 @@ def extract(
     """
     recipe, progress = choose_recipe(recipe), progress or Progress()
     if recipe.copies and any(view.fast for view in recipe.views):
-        raise InputError("varied copies need all pixels, and fast skips some; leave out one of them")
+        raise UsageError("varied copies need all pixels, and fast skips some; leave out one of them")
     started = time.monotonic()
     batch_size, workers = options.pop("batch_size", None), options.pop("workers", None)
     dataset = find_images(root, **options)

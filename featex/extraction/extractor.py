@@ -9,7 +9,7 @@ from threading import Lock
 import numpy as np
 import torch
 
-from featex.errors import ImageError, InputError, unknown
+from featex.errors import ImageError, UsageError, unknown
 from featex.images.decode import DECODER, decode, decode_on_device, preprocess, preprocess_alike, takes_device
 from featex.network import signals
 from featex.network.backbones import get_backbone
@@ -226,5 +226,5 @@ def choose_device(device: str = "auto") -> torch.device:
     if device not in available:
         raise unknown("device", device, ["auto", *available])
     if not available[device]:
-        raise InputError(f"device {device!r} was requested, but this machine has none; use --device auto or cpu")
+        raise UsageError(f"device {device!r} was requested, but this machine has none; use --device auto or cpu")
     return torch.device(device)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from featex.errors import InputError, unknown
+from featex.errors import UsageError, unknown
 from featex.network.views import DEFAULT, View
 
 
@@ -75,7 +75,7 @@ def choose_recipe(recipe: str | FeatureRecipe = "default", *, copies: int | None
     if choices.get("view", "tiles") != "tiles":
         choices.setdefault("pool", "mean")
     if choices and len(recipe.views) > 1:
-        raise InputError(
+        raise UsageError(
             f"the recipe {recipe.name} joins several views; leave out {', '.join(choices)}, or leave out --recipe"
         )
     views = (replace(recipe.views[0], **choices),) if choices else recipe.views

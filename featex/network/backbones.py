@@ -5,7 +5,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from featex.errors import InputError, unknown
+from featex.errors import InputError, UsageError, unknown
 from featex.images.decode import DECODER
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Backbone:
         try:
             model = get_model(self.name, weights=None, **options)
         except AssertionError as error:  # from torchvision: the size is not a multiple of the patch size
-            raise InputError(f"image size {image_size} does not fit {self.name}; take a multiple of 16") from error
+            raise UsageError(f"image size {image_size} does not fit {self.name}; take a multiple of 16") from error
         parent, _, child = self.head.rpartition(".")
         setattr(model.get_submodule(parent), child, nn.Identity())
         return model.eval()

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.fx import Tracer
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from featex.errors import InputError
+from featex.errors import UsageError
 from featex.network.backbones import TIMM, Backbone
 from featex.network.views import LAYERS, PENULTIMATE
 
@@ -109,7 +109,7 @@ def stages(backbone: Backbone, model: nn.Module) -> tuple[str, ...]:
         return (listed[-5], *listed[-4:])
     if len(listed) == 4 and first:
         return (first, *listed)
-    raise InputError(
+    raise UsageError(
         f"timm does not list the layers of {backbone.name}; leave out --layers, or choose another backbone"
     )
 

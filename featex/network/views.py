@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 
-from featex.errors import InputError, unknown
+from featex.errors import InputError, UsageError, unknown
 
 VIEWS = ("resize", "crop", "tiles")
 INPUTS = ("rgb", "residual", "spectrum", "statistics")
@@ -64,13 +64,13 @@ class View:
                 if value not in choices:
                     raise unknown(what, value, choices)
             if not values or len(set(values)) < len(values):
-                raise InputError(f"{what}s {', '.join(values) or 'without a name'}: name at least one, and each once")
+                raise UsageError(f"{what}s {', '.join(values) or 'without a name'}: name at least one, and each once")
         if not 1 <= self.tiles <= len(_PLACES):
-            raise InputError(f"{self.tiles} tiles: choose 1 to {len(_PLACES)}")
+            raise UsageError(f"{self.tiles} tiles: choose 1 to {len(_PLACES)}")
         if self.view != "tiles" and self.pool == "each":
-            raise InputError("pool each needs view tiles; leave out one of them")
+            raise UsageError("pool each needs view tiles; leave out one of them")
         if self.fast and (self.view, self.inputs) != ("resize", ("rgb",)):
-            raise InputError("fast works only with view resize and input rgb; leave out fast, or the other options")
+            raise UsageError("fast works only with view resize and input rgb; leave out fast, or the other options")
 
     @property
     def n_squares(self) -> int:

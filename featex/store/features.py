@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from featex.errors import InputError, StoreError
+from featex.errors import InputError, StoreError, UsageError, nearest
 from featex.images.facts import FACTS
 from featex.images.variants import copy_keys
 from featex.layout import ARTIFACTS
@@ -17,6 +17,7 @@ from featex.store.cache import FeatureCache
 from featex.store.thumbnails import ThumbnailCache
 from featex.store.units import COLUMNS as UNITS
 from featex.system.disk import born_whole, read_json
+from featex.system.table_file import SUFFIXES, check_suffix, write_table
 
 SUFFIX = ".parquet"
 ROOT, N_COPIES = b"featex.root", b"featex.n_copies"  # keys in the metadata of a set's table
@@ -178,7 +179,8 @@ def find_set(directory: Path, name: str | None = None) -> StoredSet:
     matches = [stored for stored in sets if name in (stored.name, f"{stored.extractor_dir.name}/{stored.name}")]
     if not matches:
         names = sorted({stored.name for stored in sets})
-        raise InputError(f"no set {name!r} in {directory}; there are: {', '.join(names)}")
+        near = nearest(name, names) or ";"
+        raise UsageError(f"no set {name!r} in {directory}{near} there are: {', '.join(names)}")
     return matches[-1]
 
 
@@ -230,14 +232,13 @@ def verify(directory: Path) -> Iterator[str]:
 
 
 def export(features: Features, path: Path) -> None:
-    """Write rows and vectors to one .npz, .csv or .parquet file; the suffix of `path` decides.
+    """Write rows and vectors to one .npz, .parquet, .csv or .json file; the suffix of `path` decides.
 
     An .npz file holds `X`, `y` and every column of the rows, and opens with ``allow_pickle=False``. A table holds the
     columns of the rows, then `f0`, `f1`, ...
     """
     path = Path(path)
-    if path.suffix not in (".npz", ".csv", ".parquet"):
-        raise InputError(f"cannot export to {path.name!r}: the name must end in .npz, .csv or .parquet")
+    check_suffix(path, (".npz", *SUFFIXES))
     if path.suffix == ".npz":
         columns = {name: features.rows[name].to_numpy() for name in COLUMNS}
         columns = {k: v.astype(str) if v.dtype == object else v for k, v in columns.items()}
@@ -246,8 +247,4 @@ def export(features: Features, path: Path) -> None:
         return
     names = [f"f{column}" for column in range(features.X.shape[1])]
     table = pd.concat([features.rows, pd.DataFrame(features.X, columns=names)], axis=1)
-    with born_whole(path) as temporary:
-        if path.suffix == ".csv":
-            table.to_csv(temporary, index=False)
-        else:
-            table.to_parquet(temporary, index=False)
+    write_table(table, path)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from featex.errors import InputError
+from featex.errors import InputError, UsageError
 from featex.store.features import Features
 
 
@@ -47,7 +47,7 @@ def joined_passport(passports: Sequence[dict]) -> dict:
     fingerprints = [passport["fingerprint"] for passport in passports]
     if len(set(fingerprints)) < len(fingerprints):
         names = ", ".join(passport["name"] for passport in passports)
-        raise InputError(f"the same features are named twice ({names}); name each once")
+        raise UsageError(f"the same features are named twice ({names}); name each once")
     fingerprint = hashlib.sha256(" ".join(fingerprints).encode()).hexdigest()[:16]
     blocks = [[f"{passport['name']}: {name}", width] for passport in passports for name, width in passport["blocks"]]
     same = [key for key in passports[0] if all(key in p and p[key] == passports[0][key] for p in passports)]

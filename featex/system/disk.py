@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from featex.errors import InputError, StoreError, UsageError
+from featex.errors import StoreError, UsageError
 
 LONGEST = 200
 """Most bytes of a name: file systems take 255, and prefixes and suffixes are added to it."""
@@ -115,13 +115,13 @@ def new_folder(target: str | os.PathLike, *, source: str | os.PathLike | None = 
     """
     place = Path(target).resolve()
     if source is not None and place.is_relative_to(Path(source).resolve()):
-        raise InputError(f"{str(target)!r} lies inside {str(source)!r}, which must not change; choose a place outside")
+        raise UsageError(f"{str(target)!r} lies inside {str(source)!r}, which must not change; choose a place outside")
     try:
         taken = place.exists() and (not place.is_dir() or any(place.iterdir()))
     except OSError as error:
         raise cannot_write(place, error) from error
     if taken:
-        raise InputError(f"{str(target)!r} exists and is not empty; choose a new name or move it away")
+        raise UsageError(f"{str(target)!r} exists and is not empty; choose a new name or move it away")
     with folder_beside(place) as folder:
         yield folder
         os.sync()  # once for all files, so that a power cut leaves the whole folder or none

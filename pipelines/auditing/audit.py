@@ -9,7 +9,7 @@ import pandas as pd
 
 from classify.splits.content import sees_content
 from classify.splits.partition import images_digest
-from featex.errors import InputError, unknown
+from featex.errors import InputError, UsageError, unknown
 from featex.extraction.extract import extract
 from featex.layout import ARTIFACTS, Artifacts
 from featex.store.features import StoredSet, find_set, stored_sets
@@ -151,7 +151,7 @@ def audit(
         stored = extract(target, artifacts.features, progress=progress, **{"weights": "auto", **extract_options}).stored
     else:
         if ignored := [name for name, value in extract_options.items() if value and name not in OF_EXTRACTORS]:
-            raise InputError(
+            raise UsageError(
                 f"the images of a set of features have been read already: leave out {' and '.join(ignored)}, or name "
                 "the folder of the images"
             )

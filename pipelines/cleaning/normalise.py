@@ -39,7 +39,7 @@ import pandas as pd
 from PIL import Image
 
 from featex.datasets.dataset import find_images
-from featex.errors import ImageError, InputError, unknown
+from featex.errors import ImageError, UsageError, unknown
 from featex.images.decode import decode, opened
 from featex.system.disk import born_whole, new_folder
 from featex.system.progress import Progress
@@ -108,9 +108,9 @@ class Form:
         if self.subsampling not in SUBSAMPLINGS:
             raise unknown("subsampling", self.subsampling, SUBSAMPLINGS)
         if not 1 <= self.quality <= 100:
-            raise InputError(f"quality must be 1 to 100; it is {self.quality}")
+            raise UsageError(f"quality must be 1 to 100; it is {self.quality}")
         if self.size not in ("auto", "keep") and (isinstance(self.size, str) or self.size < 1):
-            raise InputError(f"size must be auto, keep or a number of pixels of 1 or more; it is {self.size!r}")
+            raise UsageError(f"size must be auto, keep or a number of pixels of 1 or more; it is {self.size!r}")
 
 
 @dataclass(frozen=True, eq=False)

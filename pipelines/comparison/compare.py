@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from classify.errors import ModelError
+from classify.errors import SettingError
 from classify.models.combine import METHODS
 from classify.models.registry import ModelSpec, get_model
 from classify.pages.sections import read_section
@@ -107,7 +107,7 @@ class Comparison:
         specs = [get_model(model) for model in dict.fromkeys([*(self.only or models), BASELINE])]
         for name in self.settings:
             if not any(name in spec.wishes for spec in specs):
-                raise ModelError(f"none of {', '.join(spec.name for spec in specs)} takes {name}; leave it out")
+                raise SettingError(f"none of {', '.join(spec.name for spec in specs)} takes {name}; leave it out")
         return {spec.name: self._wishes(spec, models.get(spec.name, {}), weights) for spec in specs}
 
     def _wishes(self, spec: ModelSpec, published: dict, weights: str) -> dict:

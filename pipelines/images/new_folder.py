@@ -11,7 +11,7 @@ import pandas as pd
 
 from featex.datasets.dataset import find_images
 from featex.datasets.folders import NO_FILE
-from featex.errors import FeatexError, ImageError, InputError
+from featex.errors import FeatexError, ImageError, InputError, UsageError
 from featex.system.cores import n_readers
 from featex.system.disk import born_whole, cannot_write
 from featex.system.progress import Progress
@@ -98,7 +98,7 @@ def beside(target: str | os.PathLike, ending: str, root: Path) -> Path:
     place = Path(target).resolve()
     folder = place.parent / f"{place.name}-{ending}"
     if folder.is_relative_to(root):
-        raise InputError(f"{str(folder)!r} lies inside {str(root)!r}, which must not change; choose another name")
+        raise UsageError(f"{str(folder)!r} lies inside {str(root)!r}, which must not change; choose another name")
     return folder
 
 

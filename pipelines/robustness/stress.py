@@ -16,7 +16,7 @@ from classify.trained.inputs import INPUTS
 from classify.trained.model import TrainedModel
 from classify.trained.pair import read_predictions, report_models
 from classify.trained.passport import DataFacts, Passport, positive_of_report
-from featex.errors import InputError, unknown
+from featex.errors import InputError, UsageError, unknown
 from featex.layout import ARTIFACTS, Artifacts
 from featex.store.features import find_set, stored_sets
 from featex.system.progress import Progress
@@ -131,7 +131,7 @@ def stress(
     progress, artifacts = progress or Progress(), Artifacts.at(artifacts)
     tried = conditions(test.transforms, test.grades)
     if test.limit is not None and test.limit < 1:
-        raise InputError(f"--limit takes 1 image or more of each set, not {test.limit}")
+        raise UsageError(f"--limit takes 1 image or more of each set, not {test.limit}")
     passports = _passports(report_models(report, artifacts.models), test.models)
     models, notes = _models(passports, artifacts.models, device)
     data, choice = passports[-1].data, positive_of_report(models[0].classes, passports, test.positive)

@@ -30,7 +30,7 @@ from PIL import Image, ImageOps
 from skimage import data
 from sklearn.datasets import load_sample_image
 
-from featex.errors import InputError
+from featex.errors import InputError, UsageError
 from featex.system.disk import folder_beside
 from pipelines.sample.generators import GENERATORS, generate, to_tensor, train
 
@@ -123,9 +123,9 @@ def _check(settings: dict[str, int]) -> None:
     for name, value in settings.items():
         least = 0 if name == "seed" else 1
         if value < least:
-            raise InputError(f"{name} is {value}; it must be at least {least}")
+            raise UsageError(f"{name} is {value}; it must be at least {least}")
     if (size := settings["image_size"]) % 8 or not 32 <= size <= 512:
-        raise InputError(f"image_size is {size}; it must be a multiple of 8 from 32 to 512")
+        raise UsageError(f"image_size is {size}; it must be a multiple of 8 from 32 to 512")
 
 
 def _existing(out: Path, settings: dict[str, int]) -> pd.DataFrame | None:

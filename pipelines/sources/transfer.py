@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from classify.errors import ModelError
+from classify.errors import SettingError
 from classify.models.registry import MODELS, get_model
 from classify.pages.codes import Notice
 from classify.pages.words import listed, percent, with_interval, within
@@ -109,7 +109,7 @@ def transfer(
     for name in models:
         if not INPUTS[get_model(name).reads].tabular:
             can = ", ".join(spec.name for spec in MODELS.values() if INPUTS[spec.reads].tabular)
-            raise ModelError(f"{name} reads pixels and would need hours for a fit per source and fold; take {can}")
+            raise SettingError(f"{name} reads pixels and would need hours for a fit per source and fold; take {can}")
     cross = crossing(features.rows, features.name, vary=vary, positive=positive, seed=seed)
     codes = pd.Index(cross.classes).get_indexer(features.y)  # scikit-learn may read a name such as "0" as a number
     cells, answers = [], []

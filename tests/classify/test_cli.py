@@ -140,7 +140,7 @@ def test_an_ensemble_is_made_listed_predicted_with_and_reported_on(classify, ext
 def test_what_cannot_be_an_ensemble_is_one_sentence_and_leaves_nothing(classify, extracted, tmp_path):
     classify("tune", "--model", "svm", "--trials", 1, "--folds", 3)
     for arguments, expected, sentence in (
-        (["svm-images"], 1, "an ensemble needs two models or more, not 1"),
+        (["svm-images"], 2, "an ensemble needs two models or more, not 1"),
         (["svm-images", "smv-images"], 2, "unknown model 'smv-images'; did you mean 'svm-images'?"),
         (["svm-images", "svm-images", "--method", "stock"], 2, "unknown method 'stock'; did you mean 'stack'?"),
     ):
@@ -166,7 +166,7 @@ def test_report_is_written_from_what_is_kept_alone(classify, extracted, data, tm
     [
         (["tune"], 2, "Missing option '--model'"),
         (["tune", "--model", "svm"], 1, "no features in artifacts/features; make some with: featex extract DIR"),
-        (["predict", "svm", "x.jpg"], 1, "no model 'svm' in artifacts/models; there are: none yet"),
+        (["predict", "svm", "x.jpg"], 2, "no model 'svm' in artifacts/models; there are: none yet"),
         (["ensemble", "a", "b"], 1, "no model 'a' in artifacts/models; there are: none yet"),
         (["report"], 1, "there is no model in artifacts/models yet; make one: classify tune svm"),
     ],
@@ -181,11 +181,11 @@ def test_without_what_it_needs_it_says_how_to_get_it(classify, tmp_path, argumen
 def test_bad_choices_are_one_sentence_and_leave_nothing(classify, extracted, tmp_path):
     for arguments, expected, sentence in (
         (["--model", "smv"], 2, "unknown model 'smv'; did you mean 'svm'?"),
-        (["--model", "svm", "--features", "nope"], 1, "no set 'nope' in artifacts/features; there are: images"),
+        (["--model", "svm", "--features", "nope"], 2, "no set 'nope' in artifacts/features; there are: images"),
         (["--model", "svm", "--scoring", "acc"], 2, "unknown scoring 'acc'"),
         (["--model", "svm", "--folds", "13"], 1, "class 'ai' has 12 images, fewer than the 13 folds"),
-        (["--model", "svm", "--image-size", "64"], 1, "svm takes no image_size; that is for models that read pixels"),
-        (["--model", "cnn", "--image-size", "50"], 1, "image size 50 does not fit cnn; take a multiple of 16"),
+        (["--model", "svm", "--image-size", "64"], 2, "svm takes no image_size; that is for models that read pixels"),
+        (["--model", "cnn", "--image-size", "50"], 2, "image size 50 does not fit cnn; take a multiple of 16"),
         (["--model", "svm", "--storage", "foo://bar"], 1, "cannot open the study in 'foo://bar'"),
     ):
         code, out, err = classify("tune", *arguments)
@@ -220,7 +220,7 @@ def test_a_net_is_trained_by_its_recipe_with_the_choices_made(classify, extracte
     ]  # fmt: skip
     assert list((tmp_path / "artifacts/studies").glob("*.training")) == []  # done with
     code, _, err = classify("tune", "--model", "resnet18", "--set", "lr=0.01", "--trials", 2)
-    assert (code, err) == (1, "Error: lr is searched for in 2 trials; leave it out, or take 0 trials\n")
+    assert (code, err) == (2, "Error: lr is searched for in 2 trials; leave it out, or take 0 trials\n")
 
 
 def test_sets_are_joined_and_tuned_on_folds_that_hold_out_content(classify, extracted, data, tmp_path, weights_file):
@@ -244,7 +244,7 @@ def test_sets_are_joined_and_tuned_on_folds_that_hold_out_content(classify, extr
     assert code == 0
     assert [line.split(",")[1] for line in out.splitlines()[1:]].count("ai") == 3
     code, _, err = classify("tune", "--model", "svm", "--folds", "sauce")
-    assert code == 1
+    assert code == 2
     assert "source" in err
 
 

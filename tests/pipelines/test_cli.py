@@ -22,7 +22,7 @@ def test_compare_says_where_the_report_is_and_the_report_how_it_was_made(pipelin
 @pytest.mark.parametrize(
     ("arguments", "expected", "sentence"),
     [
-        (["compare"], 1, "Error: 'data' does not exist"),
+        (["compare"], 2, "Error: 'data' does not exist"),
         (["compare", "--only", "svm,smv"], 2, "Error: unknown model 'smv'; did you mean 'svm'?"),
         (["compare", "--study", "cifake"], 2, "Error: unknown study 'cifake'; did you mean 'cifake-cnn'?"),
         (

@@ -71,7 +71,7 @@ def test_every_export_holds_rows_and_vectors(stored, tmp_path, suffix):
 
 
 def test_an_export_of_another_kind_is_refused(stored, tmp_path):
-    with pytest.raises(InputError, match=r"must end in \.npz, \.csv or \.parquet"):
+    with pytest.raises(InputError, match=r"must end in \.npz, \.csv, \.json or \.parquet"):
         export(stored.load(), tmp_path / "out.xlsx")
 
 
