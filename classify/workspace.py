@@ -10,7 +10,9 @@ import pandas as pd
 from classify.explain.neighbours import neighbours
 from classify.pages.sections import read_section
 from classify.predictions import Predictions
-from classify.report.gallery import N_NEAR, Gallery, shown_errors
+from classify.report.browser.gallery import Gallery
+from classify.report.browser.pictures import N_NEAR, worth_showing
+from classify.report.browser.view import begins_with
 from classify.report.notices import of_making
 from classify.report.write import write_report
 from classify.splits.content import content_of
@@ -349,10 +351,11 @@ def report_again(
     data = passports[-1].data
     commands = dict.fromkeys(p.command for p in passports if p.command)
     gallery = Gallery(artifacts.gallery / f"{data.set}-{data.digest[:12]}", Path(data.root).expanduser())
-    _find_neighbours(gallery, predictions, artifacts.features, data)
+    evaluation = _evaluated(passports, predictions, positive)
+    _find_out(gallery, worth_showing(predictions, begins_with(evaluation)), artifacts.features, data)
     sections = [read_section(folder / data.set, data.images) for folder in artifacts.sections]
     return write_report(
-        _evaluated(passports, predictions, positive),
+        evaluation,
         artifacts.reports / report,
         title=_title(passports),
         passports=passports,
@@ -394,15 +397,14 @@ def _report_command(report: str, positive: str | None) -> str:
     return shlex.join(["classify", "report", report, *(["--positive", positive] if positive else [])])
 
 
-def _find_neighbours(gallery: Gallery, predictions: Predictions, folder: Path, data: DataFacts) -> None:
-    """Store the nearest training images of the errors that the page shows, if the set's features are stored."""
-    known = set(gallery.neighbours()["path"])
-    paths = dict.fromkeys(path for model in predictions.models for path in shown_errors(predictions, model))
-    new = [path for path in paths if path not in known]
+def _find_out(gallery: Gallery, paths: Sequence[str], folder: Path, data: DataFacts) -> None:
+    """Store facts and the nearest training images of some images, if the features of the set are stored."""
+    new = sorted(set(paths) - (set(gallery.neighbours()["path"]) & set(gallery.facts()["path"])))
     for stored in stored_sets(folder) if new else ():
         if stored.name == data.set and images_digest((features := stored.load()).rows) == data.images:
             rows = rows_as_in(features.rows, data.near_duplicates)
             gallery.keep_neighbours(neighbours(features, partition(rows).train, new, k=N_NEAR))
+            gallery.keep_facts(features.rows[features.rows["path"].isin(new)])
             return
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from PIL import Image
 from classify.errors import DataError
 from classify.pages.vector import css, drawing
 from featex.system.disk import cannot_write, folder_beside, restored, swap_in
-from featex.system.shown import shown_text
+from featex.system.shown import shown_text, shown_value
 
 
 def render(template: Path, page: dict, scripts: Sequence[Path] = ()) -> str:
@@ -53,12 +54,24 @@ def render(template: Path, page: dict, scripts: Sequence[Path] = ()) -> str:
 
 def _sent_on(value):
     """Return a value for a template, without home folders and passwords in its text; pictures stay as they are."""
+    if isinstance(value, Embedded):
+        return value
     return type(value)(shown_text(value)) if isinstance(value, str) and not value.startswith("data:") else value
 
 
 def code(text: str) -> Markup:
     """Return the text escaped, with what stands between backticks as code."""
     return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
+class Embedded(Markup):
+    """Data in a page that are fit to be sent on as they are."""
+
+
+def as_json(value) -> Embedded:
+    """Return a value for ``<script type="application/json">``, which no text in it can end."""
+    text = json.dumps(shown_value(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return Embedded(re.sub("[<>&\u2028\u2029]", lambda match: f"\\u{ord(match[0]):04x}", text))
 
 
 def numbers(text: str) -> Markup:

@@ -9,7 +9,6 @@ differences          differences of models in words
 score_tables         tables of scores
 figures              ROC, confusion matrix and the other figures
 figures_reliability  the reliability diagram
-gallery              pictures of errors
 published            numbers of a published study beside ours
 cards                a model card for each model
 provenance           data, code and machine behind a result

@@ -8,9 +8,10 @@ from classify.pages.codes import Notice, explained
 from classify.pages.drawing import pictured
 from classify.pages.html import own_files, page_folder, render
 from classify.pages.sections import FileNames, Picture, Section, shown
+from classify.report.browser.gallery import Gallery
+from classify.report.browser.view import errors, thresholds
 from classify.report.cards import model_card
 from classify.report.figures import FIGURES
-from classify.report.gallery import Gallery, galleries
 from classify.report.notices import differing_images, differing_making, differing_positive, few_groups, seen_in_training
 from classify.report.protocol import opening, protocol
 from classify.report.provenance import data_counts, how_made
@@ -23,6 +24,7 @@ from classify.trained.passport import Passport
 from featex.system.shown import shown_text
 
 TABLES = ("scores.csv", "folds.csv", "predictions.csv")
+SCRIPTS = [Path(__file__).with_name("browser") / name for name in ("errors.js", "thresholds.js")]
 MARK = '<meta name="generator" content="classify report">'  # in report.html: the files this page links to are its own
 
 
@@ -94,7 +96,8 @@ def write_report(
             **accuracy_table(evaluation),
             "published": beside(passports, evaluation),
             "parts": [shown(part, folder, files) for part in parts if part.tables or part.pictures or part.sentences],
-            "galleries": galleries(evaluation, gallery) if gallery else [],
+            "errors": errors(evaluation, gallery) if gallery else {},
+            "thresholds": thresholds(evaluation, _known_thresholds(passports, evaluation.positive)),
             "cards": how_made(passports),
             "data": data_counts(evaluation.predictions),
             "unscored": unscored(evaluation.predictions),
@@ -103,9 +106,13 @@ def write_report(
             "folder": Path(out).name,
             "selection": SELECTION,
         }
-        html = render(Path(__file__).with_name("report.html"), page)
+        html = render(Path(__file__).with_name("report.html"), page, SCRIPTS)
         (folder / "index.html").write_text(html, encoding="utf-8")
     return Path(out) / "index.html"
+
+
+def _known_thresholds(passports: Sequence[Passport], positive: str | None) -> dict[str, float]:
+    return {one.name: one.thresholds[positive] for one in passports if positive in one.thresholds}
 
 
 def _opening(evaluation: Evaluation, passports: Sequence[Passport], sections: Sequence[Section]) -> dict:

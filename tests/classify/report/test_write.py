@@ -12,8 +12,8 @@ from classify.pages.codes import Notice
 from classify.pages.sections import Section, Table
 from classify.predictions import VALIDATION, Predictions
 from classify.report import write as report
+from classify.report.browser.gallery import Gallery
 from classify.report.figures import FIGURES
-from classify.report.gallery import Gallery
 from classify.report.write import write_report
 from classify.stats.evaluation import evaluate
 from classify.trained.passport import DataFacts, FoldFacts, Passport
@@ -56,7 +56,8 @@ class Page(HTMLParser):
         self.text = re.sub(r"\s+", " ", "".join(self.words))
 
     def handle_starttag(self, tag, attrs):
-        self.tags.add(tag if tag != "script" or attrs else "our script")
+        data = ("type", "application/json") in attrs
+        self.tags.add(tag if tag != "script" or (attrs and not data) else "our script")
         self._style = self._style or tag in ("style", "script", "svg")
         self.files += [value for name, value in attrs if name == "data-file"]
         self.links += [value for name, value in attrs if name in ("src", "href", "action", "data")]
