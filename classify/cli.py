@@ -91,9 +91,10 @@ def cli() -> None:
 )
 @option(
     "--weights",
-    metavar="imagenet|random|FILE|DIR",
-    show_default="FEATEX_WEIGHTS, else imagenet",
-    help="Weights that a pretrained net starts with; random trains it from scratch.",
+    metavar="auto|imagenet|random|FILE|DIR",
+    show_default="FEATEX_WEIGHTS, else auto",
+    help="Weights that a pretrained net starts with; random trains it from scratch; auto: ImageNet's, or random with a "
+    "warning.",
 )
 @DEVICE
 @ARTIFACTS
@@ -112,11 +113,12 @@ def tune(
     from classify.nets.recipe import parse_setting
     from classify.splits.scheme import Scheme, parse_folds
     from classify.workspace import tune
+    from featex.network.backbones import FallbackWeights
 
     choices = {name: value for name, value in choices.items() if value is not None}
     choices = {**dict(map(parse_setting, settings)), **choices}
     if "weights" in get_model(model).wishes:
-        choices.setdefault("weights", os.environ.get("FEATEX_WEIGHTS", "imagenet"))
+        choices.setdefault("weights", FallbackWeights(os.environ.get("FEATEX_WEIGHTS") or "auto"))
     kind, n_folds = parse_folds(folds)
     choices |= {"scheme": Scheme(kind, weigh, tile_score), "n_folds": n_folds, "command": command_line()}
     tuned = tune(model, sets, artifacts=artifacts, progress=terminal_progress(), **choices)
@@ -235,7 +237,7 @@ def models(model: str | None, artifacts: Artifacts) -> None:
     if model:
         spec = get_model(model)
         click.echo(f"{spec.name} reads {spec.reads}: {spec.about}")
-        recipe = spec.settle(0, Progress(), weights="random") | {"weights": "imagenet"}
+        recipe = spec.settle(0, Progress(), weights="random") | {"weights": "auto"}
         for name in spec.wishes:
             click.echo(f"  {name}: {recipe[name]}")
         return

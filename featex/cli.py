@@ -8,7 +8,7 @@ import click
 from featex import layout
 from featex.commands import following, names, option, program, terminal_progress
 from featex.layout import Artifacts
-from featex.options import ARTIFACTS, BACKBONE, BATCH_SIZE, DEVICE, WORKERS, dataset_options, weights_option
+from featex.options import ARTIFACTS, BACKBONE, BATCH_SIZE, DEVICE, WEIGHTS, WORKERS, dataset_options
 from featex.system.terminal import run
 
 FOLDER = click.argument("directory", metavar="[DIR]", default=str(layout.DATA), type=click.Path())
@@ -29,7 +29,7 @@ def cli() -> None:
 @FOLDER
 @dataset_options
 @BACKBONE
-@weights_option("imagenet")
+@WEIGHTS
 @option(
     "--recipe",
     default="default",
@@ -142,7 +142,7 @@ def _extracted(done, chosen):
 @cli.command(examples=["featex bench data/photos", "featex bench data/photos --images 50 --fast"])
 @FOLDER
 @BACKBONE
-@weights_option("auto")
+@WEIGHTS
 @option("--fast", is_flag=True, help="As for `featex extract`.")
 @DEVICE
 @BATCH_SIZE

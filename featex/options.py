@@ -18,7 +18,7 @@ def _class_patterns(_context, _option, texts: tuple[str, ...]) -> list:
 
 
 def _fallback(context, option, value: str | None) -> str | None:
-    """Return the file of weights; a file named by the environment is only a fallback."""
+    """Return the weights; a file that the environment names counts only where it fits."""
     from featex.network.backbones import FallbackWeights
 
     source = context.get_parameter_source(option.name)
@@ -43,7 +43,14 @@ DEVICE = option(
     group="Run",
     help="Where networks run; auto takes a GPU if there is one.",
 )
-BACKBONE = option("--backbone", default="resnet18", group="Features", help="Network; `featex backbones` lists them.")
+BACKBONE = option(
+    "--backbone",
+    default="auto",
+    metavar="auto|NAME",
+    group="Features",
+    help="Network; `featex backbones` lists them. auto: resnet18; or efficientnet_lite0, whose weights come with an "
+    "installed package, if no weights of resnet18 can be had.",
+)
 KNOWN_WEIGHTS = option(
     "--weights",
     metavar="FILE",
@@ -94,18 +101,17 @@ NEAR_DUPLICATES = option(
 )
 
 
-def weights_option(default: str) -> Callable:
-    """Return the option for the weights with which a network starts."""
-    return option(
-        "--weights",
-        default=default,
-        envvar="FEATEX_WEIGHTS",
-        show_envvar=True,
-        metavar="imagenet|random|auto|FILE|DIR",
-        group="Features",
-        help="imagenet: from torch's cache, else downloaded; random: untrained; auto: imagenet, or untrained weights "
-        "if those are not available; a .safetensors or .pth file; or a folder with a file for each network.",
-    )
+WEIGHTS = option(
+    "--weights",
+    default="auto",
+    envvar="FEATEX_WEIGHTS",
+    show_envvar=True,
+    callback=_fallback,
+    metavar="auto|imagenet|random|FILE|DIR",
+    group="Features",
+    help="imagenet: on this machine, else downloaded; random: untrained; auto: imagenet, or untrained with a warning; "
+    "a .safetensors or .pth file; or a folder with a file for each network.",
+)
 
 
 _DATASET = (

@@ -18,13 +18,12 @@ from featex.options import (
     POSITIVE,
     SCORING,
     SEED,
+    WEIGHTS,
     WORKERS,
     dataset_options,
-    weights_option,
 )
 from featex.system.terminal import run
 
-WEIGHTS = weights_option("auto")
 SET_NAME = option("--name", show_default="the folder's name", help="Name of the set and of its page.")
 
 

@@ -123,6 +123,22 @@ def _few_figures_and_trees(monkeypatch):
 
 
 @pytest.fixture(scope="session")
+def _torch_cache(tmp_path_factory) -> str:
+    return str(tmp_path_factory.mktemp("torch"))
+
+
+@pytest.fixture(autouse=True)
+def _no_downloads(monkeypatch, _torch_cache):
+    """Download nothing; and what is, or is not, in torch's cache changes no test."""
+
+    def refuse(url, path, **options):
+        raise OSError("tests download nothing")
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", refuse)
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: _torch_cache)
+
+
+@pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder that FEATEX_TEST_DATA names, with ai-vs-real/ in it."""
     folder = os.environ.get("FEATEX_TEST_DATA")

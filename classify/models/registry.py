@@ -134,7 +134,7 @@ def _net(name: str, about: str, pretrained: bool = False, on_cpu: dict | None = 
         recipe = NETS[name].recipe.changed(**choices)
         return NetClassifier(name, recipe, weights=weights, device=device, random_state=random_state)
 
-    def settle(seed: int, progress: Progress, device: str = "auto", weights: str = "imagenet", **wishes) -> dict:
+    def settle(seed: int, progress: Progress, device: str = "auto", weights: str = "auto", **wishes) -> dict:
         from classify.nets.zoo import NETS
         from featex.extraction.extractor import choose_device
         from featex.network.weights import find_weights

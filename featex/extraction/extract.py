@@ -77,8 +77,8 @@ def extract(
     out: str | Path = ARTIFACTS.features,
     *,
     recipe: str | FeatureRecipe = "default",
-    backbone: str = "resnet18",
-    weights: str = "imagenet",
+    backbone: str = "auto",
+    weights: str = "auto",
     device: str = "auto",
     name: str | None = None,
     progress: Progress | None = None,
@@ -127,7 +127,7 @@ def extract(
     dataset = find_images(root, **options)
     progress.say(f"{root}: {dataset.sentence}")
     name = checked_name(name or dataset.root.name or "images", "a set", MOST_OF_A_SET)
-    extractor = extractor_for(recipe.views, backbone, weights, device, batch_size, progress)
+    extractor = extractor_for(recipe.views, backbone, weights, device, batch_size, progress=progress)
     stored = StoredSet(Path(out) / extractor.name / "sets" / f"{name}{SUFFIX}")
     cache, thumbnails = open_cache(extractor, out), ThumbnailCache(Path(out))
 

@@ -13,10 +13,11 @@ from featex.errors import ImageError, UsageError, unknown
 from featex.images.decode import DECODER, decode, decode_on_device, preprocess, preprocess_alike, takes_device
 from featex.network import signals
 from featex.network.backbones import get_backbone
+from featex.network.choice import FIRST, choose_network
 from featex.network.forward import Forward
 from featex.network.layers import widths
 from featex.network.views import DEFAULT, View, squares
-from featex.network.weights import Weights, find_weights
+from featex.network.weights import Weights
 from featex.system.progress import Progress
 
 SIGNAL_WIDTHS = {"spectrum": signals.N_FREQUENCIES, "statistics": signals.N_STATISTICS}
@@ -35,9 +36,9 @@ class Extractor:
     Parameters
     ----------
     backbone : str
-        A name in `featex.network.backbones.BACKBONES`, or ``timm:NAME``.
+        A name in `featex.network.backbones.BACKBONES`, ``timm:NAME``, or "auto".
     weights : str
-        As in `featex.network.weights.find_weights`; ignored if the view needs no network.
+        As in `featex.network.choice.choose_network`; ignored if the view needs no network.
     device : {"auto", "cpu", "cuda", "mps"}
     batch_size : int, optional
         Squares in a forward pass; by default 6 on a CPU, 256 on a GPU.
@@ -56,22 +57,24 @@ class Extractor:
 
     def __init__(
         self,
-        backbone: str = "resnet18",
-        weights: str = "imagenet",
+        backbone: str = "auto",
+        weights: str = "auto",
         device: str = "auto",
         batch_size: int | None = None,
         progress: Progress | None = None,
         view: View = DEFAULT,
     ):
-        self.backbone = get_backbone(backbone)
         self.view = view
         self._building, self._turn = Lock(), Lock()
         self._forward: Forward | None = None
         self.device = choose_device(device)
-        self.weights = find_weights(self.backbone, weights, progress) if view.layers_read else NO_WEIGHTS
+        if view.layers_read:
+            self.backbone, self.weights = choose_network(backbone, weights, progress)
+        else:
+            self.backbone, self.weights = get_backbone(FIRST if backbone == "auto" else backbone), NO_WEIGHTS
         self.batch_size = batch_size or (CPU_BATCH if self.device.type == "cpu" else GPU_BATCH)
         self.fingerprint = self._fingerprint()
-        network = backbone.replace(":", "-").replace("/", "-") if view.layers_read else "signals"
+        network = self.backbone.name.replace(":", "-").replace("/", "-") if view.layers_read else "signals"
         self.name = f"{network}-{self.fingerprint[:8]}"
         self.blocks = view.blocks(widths(self.backbone, view.layers_read) | SIGNAL_WIDTHS)
 

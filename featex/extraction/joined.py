@@ -1,15 +1,19 @@
 """Extractors of several views as one, and the extractor that a passport describes."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 from featex.errors import WeightsError
 from featex.extraction.extractor import Extractor
 from featex.network.backbones import FallbackWeights, get_backbone
+from featex.network.choice import settle_network
+from featex.network.published import local, sha256_of
 from featex.network.views import View, view_of
 from featex.network.weights import KEYWORDS, find_weights
 from featex.store.joined import joined_passport
+from featex.system.progress import Progress
 
 
 class JoinedExtractor:
@@ -52,9 +56,16 @@ class JoinedExtractor:
         return np.concatenate([part([image[i] for image in batch]) for i, part in enumerate(self.parts)], axis=1)
 
 
-def extractor_for(views: Sequence[View], *args, **options) -> Extractor | JoinedExtractor:
-    """Return the extractor of one view, or of several joined views; the other arguments are those of `Extractor`."""
-    parts = [Extractor(*args, **options, view=view) for view in views]
+def extractor_for(
+    views: Sequence[View], backbone: str = "auto", weights: str = "auto", *args, progress=None, **options
+) -> Extractor | JoinedExtractor:
+    """Return the extractor of one view, or of several joined views; the other arguments are those of `Extractor`.
+
+    The network is chosen once for all views.
+    """
+    if len(views) > 1 and any(view.layers_read for view in views):
+        backbone, weights = settle_network(backbone, weights, progress or Progress()).values()
+    parts = [Extractor(backbone, weights, *args, progress=progress, **options, view=view) for view in views]
     return parts[0] if len(parts) == 1 else JoinedExtractor(parts)
 
 
@@ -63,9 +74,18 @@ def _fits(weights: str, passport: dict) -> bool:
     if not passport["weights_sha256"] or weights in KEYWORDS:
         return False
     try:
-        return find_weights(get_backbone(passport["backbone"]), weights).sha256 == passport["weights_sha256"]
+        return find_weights(get_backbone(passport["backbone"]), str(weights)).sha256 == passport["weights_sha256"]
     except WeightsError:
         return False
+
+
+def _origin(passport: dict) -> str:
+    """Return where the weights of a passport are: there, or in torch's cache or a package if the file has gone."""
+    origin = passport["weights"]
+    if origin in KEYWORDS or not passport["weights_sha256"] or Path(origin).exists():
+        return origin
+    path = local(get_backbone(passport["backbone"]))
+    return "imagenet" if path is not None and sha256_of(path) == passport["weights_sha256"] else origin
 
 
 def extractor_of(
@@ -92,4 +112,4 @@ def extractor_of(
     if isinstance(weights, FallbackWeights) and not _fits(weights, passport):
         weights = None
     view = view_of(passport["view"])
-    return Extractor(passport["backbone"], weights or passport["weights"], device, view=view, **options)
+    return Extractor(passport["backbone"], weights or _origin(passport), device, view=view, **options)

@@ -36,8 +36,8 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):
 
     def __init__(
         self,
-        backbone: str = "resnet18",
-        weights: str = "imagenet",
+        backbone: str = "auto",
+        weights: str = "auto",
         device: str = "auto",
         batch_size: int | None = None,
         recipe: str = "default",

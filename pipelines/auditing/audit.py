@@ -128,8 +128,7 @@ def audit(
         The command that makes the page again; printed on it.
     progress : Progress, optional
     **extract_options
-        For a folder, as `featex.extract` takes them: backbone, weights, device, name, labels, classes, ... `weights` is
-        "auto" by default: untrained weights where ImageNet's are not available, and the page says so.
+        For a folder, as `featex.extract` takes them: backbone, weights, device, name, labels, classes, ...
 
     Returns
     -------
@@ -148,7 +147,7 @@ def audit(
     if isinstance(target, StoredSet):
         stored = target
     elif target is not None and Path(target).is_dir():
-        stored = extract(target, artifacts.features, progress=progress, **{"weights": "auto", **extract_options}).stored
+        stored = extract(target, artifacts.features, progress=progress, **extract_options).stored
     else:
         if ignored := [name for name, value in extract_options.items() if value and name not in OF_EXTRACTORS]:
             raise UsageError(

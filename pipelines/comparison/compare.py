@@ -21,6 +21,7 @@ from featex.errors import unknown
 from featex.extraction.extract import Extraction, extract
 from featex.extraction.recipes import choose_recipe
 from featex.layout import ARTIFACTS, DATA, Artifacts
+from featex.network.choice import FIRST, SECOND, settle_network
 from featex.store.features import Features, StoredSet
 from featex.store.units import rows_as_in
 from featex.system.progress import Progress
@@ -31,7 +32,7 @@ from pipelines.comparison.robust import robust_job
 from pipelines.comparison.study import Study
 from pipelines.comparison.study_files import load_study
 
-USUAL = ("svm", "logreg", "forest", "lenet5", "cnn", "resnet18")  # compared by default; none of them needs a GPU
+USUAL = ("svm", "logreg", "forest", "lenet5", "cnn", FIRST)  # compared by default; none of them needs a GPU
 BASELINE = "shortcut"  # in every comparison: the score that file metadata reach without the pixels
 QUICK_FOLDS = 3
 QUICK = {  # for a first look in minutes on two cores
@@ -42,7 +43,8 @@ QUICK = {  # for a first look in minutes on two cores
     "lenet5": {"max_epochs": 12},
     "cnn": {"image_size": 32, "max_epochs": 8},
     "cnn3": {"max_epochs": 8},
-    "resnet18": {"max_epochs": 15},
+    FIRST: {"max_epochs": 15},
+    SECOND: {"max_epochs": 15},
 }
 QUICK_NET = {"image_size": 96, "max_epochs": 3}  # for every other net: 96 pixels are enough for each of them
 
@@ -129,7 +131,7 @@ def compare(
     root: str | Path | None = None,
     comparison: Comparison = DEFAULT,
     *,
-    backbone: str = "resnet18",
+    backbone: str = "auto",
     weights: str = "auto",
     device: str = "auto",
     artifacts: Artifacts | str | Path = ARTIFACTS,
@@ -149,8 +151,9 @@ def compare(
     backbone, device, **dataset_options
         As `featex.extract` takes them.
     weights : str
-        As `weights.find_weights` takes it. "auto" goes on with untrained weights if ImageNet's cannot be had;
-        the first screen of the report then says so.
+        Of features and of pretrained nets, as `featex.network.choice.choose_network` takes it. Where the features are
+        those of efficientnet_lite0, the usual models have the net of that name in place of resnet18. The first screen
+        of the report names features of an untrained network.
     artifacts : Artifacts or path
         Where results are kept.
     command : str
@@ -169,10 +172,12 @@ def compare(
     if study:
         dataset_options = study.dataset_options(root, dataset_options)
         study.check(root, **dataset_options)
+    # A study is run as it was, so no other network stands in.
+    network = settle_network(FIRST if study and backbone == "auto" else backbone, weights, progress)
+    wishes = _with_network(wishes, network, usual=not (comparison.only or study))
     _find_weights(wishes, comparison.seed, device, progress)
-    dataset = {"name": name, "backbone": backbone, "device": device, "progress": progress, **dataset_options}
-    known_weights = wishes.get(backbone, {}).get("weights", weights)  # not looked for twice
-    extraction = extract(root, artifacts.features, weights=known_weights, **dataset)
+    dataset = {"name": name, **network, "device": device, "progress": progress, **dataset_options}
+    extraction = extract(root, artifacts.features, **dataset)
     progress.say(
         f"features: {extraction.computed:,} computed, {extraction.cached:,} cached, {extraction.failed:,} failed"
     )
@@ -198,7 +203,7 @@ def compare(
         _audit(extraction.stored, features, artifacts, comparison.seed, progress)
     robust = []
     if recipe != choose_recipe():
-        robust = [robust_job(recipe, jobs[0], extraction.stored, artifacts.features, root, weights=weights, **dataset)]
+        robust = [robust_job(recipe, jobs[0], extraction.stored, artifacts.features, root, **dataset)]
     for job in (*jobs, *robust):
         _run(job, artifacts, progress)
     names = [job.name for job in (*jobs, *robust)]
@@ -207,6 +212,17 @@ def compare(
     if len(members) > 1 and not study:  # a study is run as it was
         names += [_combine(method, members, artifacts, command, progress) for method in METHODS]
     return report_again(artifacts, jobs[0].report, names=names, positive=comparison.positive)
+
+
+def _with_network(wishes: dict[str, dict], network: dict[str, str], *, usual: bool) -> dict[str, dict]:
+    """Return the wishes with the weights of the features for the net that is the same network.
+
+    Where the features are those of `SECOND`, it also stands in for `FIRST` among the usual nets.
+    """
+    if usual and network["backbone"] == SECOND:
+        wishes = {SECOND if model == FIRST else model: chosen for model, chosen in wishes.items()}
+    same = wishes.get(network["backbone"])
+    return wishes | ({network["backbone"]: same | {"weights": network["weights"]}} if same is not None else {})
 
 
 def _find_weights(wishes: dict[str, dict], seed: int, device: str, progress: Progress) -> None:

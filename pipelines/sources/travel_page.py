@@ -15,6 +15,7 @@ from featex.extraction.extractor import Extractor
 from featex.extraction.recipes import FeatureRecipe
 from featex.images.decode import decode
 from featex.layout import ARTIFACTS, DATA, Artifacts
+from featex.network.choice import settle_network
 from featex.network.views import DEFAULT, LAYERS, View
 from featex.store.features import Features
 from featex.system.progress import Progress
@@ -80,7 +81,8 @@ def travel_set(
         If there are no images, more than two classes, or too few images.
     """
     progress = progress or Progress()
-    extraction = {"weights": "auto", **extraction}
+    network = (extraction.pop(name, "auto") for name in ("backbone", "weights"))
+    extraction |= settle_network(*network, progress)
     sets: dict[str, Features] = {}
     for view in QUICK if quick else VIEWS:
         done = extract(
@@ -104,9 +106,8 @@ def travel_set(
     scheme = robust_scheme(labels, sources, content)
     grid = choices(list(blocks), JOINED if quick else JOINED + WITH_CROPS, quick=quick)
     done = travel(first, parts, blocks, grid, scheme, n_folds=n_folds, seed=seed, progress=progress)
-    costs = _costs(
-        done, first, {key: extraction[key] for key in ("backbone", "weights", "device") if key in extraction}, progress
-    )
+    options = {key: extraction[key] for key in ("backbone", "weights", "device") if key in extraction}
+    costs = _costs(done, first, options, progress)
     trained = first.extractor.get("trained", True)
     facts = {
         "images": f"{count(len(first.rows), 'image')} below {shown_path(first.root)}, {len(parts.train):,} of them for "

@@ -200,7 +200,7 @@ def test_models_tells_the_recipe_of_one(classify):
     assert code == 0
     assert out.startswith("resnet18 reads pixels: ResNet-18, fine-tuned")
     assert "  lr: 0.001\n" in out
-    assert "  weights: imagenet\n" in out
+    assert "  weights: auto\n" in out
     assert classify("models", "--model", "svm")[1].count("\n") == 1
 
 

@@ -84,12 +84,12 @@ def test_bad_input_is_one_sentence(featex, tmp_path, arguments, code, sentence):
         assert err.count("\n") == 1
 
 
-def test_what_is_wrong_with_options_is_said_before_work(featex, data, tmp_path):
+def test_what_is_wrong_with_options_is_said_before_work(featex, data, tmp_path, weights_file):
     for arguments, expected, sentence in (
         (["--backbone", "resnet19"], 2, "unknown backbone 'resnet19'; did you mean 'resnet18'?"),
         (["--weights", "nowhere.pth"], 1, "no weights file 'nowhere.pth'"),
         (["--weights", data / "test/ai/000.jpg"], 1, "000.jpg is an image (JPEG), not weights"),
-        (["--backbone", "resnet34"], 1, "does not hold resnet34 weights"),
+        (["--backbone", "resnet34", "--weights", weights_file], 1, "does not hold resnet34 weights"),
         (["--name", "../up"], 2, "a set cannot be called '../up'"),
         (["--name", "x" * 251], 2, "251 bytes"),
     ):

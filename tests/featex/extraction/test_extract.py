@@ -35,7 +35,7 @@ class FakeExtractor:
     n_features = 3
     least_side = None
 
-    def __init__(self, *args):
+    def __init__(self, *args, **options):
         FakeExtractor.decoded = FakeExtractor.computed = 0
 
     def build(self):
