@@ -127,6 +127,7 @@ def tune(
 
 
 def _summary(tuned) -> str:
+    from classify.predictions import SELECTION, set_title
     from classify.report.sentences import too_few
     from classify.stats.tables import score_table
     from featex.system.words import count
@@ -140,14 +141,14 @@ def _summary(tuned) -> str:
         summary = f"Trained with its recipe's settings in {passport.seconds:.0f} s"
     if members := passport.members:
         summary = f"{passport.model.capitalize()} of {', '.join(member.name for member in members)}"
-    lines = [summary, f"Selection score, not a result: {cv} ({values})"]
+    lines = [summary, f"{SELECTION.capitalize()}: {cv} ({values})"]
     scores = score_table(tuned.predictions, names=["accuracy"])
     if scores.empty:
         lines.append("No result: no labelled image is unseen by the model. Add a labelled test set.")
     else:
         lines.append("Results on images that the model has never seen:")
     for row in scores.itertuples():
-        name = "held-out set" if row.set == "test" else f"custom set {row.set!r}"
+        name = set_title(row.set)
         limits = f"95 % interval {row.accuracy_low:.3f}-{row.accuracy_high:.3f}"
         limits = too_few(row.n, row.units, row.effective_units) or limits
         lines.append(f"  {name}: accuracy {row.accuracy:.3f}, {limits}, n = {row.n:,}")
@@ -231,6 +232,7 @@ def predict(
 def models(model: str | None, artifacts: Artifacts) -> None:
     """List the models that can be trained, and those that have been."""
     from classify.models.registry import MODELS, get_model
+    from classify.predictions import SELECTION
     from classify.trained.persist import passports
     from featex.system.progress import Progress
 
@@ -253,7 +255,7 @@ def models(model: str | None, artifacts: Artifacts) -> None:
             continue
         click.echo(
             f"  {passport.name}: {passport.model}, trained on {passport.data.n_train:,} rows of "
-            f"{passport.data.set}; selection score {cv}"
+            f"{passport.data.set}; {SELECTION} {cv}"
         )
 
 

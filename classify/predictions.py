@@ -10,9 +10,12 @@ import pandas as pd
 
 from classify.errors import DataError
 from featex.system.disk import born_whole
+from featex.system.words import count
 
 VALIDATION, HELD_OUT = "validation", "test"
-SET_TITLES = {HELD_OUT: "held-out"}  # a custom set goes by its own name
+SET_TITLES = {"train": "training set", VALIDATION: "cross-validation", HELD_OUT: "test set"}
+SELECTION = "cross-validation score (optimistic)"
+"""What a score over validation folds is called: it chose settings and model, so it tends to be too high."""
 
 TEXT = ("model", "set", "path", "label", "predicted", "split", "source", "group")
 COLUMNS = (*TEXT, "fold")
@@ -21,8 +24,26 @@ SUM_TOLERANCE = 1e-3  # another tool's CSV may carry four decimals; ours carries
 
 
 def set_title(name: str) -> str:
-    """Return what a set is called to a reader: "held-out" for the test set, its own name for any other."""
-    return SET_TITLES.get(name, name)
+    """Return what a set is called to a reader: "cross-validation", "test set" or "external set “custom”"."""
+    return SET_TITLES.get(name, f"external set “{name}”")
+
+
+def set_images(name: str, n: int | None = None, which: str = "") -> str:
+    """Return "test images", "1 test image" or "20 untreated images of external set “custom”".
+
+    Parameters
+    ----------
+    name : str
+        Of the set.
+    n : int, optional
+        Number of its images.
+    which : str
+        An adjective before "images".
+    """
+    what = "test image" if name == HELD_OUT else "image"
+    what = f"{which} {what}".strip()
+    images = f"{what}s" if n is None else count(int(n), what)
+    return images if name == HELD_OUT else f"{images} of {set_title(name)}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +54,8 @@ class Predictions:
 
     ========== ====================================================================================
     model      name of the model
-    set        ``validation`` (out-of-fold rows of the training set), ``test`` (held out), or the name
-               of a custom test set
+    set        ``validation`` (out-of-fold rows of the training set), ``test`` (never trained on), or
+               the name of an external set
     path       of the image, as the data names it; once for each model and set
     label      the true class, or empty: such rows are kept and never scored
     predicted  the class the model decided on
@@ -113,7 +134,7 @@ class Predictions:
 
     @property
     def sets(self) -> tuple[str, ...]:
-        """Sets: validation, then test, then custom sets in order of appearance."""
+        """Sets: validation, then test, then external sets in order of appearance."""
         names = list(self.table["set"].unique())
         first = [name for name in (VALIDATION, HELD_OUT) if name in names]
         return (*first, *(name for name in names if name not in first))

@@ -170,7 +170,7 @@ def stress(report: str | None, **options) -> None:
 @names(
     "--only",
     metavar="MODEL,...",
-    show_default="svm,logreg,forest,shortcut",
+    show_default="svm,logreg,forest,metadata",
     help="Models that read features or file metadata.",
 )
 @option(

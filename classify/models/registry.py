@@ -111,7 +111,7 @@ def _build_forest(random_state: int = 0, **params):
     return RandomForestClassifier(n_estimators=N_TREES, n_jobs=-1, random_state=random_state, **params)
 
 
-def _build_shortcut(**params):
+def _build_metadata(**params):
     return _build_forest(max_features=0.3, class_weight="balanced", **params)
 
 
@@ -238,10 +238,10 @@ MODELS = {
             searches_part=True,
         ),
         ModelSpec(
-            "shortcut",
-            "random forest on file metadata (format, size, compression), without pixels: a baseline for any score",
+            "metadata",
+            "random forest on file metadata (format, size, compression), without pixels: the metadata-only baseline",
             "files",
-            _build_shortcut,
+            _build_metadata,
             lambda trial, n_features: {"min_samples_leaf": trial.suggest_int("min_samples_leaf", 1, 20, log=True)},
             lambda n_features: [{"min_samples_leaf": 3}],
             trials=0,

@@ -1,4 +1,27 @@
-"""What all pages share: one template, numbers without line breaks, embedded pictures, and a folder written whole."""
+"""What all pages share: one template, numbers without line breaks, embedded pictures, and a folder written whole.
+
+A page is a template that extends ``page.html``. What it may use:
+
+=================== =================================================================================================
+``title, command``  variables of every page: its heading, and the command that writes it again ("" for none)
+``folder``          variable of every page: the name of the folder that the page and its files lie in
+``notices``         variable of every page: warnings, a list of `classify.pages.codes.Notice`, which stand in one fold
+                    under the first screen
+``codes``           variable of every page: texts of the ids on it, by `classify.pages.codes.explained`
+block ``first``     the first screen: what a reader must know, in front of the warnings
+block ``main``      everything else, in parts
+block ``style``     rules of style of this page alone; block ``head`` further elements of the head
+``part.html``       ``{% from "part.html" import part with context %}`` and ``{% call part(name, title, folded, summary,
+                    group) %}``: a part of the page with the anchor `name`. A folded part shows its title and its
+                    `summary`, a sentence, until it is opened. The contents list all parts, under their `group` if any
+``section.html``    tables and figures of ``part``, as `classify.pages.sections.shown` returns them
+``figure.html``     ``figure``, as `figure` returns it
+``findings.html``   ``findings``, a list of `classify.pages.codes.Notice`, each with its level and id
+filter ``numbers``  text whose numbers stay on one line; filter ``code``: text with code between backticks
+class ``wide``      of a table's or figure's box: it takes the page's whole width, and scrolls by itself
+class ``cards``     a grid of boxes of class ``card``; class ``caption``: a sentence on what follows
+=================== =================================================================================================
+"""
 
 import base64
 import hashlib
@@ -25,12 +48,9 @@ def render(template: Path, page: dict, scripts: Sequence[Path] = ()) -> str:
     Parameters
     ----------
     template : Path
-        A file that extends ``page.html``. It may use the filters ``numbers`` and ``code``, and the parts
-        ``section.html``, ``figure.html`` and ``findings.html``.
+        A file that extends ``page.html``; the head of this file says what it may use.
     page : dict
-        The template's variables; ``page.html`` needs ``title``, ``notices`` (a list of `classify.pages.codes.Notice`),
-        ``codes`` (texts of the ids on the page, by `classify.pages.codes.explained`), ``command`` ("" for none) and
-        ``folder``, the name of the folder that the page and its files lie in.
+        The template's variables: ``title, notices, codes, command, folder`` and its own.
     scripts : sequence of Path
         Further scripts of this page. Each keeps its names in a block, since all are joined.
     """
@@ -45,11 +65,32 @@ def render(template: Path, page: dict, scripts: Sequence[Path] = ()) -> str:
     environment.filters["numbers"] = numbers
     environment.filters["code"] = code
     environment.globals["figure_css"] = Markup(css())
-    shared = (Path(__file__).with_name(name) for name in ("sort.js", "files.js"))
+    shared = (Path(__file__).with_name(name) for name in ("page.js", "sort.js", "files.js"))
     script = "".join(path.read_text(encoding="utf-8") for path in (*shared, *scripts))
     # the page's policy runs this script alone
     sha256 = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return environment.get_template(template.name).render(page, script=Markup(script), script_sha256=sha256)
+    html = environment.get_template(template.name).render(page, script=Markup(script), script_sha256=sha256)
+    return html.replace("<!-- contents -->", _contents(html), 1)
+
+
+_PART = re.compile(r'<(?:section|details) class="part" id="([^"]*)" data-part="([^"]*)" data-group="([^"]*)"')
+
+
+def _contents(html: str) -> str:
+    """Return the list of a page's parts with links; text of a page cannot hold what marks a part."""
+    lines, last = [], ""
+    for name, title, group in _PART.findall(html):
+        if group != last:
+            lines.append(f"</ul><p>{group}</p><ul>" if group else "</ul><ul>")
+        lines.append(f'<li><a href="#{name}">{title}</a></li>')
+        last = group
+    if not lines:
+        return ""
+    parts = "\n".join(lines)
+    return (
+        f'<nav class="contents" aria-label="Contents"><details open><summary>Contents</summary><ul>\n{parts}\n'
+        "</ul></details></nav>"
+    )
 
 
 def _sent_on(value):

@@ -23,7 +23,7 @@ MOST_ROWS = 20  # of a table on the page; its CSV holds all
 FOLDER, SECTION = "section", "section.json"
 FORMAT = 3
 _OPTIONS = ("name", "title", "percent", "plain", "most", "about", "mark")  # the fields of a table other than its rows
-_SHOWN = ("name", "title", "sentences", "findings", "about")  # the fields of a section that a template shows
+_SHOWN = ("name", "title", "sentences", "findings", "about", "folded", "summary", "group")  # what a template shows
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +74,9 @@ class Picture:
 class Section:
     """A part of a page under one heading; `name` is its anchor, `about` an introduction.
 
-    `warning` is a sentence for the beginning of each report that shows the part, or "".
+    `warning` is a sentence for the beginning of each report that shows the part, or "". A `folded` part shows its title
+    and its `summary`, one sentence, until a reader opens it. The contents list it under its `group`, if any. These
+    three are a page's choice, so `write_section` does not store them.
     """
 
     name: str
@@ -85,6 +87,9 @@ class Section:
     about: str = ""
     warning: str = ""
     findings: Sequence[Notice] = ()
+    folded: bool = False
+    summary: str = ""
+    group: str = ""
 
 
 class FileNames:
@@ -114,11 +119,7 @@ def shown(part, folder: Path, names: FileNames) -> dict:
     return {
         "tables": [_table(table, folder, names) for table in part.tables],
         "figures": [_picture(picture, folder, names) for picture in part.pictures],
-        **{
-            key: getattr(part, key)
-            for key in ("name", "title", "sentences", "findings", "about")
-            if isinstance(part, Section)
-        },
+        **{key: getattr(part, key) for key in _SHOWN if isinstance(part, Section)},
     }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from classify.pages.words import listed, spread, with_interval
-from classify.predictions import HELD_OUT, set_title
+from classify.predictions import HELD_OUT, set_images, set_title
 from classify.report.provenance import how_made
 from classify.report.verdict import ability_words
 from classify.stats.chance import BETTER, ONE_CLASS
@@ -17,7 +17,8 @@ from classify.trained.estimators import skops_io
 from classify.trained.inputs import INPUTS
 from classify.trained.passport import Passport
 
-SELECTION = (
+HEADING = "Cross-validation scores (optimistic)"
+ABOUT_SELECTION = (
     "Scores over the folds of cross-validation. They were used to choose the settings, so they tend to be too high."
 )
 
@@ -45,7 +46,7 @@ def model_card(passport: Passport, evaluation: Evaluation, sentences: Sequence[s
         ("What it is",): _bullets(_what(passport)),
         ("Limitations",): _bullets(_limits(passport, scores, evaluation)),
         ("Results",): _results(scores),
-        ("Selection, not a result",): _selection(folds),
+        (HEADING,): _selection(folds),
         ("Images",): None if elsewhere else _images(passport),
         **{
             ("How it was made", _heading(part["title"], name)): pd.DataFrame(part["facts"], columns=["what", "value"])
@@ -54,8 +55,8 @@ def model_card(passport: Passport, evaluation: Evaluation, sentences: Sequence[s
         ("Use it",): "" if elsewhere else _code(f"classify predict {shlex.quote(kept)} FILE_OR_FOLDER"),
         ("Reproduce",): _code(passport.command),
     }
-    chosen = f"{SELECTION} It was validated in {passport.validation}." if passport.cv else SELECTION
-    about = {"Results": "On unseen images, with 95 % intervals.", "Selection, not a result": chosen}
+    chosen = f"{ABOUT_SELECTION} It was validated in {passport.validation}." if passport.cv else ABOUT_SELECTION
+    about = {"Results": "On unseen images, with 95 % intervals.", HEADING: chosen}
     card = Card(None, model_diagram=False, template=None)
     for path, content in parts.items():
         # a slash would split a title
@@ -93,9 +94,7 @@ def _limits(passport: Passport, scores: pd.DataFrame, evaluation: Evaluation) ->
         ability = evaluation.abilities[row["model"], row["set"]]
         if ability.kind not in (BETTER, ONE_CLASS):
             score = with_interval(row, "balanced_accuracy")
-            sentences.append(
-                f"On {set_title(row['set'])} images: balanced accuracy {score}: {ability_words(row, ability)}."
-            )
+            sentences.append(f"On {set_images(row['set'])}: balanced accuracy {score}: {ability_words(row, ability)}.")
     if HELD_OUT not in set(scores["set"]):
         sentences.append("Its performance on unseen images of the kind that it was trained on is unknown.")
     return sentences

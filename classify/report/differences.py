@@ -5,10 +5,9 @@ from collections.abc import Collection
 import pandas as pd
 
 from classify.pages.words import listed, p_value, percent, plain
-from classify.predictions import HELD_OUT
+from classify.predictions import set_images
 from classify.stats.paired import LEVEL
 from classify.stats.scores import SCORES
-from featex.system.words import count
 
 MOST_OTHERS = 3
 MILLION = 1_000_000
@@ -46,7 +45,7 @@ def fold_sentence(row: pd.Series) -> str:
     if not row["apart"]:
         p = "" if pd.isna(row["p"]) else f", {_p(row)}"
         return (
-            f"{where} the mean {score.title} of {row['model_a']} ({of_a}) does not differ significantly from that of "
+            f"{where} there is no significant difference in mean {score.title} between {row['model_a']} ({of_a}) and "
             f"{row['model_b']} ({of_b}){p}."
         )
     by = _difference(row) if score.unit else _p(row, corrected=True)
@@ -102,8 +101,8 @@ def _not_apart(rows):
     first, more = rows.iloc[0], " or more" if len(rows) > 1 else ""
     others = listed([f"{row['model_b']} ({percent(row['accuracy_b'])})" for _, row in rows.iterrows()])
     sentence = (
-        f"On {_images(first)} {first['model_a']} ({percent(first['accuracy_a'])}) does not differ significantly from "
-        f"{others}, {_p(rows.loc[rows['p'].astype(float).idxmin()], more)}"
+        f"On {_images(first)} there is no significant difference between {first['model_a']} "
+        f"({percent(first['accuracy_a'])}) and {others}, {_p(rows.loc[rows['p'].astype(float).idxmin()], more)}"
     )
     images = rows["needed"].astype(float).min()
     if not images > first["n"]:  # nothing differs
@@ -118,9 +117,7 @@ def _round(number):
 
 
 def _images(row):
-    images = (
-        count(row["n"], "held-out image") if row["set"] == HELD_OUT else f"{count(row['n'], 'image')} of “{row['set']}”"
-    )
+    images = set_images(row["set"], row["n"])
     return f"{images} in {row['units']:,} groups" if row["units"] < row["n"] else images
 
 

@@ -63,7 +63,7 @@ def draw_accuracy(rows: pd.DataFrame) -> Figure:
     columns = min(4, len(sets))
     figure, panels = _grid(len(sets), columns, WIDTH / columns, 1.25 + 0.42 * len(models), sharey=True)
     figure.suptitle(
-        "Accuracy: filled dots are results on unseen images; hollow dots are the validation scores that chose the model"
+        "Accuracy: filled dots are results on unseen images; hollow dots are cross-validation scores (optimistic)"
     )
     for axes, name in zip(panels, sets, strict=True):
         part = rows[rows["set"] == name]
@@ -81,7 +81,7 @@ def draw_accuracy(rows: pd.DataFrame) -> Figure:
         sizes = sorted(set(part["n"]))
         n = f"n = {sizes[0]}" if len(sizes) == 1 else f"n = {sizes[0]}–{sizes[-1]}"
         if seen:
-            axes.set_title(f"validation, {n}\nselection score ± std over folds", color=GREY)
+            axes.set_title(f"cross-validation, {n}\noptimistic; ± std over folds", color=GREY)
         else:
             chance = part["chance"].max()
             if chance < 1:
@@ -131,9 +131,7 @@ def draw_roc(rows: pd.DataFrame) -> Figure:
     sets, models, positive = rows["set"].unique(), list(rows["model"].unique()), rows["positive"].iloc[0]
     columns = min(3, len(sets))
     figure, panels = _grid(len(sets), columns, WIDTH / 3, 3.5 + 0.2 * len(models))
-    figure.suptitle(
-        f"ROC: true positive rate of {fill(positive, 30)}, against the false positive rate; the diagonal is guessing"
-    )
+    figure.suptitle(f"ROC: recall of {fill(positive, 30)} against the false positive rate; the diagonal is guessing")
     for axes, name in zip(panels, sets, strict=True):
         part = rows[rows["set"] == name]
         axes.plot([0, 100], [0, 100], color=GREY, linestyle=":", linewidth=1)
@@ -149,7 +147,7 @@ def draw_roc(rows: pd.DataFrame) -> Figure:
         axes.set(xlim=(-1, 101), ylim=(-1, 101), title=f"{_set_title(name)}, n = {part['n'].max()}")
         axes.set(
             xlabel="false positive rate (% of the other class)",
-            ylabel=f"true positive rate (% of {fill(positive, 24)})",
+            ylabel=f"recall (% of {fill(positive, 24)})",
         )
         # below, since curves near guessing leave no corner free
         axes.legend(title="area under the curve", loc="upper center", bbox_to_anchor=(0.5, -0.15), frameon=False)
@@ -203,8 +201,8 @@ def draw_training(rows: pd.DataFrame) -> Figure:
 
 FIGURES: dict[str, Drawing] = {
     "accuracy": Drawing(
-        "Accuracy of every model on every labelled set. Bars are 95 % intervals on unseen sets. On validation they are "
-        "one standard deviation over folds, and that score was used to choose settings.",
+        "Accuracy of every model on every labelled set. Bars are 95 % intervals on unseen sets. In cross-validation "
+        "they are one standard deviation over folds, and that score was used to choose settings.",
         accuracy_rows,
         draw_accuracy,
     ),
@@ -214,7 +212,7 @@ FIGURES: dict[str, Drawing] = {
         draw_confusion,
     ),
     "roc": Drawing(
-        "ROC curves on unseen sets of both classes: true and false positive rate at every threshold.",
+        "ROC curves on unseen sets of both classes: recall and false positive rate at every threshold.",
         attrgetter("roc"),
         draw_roc,
     ),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from classify.pages.codes import Notice
 from classify.pages.sections import Section
 from classify.pages.words import listed
-from classify.predictions import Predictions, set_title
+from classify.predictions import Predictions, set_images, set_title
 from classify.splits.partition import copies_sentence
 from classify.stats.effective import LEAST
 from classify.stats.evaluation import Evaluation
@@ -20,7 +20,9 @@ def differing_images(predictions: Predictions) -> list[Notice]:
     for name, part in predictions.labelled.groupby("set", sort=False):
         times = part["path"].value_counts()
         if (times < part["model"].nunique()).any():
-            text = f"On {set_title(name)} the models predicted different images, so their scores are not comparable."
+            text = (
+                f"On the {set_title(name)} the models predicted different images, so their scores are not comparable."
+            )
             notices.append(Notice("FX602", text))
     return notices
 
@@ -34,7 +36,7 @@ def few_groups(evaluation: Evaluation) -> list[Notice]:
     return [
         Notice(
             "FX601",
-            f"The images of {set_title(name)} come from only {row['units']:.0f} groups (such as photographs or "
+            f"The {set_images(name)} come from only {row['units']:.0f} groups (such as photographs or "
             "scenes), so scores on other groups may differ by more than the intervals show.",
         )
         for name, row in ((name, largest.loc[name]) for name in evaluation.sets)

@@ -64,7 +64,11 @@ def other_scores(evaluation: Evaluation) -> Section:
             title = f"{set_title(set_name)}: {titles[kind]}"
             mark = evaluation.chosen or ""
             tables.append(Table(f"scores-{set_name}-{kind}", title, rows, plain=plain, most=len(rows), mark=mark))
-    of = f"Precision, recall, F1 and true positive rates (TPR) are those of the class {positive}. " if positive else ""
+    of = (
+        f"Precision, recall, F1 and recall at a false positive rate (FPR) are those of the class {positive}. "
+        if positive
+        else ""
+    )
     about = (
         f"Intervals are 95 %. {of}Lower is better for log loss, Brier score and calibration error. Guessing reaches "
         "50 % ROC AUC, and the share of the class in average precision. A dash means that a set has one class only."
@@ -74,17 +78,17 @@ def other_scores(evaluation: Evaluation) -> Section:
 
 
 def unknown(scores: pd.DataFrame, positive: str | None) -> list[str]:
-    """Return a sentence for each set that lacks intervals or true positive rates, with the reason."""
+    """Return a sentence for each set that lacks intervals or recall at a false positive rate, with the reason."""
     sentences = []
     for name, row in scores.groupby("set", sort=False).first().iterrows():
         if reason := too_few(row["n"], row["units"], row["effective_units"]):
-            sentences.append(f"{set_title(name)} has {reason}.")
+            sentences.append(f"The {set_title(name)} has {reason}.")
         others = row["n"] - row[f"n_{positive}"] if positive else 0
         lacking = [SCORES[score] for score in ("tpr_at_fpr_1", "tpr_at_fpr_5") if score in row and positive]
         lacking = [score for score in lacking if others < score.statistic.least]
         if lacking and others:
             titles = listed([f"{score.title} needs {score.statistic.least}" for score in lacking])
-            sentences.append(f"{titles} images of the other class; {set_title(name)} has {others:,.0f}.")
+            sentences.append(f"{titles} images of the other class; the {set_title(name)} has {others:,.0f}.")
     return sentences
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 import pandas as pd
 
 from classify.pages.words import listed, p_value, percent, with_interval
-from classify.predictions import HELD_OUT, VALIDATION, set_title
+from classify.predictions import HELD_OUT, VALIDATION, set_images, set_title
 from classify.stats import novelty
 from classify.stats.abstention import KEPT, UNCLEAR
 from classify.stats.effective import LEAST
@@ -22,8 +22,7 @@ def rule_sentences(table: pd.DataFrame) -> list[str]:
 
 
 def _rule_sentence(row: pd.Series) -> str:
-    held_out = row["set"] == HELD_OUT
-    images = count(row["n"], "held-out image") if held_out else f"{count(row['n'], 'image')} of “{row['set']}”"
+    images = set_images(row["set"], row["n"])
     goal = f"With a target of at most {100 * row['target']:g} % wrong answers, "
     if not row["answered"]:
         return f"{goal}{row['model']} answers none of the {images}."
@@ -38,8 +37,8 @@ def _rule_sentence(row: pd.Series) -> str:
         if row["error"] <= row["target"]:
             return f"{sentence}: no more than the target, but {answers} are too few to prove it."
         return f"{sentence}: more than the target, but with {answers} this may be chance."
-    if held_out:
-        why = "Either these images differ from the training images, or its validation scores are too high."
+    if row["set"] == HELD_OUT:
+        why = "Either these images differ from the training images, or its cross-validation scores are too high."
         return f"{sentence}: the target is missed. {why}"
     return f"{sentence}: the target is missed. It is promised only for images like the training images."
 
@@ -63,7 +62,7 @@ def drift_sentences(table: pd.DataFrame) -> list[str]:
 
 
 def _drift_sentence(row: pd.Series) -> str:
-    name = "the held-out set" if row["set"] == HELD_OUT else f"“{row['set']}”"
+    name = f"the {set_title(row['set'])}"
     change = row["sure"] - row["sure_reference"]
     how = "differently" if abs(change) < SAME else "less" if change < 0 else "more"
     return (
@@ -74,7 +73,7 @@ def _drift_sentence(row: pd.Series) -> str:
 
 
 def novelty_sentences(model: str, counts: Mapping[str, Mapping[str, float]]) -> list[str]:
-    """Return a sentence for each set that holds more unlike images than chance makes.
+    """Return a sentence for each set that holds more out-of-distribution images than chance makes.
 
     `counts` holds `classify.stats.novelty.novelty_counts` by the set's name.
     """
@@ -86,7 +85,7 @@ def novelty_sentences(model: str, counts: Mapping[str, Mapping[str, float]]) -> 
         errors = f"{model} is wrong on {numbers['wrong unlike']:,} of these {numbers['unlike']:,}"
         errors += f" and on {numbers['wrong others']:,} of the other {others:,}" if others else ""
         sentences.append(
-            f"{percent(numbers['unlike'] / numbers['n'])} of the {set_title(name)} images are out of distribution for "
+            f"{percent(numbers['unlike'] / numbers['n'])} of the {set_images(name)} are out of distribution for "
             f"{model}; {percent(novelty.LEVEL)} are expected by chance ({p_value(numbers['p'])}). {errors}."
         )
     return sentences

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from classify.pages.words import listed, percent, spread, with_interval
-from classify.predictions import HELD_OUT, VALIDATION
+from classify.predictions import HELD_OUT, SELECTION, VALIDATION, set_images, set_title
 from classify.report.sentences import not_ranked, too_few
 from classify.stats.chance import (
     BETTER,
@@ -25,9 +25,7 @@ from classify.stats.chance import (
 )
 from classify.stats.evaluation import Evaluation
 from classify.stats.scores import SCORES
-from featex.system.words import count
 
-SELECTION = "a selection score, not a result"
 SKEWED = 0.6  # where the largest class has this share or more, the headline adds what always guessing it gets
 
 
@@ -49,16 +47,15 @@ def verdict(evaluation: Evaluation) -> Verdict:
     sentences = [_on_unseen(row, evaluation.abilities[chosen, name]) for name, row in rows.iterrows()]
     if HELD_OUT not in rows.index:
         sentences.append(
-            "There is no held-out set, so nothing is known about unseen images of the kind that the model was trained "
-            "on."
+            "There is no test set, so nothing is known about unseen images of the kind that the model was trained on."
         )
     changes = {start: [] for start in (HELD_OUT, VALIDATION)}
     for (start, name), change in evaluation.changes.items():
         if start == HELD_OUT:
-            changes[start].append(_changed("held-out", name, change))
+            changes[start].append(_changed(set_title(HELD_OUT), name, change))
         elif change.kind == FALLS:
             before = percent(evaluation.out_of_fold["balanced_accuracy"])
-            changes[start].append(_changed(f"validation (out of fold {before})", name, change))
+            changes[start].append(_changed(f"cross-validation (out of fold {before})", name, change))
     sentences += [*changes[HELD_OUT], *changes[VALIDATION]]
     for model in (name for name in evaluation.predictions.models if name in evaluation.baselines):
         on_same_sets = evaluation.scores_of(model).loc[lambda table: table.index.isin(rows.index)]
@@ -75,7 +72,7 @@ def _headline(chosen: str, rows: pd.DataFrame, evaluation: Evaluation) -> str:
         low, high = (percent(limit(custom["accuracy"])) for limit in (min, max))
         parts = [
             *parts[: len(rows) - len(custom)],
-            f"between {low} and {high} of the images of {len(custom)} custom sets",
+            f"between {low} and {high} of the images of {len(custom)} external sets",
         ]
     return f"{chosen} is right on {listed(parts)}."
 
@@ -87,9 +84,11 @@ def _why(evaluation: Evaluation) -> str:
     if not models:
         return "No model was chosen: all of them are baselines that read only file metadata."
     if rows.empty and len(models) > 1:
-        return "No model has validation scores. A choice by scores on an unseen set would be a choice in hindsight."
+        return (
+            "No model has a cross-validation score. A choice by scores on an unseen set would be a choice in hindsight."
+        )
     if rows.empty:
-        return "There is only one model, and it has no validation score."
+        return "There is only one model, and it has no cross-validation score."
     best, title, worst = rows["model"].iloc[0], SCORES[evaluation.scoring].title, alike[0].worst
 
     def score(row) -> str:
@@ -102,7 +101,7 @@ def _why(evaluation: Evaluation) -> str:
         why += f"the second best is {second}"
     else:
         why = f"The {what} of {best} is {score(rows.iloc[0])}"
-    why += f". That is {SELECTION}: it was used to choose, so it tends to be too high."
+    why += f". That is a {SELECTION}: it chose the settings and the model, so it tends to be too high."
     scored = evaluation.folds.loc[evaluation.folds["scoring"] == evaluation.scoring, "model"]
     more = [not_ranked(alike, evaluation.baselines), _unvalidated([name for name in models if name not in set(scored)])]
     return " ".join([why, *filter(None, more)])
@@ -115,7 +114,7 @@ def _n_folds(rows: pd.DataFrame) -> int:
 def _unvalidated(names: Sequence[str]) -> str:
     if not names:
         return ""
-    return f"{listed(names)} {'has' if len(names) == 1 else 'have'} no validation score, so could not be chosen."
+    return f"{listed(names)} {'has' if len(names) == 1 else 'have'} no cross-validation score, so could not be chosen."
 
 
 def _right(row: pd.Series, classes: Sequence[str]) -> str:
@@ -156,7 +155,7 @@ def _baseline(row: pd.Series, ability: Ability) -> str:
     if ability.kind == ONE_CLASS:
         return ""
     sentence = (
-        f"{row['model']}, a baseline that reads only file metadata (format, size, compression), reaches "
+        f"{row['model']}, the metadata-only baseline (format, size, compression), reaches "
         f"{with_interval(row)} on {_images(row)} (balanced accuracy {with_interval(row, 'balanced_accuracy')})"
     )
     if ability.kind not in (BETTER, RANKS):
@@ -170,17 +169,16 @@ def _baseline(row: pd.Series, ability: Ability) -> str:
 def _changed(where: str, name: str, change: Change) -> str:
     # + 0.0: never "-0.0"
     value, low, high = (round(100 * part, 1) + 0.0 for part in (change.value, change.low, change.high))
-    start = f"From {where} to “{name}”"
+    start = f"From {where} to {set_title(name)}"
     return {
         FALLS: f"{start} balanced accuracy falls by {-value:.1f} points ({-high:.1f}–{-low:.1f}).",
         RISES: f"{start} balanced accuracy rises by {value:.1f} points ({low:.1f}–{high:.1f}).",
-        UNCLEAR: f"{start} balanced accuracy does not change significantly: {value:+.1f} points ({low:+.1f} to "
-        f"{high:+.1f}).",
+        UNCLEAR: f"{start} balanced accuracy shows no significant difference: {value:+.1f} points "
+        f"({low:+.1f} to {high:+.1f}).",
         UNKNOWN: f"{start} balanced accuracy changes by {value:+.1f} points; there are too few independent images for "
         "an interval.",
     }[change.kind]
 
 
 def _images(row: pd.Series) -> str:
-    n, name = int(row["n"]), row["set"]
-    return count(n, "held-out image") if name == HELD_OUT else f"{count(n, 'image')} of “{name}”"
+    return set_images(row["set"], row["n"])

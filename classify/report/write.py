@@ -18,7 +18,7 @@ from classify.report.provenance import data_counts, how_made
 from classify.report.published import beside
 from classify.report.score_tables import accuracy_table, other_scores, unscored
 from classify.report.sentences import novelty_sentences
-from classify.report.verdict import SELECTION, verdict
+from classify.report.verdict import verdict
 from classify.stats.evaluation import Evaluation
 from classify.trained.passport import Passport
 from featex.system.shown import shown_text
@@ -104,7 +104,6 @@ def write_report(
             "command": command,
             "files": [attached(folder, file) for file in (*TABLES, *cards)],
             "folder": Path(out).name,
-            "selection": SELECTION,
         }
         html = render(Path(__file__).with_name("report.html"), page, SCRIPTS)
         (folder / "index.html").write_text(html, encoding="utf-8")

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from classify.errors import DataError
-from classify.predictions import HELD_OUT
+from classify.predictions import HELD_OUT, set_images
 from featex.store.units import independent_units, without_near_duplicates
 from featex.system.words import count
 
@@ -25,7 +25,7 @@ class Partition:
     train : ndarray of int
         The labelled rows of train and val, on which models are fitted and cross-validated.
     tests : dict of str to ndarray of int
-        Rows that models never see in fitting, by set: "test" is the held-out set, others are custom sets. Rows without
+        Rows that models never see in fitting, by set: "test" is the test set, others are external sets. Rows without
         a label are predicted and not scored.
     units : ndarray of shape (n_rows,), int
         Rows with the same number share a group, or are equal files or near-duplicates; every split keeps them on one
@@ -90,7 +90,7 @@ def partition(rows: pd.DataFrame) -> Partition:
         )
         notes += [
             f"The hash would hold out {taken:,} of {count(of, 'image')} of class {label!r}, which leaves too few: all "
-            "of them train, and the held-out set has none."
+            "of them train, and the test set has none."
             for label, (taken, of) in kept.items()
             if n
         ]
@@ -120,10 +120,9 @@ def copy_units(rows: pd.DataFrame) -> np.ndarray:
 
 def copies_sentence(name: str, n: int, of: int) -> str:
     """Return the warning that a set's scores are no result, since training has seen `n` of its images."""
-    what = "held-out images" if name == HELD_OUT else f"images of set {name!r}"
     return (
-        f"{n:,} of the {of:,} {what} are copies or near-duplicates of training images: its scores are no result on "
-        "unseen images."
+        f"{n:,} of the {set_images(name, of)} are copies or near-duplicates of training images: its scores are no "
+        "result on unseen images."
     )
 
 

@@ -389,8 +389,8 @@ SCORES: dict[str, Score] = {
     "f1": Score("F1", Confusion(_of_positive(_f1)), only_positive=True),
     "precision_macro": Score("macro precision", Confusion(_precision_macro)),
     "recall_macro": Score("macro recall", Confusion(_recall_macro)),  # is balanced accuracy by another name
-    "tpr_at_fpr_1": Score("TPR at 1 % FPR", AtFalsePositives(0.01), only_positive=True),
-    "tpr_at_fpr_5": Score("TPR at 5 % FPR", AtFalsePositives(0.05), only_positive=True),
+    "tpr_at_fpr_1": Score("recall at 1 % FPR", AtFalsePositives(0.01), only_positive=True),
+    "tpr_at_fpr_5": Score("recall at 5 % FPR", AtFalsePositives(0.05), only_positive=True),
     # The mean of -log of the true class's probability; `least_probability` says what rounded ones count as.
     "log_loss": Score("log loss", Loss(_log_loss, _clipped, _most_log_loss), smaller_is_better=True, unit=""),
     # For two classes the mean squared error of the positive one's probability, in 0..1 (scikit-learn's

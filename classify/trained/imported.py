@@ -231,7 +231,9 @@ def _inverted(predictions: Predictions, positive: str | None, one_column: bool) 
     if inverted.empty:
         return []
     (other,) = (label for label in predictions.classes if label != positive)
-    areas = listed([f"{with_interval(row, 'roc_auc')} on {set_title(row['set'])}" for _, row in inverted.iterrows()])
+    areas = listed(
+        [f"{with_interval(row, 'roc_auc')} on the {set_title(row['set'])}" for _, row in inverted.iterrows()]
+    )
     way_out = f"import again with --positive {shlex.quote(other)}" if one_column else "swap the names of the columns"
     columns = "its scores are" if one_column else f"its column prob_{positive} is"
     return [

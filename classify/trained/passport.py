@@ -103,7 +103,7 @@ class FoldFacts:
         )
 
     def __str__(self) -> str:
-        """Return the selection score with its folds, as a terminal shows it."""
+        """Return the cross-validation score with its folds, as a terminal shows it."""
         spread = f"{self.scoring} {self.mean:.3f} ± {self.std:.3f} over {folds_in_words(self.folds, self.n_folds)}"
         if by_worst_fold(self.folds):
             return f"{self.scoring} {self.selection:.3f} in the worst fold, which is what counts; {spread}"

@@ -43,7 +43,7 @@ def label_errors(subject: Subject) -> list[Finding]:
         return [Finding("FX501", "warning", f"Labels cannot be checked: {error}.")]
     n, codes = len(labels), np.searchsorted(classes, labels)
     right, guess, group = p.argmax(axis=1) == codes, np.bincount(codes).max() / n, units.astype(str)
-    model = f"a model on the features predicts {percent(right.mean())} of held-out training labels"
+    model = f"a model on the features predicts {percent(right.mean())} of training labels in cross-validation"
     if not share_interval(right, group)[0] > guess:
         sentence = f"Labels cannot be checked: {model}, and always guessing the largest class {percent(guess)}."
         return [Finding("FX501", "warning", sentence)]

@@ -9,7 +9,7 @@ import pandas as pd
 from classify.errors import DataError
 from classify.pages.sections import Picture, Table
 from classify.pages.words import within
-from classify.predictions import HELD_OUT
+from classify.predictions import HELD_OUT, set_images
 from classify.splits.partition import TRAINING, partition
 from classify.stats.intervals import wilson
 from featex.errors import InputError
@@ -283,7 +283,7 @@ def _shown(
 
 
 def _images(name: str, n: int) -> str:
-    return count(n, "held-out image") if name == HELD_OUT else f"{count(n, 'image')} of “{name}”"
+    return set_images(name, n)
 
 
 def _have(k: int) -> str:

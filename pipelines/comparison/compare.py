@@ -11,6 +11,7 @@ from classify.errors import SettingError
 from classify.models.combine import METHODS
 from classify.models.registry import ModelSpec, get_model
 from classify.pages.sections import read_section
+from classify.predictions import SELECTION
 from classify.splits.partition import images_digest
 from classify.trained.ensemble import plan_ensemble
 from classify.trained.model import Tuned
@@ -33,7 +34,7 @@ from pipelines.comparison.study import Study
 from pipelines.comparison.study_files import load_study
 
 USUAL = ("svm", "logreg", "forest", "lenet5", "cnn", FIRST)  # compared by default; none of them needs a GPU
-BASELINE = "shortcut"  # in every comparison: the score that file metadata reach without the pixels
+BASELINE = "metadata"  # in every comparison: the score that file metadata reach without the pixels
 QUICK_FOLDS = 3
 QUICK = {  # for a first look in minutes on two cores
     "svm": {"trials": 8},
@@ -275,4 +276,4 @@ def _combine(method: str, members: list[str], artifacts: Artifacts, command: str
 
 
 def _say_outcome(tuned: Tuned, progress: Progress) -> None:
-    progress.say(f"{tuned.model.name}: {tuned.model.passport.cv} (a selection score)")
+    progress.say(f"{tuned.model.name}: {SELECTION} {tuned.model.passport.cv}")

@@ -83,7 +83,7 @@ def _note(job: Plan, recipe: FeatureRecipe) -> str:
     copies = f", and {job.n_copies} varied {noun} of each training image" if job.n_copies else ""
     return (
         f"{recipe.model}-{recipe.name} uses the recipe {recipe.name}: {recipe.sentence()}{copies}; "
-        f"{FOLDS[job.scheme.folds]}. Its selection score is not ranked with those of other folds."
+        f"{FOLDS[job.scheme.folds]}. Its cross-validation score is not ranked with those of other folds."
     )
 
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from classify.pages.drawing import COLOURS, DASHES, GREY, WIDTH, pictured, styled
 from classify.pages.sections import Picture
-from classify.predictions import set_title
+from classify.predictions import set_images
 from pipelines.robustness.conditions import CONDITIONS
 
 UNTREATED = "none"
@@ -127,7 +127,7 @@ def _panel(axes: Axes, rows: pd.DataFrame, lines: list[str]) -> None:
 
 
 def _images(rows: pd.DataFrame) -> str:
-    return f"{rows['n'].max():,.0f} {fill(set_title(rows['set'].iloc[0]), 30)} images"
+    return fill(set_images(rows["set"].iloc[0], rows["n"].max()), 40)
 
 
 def pictures(table: pd.DataFrame, bias: pd.DataFrame) -> list[Picture]:
@@ -143,8 +143,8 @@ def pictures(table: pd.DataFrame, bias: pd.DataFrame) -> list[Picture]:
             if accuracy.empty:
                 continue
             caption = (
-                f"Accuracy on untreated {set_title(name)} images (left end) and under conditions from mild to harsh, a "
-                "panel for each kind. Bands are 95 % intervals of single points; the dotted line is one half."
+                f"Accuracy on {set_images(name, which='untreated')} (left end) and under conditions from mild to "
+                "harsh, a panel for each kind. Bands are 95 % intervals of single points; the dotted line is one half."
             )
             figures.append(pictured(f"stress-{name}", caption, draw_accuracy(accuracy), accuracy))
             untreated = table[(table["set"] == name) & (table["transform"] == "")]
@@ -153,7 +153,7 @@ def pictures(table: pd.DataFrame, bias: pd.DataFrame) -> list[Picture]:
             if len(one):
                 title = f"{best} on {_images(one)}, with all of them or one class treated; bands: 95 % intervals"
                 caption = (
-                    f"Accuracy of {best} with all {set_title(name)} images treated, or only those of one class. Where "
+                    f"Accuracy of {best} with all {set_images(name)} treated, or only those of one class. Where "
                     "the lines part, the model takes the condition for a sign of a class: a set whose classes were "
                     "stored differently would raise or lower its score."
                 )
@@ -166,7 +166,7 @@ def pictures(table: pd.DataFrame, bias: pd.DataFrame) -> list[Picture]:
                     if column.startswith("n_") and column != f"n_{positive}"
                 )
                 caption = (
-                    f"Bias on {set_title(name)} images: how many more images are taken for {positive} under a "
+                    f"Bias on {set_images(name)}: how many more images are taken for {positive} under a "
                     "condition, in points, averaged over both classes. 0: no bias, however many errors there are."
                 )
                 figures.append(pictured(f"bias-{name}", caption, draw_bias(of_set, positive, other), of_set))

@@ -6,7 +6,7 @@ import pandas as pd
 
 from classify.pages.sections import Section, Table
 from classify.pages.words import percent
-from classify.predictions import set_title
+from classify.predictions import set_images, set_title
 from featex.system.words import count
 from pipelines.robustness.conditions import Condition
 from pipelines.robustness.figures import pictures
@@ -101,7 +101,7 @@ def headline(table: pd.DataFrame) -> str:
     best = untreated.loc[untreated["accuracy"].idxmax()]
     tried = here[(here["model"] == best["model"]) & (here["transform"] != "")]
     fallen = tried[tried["apart"] & (tried["difference"] < 0)]
-    start = f"{best['model']} is right on {percent(best['accuracy'])} of untreated {set_title(best['set'])} images"
+    start = f"{best['model']} is right on {percent(best['accuracy'])} of {set_images(best['set'], which='untreated')}"
     if fallen.empty:
         return f"{start}; {count(len(tried), 'condition')} caused no fall beyond chance."
     worst = fallen.loc[fallen["difference"].idxmin()]

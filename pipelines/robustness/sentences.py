@@ -5,7 +5,7 @@ import pandas as pd
 
 from classify.pages.codes import Notice
 from classify.pages.words import listed, percent, within
-from classify.predictions import set_title
+from classify.predictions import set_images, set_title
 from featex.system.words import count
 from pipelines.robustness.conditions import CONDITIONS, Condition
 
@@ -27,7 +27,7 @@ def findings(table: pd.DataFrame, bias: pd.DataFrame) -> list[Notice]:
 
 
 def _fragility(model: str, name: str, untreated: pd.Series, treated: pd.DataFrame) -> Notice:
-    start = f"{model} is right on {_within(untreated)} of the {untreated['n']:,.0f} untreated {set_title(name)} images"
+    start = f"{model} is right on {_within(untreated)} of the {set_images(name, untreated['n'], 'untreated')}"
     fallen = treated[treated["apart"] & (treated["difference"] < 0)]
     risen = treated[treated["apart"] & (treated["difference"] > 0)]
     conditions = count(len(treated), "condition")
@@ -62,8 +62,8 @@ def _bias(row: pd.Series, one_class: pd.DataFrame, untreated: pd.Series) -> str:
     value, *ends = (100 * abs(row[end]) for end in ("bias", "bias_low", "bias_high"))
     return (
         f"{phrase[0].upper()}{phrase[1:]} makes {moved} images look {looks} to {row['model']} on "
-        f"{set_title(row['set'])}: {taken}. Bias of {value:.1f} points ({min(ends):.1f}–{max(ends):.1f}): accuracy is "
-        f"{percent(accuracy[looks])} if only the {looks} images are treated, {percent(accuracy[moved])} if only the "
+        f"the {set_title(row['set'])}: {taken}. Bias of {value:.1f} points ({min(ends):.1f}–{max(ends):.1f}): accuracy "
+        f"is {percent(accuracy[looks])} if only the {looks} images are treated, {percent(accuracy[moved])} if only the "
         f"{moved} images are, and {percent(untreated['accuracy'])} untreated."
     )
 

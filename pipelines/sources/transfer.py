@@ -22,7 +22,7 @@ from featex.system.progress import Progress
 from pipelines.sources.crossing import Crossing, crossing
 
 LEVEL_OF_FALL = {True: "warning", False: "ok"}
-DEFAULT = ("svm", "logreg", "forest", "shortcut")
+DEFAULT = ("svm", "logreg", "forest", "metadata")
 CELLS = (
     *("model", "train_source", "test_source", "n_train", "n", "guess", "accuracy", "low", "high"),
     *("balanced_accuracy", "roc_auc", "roc_auc_low", "roc_auc_high", "n_own", "own", "own_low", "own_high"),

@@ -33,8 +33,8 @@ def test_tune_tells_the_selection_score_from_results(classify, extracted, tmp_pa
     code, out, err = classify("tune", "--model", "svm", "--trials", 2, "--folds", 3)
     assert code == 0
     assert "svm on images: 24 training images, 3 random folds, 2 trials" in err
-    selection, results = out.index("Selection score, not a result"), out.index("Results on images")
-    assert selection < results < out.index("held-out set: accuracy") < out.index("custom set 'wild': accuracy")
+    selection, results = out.index("Cross-validation score (optimistic)"), out.index("Results on images")
+    assert selection < results < out.index("test set: accuracy") < out.index("external set “wild”: accuracy")
     assert (tmp_path / "artifacts/models/svm-images/passport.json").exists()
     assert (tmp_path / "artifacts/predictions/svm-images.csv").exists()
     assert (tmp_path / "artifacts/studies/svm-images.journal").exists()
@@ -109,7 +109,7 @@ def test_models_lists_what_can_be_and_what_was_trained(classify, extracted):
     classify("tune", "--model", "logreg", "--trials", 1, "--folds", 3)
     _, out, _ = classify("models")
     assert "lenet5          reads pixels" in out
-    assert "logreg-images: logreg, trained on 24 rows of images; selection score" in out
+    assert "logreg-images: logreg, trained on 24 rows of images; cross-validation score (optimistic)" in out
 
 
 def test_an_ensemble_is_made_listed_predicted_with_and_reported_on(classify, extracted, data, tmp_path):
@@ -117,11 +117,11 @@ def test_an_ensemble_is_made_listed_predicted_with_and_reported_on(classify, ext
         classify("tune", "--model", model, "--trials", 1, "--folds", 3)
     code, out, err = classify("ensemble", "svm-images", "logreg-images", "--method", "stack")
     assert (code, err) == (0, "")
-    assert out.startswith("Stack of svm-images, logreg-images\nSelection score, not a result: accuracy ")
-    assert "custom set 'wild': accuracy" in out
+    assert out.startswith("Stack of svm-images, logreg-images\nCross-validation score (optimistic): accuracy ")
+    assert "external set “wild”: accuracy" in out
     assert out.endswith("Saved: artifacts/models/stack-images\n")
     _, out, _ = classify("models")
-    assert "stack-images: stack, trained on 24 rows of images; selection score" in out
+    assert "stack-images: stack, trained on 24 rows of images; cross-validation score (optimistic)" in out
     code, out, _ = classify("predict", "stack-images", data / "wild")
     assert (code, len(out.splitlines())) == (0, 7)
     code, out, _ = classify("report")

@@ -85,7 +85,7 @@ def test_a_report_says_first_what_spoils_it(make_features, tmp_path, artifacts):
     features.rows["split"] = ""
     run(tmp_path, plan("svm", features, trials=1, n_folds=3))
     page = report_again(artifacts, "toy").read_text()
-    assert page.index("UNTRAINED") < page.index("selection score")
+    assert page.index("UNTRAINED") < page.index("cross-validation score")
     assert "a hash of their content holds out" in page
 
 

@@ -81,12 +81,12 @@ def test_a_set_without_facts_and_an_unknown_family_are_refused(rows):
         fact_matrix(rows, ["formats"])
 
 
-def test_the_shortcut_model_finds_a_planted_format_and_nothing_else(make_features):
+def test_the_metadata_model_finds_a_planted_format_and_nothing_else(make_features):
     features = make_features(n=64)
-    clean = tune(plan("shortcut", features))
+    clean = tune(plan("metadata", features))
     assert clean.model.passport.cv.mean < 0.65
     features.rows.loc[features.rows["label"] == "ai", ["format", "jpeg_tables"]] = ["PNG", ""]
-    planted = tune(plan("shortcut", features))
+    planted = tune(plan("metadata", features))
     assert planted.model.passport.cv.mean == 1
     held_out = planted.predictions.table.query("set == 'test'")
     assert (held_out["predicted"] == held_out["label"]).all()
@@ -95,7 +95,7 @@ def test_the_shortcut_model_finds_a_planted_format_and_nothing_else(make_feature
 def test_files_can_be_judged_without_a_set(make_features, write_images, tmp_path):
     features = make_features(n=64)
     features.rows.loc[features.rows["label"] == "ai", "format"] = "PNG"
-    model = tune(plan("shortcut", features)).model
+    model = tune(plan("metadata", features)).model
     (tmp_path / "new").mkdir()
     jpeg = write_images(tmp_path / "new", 1)[0]
     (tmp_path / "new/broken.png").write_bytes(b"no image")

@@ -42,14 +42,47 @@ def test_pages_share_their_frame_and_fetch_nothing(template):
     assert "Reproduce" not in render(template(""), page | {"command": ""})
 
 
+EMPTY = {"title": "", "notices": [], "codes": [], "command": "", "folder": ""}
+
+
 def test_the_pages_own_scripts_are_the_only_ones_that_may_run(template, tmp_path):
     extra = tmp_path / "extra.js"
     extra.write_text("{ let mine = 1 < 2; }")
-    html = render(template(""), {"title": "", "notices": [], "codes": [], "command": "", "folder": ""}, [extra])
+    html = render(template(""), EMPTY, [extra])
     (script,) = re.findall(r"<script>(.*?)</script>", html, flags=re.DOTALL)
     sha256 = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert f"script-src 'sha256-{sha256}'" in html
     assert script.index("table.sortable") < script.index("data-file") < script.index("{ let mine = 1 < 2; }")
+
+
+def test_the_contents_list_the_parts_and_nothing_that_a_text_pretends_to_be(template):
+    words = (
+        '{% from "part.html" import part with context %}'
+        '{% call part("a", "One & all") %}<p>{{ text }}</p>{% endcall %}'
+        '{% call part("b", "Two", folded=true, summary="in 92.0 % of all", group="More") %}Inside.{% endcall %}'
+    )
+    forged = '<section class="part" id="x" data-part="Forged" data-group="">'
+    path = template("")
+    path.write_text(path.read_text().replace("{% block main %}", words[:47] + "{% block main %}" + words[47:]))
+    html = render(path, EMPTY | {"text": forged})
+    contents = html[html.index("<nav") : html.index("</nav>")]
+    assert re.findall(r'href="#(.*?)">(.*?)<', contents) == [("a", "One &amp; all"), ("b", "Two")]
+    assert "<p>More</p>" in contents
+    assert re.search(r'<details class="part" id="b".*?<summary>.*92\.0 %.*</summary>\s*Inside\.', html, re.DOTALL)
+
+
+def test_warnings_are_counted_and_folded(template):
+    html = render(
+        template(""), EMPTY | {"notices": [Notice("FX601", "One of <b>."), Notice("FX607", "Two.", "critical")]}
+    )
+    box = html[html.index('<details class="warnings critical"') :]
+    shown, folded = box[: box.index("</summary>")], box[box.index("</summary>") : box.index("</details>")]
+    assert "<strong>2 warnings</strong>, 1 critical" in shown
+    assert "FX607" in shown
+    assert "One of &lt;b&gt;." in folded
+    assert '<a href="#FX607">FX607</a> Two.' in folded
+    assert "<strong>1 warning</strong>" in render(template(""), EMPTY | {"notices": [Notice("FX601", "One.")]})
+    assert 'class="warnings"' not in render(template(""), EMPTY)
 
 
 def test_an_older_page_is_known_by_its_mark_and_the_files_it_names(tmp_path):
@@ -64,7 +97,7 @@ def test_an_older_page_is_known_by_its_mark_and_the_files_it_names(tmp_path):
 
 def test_a_name_that_the_page_lacks_is_no_empty_place(template):
     with pytest.raises(jinja2.UndefinedError, match="missing"):
-        render(template("{{ missing }}"), {"title": "", "notices": [], "codes": [], "command": "", "folder": ""})
+        render(template("{{ missing }}"), EMPTY)
 
 
 def test_points_and_p_values_stay_on_their_line():

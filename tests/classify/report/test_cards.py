@@ -71,7 +71,7 @@ def test_a_card_has_its_parts_in_order_under_the_models_name(card):
         "What it is",
         "Limitations",
         "Results",
-        "Selection, not a result",
+        "Cross-validation scores (optimistic)",
         "Images",
         "How it was made",
         "Model",
@@ -85,7 +85,7 @@ def test_a_card_has_its_parts_in_order_under_the_models_name(card):
 def test_results_are_those_of_the_scores_with_their_intervals(card, predictions_of):
     predictions = predictions_of()
     table = rows(sections(card(predictions))["Results"])
-    assert table["score"] == ["held-out", "wild"]
+    assert table["score"] == ["test set", "external set “wild”"]
     assert table["images"] == ["40", "40"]
     assert table["accuracy"] == [with_interval(row) for _, row in evaluate(predictions).scores.iterrows()]
     assert table["accuracy"][0].startswith("90.0 % (")
@@ -94,7 +94,7 @@ def test_results_are_those_of_the_scores_with_their_intervals(card, predictions_
 
 
 def test_folds_are_called_a_selection(card):
-    part = sections(card())["Selection, not a result"]
+    part = sections(card())["Cross-validation scores (optimistic)"]
     assert "tend to be too high" in part
     assert rows(part)["accuracy"][0].startswith("90.0 ±")
 
@@ -102,14 +102,14 @@ def test_folds_are_called_a_selection(card):
 def test_what_it_cannot_do_is_computed(card, predictions_of):
     limits = sections(card())["Limitations"]
     assert "- Mind the gap." in limits
-    assert "On wild images: balanced accuracy 50.0 % (" in limits
-    assert "held-out" not in limits
+    assert "On images of external set “wild”: balanced accuracy 50.0 % (" in limits
+    assert "test set" not in limits
     one_class = predictions_of().table
     one_class = one_class[(one_class["set"] != "wild") | (one_class["label"] == "ai")]
     assert "guessing" not in sections(card(Predictions(one_class)))["Limitations"]
     assert "untrained" not in limits
     worse = sections(card(predictions_of({"wild": 4}), extractor={"trained": False}))["Limitations"]
-    assert "On wild images: balanced accuracy 10.0 % (" in worse
+    assert "On images of external set “wild”: balanced accuracy 10.0 % (" in worse
     assert "reversed" in worse
     assert "untrained net" in worse
     assert "unseen images of the kind that it was trained on is unknown" in worse
@@ -124,14 +124,18 @@ def test_a_model_without_any_result_has_no_table_of_results(card, predictions_of
 def test_other_models_are_left_out(card, predictions_of):
     both = Predictions.concat([predictions_of(), predictions_of({"test": 0}, "other")])
     table = rows(sections(card(both))["Results"])
-    assert table["score"] == ["held-out", "wild"]
+    assert table["score"] == ["test set", "external set “wild”"]
     assert table["accuracy"][0].startswith("90.0 %")
 
 
 def test_what_is_known_of_its_making_stands_on_it(card):
     parts = sections(card())
     images = rows(parts["Images"])
-    assert (images["set"], images["train"], images["wild"]) == (["ai", "real"], ["30", "20"], ["7", "0"])
+    assert (images["set"], images["training set"], images["external set “wild”"]) == (
+        ["ai", "real"],
+        ["30", "20"],
+        ["7", "0"],
+    )
     assert rows(parts["Model"])["best parameters"] == ["C 1.7, gamma 0.002"]
     assert rows(parts["Features"])["backbone"] == ["resnet18"]
     assert "classify predict svm-toy" in parts["Use it"]

@@ -6,7 +6,7 @@ from classify.report.differences import chosen_against_others, fold_sentence, pa
 
 
 def row(a="svm", b="cnn", accuracy_a=0.8, accuracy_b=0.72, **other) -> pd.Series:
-    """A row of `paired`: 60 held-out images on which nothing can be told apart."""
+    """A row of `paired`: 60 test images on which nothing can be told apart."""
     usual = {"set": "test", "model_a": a, "model_b": b, "n": 60, "units": 60, "only_class": ""}
     usual |= {"accuracy_a": accuracy_a, "accuracy_b": accuracy_b, "difference": accuracy_a - accuracy_b}
     usual |= {"difference_low": -0.07, "difference_high": 0.22, "only_a": 9, "only_b": 4, "design_effect": 1.0}
@@ -21,14 +21,14 @@ APART |= {"p_holm": 4e-4, "only_a": 28, "only_b": 8}
 
 def test_what_is_not_significant_is_said_with_how_many_images_it_would_take():
     sentence = pair_sentence(row())
-    for fact in ("60 held-out images", "svm (80.0 %)", "cnn (72.0 %)", "p = 0.40", "about 480 images"):
+    for fact in ("60 test images", "svm (80.0 %)", "cnn (72.0 %)", "p = 0.40", "about 480 images"):
         assert fact in sentence
 
 
 def test_a_difference_is_said_with_its_interval_and_the_better_model_first():
     significant = row(accuracy_a=0.92, accuracy_b=0.853, **APART)
     sentence = pair_sentence(significant)
-    assert sentence.startswith("svm is more accurate than cnn on 300 held-out images: 92.0 % against 85.3 %")
+    assert sentence.startswith("svm is more accurate than cnn on 300 test images: 92.0 % against 85.3 %")
     assert "6.7 points (3.1–10.2), p = 0.0004 after correction for 12 comparisons" in sentence
     assert "correction" not in pair_sentence(significant.replace(12, 1))
     assert pair_sentence(swapped(significant)) == sentence
@@ -41,7 +41,7 @@ def test_a_p_that_correction_alone_lifts_is_said_with_it():
 
 def test_models_that_err_alike_or_equally_often_need_no_more_images():
     same = pair_sentence(row(accuracy_b=0.8, only_a=0, only_b=0, p=1.0, needed=np.nan))
-    assert "the same 48 of 60 held-out images" in same
+    assert "the same 48 of 60 test images" in same
     assert pair_sentence(row(accuracy_b=0.8, only_a=4, only_b=4, p=1.0, needed=np.nan)).endswith("p = 1.00.")
 
 
@@ -55,9 +55,9 @@ def test_numbers_of_images_are_round_and_more_than_there_are(needed, words):
 
 def test_groups_and_custom_sets_and_single_images_are_said():
     sentence = pair_sentence(row(set="wild", units=12))
-    assert sentence.startswith("On 60 images of “wild” in 12 groups svm")
+    assert sentence.startswith("On 60 images of external set “wild” in 12 groups there is")
     assert "about 480 images in 95 such groups" in sentence
-    assert "On 1 held-out image svm" in pair_sentence(row(n=1, units=1))
+    assert "On 1 test image there is" in pair_sentence(row(n=1, units=1))
 
 
 def test_of_one_class_the_only_class_is_named():
@@ -70,23 +70,25 @@ def test_the_chosen_model_is_compared_with_three_others_and_each_baseline():
         [
             *(row(b=b, p=p, needed=n) for b, p, n in (("b", 0.4, 500.0), ("c", 0.2, 300.0), ("d", 0.3, 400.0))),
             row(b="e"),
-            row(b="shortcut", accuracy_a=0.92, accuracy_b=0.6, **APART),
+            row(b="metadata", accuracy_a=0.92, accuracy_b=0.6, **APART),
             row(a="b", b="c"),
             row(b="b", set="wild"),
         ]
     )
-    held_out, baseline, wild = chosen_against_others(rows, "svm", {"shortcut"})
+    held_out, baseline, wild = chosen_against_others(rows, "svm", {"metadata"})
     for fact in ("b (72.0 %), c (72.0 %) and d (72.0 %)", "p = 0.20 or more", "about 300 images or more"):
         assert fact in held_out
-    assert baseline.startswith("svm is more accurate than shortcut on 300 held-out images")
-    assert wild.startswith("On 60 images of “wild” svm (80.0 %)")
+    assert baseline.startswith("svm is more accurate than metadata on 300 test images")
+    assert wild.startswith(
+        "On 60 images of external set “wild” there is no significant difference between svm (80.0 %) and b"
+    )
 
 
 def test_significant_differences_come_first_and_other_images_stay_apart():
     significant = row(b="c", accuracy_a=0.92, accuracy_b=0.853, **APART)
     first, *others = chosen_against_others(pd.DataFrame([row(b="b"), row(b="d", n=40, units=40), significant]), "svm")
     assert first.startswith("svm is more accurate than c")
-    assert [sentence.split(" svm")[0] for sentence in others] == ["On 60 held-out images", "On 40 held-out images"]
+    assert [sentence.split(" there")[0] for sentence in others] == ["On 60 test images", "On 40 test images"]
 
 
 def test_alike_in_all_is_no_more_than_certain():
@@ -131,7 +133,7 @@ def fold_row(**other) -> pd.Series:
 
 def test_a_comparison_over_folds_has_its_means_and_p():
     sentence = fold_sentence(fold_row())
-    for fact in ("5 folds", "mean accuracy of svm (91.4 %)", "rf (90.0 %)", "p = 0.30"):
+    for fact in ("5 folds", "mean accuracy between svm (91.4 %)", "rf (90.0 %)", "p = 0.30"):
         assert fact in sentence
     assert fold_sentence(fold_row(p=np.nan, p_holm=np.nan)).endswith("rf (90.0 %).")
     significant = fold_row(difference_low=0.004, difference_high=0.024, apart=True, p=0.001, p_holm=0.003)

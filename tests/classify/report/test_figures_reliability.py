@@ -23,8 +23,8 @@ def points(models=("svm", "cnn"), sets=(VALIDATION, "test"), before=("svm",)):
 def test_a_panel_a_set_a_curve_a_model_and_before_dashed():
     figure = draw(points())
     assert [axes.get_title() for axes in figure.axes] == [
-        "validation, n = 50\ncalibration was fitted here",
-        "held-out, n = 50",
+        "cross-validation, n = 50\ncalibration was fitted here",
+        "test set, n = 50",
     ]
     for axes in figure.axes:
         diagonal, *curves = axes.lines

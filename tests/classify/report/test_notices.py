@@ -28,7 +28,7 @@ def test_a_set_of_a_handful_of_groups_is_called_one(predictions):
     number = table["path"].str.removesuffix(".jpg").astype(int)
     grouped = table.assign(group=np.where(table["set"] == "test", "photograph " + (number % 7).astype(str), ""))
     (notice,) = few_groups(evaluate(Predictions(grouped)))
-    assert "held-out" in notice.text
+    assert "test images" in notice.text
     assert "7 groups" in notice.text
     for n in (20, 2):  # of 2 no score has an interval, and each says so
         assert few_groups(evaluate(Predictions(table.assign(group=(number % n).astype(str))))) == []
@@ -39,7 +39,7 @@ def test_models_judged_on_different_images_are_called_out(predictions):
     table = predictions.table
     fewer = Predictions(table[(table["model"] == "svm") | (table["path"] != "3.jpg") | (table["set"] == "wild")])
     (notice,) = differing_images(fewer)
-    assert "On held-out" in notice.text
+    assert "On the test set" in notice.text
 
 
 def test_models_made_differently_are_called_out():
@@ -78,10 +78,10 @@ def test_a_model_whose_positive_class_is_not_the_pages_is_named():
 
 
 def test_a_page_begins_with_the_sets_that_training_has_seen_by_name():
-    audit = Section("audit", "The audit", warning="7 of the 60 held-out images have a copy that training uses.")
+    audit = Section("audit", "The audit", warning="7 of the 60 test images have a copy that training uses.")
     data = DataFacts(digest="a", copies={"augmented": 20}, counts={"augmented": {"ai": 20, "real": 20}})
     known, clean = Passport("svm", data=data), Passport("logreg", data=DataFacts(digest="a"))
     (sentence,) = seen_in_training([clean, known], "svm", [audit])
-    assert sentence.text.startswith("20 of the 40 images of set 'augmented'")
+    assert sentence.text.startswith("20 of the 40 images of external set “augmented”")
     assert seen_in_training([clean, known], "logreg", [audit]) == [Notice("FX607", audit.warning, "critical")]
     assert seen_in_training([Passport("old")], None, [Section("other", "Other")]) == []

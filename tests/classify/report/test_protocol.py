@@ -26,7 +26,7 @@ def nested(models, sets=((VALIDATION, 300), ("test", 200))):
 def test_the_opening_is_about_one_model_alone():
     evaluation = nested({"good": 0.95, "same": 0.95, "bad": 0.6})
     words = " ".join(opening(evaluation, "good"))
-    assert "good is more accurate than bad on 200 held-out images" in words
+    assert "good is more accurate than bad on 200 test images" in words
     assert "good and same are right on the same" in words
     assert "good answers" in words
     assert "same answers" not in words
@@ -38,7 +38,7 @@ def test_every_table_of_the_page_has_its_rows():
     differences, hindsight, unsure = protocol(evaluation)
     pairs, folds = differences.tables
     (pair,) = pairs.rows.to_dict("records")
-    assert (pair["model"], pair["other model"], pair["set"], pair["significant"]) == ("good", "bad", "held-out", "yes")
+    assert (pair["model"], pair["other model"], pair["set"], pair["significant"]) == ("good", "bad", "test set", "yes")
     assert pair["difference low"] < pair["difference"] < pair["difference high"]
     assert pair["p"] == "< 0.0001"
     assert folds.rows["folds"].tolist() == [5]
@@ -46,7 +46,7 @@ def test_every_table_of_the_page_has_its_rows():
     fixed = hindsight.tables[0].rows["accuracy fixed in advance"]
     assert fixed.tolist() == evaluation.scores["accuracy"].tolist()
     answers, drift = unsure.tables
-    assert answers.rows["set"].tolist() == ["held-out", "held-out"]
+    assert answers.rows["set"].tolist() == ["test set", "test set"]
     assert drift.rows["unlike"].isin(["yes", "no"]).all()
 
 

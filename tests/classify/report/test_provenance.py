@@ -67,4 +67,4 @@ def test_images_are_counted_once_whatever_the_number_of_models():
     part = part.assign(set="test", predicted="ai", split="held", source="", group="", fold=-1)
     counts = data_counts(Predictions(pd.concat([part.assign(model="svm"), part.assign(model="cnn")])))
     assert counts["header"] == ["set", "split", "ai", "real", "no label", "all"]
-    assert counts["rows"] == [["held-out", "held", 1, 1, 1, 3]]
+    assert counts["rows"] == [["test set", "held", 1, 1, 1, 3]]

@@ -44,7 +44,7 @@ def test_a_number_stands_beside_the_set_that_stands_for_its_own():
         "called": "their test",
         "value": "80 % (68.2–88.2)",
         "n": "60",
-        "set": "held-out",
+        "set": "test set",
         "here": "92.0 % (87.4–95.0)",
         "n_here": "200",
     }
@@ -62,18 +62,21 @@ def test_the_interval_of_a_published_number_follows_from_its_n():
 def test_validation_stands_beside_the_accuracy_over_folds_and_neither_has_an_interval():
     row = only_row(set="validation", value=95, n=1000)
     assert (row["value"], row["n"]) == ("95 %", "1,000")
-    assert (row["set"], row["here"], row["n_here"]) == ("validation", "91.4 ± 2.5 %", "869")
+    assert (row["set"], row["here"], row["n_here"]) == ("cross-validation", "91.4 ± 2.5 %", "869")
 
 
 def test_an_own_set_stands_beside_every_custom_set():
     rows = beside([passport(set="custom")], EVALUATION)["rows"]
-    assert [(row["set"], row["n_here"]) for row in rows] == [("own", "1,100"), ("wild", "50")]
+    assert [(row["set"], row["n_here"]) for row in rows] == [
+        ("external set “own”", "1,100"),
+        ("external set “wild”", "50"),
+    ]
 
 
-@pytest.mark.parametrize("name", ["validation", "custom"])
-def test_a_set_that_is_not_here_leaves_its_place_empty(name):
+@pytest.mark.parametrize(("name", "title"), [("validation", "cross-validation"), ("custom", "external set “custom”")])
+def test_a_set_that_is_not_here_leaves_its_place_empty(name, title):
     row = only_row(model="cnn", set=name)
-    assert (row["set"], row["here"], row["n_here"]) == (name, None, None)
+    assert (row["set"], row["here"], row["n_here"]) == (title, None, None)
 
 
 def test_rows_follow_the_order_of_the_passports():

@@ -14,7 +14,7 @@ def two_models(predicted):
 
 def test_every_set_has_its_column_and_guessing_its_row(two_models):
     table = accuracy_table(evaluate(two_models(), {"cnn": ModelFacts(sees_images=False)}))
-    assert table["accuracy"]["header"] == ["held-out", "wild"]
+    assert table["accuracy"]["header"] == ["test set", "external set “wild”"]
     assert [(row["model"], row["baseline"], len(row["cells"])) for row in table["accuracy"]["rows"]] == [
         ("svm", False, 2), ("cnn", True, 2),
     ]  # fmt: skip
@@ -24,7 +24,12 @@ def test_every_set_has_its_column_and_guessing_its_row(two_models):
 def test_all_scores_stand_in_two_tables_a_set_each_once(two_models):
     evaluation = evaluate(two_models())
     section = other_scores(evaluation)
-    assert [table.title.split(":")[0] for table in section.tables] == ["held-out", "held-out", "wild", "wild"]
+    assert [table.title.split(":")[0] for table in section.tables] == [
+        "test set",
+        "test set",
+        "external set “wild”",
+        "external set “wild”",
+    ]
     shown = [column for table in section.tables[:2] for column in table.rows]
     titles = [SCORES[name].title for name in scores_for(("ai", "real")) if name not in ("accuracy", "recall_macro")]
     assert [shown.count(title) for title in titles] == [1] * len(titles)
@@ -37,7 +42,7 @@ def test_three_classes_have_no_positive_one(two_models):
     section = other_scores(evaluate(two_models(("a", "b", "c"))))
     assert "precision" not in section.tables[0].rows
     assert "macro precision" in section.tables[0].rows
-    assert "true positive rates" not in section.about
+    assert "recall at" not in section.about
 
 
 def test_sets_without_labels_are_named(two_models):
@@ -50,7 +55,7 @@ def test_what_has_no_interval_or_no_true_positive_rate_is_two_models_with_its_re
     predictions = two_models()
     few, many = unknown(evaluate(predictions).scores, "ai")
     assert "30" in few
-    assert "TPR at 1 % FPR needs 100" in few
+    assert "recall at 1 % FPR needs 100" in few
     assert "wild" in many
     table = predictions.table.assign(group=[f"g{i // 20}" for i in range(len(predictions.table))])
     assert "form 3 groups" in unknown(evaluate(Predictions(table)).scores, None)[0]

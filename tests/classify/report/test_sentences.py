@@ -45,11 +45,11 @@ def sure(sets):
 def test_a_set_that_is_unlike_is_warned_of_and_silence_is_called_no_proof():
     usual, other = (np.random.default_rng(seed).uniform(0.5, 1, n) for seed, n in ((0, 600), (1, 200)))
     warning, silence = sure({VALIDATION: usual, "test": other, "far": (1 + other) / 2})
-    assert "more confident on “far”" in warning
+    assert "more confident on the external set “far”" in warning
     assert "p < 0.0001" in warning
     assert "1 of 2" in silence
     (less,) = sure({VALIDATION: usual, "test": 0.4 + other / 10})
-    assert "less confident on the held-out set" in less
+    assert "less confident on the test set" in less
     assert "differently" in sure({VALIDATION: usual, "far": np.full(200, usual.mean())})[0]
     assert sure({"test": other}) == []
 

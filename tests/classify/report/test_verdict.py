@@ -14,12 +14,15 @@ def words(predictions, facts=None) -> str:
 
 def test_the_headline_and_the_sentences_hold_the_chosen_models_numbers(three_models):
     opening = verdict(evaluate(three_models))
-    assert opening.headline == "svm is right on 92.0 % of 200 held-out images and 48.0 % of 100 images of “custom”."
+    assert (
+        opening.headline
+        == "svm is right on 92.0 % of 200 test images and 48.0 % of 100 images of external set “custom”."
+    )
     held_out, custom, *changes = opening.sentences
     assert "92.0 % (87.4–95.0)" in held_out
     assert "48.0 % (38.5–57.7)" in custom
     assert ["44.0 points (33." in changes[0], "42.0 points (" in changes[1]] == [True, True]
-    for fact in ("chose svm from 3 models", "90.0 ±", "logreg with 88.0 ±", "a selection score, not a result"):
+    for fact in ("chose svm from 3 models", "90.0 ±", "logreg with 88.0 ±", "cross-validation score (optimistic)"):
         assert fact in opening.why
 
 
@@ -37,7 +40,7 @@ def test_where_one_class_is_rare_the_headline_says_what_guessing_gets(predicted)
 
 
 def test_one_image_is_one_image(predicted):
-    assert "1 held-out image." in words(predicted({"m": {"test": (1, 1)}}))
+    assert "1 test image." in words(predicted({"m": {"test": (1, 1)}}))
 
 
 def test_a_change_is_said_with_its_direction(predicted):
@@ -48,11 +51,11 @@ def test_a_change_is_said_with_its_direction(predicted):
 def test_a_set_of_one_class_is_compared_with_nothing(predicted):
     sentences = words(predicted({"m": {"test": (100, 0.9), "fakes": (50, 0.6)}}, only="fakes"))
     assert "60.0 % (46.2–72.4). All of them are ai" in sentences
-    assert "From held-out" not in sentences
+    assert "From test set" not in sentences
 
 
 def test_what_is_missing_is_said(predicted):
-    assert "no held-out set" in words(predicted({"m": {VALIDATION: (50, 0.9), "custom": (50, 0.6)}}))
+    assert "no test set" in words(predicted({"m": {VALIDATION: (50, 0.9), "custom": (50, 0.6)}}))
     assert words(predicted({"m": {VALIDATION: (50, 0.9)}})).startswith("No result yet")
     assert "hindsight" in words(predicted({"a": {"test": (50, 0.9)}, "b": {"test": (50, 0.6)}}))
 
@@ -60,7 +63,7 @@ def test_what_is_missing_is_said(predicted):
 def test_many_custom_sets_fit_a_headline(predicted):
     sets = {"test": (50, 0.9), **{f"c{i}": (20, 0.4 + i / 10) for i in range(4)}}
     headline = verdict(evaluate(predicted({"m": sets}))).headline
-    assert "between 40.0 % and 70.0 % of the images of 4 custom sets" in headline
+    assert "between 40.0 % and 70.0 % of the images of 4 external sets" in headline
 
 
 def test_a_baseline_says_what_a_score_is_worth(predicted):
@@ -70,9 +73,9 @@ def test_a_baseline_says_what_a_score_is_worth(predicted):
     opening = verdict(evaluate(predictions, baseline))
     assert "from 2 models" not in opening.why  # there was no choice between two
     better, worse = (sentence for sentence in opening.sentences if sentence.startswith("files"))
-    assert "97.0 % (93.6–98.6) on 200 held-out images" in better
+    assert "97.0 % (93.6–98.6) on 200 test images" in better
     assert "`pipelines audit`" in better
-    assert "50.0 % (40.4–59.6) on 100 images of “custom”" in worse
+    assert "50.0 % (40.4–59.6) on 100 images of external set “custom”" in worse
     assert "`pipelines audit`" not in words(predictions)
     assert verdict(evaluate(predicted({"files": sets}), baseline)).sentences == []
 
@@ -89,4 +92,4 @@ def test_models_of_other_folds_are_named_and_a_worst_fold_is_shown(three_models)
 
 def test_a_model_without_folds_could_not_be_chosen(predicted):
     parts = [predicted({"a": {VALIDATION: (50, 0.9), "test": (50, 0.9)}}), predicted({"late": {"test": (50, 0.9)}})]
-    assert "late has no validation score" in words(Predictions(pd.concat([part.table for part in parts])))
+    assert "late has no cross-validation score" in words(Predictions(pd.concat([part.table for part in parts])))

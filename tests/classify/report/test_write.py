@@ -109,7 +109,7 @@ def test_page_says_all_that_an_analyst_asks(tmp_path, usual):
     for words in (
         "92.0 % (87.4–95.0)n = 200",
         "48.0 % (38.5–57.7)n = 100",
-        "validationa selection score, not a result",
+        "cross-validationoptimistic",
         "always guessing the largest class",
         "C 1.7, gamma 0.001953",
         "probability of ai is at least 0.0625",
@@ -181,7 +181,7 @@ def test_a_set_without_labels_is_listed_and_not_scored(tmp_path, predicted):
 def test_models_of_different_images_and_data_are_called_out(tmp_path, predicted):
     passports = [Passport(name, data=DataFacts(digest=name)) for name in "ab"]
     text = page(predicted({"a": {"test": (40, 0.9)}, "b": {"test": (30, 0.9)}}), tmp_path, passports).text
-    assert "On held-out the models predicted different images" in text
+    assert "On the test set the models predicted different images" in text
     assert "trained on different data" in text
 
 
@@ -206,7 +206,7 @@ def test_what_else_is_known_and_what_images_look_like_join_the_page(tmp_path, us
     assert shown.text.index("Other scores") < shown.text.rindex("An audit") < shown.text.rindex("Two files leak.")
     assert "An audit. Two files leak." in shown.text[: shown.text.index("Other scores")]
     assert (tmp_path / "report" / "leaks.csv").exists()
-    assert "held-out: 16 of 200 wrong" in shown.text
+    assert "test set: 16 of 200 wrong" in shown.text
     (tmp_path / "7.jpg").unlink()
     again = page(usual, tmp_path, [PASSPORT], sections=[section], gallery=gallery)
     assert again.links == shown.links  # thumbnails are kept
@@ -228,8 +228,8 @@ def test_published_numbers_stand_beside_those_found_here(tmp_path, usual):
     shown = page(usual, tmp_path, [replace(PASSPORT, published=STUDY)])
     for words in (
         "The first <study>. Source: a journal.",
-        "their test 80 % (68.2–88.2)n = 60 held-out92.0 % (87.4–95.0)n = 200",
-        "folds 95 %n not known validation90.0 ±",
+        "their test 80 % (68.2–88.2)n = 60 test set92.0 % (87.4–95.0)n = 200",
+        "folds 95 %n not known cross-validation90.0 ±",
         "measured on the same images",
         "Their images have gone.",
     ):
@@ -246,10 +246,10 @@ def test_a_study_without_numbers_says_so(tmp_path, usual):
 def test_a_model_that_sees_no_picture_stands_last_and_is_called_so(tmp_path, usual):
     shown = page(usual.predictions, tmp_path, [replace(PASSPORT, reads="files")])
     assert "logreg is right on" in shown.text  # svm, which did better in the folds, is not chosen
-    assert "baseline, reads only file metadata" in shown.text
-    table = shown.text[shown.text.index("selection score, not a result") :]
+    assert "metadata-only baseline" in shown.text
+    table = shown.text[shown.text.index("optimistic") :]
     assert table.index("logreg") < table.index("forest") < table.index("svm")
-    assert "reads only file metadata" not in page(usual, tmp_path, [PASSPORT]).text
+    assert "metadata-only" not in page(usual, tmp_path, [PASSPORT]).text
 
 
 WORDING = Path(__file__).with_name("wording.txt")

@@ -201,7 +201,7 @@ def test_a_custom_set_of_copies_of_training_images_takes_none_of_them_and_is_cal
     parts = partition(rows_of(split=split, near=near))
     assert parts.train.tolist() == [0, 1, 2, 3, 4]
     assert parts.copies == {"augmented": 5}
-    assert any("5 of the 6 images of set 'augmented' are copies" in note for note in parts.notes)
+    assert any("5 of the 6 images of external set “augmented” are copies" in note for note in parts.notes)
 
 
 def test_a_test_set_that_copies_a_whole_class_is_refused():

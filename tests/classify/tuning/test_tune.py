@@ -90,9 +90,9 @@ def test_a_class_is_called_what_its_folder_is_called_even_where_that_reads_as_a_
 ):
     monkeypatch.setattr(models, "N_TREES", 10)
     features = make_features(classes=names, shift=6.0)
-    for model in ("svm", "logreg", "forest", "shortcut"):
+    for model in ("svm", "logreg", "forest", "metadata"):
         job = plan(model, features, trials=0, n_folds=3)
-        settings = {"class_weight": "balanced"} if model != "shortcut" else {}  # where scikit-learn looks at names
+        settings = {"class_weight": "balanced"} if model != "metadata" else {}  # where scikit-learn looks at names
         result = tune(replace(job, spec=replace(job.spec, first=_with(job.spec.first, settings))))
         keep(result, tmp_path / "models", tmp_path / "predictions")
         again = load(tmp_path / "models" / job.name)
@@ -101,7 +101,7 @@ def test_a_class_is_called_what_its_folder_is_called_even_where_that_reads_as_a_
         assert {*table["label"]} == {*names}
         for name in names:
             assert (table[f"prob_{name}"] == result.predictions.table[f"prob_{name}"]).all()
-        if model != "shortcut":
+        if model != "metadata":
             assert (table["predicted"] == table["label"]).mean() > 0.8
             assert (again.predict(features.X)[1] == features.y).mean() > 0.8
 

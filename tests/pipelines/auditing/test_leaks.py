@@ -87,7 +87,7 @@ def test_copies_of_train_are_found_in_each_test_set_and_told_by_kind():
         ("train/real/83.jpg", "test/real/88.jpg", "exact"),
     }
     assert table.rows["distance"].is_monotonic_decreasing
-    assert found.warning.startswith("2 of the 43 held-out images have")
+    assert found.warning.startswith("2 of the 43 test images have")
     assert (table.rows["set of first"] == "train").all()
     assert (table.rows["set of second"] == "test").all()
     assert table.rows["kind"].iloc[0] == "near"  # what needs eyes comes first
@@ -102,7 +102,7 @@ def test_equal_files_are_said_to_be_left_out_of_training_and_near_ones_not():
     assert found.tables[0].rows["training"].tolist() == ["leaves it out"]
     known = of(leaks(subject(*usual(), "train/ai 1", "test/ai 1")), "test", "test")
     assert known.tables[0].rows["training"].tolist() == ["uses it"]
-    assert known.warning.startswith("1 of the 41 held-out images has")
+    assert known.warning.startswith("1 of the 41 test images has")
     assert known.level == "warning"
 
 

@@ -100,7 +100,7 @@ def test_page_fetches_nothing_and_names_only_its_own_files(tmp_path):
     data, rest = ([link for link in found.links if link.startswith("data:image/") is own] for own in (True, False))
     assert len(data) == 1
     assert {link[1:] for link in rest if not link.startswith("data:")} <= found.ids
-    assert len(rest) == 2 + 4 * 2 + 6  # pairs and classes; check and id of what is not ok; ids in sections
+    assert len(rest) == 2 + 4 * 2 + 6 + 1  # pairs and classes; check and id of what is not ok; ids in parts; contents
     assert len(found.files) == 3  # and the sheet
     assert all((tmp_path / "audit" / name).is_file() for name in found.files)
     assert not found.tags & {"script", "link", "iframe", "object"}

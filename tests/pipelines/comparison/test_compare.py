@@ -51,7 +51,7 @@ def test_it_goes_from_images_to_a_report_with_every_set(run, tmp_path):
     predictions = Predictions.read(tmp_path / "artifacts/predictions/svm-images.csv")
     assert predictions.table["set"].value_counts().to_dict() == {"validation": 24, "test": 8, "wild": 6}
     page = path.read_text()
-    for word in ("svm-images", "lenet5-images", "held-out", "wild", "selection score, not a result"):
+    for word in ("svm-images", "lenet5-images", "test set", "wild", "cross-validation score (optimistic)"):
         assert word in page
 
 
@@ -94,13 +94,13 @@ def test_what_is_done_is_skipped_and_two_models_are_also_compared_as_a_vote_and_
     assert tuned == ["logreg-images"]  # nor the model that sees no picture
     assert "svm-images: done before" in lines
     names = {passport.name for passport in persist.passports(tmp_path / "artifacts/models")}
-    assert names == {"svm-images", "logreg-images", "shortcut-images", "vote-images", "stack-images"}
+    assert names == {"svm-images", "logreg-images", "metadata-images", "vote-images", "stack-images"}
     assert all(name in page.read_text() for name in names)
     _, lines = run(only=("svm", "logreg"))
     assert {"vote-images: done before", "stack-images: done before"} <= set(lines)
     page, _ = run(only=("svm",), seed=1)
-    assert tuned == ["logreg-images", "svm-images", "shortcut-images"]
-    assert "shortcut-images" in page.read_text()
+    assert tuned == ["logreg-images", "svm-images", "metadata-images"]
+    assert "metadata-images" in page.read_text()
     assert "stack-images" not in page.read_text()
 
 
@@ -122,7 +122,7 @@ def test_what_files_give_away_stands_in_every_comparison_and_in_no_ensemble(run,
     assert "baseline, reads only file metadata" in page
     assert "a baseline that reads only file metadata" in page
     passports = {p.model: p for p in persist.passports(tmp_path / "artifacts/models")}
-    assert passports["shortcut"].cv.mean == 1
+    assert passports["metadata"].cv.mean == 1
     assert [member.name for member in passports["vote"].members] == ["svm-images", "logreg-images"]
 
 

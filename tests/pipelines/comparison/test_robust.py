@@ -43,7 +43,7 @@ def test_the_robust_recipe_stands_beside_the_default_and_can_be_asked_about_an_i
         "svm-robust uses the recipe robust",
         "5 squares at full resolution",
         "varied copy",
-        "selection score",
+        "cross-validation score",
     ):
         assert words in page
     assert "svm-robust-images: done before" in run()[1]

@@ -71,7 +71,7 @@ def test_a_panel_a_transform_has_axes_with_units_and_a_line_a_model_with_its_ban
     assert [axes.get_title() for axes in figure.axes] == ["JPEG", "Gaussian blur"]
     assert [axes.get_xlabel() for axes in figure.axes] == ["quality (4:2:0)", "standard deviation (px of the file)"]
     assert figure.axes[0].get_ylabel() == "accuracy (%)"
-    assert "40 wild images" in figure.get_suptitle()
+    assert "40 images of external set “wild”" in figure.get_suptitle()
     jpeg = figure.axes[0]
     assert [tick.get_text() for tick in jpeg.get_xticklabels()] == [UNTREATED, "95", "20"]
     assert [tick.get_text() for tick in figure.axes[1].get_xticklabels()] == [UNTREATED, "2"]  # the unit is on the axis

@@ -46,7 +46,7 @@ def test_the_headline_is_of_the_best_model_on_the_first_set(make_predictions):
         [make_predictions(LABELS, worse, UNDER, model="cnn"), make_predictions(LABELS, LABELS, UNDER)]
     )
     assert headline(stress_table(predictions, "a")) == (
-        "svm is right on 100.0 % of untreated held-out images, and on 63.3 % under JPEG at quality 20."
+        "svm is right on 100.0 % of untreated test images, and on 63.3 % under JPEG at quality 20."
     )
     calm = make_predictions(LABELS, LABELS, {("crop", 0.9): LABELS})
     assert headline(stress_table(calm, "a")).endswith("1 condition caused no fall beyond chance.")

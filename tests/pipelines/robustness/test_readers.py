@@ -70,8 +70,8 @@ def test_weights_are_not_looked_for_before_something_is_missing(tmp_path):
 
 
 def test_a_model_on_file_metadata_is_not_tested_nor_an_ensemble_with_it():
-    shortcut = model("shortcut", reads="files")
+    metadata = model("metadata", reads="files")
     assert why_not_tested(model("svm")) == ""
-    assert "no pixels" in why_not_tested(shortcut)
-    told = why_not_tested(model("vote", members=(model("svm"), shortcut), reads="members"))
-    assert "shortcut" in told
+    assert "no pixels" in why_not_tested(metadata)
+    told = why_not_tested(model("vote", members=(model("svm"), metadata), reads="members"))
+    assert "metadata" in told

@@ -25,12 +25,12 @@ def test_the_golden_sentences(say):
     under = {("jpeg", 95): AS_IS, ("jpeg", 50): LEANING, ("jpeg", 20): LOST, ("crop", 0.9): AS_IS}
     fragility, bias = say(under)
     assert fragility == (
-        "svm is right on 85.0 % (76.7–90.7) of the 100 untreated held-out images, and under JPEG at quality 20 on "
+        "svm is right on 85.0 % (76.7–90.7) of the 100 untreated test images, and under JPEG at quality 20 on "
         "47.0 % (37.5–56.7), the worst of 4 conditions. Its accuracy falls beyond chance from jpeg 50 on. No fall "
         "beyond chance under centre crop."
     )
     assert bias.startswith(
-        "JPEG at quality 50 makes r images look a to svm on held-out: it takes 70.0 % of 50 r images for a, 20.0 % "
+        "JPEG at quality 50 makes r images look a to svm on the test set: it takes 70.0 % of 50 r images for a, 20.0 % "
         "untreated; it takes 96.0 % of 50 a images for a, 90.0 % untreated. Bias of 28.0 points ("
     )
     assert bias.endswith(

@@ -41,7 +41,7 @@ def made(tmp_path_factory, write_images, weights_file):
         project / "images", artifacts / "features", weights=weights_file, device="cpu", name="images"
     ).load()
     places = artifacts / "models", artifacts / "predictions"
-    for model, wishes in {"svm": {}, "lenet5": {"max_epochs": 2, "device": "cpu"}, "shortcut": {}}.items():
+    for model, wishes in {"svm": {}, "lenet5": {"max_epochs": 2, "device": "cpu"}, "metadata": {}}.items():
         trials = 0 if model == "lenet5" else 1
         keep(tune(plan(model, features, n_folds=2, trials=trials, **wishes)), *places)
     passports = [one for one in persist.passports(places[0]) if one.name in SEEING]
@@ -136,9 +136,9 @@ def test_what_is_said_under_a_condition_is_said_of_such_files(stress, project, m
 
 def test_models_that_see_no_pixel_are_left_out_with_a_line(stressed, stress):
     lines = stressed.lines()
-    assert {line.split()[0] for line in lines if "left out" in line} == {"shortcut-images", "elsewhere"}
-    with pytest.raises(ModelError, match="shortcut-images is left out"):
-        stress(models=["shortcut-images"])
+    assert {line.split()[0] for line in lines if "left out" in line} == {"metadata-images", "elsewhere"}
+    with pytest.raises(ModelError, match="metadata-images is left out"):
+        stress(models=["metadata-images"])
 
 
 def test_a_second_run_computes_nothing_and_needs_no_weights(stressed, stress, monkeypatch):

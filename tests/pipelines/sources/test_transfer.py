@@ -24,7 +24,7 @@ def generators(make_sources):
 
 @pytest.fixture
 def few_trees(monkeypatch):
-    for name in ("forest", "shortcut"):
+    for name in ("forest", "metadata"):
         spec = MODELS[name]
 
         def build(build=spec.build, **params):
@@ -103,11 +103,11 @@ def test_cells_agree_with_a_plain_recomputation(generators):
 def test_the_model_that_sees_no_picture_comes_last_and_is_said_to_be_blind(generators, few_trees):
     rows = generators.rows
     rows["width"] = np.where(rows["source"] == "ai/sd", 999, rows["width"])
-    done = transfer(generators, ["shortcut", "logreg", "shortcut"])
-    assert done.summary["model"].tolist() == ["logreg", "shortcut"]
+    done = transfer(generators, ["metadata", "logreg", "metadata"])
+    assert done.summary["model"].tolist() == ["logreg", "metadata"]
     assert done.summary["metadata_only"].tolist() == [False, True]
-    assert done.sentences[1].startswith("By file metadata only: trained on one source of ai against real, shortcut")
-    cells = done.table[done.table["model"] == "shortcut"].set_index(["train_source", "test_source"])
+    assert done.sentences[1].startswith("By file metadata only: trained on one source of ai against real, metadata")
+    cells = done.table[done.table["model"] == "metadata"].set_index(["train_source", "test_source"])
     assert cells.loc[("sd", "sd"), "accuracy"] == 1
     assert cells.loc[("sd", "mj"), "own"] == 0
 
@@ -141,11 +141,11 @@ def test_parameters_are_those_of_the_newest_model_of_these_very_features(generat
             passport("svm", C=2),
             passport("svm", "other", C=3),
             passport("svm", name="other", C=4),
-            passport("shortcut", None, C=5),
+            passport("metadata", None, C=5),
             passport("resnet18", None, C=6),
         ],
     )
-    assert found == {"svm": {"C": 2}, "shortcut": {"C": 5}}
+    assert found == {"svm": {"C": 2}, "metadata": {"C": 5}}
 
 
 def test_more_images_of_one_answer_make_no_narrower_interval():
@@ -199,7 +199,7 @@ def test_a_rise_and_worse_than_guessing_are_said():
 
 
 def test_models_that_cannot_be_tried_are_refused_with_those_that_can(generators, make_sources):
-    with pytest.raises(ModelError, match=r"lenet5 reads pixels.*take svm, logreg, forest, shortcut"):
+    with pytest.raises(ModelError, match=r"lenet5 reads pixels.*take svm, logreg, forest, metadata"):
         transfer(generators, ["lenet5"])
     with pytest.raises(InputError, match="did you mean 'svm'"):
         transfer(generators, ["svn"])
