@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import deque
 from pathlib import Path
 
 PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
@@ -55,15 +56,20 @@ def _work() -> bool:
 
 
 def pip(*arguments: str) -> int:
-    """Run pip, show its large downloads, and return its exit code."""
-    with subprocess.Popen([*PIP, *arguments], stdout=subprocess.PIPE, text=True) as process:
+    """Run pip, show its large downloads, its last lines if it fails, and return its exit code."""
+    last = deque(maxlen=20)
+    command = [*PIP, *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         for line in process.stdout:
+            last.append(line)
             if download := re.match(r"\s*Downloading (\S+) \(([\d.]+) ([MG]B)\)", line):
                 size = float(download.group(2)) * (1000 if download.group(3) == "GB" else 1)
                 if size >= LARGE_MB:
                     print(f"  {download.group(1).rsplit('/', 1)[-1].split('-')[0]}: {size:,.0f} MB", flush=True)
             elif line.startswith("Installing collected packages"):
                 print(f"  unpacking {line.count(',') + 1} packages", flush=True)
+    if process.returncode:
+        print("".join(last), end="", file=sys.stderr)
     return process.returncode
 
 

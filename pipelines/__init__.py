@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from pipelines.cleaning.normalise import Form, normalise
     from pipelines.cleaning.prepare import prepare
     from pipelines.comparison.compare import Comparison, compare
+    from pipelines.doctor import diagnose
     from pipelines.robustness.stress import StressTest, stress
 
-__all__ = ["Comparison", "Form", "StressTest", "audit", "compare", "normalise", "prepare", "stress"]
+__all__ = ["Comparison", "Form", "StressTest", "audit", "compare", "diagnose", "normalise", "prepare", "stress"]
 
 _HOMES = {
     "audit": "pipelines.auditing.audit",
@@ -26,6 +27,7 @@ _HOMES = {
     "prepare": "pipelines.cleaning.prepare",
     "Comparison": "pipelines.comparison.compare",
     "compare": "pipelines.comparison.compare",
+    "diagnose": "pipelines.doctor",
     "StressTest": "pipelines.robustness.stress",
     "stress": "pipelines.robustness.stress",
 }

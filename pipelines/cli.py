@@ -318,4 +318,22 @@ def sample(directory: str, seed: int) -> None:
     click.echo(f"{len(table):,} images ({counts}): {directory}")
 
 
+@cli.command(examples=["pipelines doctor"])
+@WEIGHTS
+@ARTIFACTS
+def doctor(weights: str, artifacts):
+    """Check Python, packages, devices, weights, disk and extras, and show the command that mends what is missing.
+
+    Nothing is downloaded. Exit code 3: features cannot be extracted, or nothing can be stored.
+    """
+    from dataclasses import asdict
+
+    from featex.system.output import Result
+    from pipelines.doctor import diagnose
+
+    done = diagnose(artifacts, weights)
+    record = {"ready": not done.critical, "findings": [asdict(finding) for finding in done.findings]}
+    return Result(record, [*done.lines(), done.sentence], failed=done.sentence if done.critical else "")
+
+
 main = partial(run, cli)

@@ -44,7 +44,8 @@ MAY_IMPORT = {
         "errors": "",
     },
     "pipelines": {
-        "cli": "auditing cleaning comparison robustness sample sources",
+        "cli": "doctor auditing cleaning comparison robustness sample sources",
+        "doctor": "",
         "comparison": "auditing",
         "robustness": "result_page",
         "sources": "result_page",

@@ -88,6 +88,17 @@ def _origin(passport: dict) -> str:
     return "imagenet" if path is not None and sha256_of(path) == passport["weights_sha256"] else origin
 
 
+def weights_are_here(passport: dict, weights: str | None = None) -> bool:
+    """Return whether this machine has the weights of a passport, in the file `weights` or where they usually are."""
+    if "parts" in passport:
+        return all(weights_are_here(part, weights) for part in passport["parts"])
+    origin, sha256 = passport["weights"], passport["weights_sha256"]
+    if not sha256 or origin == "random" or (weights and _fits(weights, passport)):
+        return True
+    places = [local(get_backbone(passport["backbone"])), None if origin in KEYWORDS else Path(origin)]
+    return any(place.is_file() and sha256_of(place) == sha256 for place in places if place)
+
+
 def extractor_of(
     passport: dict, weights: str | None = None, device: str = "auto", **options
 ) -> Extractor | JoinedExtractor:

@@ -23,6 +23,7 @@ from featex.system.progress import Progress
 
 DOWNLOAD_SECONDS = 10  # without an answer
 REMEMBERED_SECONDS = 3600
+HUB_FILE = "model.safetensors"
 
 
 class UnavailableError(WeightsError):
@@ -114,10 +115,8 @@ def local(backbone: Backbone) -> Path | None:
     """Return the file of a backbone's ImageNet weights if it is on this machine; its content is not checked."""
     if backbone.name in PACKAGES:
         return PACKAGES[backbone.name].path()
-    if backbone.timm_name:
-        return None
-    path = _torchvision(backbone)[1]
-    return path if path.is_file() else None
+    path = _hub(backbone)[1] if backbone.timm_name else _torchvision(backbone)[1]
+    return path if path and path.is_file() else None
 
 
 def sha256_of(path: Path) -> str:
@@ -154,18 +153,25 @@ def _torchvision(backbone: Backbone) -> tuple[str, Path, str]:
 
 
 def _of_hub(backbone: Backbone, progress: Progress, patient: bool) -> tuple[Path, str]:
-    import timm
-    from huggingface_hub import hf_hub_download, try_to_load_from_cache
+    from huggingface_hub import hf_hub_download
 
-    repository = getattr(timm.get_pretrained_cfg(backbone.timm_name), "hf_hub_id", None)
+    repository, path = _hub(backbone)
     if not repository:
         raise UnavailableError(backbone, [f"timm (it publishes no weights for {backbone.name})"])
-    file = "model.safetensors"
-    path = try_to_load_from_cache(repository, file)
-    if not isinstance(path, str):
+    if path is None:
         with _download(backbone, f"https://huggingface.co/{repository}", [], progress, patient):
-            path = hf_hub_download(repository, file)
-    return Path(path), sha256_of(Path(path))
+            path = Path(hf_hub_download(repository, HUB_FILE))
+    return path, sha256_of(path)
+
+
+def _hub(backbone: Backbone) -> tuple[str, Path | None]:
+    """Return the repository on the Hugging Face hub that timm takes weights from, and the file in the hub's cache."""
+    import timm
+    from huggingface_hub import try_to_load_from_cache
+
+    repository = getattr(timm.get_pretrained_cfg(backbone.timm_name), "hf_hub_id", None) or ""
+    path = try_to_load_from_cache(repository, HUB_FILE) if repository else None
+    return repository, Path(path) if isinstance(path, str) else None
 
 
 @contextmanager
