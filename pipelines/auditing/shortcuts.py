@@ -120,7 +120,7 @@ def _scores(X, labels, units, pairs, n_judged, *, max_features, seed) -> dict:
         return _row(Judged(1 / len(classes), np.nan, np.nan), 0.5)
     oof = np.empty((len(labels), len(classes)))
     for train, rest in pairs:
-        model = MODELS["shortcut"].build(min_samples_leaf=3, random_state=seed)
+        model = MODELS["metadata"].build(min_samples_leaf=3, random_state=seed)
         model.set_params(max_features=max_features, n_estimators=N_TREES)
         with threads_for(len(train)):
             model.fit(X[train], codes[train])
