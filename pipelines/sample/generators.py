@@ -140,7 +140,7 @@ def to_tensor(images: list[np.ndarray]) -> Tensor:
 
 
 def train(name: str, images: Tensor, steps: int, generator: torch.Generator, say: Callable[[str], None]) -> nn.Module:
-    """Return a generator trained on patches of `images`, in random channel orders so that it can draw any hue."""
+    """Return a generator trained on patches of `images`."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(generator.initial_seed())
         net = GENERATORS[name]()
@@ -149,7 +149,6 @@ def train(name: str, images: Tensor, steps: int, generator: torch.Generator, say
     patch = min(PATCH, images.shape[-1])
     for step in range(1, steps + 1):
         x = images[torch.randint(len(images), (BATCH,), generator=generator)]
-        x = x[:, torch.randperm(3, generator=generator)]
         top, left = torch.randint(images.shape[-1] - patch + 1, (2,), generator=generator).tolist()
         loss = net.loss(x[:, :, top : top + patch, left : left + patch], generator)
         optimizer.zero_grad()

@@ -31,10 +31,11 @@ from skimage import data
 from sklearn.datasets import load_sample_image
 
 from featex.errors import InputError, UsageError
+from featex.images.duplicates import find_duplicates, thumbnail
 from featex.system.disk import folder_beside
 from pipelines.sample.generators import GENERATORS, generate, to_tensor, train
 
-RECIPE = 2  # raised whenever the same settings would give other images
+RECIPE = 3  # raised whenever the same settings would give other images
 JPEG_QUALITY = 90
 REGION = 128  # least pixels a side of a region
 DETAIL = 16  # least standard deviation of a region's grey levels: plain sky or black holds nothing to learn
@@ -164,7 +165,10 @@ def _write(
         a, b = ([_crop(regions[split][name], image_size, rng) for name in names] for _ in range(2))
         say(f"generating {split}: {n} images")
         fake = generate(nets[GENERATOR_OF[split]], to_tensor(a), to_tensor(b), generator)
-        real = [_paired(image, regions[split][name], rng) for image, name in zip(fake, names, strict=True)]
+        of_region = {name: [fake[i] for i in range(n) if names[i] == name] for name in set(names)}
+        real = [
+            _paired(image, of_region[name], regions[split][name], rng) for image, name in zip(fake, names, strict=True)
+        ]
         for label, source, images in (("real", "photograph", real), ("ai", GENERATOR_OF[split], fake)):
             (out / split / label).mkdir(parents=True)
             planted = split != "custom" and label == "ai"
@@ -219,9 +223,16 @@ def _crop(region: Image.Image, size: int, rng: np.random.Generator) -> np.ndarra
     return np.asarray(ImageOps.mirror(image) if rng.random() < 0.5 else image)
 
 
-def _paired(image: np.ndarray, region: Image.Image, rng: np.random.Generator) -> np.ndarray:
-    """Return the crop of the region, of `CANDIDATES`, whose JPEG file is nearest in bytes to that of the image."""
+def _paired(image: np.ndarray, fakes: list[np.ndarray], region: Image.Image, rng: np.random.Generator) -> np.ndarray:
+    """Return the crop of the region, of `CANDIDATES`, whose JPEG file is nearest in bytes to that of the image.
+
+    Crops that are near-duplicates of one of the region's generated images are left out where others remain.
+    """
     crops = [_crop(region, len(image), rng) for _ in range(CANDIDATES)]
+    thumbnails = np.stack([thumbnail(one) for one in (*fakes, *crops)])
+    pairs = find_duplicates(thumbnails, np.arange(len(thumbnails)).astype(str)).pairs
+    copies = set(pairs.loc[pairs["first"] < len(fakes), "second"] - len(fakes))
+    crops = [crop for i, crop in enumerate(crops) if i not in copies] or crops
     return min(crops, key=lambda crop: abs(len(_as_jpeg(crop)) - len(_as_jpeg(image))))
 
 
