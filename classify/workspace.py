@@ -31,6 +31,7 @@ from classify.trained.passport import DataFacts, Passport, positive_of_report
 from classify.trained.predict import predict_images, predict_set
 from classify.tuning.plan import Plan, plan
 from classify.tuning.tune import tune as tune_job
+from featex.errors import UsageError, nearest
 from featex.layout import ARTIFACTS, Artifacts
 from featex.store.features import load_features, stored_sets
 from featex.store.joined import join
@@ -165,8 +166,16 @@ def combine_models(
     return combine_and_keep(job, artifacts, progress=progress or Progress())
 
 
-def load_model(name: str, artifacts: Artifacts | str | Path = ARTIFACTS, device: str = "auto") -> TrainedModel:
+def load_model(
+    name: str,
+    artifacts: Artifacts | str | Path = ARTIFACTS,
+    device: str = "auto",
+    *,
+    beside: Sequence[str] = (),
+) -> TrainedModel:
     """Return the trained model called `name`, or the one in the folder `name`; a net is put on `device`.
+
+    If there is none, the error says whether a name that was given `beside` it is one, since arguments get swapped.
 
     Raises
     ------
@@ -177,7 +186,7 @@ def load_model(name: str, artifacts: Artifacts | str | Path = ARTIFACTS, device:
     StoreError
         If a file is damaged, or has another format.
     """
-    return persist.load(persist.find_model(Artifacts.at(artifacts).models, name), device)
+    return persist.load(persist.find_model(Artifacts.at(artifacts).models, name, beside), device)
 
 
 def predict(
@@ -230,6 +239,9 @@ def predict(
         if features.name == model.passport.data.set:
             progress.say(f"{model.name} was trained on images of this set; see classify report for how good it is.")
     else:
+        for path in (path for path in paths if str(path) and not Path(path).exists()):
+            near = nearest(str(path), [*names, *(str(one) for one in Path(path).parent.glob("*"))])
+            raise UsageError(f"no image, folder or set of features {str(path)!r}{near}")
         options = {"weights": weights, "device": device, "progress": progress, "adapt": adapt}
         table, unusable = predict_images(model, paths, cache=artifacts.features, **options)
         failed = list(unusable.itertuples(index=False, name=None))

@@ -41,7 +41,8 @@ def nearest(value: str, choices: Iterable[str]) -> str:
 
     by_folded = {choice.casefold(): choice for choice in choices}
     folded = value.casefold()
-    near = get_close_matches(folded, by_folded, n=1) or [name for name in by_folded if name.startswith(folded)][:1]
+    near = get_close_matches(folded, by_folded, n=1)
+    near = near or [name for name in by_folded if name and (name.startswith(folded) or folded.startswith(name))][:1]
     return f"; did you mean {by_folded[near[0]]!r}?" if near else ""
 
 

@@ -271,7 +271,7 @@ MODELS = {
 
 
 def get_model(name: str) -> ModelSpec:
-    """Return the row of `MODELS` called `name`; raises InputError, with the nearest name, if there is none."""
-    if name not in MODELS:
+    """Return the row of `MODELS` called `name`, whatever its case; raises UsageError with the nearest name."""
+    if name.casefold() not in MODELS:
         raise unknown("model", name, MODELS)
-    return MODELS[name]
+    return MODELS[name.casefold()]

@@ -72,7 +72,7 @@ def partition(rows: pd.DataFrame) -> Partition:
     labelled = labels != ""
     train = labelled & (np.isin(split, TRAINING) if (split != "").any() else split == "")
     if not train.any():
-        sets = ", ".join(sorted({name or "no set" for name in split}))
+        sets = ", ".join(sorted({name or "images without a set" for name in split}))
         raise DataError(f"no labelled images to train on (the sets are: {sets}); add a class folder to a train set")
     _refuse_classes_of_val_alone(labels[train], split[train])
     test = split == HELD_OUT

@@ -19,6 +19,7 @@ TARGET, CONFIDENCE = 0.05, 0.95
 # an eighth fail at once more often (64 % against 25 % of draws, where 2 % of the surest are wrong); from a half on, a
 # model that is right on 84 % answers nothing in 78 % of draws, from a quarter on in 3 %.
 FIRST_SHARE = 1 / 4
+MOST_UNITS = 1_000_000  # to ask for more would help nobody
 MOST_STEPS = 100  # thresholds that are tested where images are in groups
 N_TILTS, N_HALVINGS = 40, 50
 KEPT, BROKEN, UNCLEAR, NOTHING = "kept", "broken", "unclear", "no answers"
@@ -45,6 +46,9 @@ class Rule:
         Images that it answers, and their units; where `least` is None, those of the first threshold, which failed.
     wrong : int
         Wrong answers among the `tested` images.
+    needed : int or None
+        Where `least` is None: about how many units would prove the first threshold, if errors came at the same rate
+        among them; None where no number up to `MOST_UNITS` would. With so many, about half of all samples prove it.
     """
 
     target: float
@@ -56,6 +60,7 @@ class Rule:
     tested: int
     tested_units: int
     wrong: int
+    needed: int | None = None
 
     def answers(self, probabilities: np.ndarray, decided: Sequence[str], classes: Sequence[str]) -> np.ndarray:
         """Return the answer to each image, (n,) of str: one of `classes`, or "unsure".
@@ -173,7 +178,8 @@ def prove(
     enough = (i for i in ladder.steps if ladder.log_tail(i, spotless=True) <= allowed)
     first = next(enough, None)
     if first is None:
-        return Rule(target, confidence, None, ladder.unit, len(top), ladder.units(whole), 0, 0, 0)
+        needed = _times_as_many(ladder.units(whole), ladder.log_tail(whole, spotless=True), allowed)
+        return Rule(target, confidence, None, ladder.unit, len(top), ladder.units(whole), 0, 0, 0, needed)
     last = None
     for i in ladder.steps[ladder.steps >= first]:
         if ladder.log_tail(i) > allowed:
@@ -181,7 +187,25 @@ def prove(
         last = i
     at, least = (first, None) if last is None else (last, float(ladder.at[last]))
     counts = (len(top), ladder.units(whole), int(ladder.ends[at]), ladder.units(at), int(ladder.errors[at]))
-    return Rule(target, confidence, least, ladder.unit, *counts)
+    needed = None
+    if least is None and ladder.unit == "image":
+        needed = _needed(counts[-1] / counts[2], target, allowed)
+    elif least is None:
+        needed = _times_as_many(ladder.units(whole), ladder.log_tail(first), allowed)
+    return Rule(target, confidence, least, ladder.unit, *counts, needed)
+
+
+def _needed(rate: float, target: float, allowed: float) -> int | None:
+    """Return how many images would prove the first threshold if errors came at this rate; None if none would."""
+    tested = np.unique(np.geomspace(1, FIRST_SHARE * MOST_UNITS, 2000).astype(int))
+    proven = binom.logcdf(np.ceil(rate * tested), tested, target) <= allowed
+    return int(np.ceil(tested[proven.argmax()] / FIRST_SHARE)) if proven.any() else None
+
+
+def _times_as_many(n_units: int, log_tail: float, allowed: float) -> int | None:
+    """Return how many units would prove a threshold: k times the sample, errors and all, has k times the logarithm."""
+    needed = n_units * allowed / log_tail if log_tail < 0 else np.inf
+    return int(np.ceil(needed)) if needed <= MOST_UNITS else None
 
 
 class _Ladder:

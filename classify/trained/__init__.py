@@ -10,5 +10,6 @@ predict     images through a trained model
 adaptation  a model on images from another source
 alignment   statistics of a source that features are aligned by
 ensemble    several models as one
+summary     a model's scores and answers, as a command says them at its end
 imported    scores of other detectors as a model
 """

@@ -1,6 +1,7 @@
 """Models on disk: a folder each, with its passport, its estimator and what tells unlike images."""
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -12,7 +13,7 @@ from classify.stats.novelty import Novelty
 from classify.trained.inputs import INPUTS
 from classify.trained.model import TrainedModel
 from classify.trained.passport import Passport
-from featex.errors import InputError, StoreError, UsageError
+from featex.errors import InputError, StoreError, UsageError, nearest
 from featex.system.disk import folder_beside, read_json, restored, set_aside, swap_in, write_json
 from featex.system.shown import shown_value
 
@@ -117,17 +118,22 @@ def passports(directory: Path) -> list[Passport]:
     return sorted(kept, key=lambda passport: passport.created)
 
 
-def find_model(directory: Path, name: str) -> Path:
+def find_model(directory: Path, name: str, beside: Sequence[str] = ()) -> Path:
     """Return the folder of the model called `name` below `directory`, or `name` itself where it is such a folder.
 
     Raises
     ------
-    InputError
-        If there is none, naming those there are.
+    UsageError
+        If there is none. It names the nearest, or the one among the names that were given `beside` it.
     """
     for path in (Path(directory) / name, Path(name)):
         restored(path)
         if (path / PASSPORT).is_file():
             return path
-    names = ", ".join(passport.name for passport in passports(directory)) or "none yet"
-    raise UsageError(f"no model {name!r} in {directory}; there are: {names}")
+    names = [passport.name for passport in passports(directory)]
+    if swapped := [other for other in map(str, beside) if other in names]:
+        order = f"write {swapped[0]} {name}"
+        raise UsageError(f"{name!r} is no model, and {swapped[0]!r} is one; the model comes first: {order}")
+    if not names:
+        raise UsageError(f"no model {name!r} in {directory}; there are none yet; train one: classify tune svm")
+    raise UsageError(f"no model {name!r} in {directory}{nearest(name, names) or ';'} there are: {', '.join(names)}")

@@ -75,9 +75,9 @@ def predict_images(
         A row an image: path, predicted (the decision), `prob_<class>` for each class, and `threshold_<class>`: of two
         classes the positive one is decided for where its probability is at least its threshold, of more the class
         whose probability is the largest multiple of its threshold. Of a model that was kept with a rule for it also
-        `answer`: the decision, or "unsure". Of a model on features, or an ensemble with one, also `unlike`:
-        whether the image is unlike all that it, or one of its members, was trained on, where the answer is "unsure"
-        too; see `classify.stats.novelty`.
+        `answer`: the decision, or "unsure". Of a model on features, or an ensemble with one, also
+        `out_of_distribution`: whether the image is unlike all that it, or one of its members, was trained on, where the
+        answer is "unsure" too; see `classify.stats.novelty`.
     failed : DataFrame
         path and reason; for an ensemble, what one of its members cannot read.
 
@@ -171,7 +171,7 @@ def _table(
     if (rule := model.passport.unsure) and not adapt:
         columns["answer"] = rule.answers(probabilities, decided, model.classes)
     if unlike is not None:
-        columns["unlike"] = unlike
+        columns["out_of_distribution"] = unlike
         if "answer" in columns:
             columns["answer"] = np.where(unlike, UNSURE, columns["answer"])
     return pd.DataFrame({"path": paths, "predicted": decided, **columns})

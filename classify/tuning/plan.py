@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import pandas as pd
 
-from classify.errors import SettingError
+from classify.errors import DataError, SettingError
 from classify.models.registry import ModelSpec, get_model
 from classify.positive import Positive, choose_positive
 from classify.splits.partition import Partition, partition
@@ -183,6 +183,11 @@ def plan(model: str, features: Features, *, progress: Progress | None = None, **
     wishes = {name: choices.pop(name) for name in choices.keys() - {field.name for field in fields(Choices)}}
     asked, spec = Choices(**choices), get_model(model)
     classes = sorted(set(features.rows["label"]) - {""})
+    if not classes:
+        raise DataError(
+            f"the set {features.name!r} has no labels, so there is nothing to train on; predict it with a trained "
+            f"model: classify predict MODEL {features.name}; or give labels: class folders, or featex extract --labels"
+        )
     positive, scoring = choose_positive(classes, asked.positive), checked_scoring(asked.scoring, classes)
     if asked.n_folds < 2:
         raise SettingError(f"cross-validation needs two folds or more, not {asked.n_folds}")
@@ -195,7 +200,7 @@ def plan(model: str, features: Features, *, progress: Progress | None = None, **
         "scoring": scoring,
         "positive": positive,
         "report": report,
-        "name": checked_name(asked.name or f"{model}-{report}", "a model"),
+        "name": checked_name(asked.name or f"{spec.name}-{report}", "a model"),
     }
     job = Plan(
         spec=spec,

@@ -13,7 +13,7 @@ from featex.datasets.folders import from_folders, walk
 from featex.datasets.meanings import SPLIT_NAMES, plain, side, sides_in, spelling_key, split_name, without_number
 from featex.datasets.options import DatasetOptions
 from featex.datasets.tables import from_tables, own_tables, unread_tables
-from featex.errors import InputError, UsageError
+from featex.errors import InputError, UsageError, nearest
 from featex.images.formats import cannot_read, suffix_of
 from featex.system.words import count, with_counts
 
@@ -69,7 +69,10 @@ def find_images(root: str | os.PathLike, **options) -> Dataset:
     options = DatasetOptions(**options)
     folder = Path(root)
     if not folder.is_dir():
-        problem = "is a file; name the folder that holds the images" if folder.exists() else "does not exist"
+        problem = "is a file; name the folder that holds the images"
+        if not folder.exists():
+            beside = [str(other) for other in sorted(folder.parent.glob("*")) if other.is_dir()]
+            problem = f"does not exist{nearest(str(folder), beside)}"
         raise UsageError(f"{str(root)!r} {problem}")
     home = folder.resolve()
     tables = [Path(options.labels)] if options.labels is not None else own_tables(home, options.label_column)

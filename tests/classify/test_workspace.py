@@ -52,7 +52,9 @@ def test_a_model_is_kept_with_the_rule_by_which_it_answers_unsure(make_features,
     assert rule.least is not None
     table = predict_set(model, features)
     probabilities = table[[f"prob_{label}" for label in model.classes]].to_numpy()
-    answered = (sureness(probabilities, table["predicted"], model.classes) >= rule.least) & ~table["unlike"]
+    answered = (sureness(probabilities, table["predicted"], model.classes) >= rule.least) & ~table[
+        "out_of_distribution"
+    ]
     assert (table["answer"] == table["predicted"].where(answered, "unsure")).all()
 
 

@@ -319,3 +319,35 @@ def test_the_bound_holds_however_errors_are_spread(spread):
     for quantile in (0.01, 0.05, 0.2):
         few = np.quantile(wrong, quantile)
         assert (wrong <= few).mean() <= np.exp(log_tail_of_groups(few, sizes, 0.05)) + 0.01
+
+
+@pytest.mark.parametrize("first", [ladder(236, wrong=[0]), ladder(400, wrong=[0, 30, 60])])
+def test_with_as_many_images_as_are_needed_about_half_of_all_samples_prove_something(first):
+    """Draws of a model that errs among its surest quarter as often as in the first sample, and on a fifth elsewhere."""
+    rule = prove(*first)
+    assert rule.least is None
+    rate = rule.wrong / rule.tested
+
+    def proven(n, seed):
+        rng = np.random.default_rng(seed)
+        top, surest = np.linspace(0.99, 0.51, n), np.arange(n) < n / 4
+        return np.mean([prove(top, rng.random(n) < np.where(surest, rate, 0.2)).least is not None for _ in range(200)])
+
+    share = proven(rule.needed, 0)
+    assert 0.35 < share < 0.8
+    assert proven(rule.needed // 4, 1) < share / 2
+    assert proven(3 * rule.needed, 2) > share + 0.15
+
+
+def test_what_is_needed_is_known_by_hand():
+    spotless = prove(*ladder(40))  # 59 answers without an error are the least that prove 5 %
+    assert (spotless.tested, spotless.needed) == (0, 59)
+    hopeless = prove(*ladder(400, wrong=range(0, 100, 10)))  # 10 % of the surest are wrong
+    assert (hopeless.tested, hopeless.wrong, hopeless.needed) == (100, 10, None)
+    assert prove(*ladder(400)).needed is None  # it is proven
+    groups = np.repeat([f"g{i}" for i in range(20)], 2)
+    few = prove(*ladder(40), groups)
+    assert (few.unit, few.units, few.tested) == ("group", 20, 0)
+    more = np.repeat([f"g{i}" for i in range(few.needed)], 2)
+    assert prove(*ladder(2 * few.needed), more).least is not None
+    assert prove(*ladder(2 * few.needed - 4), more[: 2 * few.needed - 4]).least is None

@@ -201,9 +201,9 @@ def test_an_image_that_is_unlike_all_gets_no_answer(tuned):
     model = replace(model, novelty=fit_novelty(np.abs(features.X[1:]), alone(len(features.X) - 1)))
     features.X[1:] = np.abs(features.X[1:])
     table = predict_set(model, features)
-    assert table["unlike"].iloc[0]
+    assert table["out_of_distribution"].iloc[0]
     assert table["answer"].iloc[0] == "unsure"
-    sure = ~table["unlike"] & (table[["prob_ai", "prob_real"]].max(axis=1) > 0.6)
+    sure = ~table["out_of_distribution"] & (table[["prob_ai", "prob_real"]].max(axis=1) > 0.6)
     assert (table["answer"][sure] == table["predicted"][sure]).all()
 
 
@@ -244,5 +244,5 @@ def test_an_ensemble_calls_unlike_what_any_of_its_members_does(tuned, tmp_path):
         records = [Member(member.name, "") for member in members]
         passport = replace(model.passport, reads="members", members=records, extractor=None)
         table = predict_set(TrainedModel(vote, passport, members), features)
-        assert ("unlike" in table) == bool(unlike)
-        assert not unlike or table["unlike"].iloc[0]
+        assert ("out_of_distribution" in table) == bool(unlike)
+        assert not unlike or table["out_of_distribution"].iloc[0]

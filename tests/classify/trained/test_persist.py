@@ -153,7 +153,7 @@ def test_a_passport_of_another_format_is_refused_with_the_command_that_makes_the
 
 
 def test_an_absent_model_names_those_there_are(model, tmp_path):
-    with pytest.raises(InputError, match="there are: none yet"):
+    with pytest.raises(InputError, match="there are none yet"):
         persist.find_model(tmp_path, "svm")
     persist.save(model, tmp_path)
     with pytest.raises(InputError, match=r"no model 'svm' in .*there are: svm-toy"):

@@ -209,8 +209,8 @@ def test_an_ensemble_tells_unlike_images_by_their_own_rows_where_others_are_left
     table, failed = predict_images(vote, [data / "wild"], cache=tmp_path / "features", device="cpu")
     assert len(failed) == 2
     unlike = dict(zip(map(str, features.paths), first > middle, strict=True))
-    assert table["unlike"].tolist() == [unlike[path] for path in table["path"]]
-    assert 0 < table["unlike"].mean() < 1
+    assert table["out_of_distribution"].tolist() == [unlike[path] for path in table["path"]]
+    assert 0 < table["out_of_distribution"].mean() < 1
 
 
 def test_when_no_image_can_be_used_by_all_members_it_is_an_error(ensemble, features, tmp_path):
