@@ -17,6 +17,8 @@ def score_rows(tuned: Tuned) -> list[dict]:
     """Return accuracy on each unseen set with labels: set, accuracy, accuracy_low, accuracy_high, n, n_copies."""
     scores = score_table(tuned.predictions, names=["accuracy"])
     copies = tuned.model.passport.data.copies
+    if scores.empty:
+        return []
     columns = ["set", "accuracy", "accuracy_low", "accuracy_high", "n"]
     return [dict(zip(columns, row, strict=True)) | {"n_copies": copies.get(row[0], 0)}
             for row in scores[columns].itertuples(index=False)]  # fmt: skip

@@ -34,7 +34,11 @@ def test_tune_tells_the_selection_score_from_results(classify, extracted, tmp_pa
     assert code == 0
     assert "svm on images: 24 training images, 3 random folds, 2 trials" in err
     rows = [line.split("  ")[0] for line in out.splitlines()]
-    assert rows[2:5] == ["cross-validation score (optimistic), accuracy", "test set, accuracy", "external set “wild”, accuracy"]
+    assert rows[2:5] == [
+        "cross-validation score (optimistic), accuracy",
+        "test set, accuracy",
+        "external set “wild”, accuracy",
+    ]
     assert "Next: classify predict svm-images IMAGES\n      classify report images\n" in out
     record = json.loads(classify("tune", "SVM", "--trials", 2, "--folds", 3, "--json")[1])
     assert [(row["set"], row["n"]) for row in record["scores"]] == [("test", 8), ("wild", 6)]
