@@ -119,8 +119,8 @@ def test_what_files_give_away_stands_in_every_comparison_and_in_no_ensemble(run,
         path.unlink()
     path, _ = run(only=("svm", "logreg"))
     page = path.read_text()
-    assert "baseline, reads only file metadata" in page
-    assert "a baseline that reads only file metadata" in page
+    assert "metadata-only baseline" in page
+    assert "the metadata-only baseline (format" in page
     passports = {p.model: p for p in persist.passports(tmp_path / "artifacts/models")}
     assert passports["metadata"].cv.mean == 1
     assert [member.name for member in passports["vote"].members] == ["svm-images", "logreg-images"]
