@@ -23,11 +23,12 @@ A command's body reads its options, calls one function of the library and return
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import NoReturn
 
 import click
 
-from featex.errors import FeatexError, unknown
+from featex.errors import FeatexError, WriteError, unknown
 from featex.system.shown import shown_command, shown_path
 
 GROUPS = ("Data", "Features", "Models", "Search", "Nets", "Scores", "Checks", "Images", "Run", "Output", "General")
@@ -154,12 +155,32 @@ class Command(click.Command):
         super().format_epilog(context, formatter)
 
     def invoke(self, context: click.Context) -> object:
-        result = super().invoke(context)
-        from featex.system.output import Result, show_result  # here, since --help needs neither
+        from contextlib import nullcontext
+
+        from featex.system.output import Result, show_result  # here, since --help needs none of these
+        from featex.system.silence import announced
+
+        try:
+            with nullcontext() if is_quiet() else announced(sys.stderr):
+                result = super().invoke(context)
+        except WriteError as error:
+            raise WriteError(f"{error}; mend that{self._elsewhere(context, error.path)}", error.path) from error
 
         if not isinstance(result, Result):
             return result
         return show_result(result, quiet=is_quiet(), as_json=wants_json())
+
+    def _elsewhere(self, context: click.Context, path: object) -> str:
+        """Return ", or choose another place with --artifacts DIR", by the option or argument that says the place."""
+        artifacts = context.params.get("artifacts")
+        if artifacts and Path(path).resolve().is_relative_to(Path(artifacts.root).resolve()):
+            return ", or choose another place with --artifacts DIR"
+        for parameter in self.params:
+            if parameter.name == "out":
+                return ", or choose another place with --out"
+            if parameter.name == "target" and isinstance(parameter, click.Argument):
+                return f", or choose another {parameter.make_metavar(context)}"
+        return ""
 
 
 class Program(click.Group):

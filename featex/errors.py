@@ -35,6 +35,20 @@ class StoreError(FeatexError, RuntimeError):
     """A file under artifacts/ is missing or damaged, or was not written by this program."""
 
 
+class WriteError(StoreError):
+    """A file or folder that cannot be written.
+
+    Parameters
+    ----------
+    message : str
+    path : path
+    """
+
+    def __init__(self, message: str, path: object):
+        super().__init__(message)
+        self.path = path
+
+
 def nearest(value: str, choices: Iterable[str]) -> str:
     """Return "; did you mean 'svm'?" for the choice that is most like `value`, whatever its case, or ""."""
     from difflib import get_close_matches  # here, since --help needs none

@@ -22,6 +22,7 @@ from featex.images.facts import file_facts
 from featex.layout import Artifacts
 from featex.network.backbones import BACKBONES
 from featex.network.weights import find_weights, load_weights
+from featex.system import silence
 
 torch.set_num_threads(1)
 
@@ -97,6 +98,8 @@ def jpeg_facts() -> dict:
 def run_command(monkeypatch, tmp_path, capsys):
     """Return a function that runs a command line in an empty folder: cli, *arguments -> exit code, stdout, stderr."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(silence, "FIRST", float("inf"))  # on a slow machine, lines of the watcher would differ
+    monkeypatch.setattr(silence, "LOADING", float("inf"))
 
     def run(cli, *arguments):
         monkeypatch.setattr("sys.argv", [cli.__name__.split(".")[0], *map(str, arguments)])

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from featex.errors import StoreError, UsageError
+from featex.errors import StoreError, UsageError, WriteError
 
 LONGEST = 200
 """Most bytes of a name: file systems take 255, and prefixes and suffixes are added to it."""
@@ -242,6 +242,6 @@ def read_json(path: Path) -> dict:
     return value
 
 
-def cannot_write(path: Path, error: OSError) -> StoreError:
+def cannot_write(path: Path, error: OSError) -> WriteError:
     """Return the error for a path that cannot be written."""
-    return StoreError(f"cannot write {path}: {error.strerror or error}; mend that, or choose another path")
+    return WriteError(f"cannot write {path}: {error.strerror or error}", path)

@@ -8,6 +8,8 @@ from typing import TextIO
 
 from tqdm import tqdm
 
+from featex.system.silence import broken, working_on
+
 SPARSE_SECONDS = 30.0
 
 
@@ -39,6 +41,7 @@ class TerminalProgress(Progress):
     def say(self, line: str) -> None:
         tqdm.write(line, file=self.stream)  # above the bar, if there is one
         self.stream.flush()
+        broken()
 
     def remark(self, line: str) -> None:
         now = time.monotonic()
@@ -52,7 +55,10 @@ class TerminalProgress(Progress):
             with tqdm(total=total, desc=label, unit=f" {unit}", file=self.stream, leave=False) as bar:
                 yield bar.update
         else:
-            yield self._sparse(label, total, unit)
+            try:
+                yield self._sparse(label, total, unit)
+            finally:
+                working_on("")
 
     def _sparse(self, label: str, total: int, unit: str) -> Callable[[int], None]:
         started = written = time.monotonic()
@@ -61,6 +67,7 @@ class TerminalProgress(Progress):
         def update(done: int) -> None:
             nonlocal count, written
             count += done
+            working_on(f"{label}, {count:,} of {total:,} {unit}s")
             now = time.monotonic()
             if count and now - written >= SPARSE_SECONDS:
                 written = now

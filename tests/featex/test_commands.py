@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import click
@@ -6,6 +7,8 @@ import pytest
 
 from featex.commands import names, one_of, option, program, terminal_progress, wants_json
 from featex.errors import InputError, UsageError
+from featex.options import ARTIFACTS
+from featex.system.disk import write_json
 from featex.system.output import Result
 from featex.system.progress import Progress
 from featex.system.terminal import run
@@ -30,6 +33,22 @@ def sets(folder, only, limit):
     progress.say("a step")
     record = {"folder": folder, "only": list(only), "silent": type(progress) is Progress}
     return Result(record, [f"{folder}: {'+'.join(only)}"], ["next"], failed="a gate" if folder == "gate" else "")
+
+
+@cli.command(examples=["try keep x"])
+@click.argument("folder")
+@option("--out", help="File.")
+@ARTIFACTS
+def keep(folder, out, artifacts):
+    """Write into FOLDER."""
+    write_json(Path(folder) / "a.json", {})
+
+
+@cli.command(examples=["try make x"])
+@click.argument("target", metavar="NEW_FOLDER")
+def make(target):
+    """Write NEW_FOLDER."""
+    write_json(Path(target) / "a.json", {})
 
 
 @pytest.fixture
@@ -94,6 +113,22 @@ def test_quiet_verbose_and_json_stand_before_or_after_the_name(call):
         err = call(*arguments)[2]
         assert "Traceback" in err
         assert err.endswith("Error: 'bad' holds nothing\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "place"),
+    [
+        (["keep", "no/models", "--artifacts", "no"], "--artifacts DIR"),
+        (["keep", "no/models"], "--out"),
+        (["make", "no"], "another NEW_FOLDER"),
+    ],
+)
+def test_where_nothing_can_be_written_the_option_is_named_that_says_the_place(call, tmp_path, arguments, place):
+    (tmp_path / "no").write_text("a file, where a folder should be")
+    code, _, err = call(*arguments)
+    assert code == 1
+    assert err.startswith("Error: cannot write ")
+    assert err.endswith(f"{place}\n")
 
 
 def test_a_name_is_found_whatever_its_case():

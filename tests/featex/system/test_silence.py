@@ -1,0 +1,56 @@
+import io
+import sys
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from featex.system import silence
+from featex.system.silence import announced, broken, working_on
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    monkeypatch.setattr(silence, "FIRST", 0.3)
+    monkeypatch.setattr(silence, "LOADING", 0.1)
+
+
+def until(condition, seconds=10.0):
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.02)
+    return condition()
+
+
+def test_a_silent_command_says_what_it_works_on_at_ever_longer_pauses(quick):
+    stream = io.StringIO()
+    with announced(stream):
+        working_on("extract, 48 of 120 images")
+        assert until(lambda: stream.getvalue().count("\n") == 2)
+    first, second = stream.getvalue().splitlines()
+    assert first.startswith("Still working, ")
+    assert first.endswith(": extract, 48 of 120 images")
+    assert float(second.split()[2]) >= float(first.split()[2])
+    with announced(stream):
+        pass
+    assert silence._step == ""
+
+
+def test_a_library_that_is_being_imported_is_named_once(quick, monkeypatch):
+    loading = SimpleNamespace(__spec__=SimpleNamespace(_initializing=True))
+    monkeypatch.setattr(silence, "LIBRARIES", ("slow_library",))
+    monkeypatch.setitem(sys.modules, "slow_library", loading)
+    stream = io.StringIO()
+    with announced(stream):
+        assert until(lambda: "Still working" in stream.getvalue())
+    assert stream.getvalue().splitlines()[0] == "Loading slow_library ..."
+    assert stream.getvalue().count("slow_library") == 1
+
+
+def test_lines_of_the_command_itself_keep_the_watcher_silent(quick):
+    stream = io.StringIO()
+    with announced(stream):
+        for _ in range(20):
+            broken()
+            time.sleep(0.03)
+    assert stream.getvalue() == ""
