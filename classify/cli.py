@@ -390,8 +390,8 @@ def report(name: str | None, positive: str | None, artifacts: Artifacts):
 
     progress = terminal_progress()
     name = report_target(name, artifacts, progress)
-    page = report_again(artifacts, name, positive=positive, progress=progress)
-    return Result({"report": name, "page": page}, [Saved("Report", page)])
+    done = report_again(artifacts, name, positive=positive, progress=progress)
+    return Result(done.record(), ["Accuracy:", done.table(), Saved("Report", done.page)])
 
 
 main = partial(run, cli)

@@ -8,12 +8,14 @@ from pathlib import Path
 import pandas as pd
 
 from classify.explain.neighbours import neighbours
+from classify.pages.codes import Notice
 from classify.pages.sections import read_section
 from classify.predictions import Predictions
 from classify.report.browser.gallery import Gallery
 from classify.report.browser.pictures import N_NEAR, worth_showing
 from classify.report.browser.view import begins_with
 from classify.report.notices import of_making
+from classify.report.summary import Report
 from classify.report.write import write_report
 from classify.splits.content import content_of
 from classify.splits.partition import images_digest, partition
@@ -333,8 +335,8 @@ def report_again(
     names: Sequence[str] | None = None,
     positive: str | None = None,
     progress: Progress | None = None,
-) -> Path:
-    """Write ``reports/REPORT/index.html`` on the models that belong to a report, and return its path.
+) -> Report:
+    """Write ``reports/REPORT/index.html`` on the models that belong to a report, and return it with its numbers.
 
     Parameters
     ----------
@@ -366,16 +368,17 @@ def report_again(
     evaluation = _evaluated(passports, predictions, positive)
     _find_out(gallery, worth_showing(predictions, begins_with(evaluation)), artifacts.features, data)
     sections = [read_section(folder / data.set, data.images) for folder in artifacts.sections]
-    return write_report(
+    page = write_report(
         evaluation,
         artifacts.reports / report,
         title=_title(passports),
         passports=passports,
-        notices=[*of_making(passports), *([others] if others else [])],
+        notices=[*of_making(passports), *([Notice("FX603", others)] if others else [])],
         sections=[section for section in sections if section],
         gallery=gallery,
         command="\n".join([*commands, _report_command(report, positive)]),
     )
+    return Report(page, evaluation, {passport.name: passport.kept for passport in passports})
 
 
 def _with_short_names(passports: Sequence[Passport], artifacts: Artifacts) -> tuple[list[Passport], Predictions]:

@@ -1,6 +1,7 @@
 """The report: numbers of an `Evaluation` as sentences, tables and figures.
 
 write                the page and its files
+summary              the report in a few lines, for a terminal and as a record
 verdict              the first screen: which model, and what it can do
 notices              warnings before any number
 protocol             differences, abstention and hindsight

@@ -50,10 +50,14 @@ def differing_making(passports: Sequence[Passport]) -> list[Notice]:
     if len({passport.data.digest for passport in passports} - {""}) > 1:
         text = "The models were trained on different data, so their scores are not comparable."
         notices.append(Notice("FX603", text))
-    if len(kinds := dict.fromkeys(str(passport.validation) for passport in passports if passport.cv)) > 1:
+    kinds: dict[str, list[str]] = {}
+    for passport in (one for one in passports if one.cv):
+        kinds.setdefault(str(passport.validation), []).append(passport.name)
+    if len(kinds) > 1:
+        ways = "; ".join(f"{', '.join(models)}: {kind}" for kind, models in kinds.items())
         text = (
-            f"The models were validated in different ways ({'; '.join(kinds)}). The model is chosen among those "
-            "that were validated in the same way."
+            f"The models were validated in different ways ({ways}), so only their scores on unseen sets compare. The "
+            "model is chosen among those that were validated in the same way."
         )
         notices.append(Notice("FX604", text))
     if len({passport.extractor_fingerprint for passport in passports} - {None}) > 1:

@@ -12,6 +12,7 @@ from classify.models.combine import METHODS
 from classify.models.registry import ModelSpec, get_model
 from classify.pages.sections import read_section
 from classify.predictions import SELECTION
+from classify.report.summary import Report
 from classify.splits.partition import images_digest
 from classify.trained.ensemble import plan_ensemble
 from classify.trained.model import Tuned
@@ -139,8 +140,8 @@ def compare(
     command: str = "",
     progress: Progress | None = None,
     **dataset_options,
-) -> Path:
-    """Compare models on a folder of images, from the images to the report, and return the report's path.
+) -> Report:
+    """Compare models on a folder of images, from the images to the report, and return the report with its numbers.
 
     Parameters
     ----------

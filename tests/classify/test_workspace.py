@@ -63,14 +63,14 @@ def test_a_report_is_on_the_models_of_the_newest_data(make_features, tmp_path, a
     features = make_features()
     run(tmp_path, plan("svm", features, trials=1, n_folds=3))
     run(tmp_path, plan("logreg", features, trials=1, n_folds=3))
-    path = report_again(artifacts)
+    path = report_again(artifacts).page
     page = path.read_text()
     assert path == tmp_path / "reports" / "toy" / "index.html"
     assert "svm-toy" in page
     assert "logreg-toy" in page
     assert "forest-toy" not in pd.read_csv(path.with_name("scores.csv"))["model"].tolist()
     assert "Left out of this report: forest-toy" in page
-    other = report_again(artifacts, "forest-toy")
+    other = report_again(artifacts, "forest-toy").page
     assert other == tmp_path / "reports" / "forest-toy" / "index.html"
     assert set(pd.read_csv(other.with_name("scores.csv"))["model"]) == {"forest"}
     evaluation = evaluate(artifacts=artifacts)
@@ -86,7 +86,7 @@ def test_a_report_says_first_what_spoils_it(make_features, tmp_path, artifacts):
     features.extractor["trained"] = False
     features.rows["split"] = ""
     run(tmp_path, plan("svm", features, trials=1, n_folds=3))
-    page = report_again(artifacts, "toy").read_text()
+    page = report_again(artifacts, "toy").page.read_text()
     assert page.index("UNTRAINED") < page.index("cross-validation score")
     assert "a hash of their content holds out" in page
 
@@ -97,7 +97,7 @@ def test_a_net_that_started_from_random_weights_is_said_first(make_features, tmp
     for weights in ("resnet18.pth", "random"):
         passport = replace(tuned.model.passport, settings={"weights": weights})
         keep(replace(tuned, model=replace(tuned.model, passport=passport)), *places[:2])
-        page = report_again(artifacts, "toy").read_text()
+        page = report_again(artifacts, "toy").page.read_text()
         assert ("svm started from UNTRAINED (random) weights" in page) == (weights == "random")
 
 
@@ -106,7 +106,7 @@ def test_a_study_that_is_run_again_gives_the_page_its_title(make_features, tmp_p
     study = {"study": "first", "title": "The first study", "source": "a journal", "notes": [], "scores": []}
     run(tmp_path, plan("svm", features, trials=1, n_folds=3, published=study))
     run(tmp_path, plan("logreg", features, trials=1, n_folds=3))
-    page = report_again(artifacts, "toy").read_text()
+    page = report_again(artifacts, "toy").page.read_text()
     assert "<h1>The first study: run again</h1>" in page
 
 
@@ -164,7 +164,7 @@ def test_an_ensemble_is_kept_and_reported_on_beside_its_members_and_known_again(
     keep(combine(job(), read_predictions(job().passports, tmp_path / "predictions")), *places)
     assert is_kept(job(), *places)
     assert replaced(job(), tmp_path / "models") == ""
-    page = report_again(artifacts).read_text()
+    page = report_again(artifacts).page.read_text()
     for sentence in ("from 3 models", "members svm-toy, logreg-toy", "<dd>members</dd>"):
         assert sentence in page
     run(tmp_path, plan("svm", features, trials=1, n_folds=3))
@@ -192,7 +192,7 @@ def test_a_report_is_written_again_without_torch_and_images_and_its_tables_are_e
     features = make_features()
     run(tmp_path, plan("logreg", features, trials=0, n_folds=3))
     run(tmp_path, plan("forest", features, trials=1, n_folds=3))
-    path = report_again(artifacts)
+    path = report_again(artifacts).page
     before = {file.name: file.read_bytes() for file in path.parent.iterdir() if file.suffix in (".csv", ".html")}
     code = f"""
 import sys

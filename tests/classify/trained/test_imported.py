@@ -179,7 +179,7 @@ def test_an_imported_detector_stands_on_the_page_and_cannot_be_run_or_combined(
     code, out, err = run_command(cli, "import", file, "--name", "theirs", *places)
     assert (code, err.splitlines()[1:]) == (0, ["positive class: ai, as in the report; choose with --positive"])
     assert "classify report toy" in out
-    page = report_again(artifacts, names=["logreg-toy"]).read_text()
+    page = report_again(artifacts, names=["logreg-toy"]).page.read_text()
     assert "its training data are not known here" in page
     assert page.count("theirs") > 5
     assert "logreg is right on" in page  # what has no folds is not chosen

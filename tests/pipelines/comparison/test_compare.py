@@ -31,7 +31,7 @@ def run(data, tmp_path, weights_file, with_vectors, artifacts):
         weights, command = options.pop("weights", weights_file), options.pop("command", "")
         comparison = Comparison(only=only, **{"n_folds": 3, "trials": 1, "audited": False, **options})
         where = {"weights": weights, "device": "cpu", "artifacts": artifacts, "command": command}
-        return compare(directory, comparison, progress=listener, **where), listener.lines
+        return compare(directory, comparison, progress=listener, **where).page, listener.lines
 
     return run
 
@@ -69,7 +69,7 @@ def test_the_report_written_again_says_all_that_the_first_said(run, data, artifa
     (data / "train/ai/000.jpg").write_bytes(b"no image")
     path, _ = run(only=("svm",), quick=True, weights="random", command="pipelines compare images --quick")
     first = path.read_text()
-    assert report_again(artifacts, "images-quick").read_text() == first
+    assert report_again(artifacts, "images-quick").page.read_text() == first
     for word in ("quick look", "1 file cannot be used", "UNTRAINED", "pipelines compare images --quick"):
         assert word in first
 

@@ -23,7 +23,7 @@ def run(data, tmp_path, weights_file, artifacts):
         comparison = Comparison(only=["svm"], recipe="robust", **chosen)
         page = compare(data, comparison, weights=weights_file, device="cpu", artifacts=artifacts, progress=listener)
         return (
-            page.read_text(),
+            page.page.read_text(),
             listener.lines,
             {p.name: p for p in persist.passports(tmp_path / "artifacts/models")},
         )

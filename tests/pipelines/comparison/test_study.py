@@ -85,7 +85,7 @@ def test_a_study_runs_from_its_folder_to_a_page_with_its_numbers_beside_ours(
     models, image_size = CHEAP[name]
     few = {"n_folds": 2, "max_epochs": 1, "image_size": image_size, "quick": True, "audited": False}
     comparison = Comparison(name, models, **few)
-    path = compare(comparison=comparison, artifacts=artifacts, weights=weights_folder, device="cpu")
+    path = compare(comparison=comparison, artifacts=artifacts, weights=weights_folder, device="cpu").page
     assert path == tmp_path / f"artifacts/reports/{name}-quick/index.html"
     study, page = load_study(name), path.read_text(encoding="utf-8")
     kept = {p.model: p for p in persist.passports(tmp_path / "artifacts/models")}
@@ -144,7 +144,7 @@ def run(data, tmp_path, weights_file, with_vectors, artifacts):
     def run(study, **options):
         comparison = Comparison(study, audited=False, **options)
         page = compare(data, comparison, weights=weights_file, device="cpu", artifacts=artifacts)
-        page = page.read_text(encoding="utf-8")
+        page = page.page.read_text(encoding="utf-8")
         return page, {p.model: p for p in persist.passports(tmp_path / "artifacts/models")}
 
     return run
@@ -174,7 +174,7 @@ def test_a_study_of_ones_own_gives_models_settings_folds_and_name(study_file, ru
     }
     assert kept["lenet5"].published["scores"] == []
     assert re.search(r"80 % \(68\.2–88\.2\)<small>n += 60", page)
-    assert report_again(artifacts, "small").read_text(encoding="utf-8") == page
+    assert report_again(artifacts, "small").page.read_text(encoding="utf-8") == page
 
 
 def test_what_is_asked_for_goes_before_what_the_study_says(study_file, run):
