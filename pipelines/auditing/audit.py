@@ -1,5 +1,6 @@
 """audit(): what in a set of images could make scores on it too high, on one page; `CHECKS` has a row for each check."""
 
+import shlex
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from classify.pages.codes import LEVELS, texts
 from classify.splits.content import sees_content
 from classify.splits.partition import images_digest
 from featex.errors import InputError, UsageError, unknown
@@ -70,10 +72,31 @@ class Audit:
     ----------
     page : Path
     findings : tuple of Finding
+    folder : Path
+        Of the images.
     """
 
     page: Path
     findings: tuple[Finding, ...]
+    folder: Path
+
+    def record(self) -> dict:
+        """Return the findings as JSON can hold them."""
+        keys = ("id", "level", "check", "of", "sentence", "value", "low", "high")
+        return {
+            "page": str(self.page),
+            "set": self.page.parent.name,
+            "shortcut": self.shortcut,
+            "findings": [{key: getattr(one, key) for key in keys} for one in self.findings],
+        }
+
+    def next_command(self) -> str:
+        """Return the command that mends the worst finding, or that compares models where nothing is to be mended."""
+        worst = min(self.findings, key=lambda one: one.badness)
+        folder, name = shown_path(self.folder), self.page.parent.name
+        if worst.level == LEVELS[0]:
+            return f"pipelines compare {shlex.quote(folder)}"
+        return texts()[worst.id].command_for(DIR=folder, SET=name, REPORT=name)
 
     def lines(self) -> list[str]:
         """Return the verdict for a terminal: a line for each check, the worst first."""
@@ -170,7 +193,7 @@ def audit(
         images=images_digest(subject.rows),
         command=command,
     )
-    return Audit(page, tuple(findings))
+    return Audit(page, tuple(findings), Path(subject.features.root))
 
 
 def titles(findings: Sequence[Finding]) -> dict[str, str]:

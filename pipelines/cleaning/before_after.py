@@ -18,6 +18,7 @@ from featex.system.progress import Progress
 from pipelines.auditing.appearance import look
 from pipelines.auditing.leaks import sides_of
 from pipelines.auditing.shortcuts import HIGH, LOW, SCORE, file_scores, pixel_scores
+from pipelines.cleaning.normalise import Form, Normalised, normalise
 from pipelines.images.new_folder import each, image_bytes
 
 MOST_LOOKED_AT = 1000
@@ -73,6 +74,63 @@ class BeforeAfter:
             "--size removes traces of resampling and saving. Bars, borders and marks stay: crop them, or leave such "
             "images out."
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """Normalised images, and how well files and pixels predict their class, before and after.
+
+    Parameters
+    ----------
+    done : Normalised
+    comparison : BeforeAfter or None
+    why : str
+        Why there is no comparison.
+    """
+
+    done: Normalised
+    comparison: BeforeAfter | None
+    why: str = ""
+
+    @property
+    def lines(self) -> list[str]:
+        """What was done, in a few lines for a terminal."""
+        why = f"How well file metadata and pixel statistics predict the class was not measured: {self.why}"
+        return self.done.lines() + ([] if self.comparison else [why])
+
+    def record(self) -> dict:
+        """Return the result as JSON can hold it."""
+        table, comparison = self.done.table, self.comparison
+        return {
+            "folder": str(self.done.folder),
+            "table": str(self.done.record),
+            "written": int((table["written"] != "").sum()),
+            "left_out": int((table["reason"] != "").sum()),
+            "size": self.done.form.size,
+            "predictability": comparison and comparison.table.to_dict("records"),
+            "still_predict": comparison and comparison.left["family"].tolist(),
+        }
+
+
+def normalise_and_measure(
+    source: str | os.PathLike,
+    target: str | os.PathLike,
+    form: Form | None = None,
+    *,
+    workers: int | None = None,
+    progress: Progress | None = None,
+    **dataset_options,
+) -> Measured:
+    """Write every image of `source` in one form into `target`, and measure what still predicts the class.
+
+    The parameters are those of `pipelines.cleaning.normalise.normalise`. Where there are too few classes or images to
+    measure anything, the copy is written all the same.
+    """
+    done = normalise(source, target, form, workers=workers, progress=progress, **dataset_options)
+    try:
+        return Measured(done, before_and_after(source, done.folder, progress=progress, **dataset_options))
+    except DataError as error:
+        return Measured(done, None, str(error))
 
 
 def before_and_after(

@@ -56,6 +56,17 @@ class Prepared:
         """Number of files for each of `ACTIONS`."""
         return {action: int((self.table["action"] == action).sum()) for action in ACTIONS}
 
+    def record(self) -> dict:
+        """Return what was done as JSON can hold it."""
+        return {
+            "folder": self.folder and str(self.folder),
+            "report": str(self.report),
+            "files": len(self.table),
+            "written": self.n_written,
+            "actions": self.counts,
+            "for_review": int(self.review["path"].nunique()),
+        }
+
     def lines(self) -> list[str]:
         """Return what was done, in a few lines for a terminal."""
         done = "written" if self.folder else "would be written"

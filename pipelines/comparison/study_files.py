@@ -46,6 +46,23 @@ def load_study(name: str) -> Study:
     return read_study(FOLDER / f"{name}{SUFFIX}")
 
 
+def listed_studies(data: Path) -> list[dict]:
+    """Return what to know of each study that comes with this package, and whether its data are below `data`."""
+    studies = [load_study(name) for name in study_names()]
+    return [
+        {
+            "name": study.name,
+            "title": study.title,
+            "models": list(study.models),
+            "data": study.data_name,
+            "folder": str(data / study.directory),
+            "here": (data / study.directory).is_dir(),
+            "where": study.where,
+        }
+        for study in studies
+    ]
+
+
 def read_study(path: Path) -> Study:
     """Return the study in a file.
 

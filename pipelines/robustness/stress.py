@@ -1,7 +1,7 @@
 """stress: test the models of a report on its unseen images under conditions such as JPEG, resizing, blur and noise."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +84,16 @@ class StressResult:
     failed: pd.DataFrame
     notes: tuple[str, ...]
     page: Path
+
+    def record(self) -> dict:
+        """Return the result as JSON can hold it: findings, and a row a model, set and condition."""
+        return {
+            "page": str(self.page),
+            "findings": [asdict(one) for one in findings(self.table, self.bias)],
+            "scores": self.table.to_dict("records"),
+            "left_out": self.failed.to_dict("records"),
+            "notes": list(self.notes),
+        }
 
     def lines(self) -> list[str]:
         """Return the result as lines for a terminal."""

@@ -55,6 +55,14 @@ class Transfer:
     summary: pd.DataFrame
     notes: tuple[str, ...]
 
+    def record(self) -> dict:
+        """Return the result as JSON can hold it: a row a model, and a row a model and pair of sources."""
+        return {
+            "models": self.summary.to_dict("records"),
+            "pairs": self.table.to_dict("records"),
+            "notes": list(self.notes),
+        }
+
     @property
     def sentences(self) -> list[str]:
         """The result for each model, in a sentence."""

@@ -88,6 +88,18 @@ class Travel:
     n_folds: int
     folds: str
 
+    def record(self) -> dict:
+        """Return the result as JSON can hold it; scores are ROC AUC."""
+        return {
+            "chosen": self.chosen.name,
+            "nested": self.nested,
+            "reference": self.reference,
+            "n_folds": self.n_folds,
+            "folds": self.folds,
+            "choices": self.table.to_dict("records"),
+            "gains": self.gains.to_dict("records"),
+        }
+
     @property
     def sentences(self) -> list[str]:
         """The tables in sentences."""

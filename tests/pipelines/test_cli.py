@@ -14,7 +14,13 @@ def pipelines(run_command, monkeypatch, weights_file):
 
 def test_compare_says_where_the_report_is_and_the_report_how_it_was_made(pipelines, data, tmp_path):
     code, out, _ = pipelines("compare", data, "--only", "logreg", "--folds", 3, "--trials", 1)
-    assert (code, out) == (0, "Report: artifacts/reports/images/index.html\n")
+    assert code == 0
+    header, *rows = [line for line in out.splitlines() if line.startswith(("model ", "logreg", "metadata"))]
+    assert ["cross-validation (optimistic)" in header, "wild" in header, len(rows)] == [True, True, 2]
+    assert rows[0].startswith("logreg (chosen)")
+    assert rows[1].startswith("metadata (metadata-only baseline)")
+    assert "Report: artifacts/reports/images/index.html" in out
+    assert "Next: classify predict logreg-images IMAGE..." in out
     page = (tmp_path / "artifacts/reports/images/index.html").read_text()
     assert "pipelines compare images --only logreg --folds 3 --trials 1" in page
 
@@ -22,7 +28,12 @@ def test_compare_says_where_the_report_is_and_the_report_how_it_was_made(pipelin
 @pytest.mark.parametrize(
     ("arguments", "expected", "sentence"),
     [
-        (["compare"], 2, "Error: 'data' does not exist"),
+        (["compare"], 1, "Error: there is no folder data here; name a folder of images, or make a sample"),
+        (["travel"], 1, "Error: there is no folder data here"),
+        (["audit"], 1, "Error: there is no set of features in artifacts/features yet; make one: featex extract DIR"),
+        (["transfer"], 1, "Error: there is no set of features in artifacts/features yet"),
+        (["stress"], 1, "Error: there is no model in artifacts/models yet; make one: classify tune svm"),
+        (["audit", "--only", "leak"], 2, "Error: unknown check 'leak'; did you mean 'leaks'?"),
         (["compare", "--only", "svm,smv"], 2, "Error: unknown model 'smv'; did you mean 'svm'?"),
         (["compare", "--study", "cifake"], 2, "Error: unknown study 'cifake'; did you mean 'cifake-cnn'?"),
         (
@@ -45,7 +56,8 @@ def test_a_study_is_run_again_by_its_name(pipelines, write_images, tmp_path):
         for i, label in enumerate(("REAL", "FAKE")):
             write_images(tmp_path / f"data/cifake/{name}/{label}", n, tint=120 * i, size=32)
     code, out, err = pipelines("compare", "--study", "cifake-cnn", "--folds", 2, "--epochs", 1, "--device", "cpu")
-    assert (code, out) == (0, "Report: artifacts/reports/cifake-cnn/index.html\n"), err
+    assert code == 0, err
+    assert "Report: artifacts/reports/cifake-cnn/index.html" in out
     page = (tmp_path / "artifacts/reports/cifake-cnn/index.html").read_text()
     for words in ("pipelines compare --study cifake-cnn --folds 2 --epochs 1", "91 %", "cnn3-cifake-cnn"):
         assert words in page
