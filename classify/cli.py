@@ -60,7 +60,13 @@ def cli() -> None:
     help="source: all sources of a class get the same total weight; content: images whose content reveals their class "
     "get a low weight.",
 )
-@option("--timeout", type=click.FloatRange(0), group="Search", help="Seconds after which no further trial starts.")
+@option(
+    "--timeout",
+    type=click.FloatRange(0),
+    show_default="none",
+    group="Search",
+    help="Seconds after which no further trial starts.",
+)
 @option(
     "--storage",
     show_default="a journal in artifacts/studies",
@@ -81,20 +87,36 @@ def cli() -> None:
 @option(
     "--train",
     metavar="head|last:N|all",
+    show_default="all; head without a GPU",
     group="Nets",
     help="Layers of a pretrained net to train: only its new head, also its last N layers, or all.",
 )
-@option("--image-size", type=click.IntRange(1), group="Nets", help="Pixels a side, for nets.")
-@option("--epochs", "max_epochs", type=click.IntRange(1), group="Nets", help="Most epochs, for nets.")
+@option(
+    "--image-size",
+    type=click.IntRange(1),
+    show_default="each net's own",
+    group="Nets",
+    help="Side of the images that a net reads, in pixels.",
+)
+@option(
+    "--epochs",
+    "max_epochs",
+    type=click.IntRange(1),
+    show_default="each net's own",
+    group="Nets",
+    help="Most epochs that a net is trained for.",
+)
 @option(
     "--balance",
     metavar="none|weights|oversample",
+    show_default="none",
     group="Nets",
     help="How nets make up for small classes: a higher weight in the loss, or more frequent draws.",
 )
 @option(
     "--augment",
     metavar="none|study|flips|shifts|strong",
+    show_default="each net's own",
     group="Nets",
     help="Random changes to the images that nets train on.",
 )
@@ -104,8 +126,7 @@ def cli() -> None:
     multiple=True,
     metavar="NAME=VALUE",
     group="Nets",
-    help="Set any other choice of a net's recipe, such as lr=0.001; `classify models --model NAME` lists them. "
-    "Repeatable.",
+    help="Any other choice of a net's recipe, such as lr=0.001; `classify models --model NAME` lists them. Repeatable.",
 )
 @option(
     "--weights",

@@ -42,13 +42,17 @@ def cli() -> None:
 @option(
     "--view",
     metavar="resize|crop|tiles",
+    show_default="resize",
     group="Features",
     help="Part of an image: all of it, resized; or its middle, or several squares, at full resolution.",
 )
-@option("--tiles", type=click.IntRange(1), group="Features", help="Number of squares for --view tiles.")
+@option(
+    "--tiles", type=click.IntRange(1, 9), show_default="5", group="Features", help="Number of squares for --view tiles."
+)
 @option(
     "--pool",
     metavar="mean|each",
+    show_default="mean",
     group="Features",
     help="mean: average the tiles' vectors; each: keep columns for each tile.",
 )
@@ -56,6 +60,7 @@ def cli() -> None:
     "--input",
     "inputs",
     metavar="rgb,residual,spectrum,statistics",
+    show_default="rgb",
     group="Features",
     help="What features are computed from: the image (rgb) or its noise residual, through the network; or its spectrum "
     "or natural scene statistics, without the network. Several are concatenated.",
@@ -63,18 +68,21 @@ def cli() -> None:
 @names(
     "--layers",
     metavar="stem,layer1,...,layer4,penultimate",
+    show_default="penultimate",
     group="Features",
     help="Layers of the network whose output gives features. Several are concatenated.",
 )
 @option(
     "--tta",
     metavar="none|flips",
+    show_default="none",
     group="Features",
     help="flips: average the vectors of an image and its mirror image.",
 )
 @option(
     "--copies",
     type=click.IntRange(0),
+    show_default="0; 1 for --recipe robust",
     group="Features",
     help="Number of varied copies (resized, blurred, JPEG) of a training image.",
 )

@@ -20,6 +20,7 @@ A command's body reads its options, calls one function of the library and return
   2 it was called wrongly (`featex.errors.UsageError`), 3 a gate failed (``Result(failed="...")``), 130 stopped.
 """
 
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -38,6 +39,7 @@ EXIT_CODES = (
     "Exit codes: 0 done; 1 the command failed; 2 it was called wrongly; 3 a gate failed (such as a limit of an audit); "
     "130 stopped by Ctrl-C."
 )
+_WHOLE = 1000  # characters of a command's first sentence, which click would cut
 _QUIET, _VERBOSE, _JSON = "featex.quiet", "featex.verbose", "featex.json"
 
 
@@ -55,6 +57,20 @@ class Option(click.Option):
     def __init__(self, *arguments, group: str = "Run", choices: Callable | None = None, **attributes):
         super().__init__(*arguments, **attributes)
         self.group, self.choices = group, choices
+
+    def make_metavar(self, ctx: click.Context) -> str:
+        """Return what stands for the value in a help text: N for a whole number, X for another, or click's word."""
+        word = super().make_metavar(ctx)
+        return {"INTEGER RANGE": "N", "INTEGER": "N", "FLOAT RANGE": "X", "FLOAT": "X", "TEXT": "NAME"}.get(word, word)
+
+    def get_help_extra(self, ctx: click.Context) -> dict:
+        """Return what stands in brackets at the end of a help text; "1 or more" instead of "x>=1"."""
+        extra = super().get_help_extra(ctx)
+        if found := re.fullmatch(r"x>=(\d+)", extra.get("range", "")):
+            extra["range"] = f"{found[1]} or more"
+        elif len(extra.get("range", "")) > 12:  # a limit that nobody meets, such as that of random seeds
+            del extra["range"]
+        return extra
 
 
 option = partial(click.option, cls=Option)
@@ -140,7 +156,7 @@ class Command(click.Command):
         headings: dict[str, list] = {name: [] for name in GROUPS}
         for parameter in self.get_params(context):
             record = parameter.get_help_record(context)
-            if record is not None:
+            if record is not None and isinstance(parameter, click.Option):
                 headings[getattr(parameter, "group", "General")].append(record)
         for heading, records in headings.items():
             if records:
@@ -196,6 +212,14 @@ class Program(click.Group):
         if "--json" in args:  # so that a wrong option, which ends the parsing, is reported as JSON as well
             context.meta[_JSON] = True
         return super().parse_args(context, args)
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """Return the names of the commands in the order in which one needs them, which is that of the file."""
+        return list(self.commands)
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, one.get_short_help_str(_WHOLE)) for name, one in self.commands.items()])
 
     def format_epilog(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.write_paragraph()

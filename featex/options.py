@@ -74,9 +74,7 @@ WORKERS = option(
     group="Run",
     help="Threads that read and write images.",
 )
-SEED = option(
-    "--seed", default=0, type=SEEDS, group="Search", help="Seed of all that is random: folds, draws and training."
-)
+SEED = option("--seed", default=0, type=SEEDS, group="Search", help="Random seed of folds, draws and training.")
 POSITIVE = option(
     "--positive",
     metavar="CLASS",
@@ -144,7 +142,7 @@ _DATASET = (
         "--set-column",
         show_default="split, set, or one that names train",
         group="Data",
-        help="Column of the table with the set of each image: train, val, test or a custom set.",
+        help="Column of the table with the set of each image: train, val, test or an external set.",
     ),
     option(
         "--group-column",

@@ -66,13 +66,18 @@ def _watch(stream: TextIO, done: threading.Event) -> None:
             seen.add(library)
             _write(stream, f"Loading {library} ...")
         elif silent >= pause:
-            _write(stream, f"Still working, {silent:.0f} s since the last line" + (f": {_step}" if _step else ""))
+            _write(stream, f"Still working, {silent:.0f} s since the last line" + _what(library))
             pause = min(MOST, pause * FACTOR)
             continue
         else:
             continue
         broken()
         before = _last_line
+
+
+def _what(library: str) -> str:
+    step = f"loading {library}" if library else _step
+    return f": {step}" if step else ""
 
 
 def _write(stream: TextIO, line: str) -> None:
