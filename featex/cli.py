@@ -23,7 +23,7 @@ def cli() -> None:
     examples=[
         "featex extract data/photos",
         "featex extract data/photos --recipe robust --name robust",
-        "featex extract data/photos --class ai='AI_*' --class real='*'",
+        "featex extract photos --class ai='AI_*' --class real='*'",
     ]
 )
 @FOLDER

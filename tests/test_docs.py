@@ -100,3 +100,13 @@ def test_the_reference_shows_every_public_name():
     shown = re.findall(r"^::: (\S+)", (ROOT / "docs/api.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
     names = {package: importlib.import_module(package).__all__ for package in CLIS}
     assert {f"{package}.{name}" for package in names for name in names[package]} <= set(shown)
+
+
+def test_every_command_has_its_paragraph_with_an_example_among_the_commands():
+    """The options of each are taken from the programs when the pages are built."""
+    page = ROOT / "docs/commands.md"
+    examples = {tuple(command.split()[:2]) for command in commands(page)}
+    named = set(re.findall(r"^\*\*`(\w+) ([a-z-]+)`\*\*", page.read_text(encoding="utf-8"), flags=re.MULTILINE))
+    every = {(program, name) for program, cli in CLIS.items() for name in cli.commands}
+    assert named == every
+    assert every <= examples

@@ -44,7 +44,7 @@ def test_a_library_that_is_being_imported_is_named_once(quick, monkeypatch):
     with announced(stream):
         assert until(lambda: "Still working" in stream.getvalue())
     assert stream.getvalue().splitlines()[0] == "Loading slow_library ..."
-    assert stream.getvalue().count("slow_library") == 1
+    assert stream.getvalue().count("Loading slow_library") == 1
 
 
 def test_lines_of_the_command_itself_keep_the_watcher_silent(quick):

@@ -175,7 +175,7 @@ def test_folder_of_somebody_else_is_refused_and_kept(tmp_path, content):
 @pytest.mark.parametrize("out", ["file", "file/out"])
 def test_a_file_in_the_way_is_refused(tmp_path, out):
     (tmp_path / "file").write_text("")
-    with pytest.raises(FeatexError, match="choose another|cannot write"):
+    with pytest.raises(FeatexError, match=r"choose another|cannot write"):
         make_sample(tmp_path / out, **TINY)
 
 
