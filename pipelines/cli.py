@@ -201,7 +201,7 @@ def travel(directory: str | None, **options):
     return Result({"page": page, **done.record()}, [*done.sentences, Saved("Page", page)], hints)
 
 
-@cli.command(examples=["pipelines stress photos --transforms jpeg blur --grades quick"])
+@cli.command(examples=["pipelines stress photos --transforms jpeg blur"])
 @click.argument("report", metavar="[REPORT]", required=False)
 @names(
     "--models",
@@ -288,7 +288,7 @@ def transfer(name: str | None, **options):
     return Result({"page": page, **done.record()}, [*done.sentences, Saved("Page", page)], ["pipelines travel DIR"])
 
 
-@cli.command(examples=["pipelines audit data/photos", "pipelines audit photos --only shortcuts leaks --fail-above 0.6"])
+@cli.command(examples=["pipelines audit data/photos", "pipelines audit photos --fail-above 0.6"])
 @click.argument("target", metavar="[DIR|SET]", required=False)
 @names(
     "--only",
