@@ -49,7 +49,13 @@ def drift_sentences(table: pd.DataFrame) -> list[str]:
     A last sentence says what the absence of other warnings is worth.
     """
     warnings = [_drift_sentence(row) for _, row in table[table["unlike"].astype(bool)].iterrows()]
-    silent = table[~table["unlike"].astype(bool)]
+    unsteady = list(dict.fromkeys(table.loc[table["p"].isna(), "model"]))
+    if unsteady:
+        warnings.append(
+            f"The confidence of {listed(unsteady)} differs from fold to fold beyond chance, so it cannot show whether "
+            "a set is out of distribution."
+        )
+    silent = table[~table["unlike"].astype(bool) & table["p"].notna()]
     if silent.empty:
         return warnings
     pairs = f"{len(silent)} of {len(table)} pairs of model and set"

@@ -93,3 +93,21 @@ def test_a_model_without_out_of_fold_rows_is_left_out():
     assert drift_table(both)[["model", "set"]].to_numpy().tolist() == [["svm", "test"]]
     none = drift_table(rows_of({"test": drawn(50)}))
     assert none.empty
+
+
+def test_where_training_changes_the_confidence_by_itself_no_set_is_called_unlike():
+    reference = np.concatenate([drawn(100), drawn(100, 0.9, 1), drawn(100, 0.75, 2)])  # three trainings of a net
+    predictions = rows_of({VALIDATION: reference, "wild": drawn(80, 0.95, 3)})
+    table = predictions.table
+    unfolded = drift_table(predictions).iloc[0]
+    table.loc[table["set"] == VALIDATION, "fold"] = np.repeat([0, 1, 2], 100)
+    row = drift_table(Predictions(table)).iloc[0]
+    assert (unfolded["unlike"], row["unlike"]) == (True, False)
+    assert row["distance"] == unfolded["distance"]
+    assert np.isnan(row["p"])
+
+
+def test_folds_of_equal_confidence_leave_the_test_as_it_is():
+    table = rows_of({VALIDATION: drawn(300), "wild": drawn(100, 0.8, 1)}).table
+    table.loc[table["set"] == VALIDATION, "fold"] = np.arange(300) % 5
+    assert drift_table(Predictions(table))["unlike"].tolist() == [True]
