@@ -44,6 +44,13 @@ def test_pages_build_with_every_link_and_anchor_in_place(site):
 
 
 @pytest.mark.long
+def test_one_page_shows_the_help_of_every_command(site):
+    page = (site / "options.html").read_text(encoding="utf-8")
+    for program, cli in CLIS.items():
+        assert [name for name in cli.commands if f"Usage: {program} {name} [OPTIONS]" not in page] == []
+
+
+@pytest.mark.long
 def test_no_page_loads_anything_from_elsewhere(site):
     for page in site.rglob("*.html"):
         loaded = Loaded()
