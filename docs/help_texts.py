@@ -1,4 +1,4 @@
-"""A hook of MkDocs: the line `<!-- help texts -->` of a page becomes the help of every command, as terminals show it."""
+"""A hook of MkDocs: the line `<!-- help texts -->` of a page becomes the help of every command, as on a terminal."""
 
 import importlib
 
