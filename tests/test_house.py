@@ -100,7 +100,12 @@ ONLY_IN = {
     },
     "matplotlib": {
         *("classify/pages/drawing.py", "classify/report/figures.py", "classify/report/figures_reliability.py"),
-        *("pipelines/auditing/figures.py", "pipelines/sources/transfer_figures.py", "pipelines/robustness/figures.py"),
+        *(
+            "pipelines/auditing/figures.py",
+            "pipelines/auditing/shortcut_figure.py",
+            "pipelines/sources/transfer_figures.py",
+            "pipelines/robustness/figures.py",
+        ),
     },
     "click": {"featex/commands.py", "featex/options.py", *(f"{package}/cli.py" for package in PACKAGES)},
 }

@@ -41,7 +41,7 @@ def _judged(n: int, per: int, runs: int, seed: int) -> list[Claim]:
         for run in range(runs):
             rows, labels = _drawn(np.random.default_rng([seed, n, per, run]), n, 2, per)
             files = shortcuts.file_scores(rows, labels, seed=run)
-            row = shortcuts.most_certain(files)
+            row = shortcuts.most_certain(files, 2)
             bad += shortcuts.telling(row, 2)
             gate += row[shortcuts.LOW] > 0.5
     finally:

@@ -72,11 +72,14 @@ class Notice:
         What was found, in a sentence.
     level : str
         One of `LEVELS`.
+    command : str
+        What to type next, "" for none.
     """
 
     id: str
     text: str
     level: str = "warning"
+    command: str = ""
 
     @property
     def title(self) -> str:

@@ -7,12 +7,17 @@ import pandas as pd
 
 def percent(value: float) -> str:
     """Return 0.92 as "92.0 %", and NaN as a dash."""
-    return "—" if pd.isna(value) else f"{100 * value:.1f} %"
+    return "—" if pd.isna(value) else f"{_rounded(100 * value, 1)} %"
 
 
 def plain(value: float) -> str:
     """Return 0.2134 as "0.213", and NaN as a dash."""
-    return "—" if pd.isna(value) else f"{value:.3f}"
+    return "—" if pd.isna(value) else _rounded(value, 3)
+
+
+def _rounded(value: float, digits: int) -> str:
+    """Return a number with its digits, and never "-0.0"."""
+    return f"{round(value, digits) + 0.0:.{digits}f}"
 
 
 def within(value: float, low: float, high: float, *, unit: str = "%") -> str:
@@ -23,8 +28,8 @@ def within(value: float, low: float, high: float, *, unit: str = "%") -> str:
     text = percent(value) if unit else plain(value)
     if pd.isna(value) or pd.isna(low):
         return text
-    ends = (f"{100 * end:.1f}" if unit else f"{end:.3f}" for end in (low, high))
-    return f"{text} ({(' to ' if low < 0 else '–').join(ends)})"
+    ends = [_rounded(100 * end, 1) if unit else _rounded(end, 3) for end in (low, high)]
+    return f"{text} ({(' to ' if ends[0].startswith('-') else '–').join(ends)})"
 
 
 def with_interval(row: pd.Series, score: str = "accuracy", *, unit: str = "%") -> str:

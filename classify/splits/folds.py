@@ -126,9 +126,13 @@ def folds_by_content(
     DataError
         If there are too few images, or clusters of a single class leave a fold without some class.
     """
-    k = min(CONTENT_CLUSTERS * n_folds, len(np.unique(units)) // 5)
+    n_units = len(np.unique(units))
+    k = min(CONTENT_CLUSTERS * n_folds, n_units // 5)
     if k < n_folds:
-        raise DataError(f"{len(y):,} images are too few for {n_folds} folds by content; take fewer folds, or random")
+        raise DataError(
+            f"{n_folds} folds by content take {5 * n_folds} independent images or groups, and there are {n_units}; "
+            "take fewer folds, or random ones"
+        )
     Z = StandardScaler().fit_transform(content.astype(np.float64))
     Z = PCA(min(CONTENT_COMPONENTS, *Z.shape), random_state=seed).fit_transform(Z)
     clusters = KMeans(k, n_init=5, random_state=seed).fit_predict(Z)

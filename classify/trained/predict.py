@@ -15,7 +15,7 @@ from featex.datasets.dataset import image_files
 from featex.errors import InputError, UsageError
 from featex.store.features import Features
 from featex.system.progress import Progress
-from featex.system.words import count
+from featex.system.words import none_usable
 
 
 def predict_set(
@@ -96,7 +96,7 @@ def predict_images(
     )
     if len(failed) == len(files):
         row = failed.iloc[0]
-        raise InputError(f"none of {count(len(files), 'image')} can be used ({row.path}: {row.reason})")
+        raise InputError(f"{none_usable(len(files), 'image')} ({row.path}: {row.reason})")
     usable = [path for i, path in enumerate(files) if i not in reasons]
     # The cache holds by now what members read
     unlike = _unlike(model, lambda one: X if one is model else _inputs(one, usable, access)[0])

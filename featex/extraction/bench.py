@@ -22,7 +22,7 @@ from featex.store.cache import content_key
 from featex.store.thumbnails import ThumbnailCache
 from featex.system.cores import n_cores, one_core_each
 from featex.system.progress import Progress
-from featex.system.words import count
+from featex.system.words import count, none_usable
 
 READING, DECODING, PREPROCESSING, MODEL, WHOLE = "reading", "decoding", "preprocessing", "model", "whole"
 ABOUT = {
@@ -153,7 +153,7 @@ def bench(
     with one_core_each(cores) as pool:
         files = [file for file in pool.map(lambda path: _usable(path, extractor), paths) if file is not None]
         if not files:
-            raise InputError(f"none of {count(len(paths), 'image')} drawn below {root} can be used")
+            raise InputError(none_usable(len(paths), "image", f" drawn below {root}"))
         used, data = zip(*files, strict=True)
         images = list(pool.map(lambda encoded: decode(encoded, extractor.least_side), data))
         squares = list(pool.map(extractor.preprocess, images))

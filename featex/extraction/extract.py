@@ -22,7 +22,7 @@ from featex.store.thumbnails import ThumbnailCache
 from featex.store.units import with_units
 from featex.system.disk import born_whole, checked_name
 from featex.system.progress import Progress
-from featex.system.words import count
+from featex.system.words import count, none_usable
 
 STAMP = ["path", "size", "mtime_ns"]  # if all three are equal, a file counts as unchanged
 MOST_OF_A_SET = 160  # bytes of its name; names of models contain it
@@ -146,7 +146,7 @@ def extract(
     table, rows, failed = _rows(table, embedding)
     if rows.empty:
         examples = "; ".join(f"{row.path}: {row.reason}" for row in failed.head(3).itertuples())
-        raise InputError(f"none of {count(len(table), 'image')} below {root} can be used ({examples})")
+        raise InputError(f"{none_usable(len(table), 'image', f' below {root}')} ({examples})")
     rows = with_units(rows, thumbnails, _earlier(stored, dataset.root), progress)
     stored.write(rows, dataset.root, recipe.copies)
     _write_failed(stored, failed)

@@ -8,6 +8,13 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def none_usable(number: int, noun: str, place: str = "") -> str:
+    """Return "none of 2 images below data can be used", "the only image below data cannot be used"."""
+    if number == 1:
+        return f"the only {noun}{place} cannot be used"
+    return f"none of {count(number, noun)}{place} can be used"
+
+
 def with_counts(names: Sequence[str], counts: Mapping[str, int], most: int) -> str:
     """Return "ai (20), real (18)" with no more than `most` names, in their order."""
     shown = ", ".join(f"{name} ({counts[name]:,})" for name in names[:most])

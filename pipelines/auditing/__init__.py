@@ -10,6 +10,7 @@ appearance  thumbnails, colours and spectra of images
 leaks       copies across sets and classes
 coverage    content that only one class has
 label_errors  labels that predictions contradict
-figures     the figures
+figures     the figures of what images look like
+shortcut_figure  the figure of the first screen
 page        the page
 """

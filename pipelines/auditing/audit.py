@@ -2,13 +2,15 @@
 
 import shlex
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
 
 from classify.pages.codes import LEVELS, texts
+from classify.pages.words import listed, within
 from classify.splits.content import sees_content
 from classify.splits.partition import images_digest
 from featex.errors import InputError, UsageError, unknown
@@ -20,7 +22,7 @@ from featex.system.shown import shown_path
 from featex.system.words import count
 from pipelines.auditing.appearance import read_looks
 from pipelines.auditing.coverage import appearance, balance, coverage
-from pipelines.auditing.findings import Finding, Subject
+from pipelines.auditing.findings import Check, Finding, Subject
 from pipelines.auditing.label_errors import label_errors
 from pipelines.auditing.leaks import leaks
 from pipelines.auditing.page import verdict_lines, write_page
@@ -38,29 +40,13 @@ NOT_CHECKED = (
 OF_EXTRACTORS = ("backbone", "weights", "device", "name")  # say nothing about a set that is stored
 
 
-@dataclass(frozen=True)
-class Check:
-    """A check of the audit.
-
-    Parameters
-    ----------
-    title : str
-        Its heading on the page.
-    run : callable
-        ``run(subject)`` returns findings, at least one, for any set: one class, no labels, ten images.
-    """
-
-    title: str
-    run: Callable[[Subject], Sequence[Finding]]
-
-
 CHECKS = {
-    "shortcuts": Check("Shortcuts: how well the class can be predicted without the content", shortcuts),
-    "leaks": Check("Leaks: test images that training has seen", leaks),
-    "balance": Check("Balance: sizes of classes and sets, and broken files", balance),
-    "coverage": Check("Coverage: content that only one class has", coverage),
-    "labels": Check("Possible label errors", label_errors),
-    "appearance": Check("What the images look like", appearance),
+    "shortcuts": Check("Shortcuts", "how well the class can be predicted without the content", shortcuts),
+    "leaks": Check("Leaks", "test images that training has seen", leaks),
+    "balance": Check("Balance", "sizes of classes and sets, and files that cannot be read", balance),
+    "coverage": Check("Coverage", "content that only one class has", coverage),
+    "labels": Check("Possible label errors", "images that look like another class", label_errors),
+    "appearance": Check("What the images look like", "for you to judge", appearance),
 }
 
 
@@ -74,18 +60,21 @@ class Audit:
     findings : tuple of Finding
     folder : Path
         Of the images.
+    set : str
+        The name of the set.
     """
 
     page: Path
     findings: tuple[Finding, ...]
     folder: Path
+    set: str
 
     def record(self) -> dict:
         """Return the findings as JSON can hold them."""
         keys = ("id", "level", "check", "of", "sentence", "value", "low", "high")
         return {
             "page": str(self.page),
-            "set": self.page.parent.name,
+            "set": self.set,
             "shortcut": self.shortcut,
             "findings": [{key: getattr(one, key) for key in keys} for one in self.findings],
         }
@@ -93,14 +82,14 @@ class Audit:
     def next_command(self) -> str:
         """Return the command that mends the worst finding, or that compares models where nothing is to be mended."""
         worst = min(self.findings, key=lambda one: one.badness)
-        folder, name = shown_path(self.folder), self.page.parent.name
+        folder, name = shown_path(self.folder), self.set
         if worst.level == LEVELS[0]:
             return f"pipelines compare {shlex.quote(folder)}"
         return texts()[worst.id].command_for(DIR=folder, SET=name, REPORT=name)
 
     def lines(self) -> list[str]:
-        """Return the verdict for a terminal: a line for each check, the worst first."""
-        return verdict_lines(self.findings, titles(self.findings))
+        """Return the verdict for a terminal: a headline, then a line for each finding, the worst first."""
+        return verdict_lines(self.findings, _made(self.findings))
 
     @property
     def shortcut(self) -> float:
@@ -112,14 +101,18 @@ class Audit:
         return next((one.low for one in self.findings if one.id == "FX101"), float("nan"))
 
     def shortcut_above(self, limit: float) -> str:
-        """Return the sentence that refuses a `shortcut` above a limit, or one that is unknown; "" if it is below."""
+        """Return the sentence that refuses a `shortcut` above a limit, or one that is unknown; "" if it is below.
+
+        The numbers are those of the finding FX101 on the page.
+        """
         if self.shortcut <= limit:
             return ""
         if pd.isna(self.shortcut):
             return "how well file metadata predict the class was not measured, so --fail-above cannot pass"
+        (one,) = (one for one in self.findings if one.id == "FX101")
         return (
-            "file metadata predict the class too well: the lower limit of their balanced accuracy is "
-            f"{self.shortcut:.3f}, which is not at most {limit:g}"
+            f"file metadata predict the class with a balanced accuracy of {within(one.value, one.low, one.high)}: the "
+            f"lower limit is above the {100 * limit:g} % of --fail-above"
         )
 
 
@@ -134,6 +127,8 @@ def audit(
     **extract_options,
 ) -> Audit:
     """Look for everything that could make scores on a set of images too high, and write a page about it.
+
+    An audit of some checks has a folder of its own, such as ``audits/sample-only-leaks``: it replaces no full audit.
 
     Parameters
     ----------
@@ -184,22 +179,26 @@ def audit(
         started = time.monotonic()
         findings += CHECKS[check].run(subject)
         progress.say(f"{check}: {time.monotonic() - started:.0f} s")
+    made = _made(findings)
+    part = "" if len(made) == len(CHECKS) else f" ({listed(list(made))} only)"
+    folder = target if isinstance(target, str | Path) and Path(target).is_dir() else shown_path(subject.features.root)
     page = write_page(
         findings,
-        titles(findings),
-        artifacts.audits / stored.name,
-        title=f"Audit of {stored.name}: what could make scores too high",
-        facts=_facts(subject),
+        made,
+        artifacts.audits / "-".join([stored.name, *(["only", *made] if part else [])]),
+        title=f"Audit of {stored.name}{part}: what could make scores too high",
+        facts=_facts(subject, list(made)),
+        names={"DIR": str(folder), "SET": stored.name},
         images=images_digest(subject.rows),
         command=command,
     )
-    return Audit(page, tuple(findings), Path(subject.features.root))
+    return Audit(page, tuple(findings), Path(subject.features.root), stored.name)
 
 
-def titles(findings: Sequence[Finding]) -> dict[str, str]:
-    """Return the titles of the checks that were made, by name, in the order of `CHECKS`."""
+def _made(findings: Sequence[Finding]) -> dict[str, Check]:
+    """Return the checks that were made, by name, in the order of `CHECKS`."""
     checked = {one.check for one in findings}
-    return {name: check.title for name, check in CHECKS.items() if name in checked}
+    return {name: check for name, check in CHECKS.items() if name in checked}
 
 
 def _stored(name: str | Path | None, artifacts: Artifacts) -> StoredSet:
@@ -224,7 +223,7 @@ def _subject(stored: StoredSet, looks: Path, seed: int, progress: Progress) -> S
     return Subject(features, seen, failed, seed)
 
 
-def _facts(subject: Subject) -> dict[str, str]:
+def _facts(subject: Subject, checks: list[str]) -> dict[str, str]:
     extractor = subject.features.extractor
     untrained = (
         "" if extractor.get("trained", True) else "; UNTRAINED: what the checks say of content and labels means nothing"
@@ -232,6 +231,7 @@ def _facts(subject: Subject) -> dict[str, str]:
     return {
         "images": f"{count(len(subject.rows), 'image')} below {shown_path(subject.features.root)}",
         "features": f"{extractor['backbone']}, weights {extractor['weights']}{untrained}",
-        "seed": str(subject.seed),
+        "checks": f"{listed(checks)}, on {datetime.now():%-d %B %Y at %H:%M}",
+        "random seed": str(subject.seed),
         "not checked": NOT_CHECKED,
     }

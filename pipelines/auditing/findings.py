@@ -1,5 +1,6 @@
 """The subject that every check of an audit looks at, and the findings that it returns."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,6 +60,8 @@ class Finding:
     value, low, high : float
         The number that the sentence is about and its 95 % interval; NaN where there is none.
     tables, pictures : tuples
+    claim : str
+        The finding in a clause, for the headline; by default the title of its id.
     warning : str
         A clause that a report on these images must begin with: such as that training has seen test images.
     of : str
@@ -75,6 +78,7 @@ class Finding:
     pictures: tuple[Picture, ...] = ()
     warning: str = ""
     of: str = ""
+    claim: str = ""
 
     @property
     def check(self) -> str:
@@ -85,3 +89,22 @@ class Finding:
     def badness(self) -> int:
         """0 for the worst level, then 1 and 2: what findings are sorted by."""
         return len(LEVELS) - 1 - LEVELS.index(self.level)
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check of the audit.
+
+    Parameters
+    ----------
+    title : str
+        Its heading on the page.
+    about : str
+        What it looks for, beside the heading.
+    run : callable
+        ``run(subject)`` returns findings, at least one, for any set: one class, no labels, ten images.
+    """
+
+    title: str
+    about: str
+    run: Callable[[Subject], Sequence[Finding]]

@@ -56,7 +56,6 @@ def label_errors(subject: Subject) -> list[Finding]:
     sentence = (
         f"{len(rows):,} of {count(n, 'training image')}, {within(share, low, high)}, clearly {_looks(len(rows))} like "
         f"another class than the label: either the label is wrong, or the features do not show the class ({model}). "
-        "The page shows them, the most probable first."
     )
     shown = rows.head(N_SHOWN)
     at = train[shown["row"].to_numpy()]

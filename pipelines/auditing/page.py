@@ -1,24 +1,31 @@
-"""The page of an audit: its findings, the worst first, with their tables and pictures as files beside it."""
+"""The page of an audit: its verdict first, then the tables and pictures of each check, as files beside it too."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
+from math import isnan
 from pathlib import Path
 
-from classify.pages.codes import Notice, explained
+from classify.pages.codes import LEVELS, Notice, explained, texts
 from classify.pages.html import own_files, page_folder, render
 from classify.pages.sections import FileNames, Section, shown, write_section
+from classify.pages.words import listed, percent
 from featex.system.words import count
-from pipelines.auditing.findings import Finding
+from pipelines.auditing.findings import Check, Finding
 
-MARK = '<meta name="generator" content="pipelines audit">'  # in audit.html: the files this page links to are its own
+MARK = '<meta name="generator" content="pipelines audit">'  # in audit.html: the files this page names are its own
+MOST = 3  # sentences of one id; further sets are listed in one sentence
+OPEN = 2  # pictures of a check that are shown without a click
 
 
 def write_page(
     findings: Sequence[Finding],
-    checks: Mapping[str, str],
+    checks: Mapping[str, Check],
     out: Path,
     *,
     title: str,
     facts: Mapping[str, str],
+    names: Mapping[str, str] | None = None,
     images: str = "",
     command: str = "",
 ) -> Path:
@@ -30,10 +37,12 @@ def write_page(
     ----------
     findings : sequence of Finding
         In any order.
-    checks : mapping of str to str
-        Titles of the checks that were made, by name.
+    checks : mapping of str to Check
+        The checks that were made, by name.
     facts : mapping of str to str
         What was audited and how: terms and their text.
+    names : mapping of str to str, optional
+        What DIR and SET stand for in the next command of a finding; see `classify.pages.codes.Code.command_for`.
     images : str
         Digest of the images, so that reports on the same images may show the verdict too.
     command : str
@@ -51,88 +60,110 @@ def write_page(
     featex.errors.StoreError
         `out` cannot be written.
     """
-    out, names, by_check = Path(out), FileNames(), _by_check(findings, checks)
+    out, files, by_check = Path(out), FileNames(), _by_check(findings, checks)
     with page_folder(out, own_files(out / "index.html", MARK)) as folder:
         page = {
             "title": title,
+            "folder": out.name,
             "notices": [],
             "headline": headline(findings),
-            "verdict": [
-                {
-                    "id": one.id,
-                    "level": one.level,
-                    "anchor": _anchor(one),
-                    "title": checks[one.check],
-                    "sentence": one.sentence,
-                }
-                for one in _worst_first(findings)
-                if one.level != "ok"
-            ],
-            "passed": [checks[name] for name, part in by_check.items() if {one.level for one in part} == {"ok"}],
-            "sections": [
-                {
-                    "name": name,
-                    "title": checks[name],
-                    "findings": [
-                        {
-                            "id": one.id,
-                            "level": one.level,
-                            "anchor": _anchor(one),
-                            "sentence": one.sentence,
-                            **shown(one, folder, names),
-                        }
-                        for one in part
-                    ],
-                }
-                for name, part in by_check.items()
-            ],
+            "findings": verdict(findings, names),
+            "passed": _passed(findings, checks),
+            "main": _main_figure(findings, folder, files),
+            "parts": [_part(name, checks[name], part, folder, files) for name, part in by_check.items() if part],
             "facts": facts,
             "codes": explained(one.id for one in findings),
             "command": command,
-            "folder": out.name,
         }
         text = render(Path(__file__).with_name("audit.html"), page)
         (folder / "index.html").write_text(text, encoding="utf-8")
-        write_section(_section(findings, checks), folder, images)
+        write_section(_section(findings), folder, images)
     return out / "index.html"
 
 
-def _section(findings: Sequence[Finding], checks: Mapping[str, str]) -> Section:
-    """Return what a report shows of an audit: its verdict, and how well file metadata predict the label."""
-    kept = [Notice(one.id, one.sentence, one.level) for one in _worst_first(findings) if one.level != "ok"]
-    families = next((one.tables for one in findings if one.id == "FX101"), ())
-    warning = ". ".join(one.warning for one in _worst_first(findings) if one.warning)
-    title = "The audit: what could make these scores too high"
-    return Section("audit", title, [headline(findings)], families[:1], warning=warning and f"{warning}.", findings=kept)
-
-
-def verdict_lines(findings: Sequence[Finding], checks: Mapping[str, str]) -> list[str]:
-    """Return a line for each check, for the terminal, the worst first: its level, its title and its worst finding."""
-    lines = []
-    by_check = _by_check(findings, checks)
-    for name in sorted(by_check, key=lambda name: by_check[name][0].badness):
-        worst, *others = by_check[name]
-        more = sum(one.level == worst.level != "ok" for one in others)
-        lines.append(
-            f"{worst.id} {worst.level:8} {checks[name]}: {worst.sentence}" + (f" (And {more} more.)" if more else "")
-        )
-    return lines
+def verdict(findings: Sequence[Finding], names: Mapping[str, str] | None = None) -> list[Notice]:
+    """Return what is not ok, the worst first, with the next command of each id; of one id, `MOST` sentences."""
+    said = _said([finding for finding in _worst_first(findings) if finding.level != "ok"])
+    last = {one.id: number for number, one in enumerate(said)}
+    commands = {number: texts()[code].command_for(**names or {}) for code, number in last.items()}
+    return [replace(one, command=commands.get(number, "")) for number, one in enumerate(said)]
 
 
 def headline(findings: Sequence[Finding]) -> str:
-    """Return the verdict in a sentence."""
-    critical, warnings = (sum(one.level == level for one in findings) for level in ("critical", "warning"))
-    limit = f"{'limits' if warnings == 1 else 'limit'} what scores mean"
-    if critical:
-        more = f"; {warnings} more {limit}" if warnings else ""
-        make = "makes" if critical == 1 else "make"
-        return f"{count(critical, 'finding')} {make} scores on these images worthless{more}."
-    if warnings:
-        return f"No finding makes scores on these images worthless; {warnings} {limit}."
-    return "No finding makes scores on these images too high."
+    """Return the verdict in a sentence: how many findings there are, and what the worst ones say."""
+    levels = [level for level in ("critical", "warning") if any(one.level == level for one in findings)]
+    if not levels:
+        return "No finding makes scores on these images too high."
+    worst = [one for one in _worst_first(findings) if one.level == levels[0]]
+    claims = dict.fromkeys(one.claim or _lowered(texts()[one.id].title) for one in worst)
+    return f"{_numbers(findings, levels)}: {'; '.join(claims)}."
 
 
-def _by_check(findings: Sequence[Finding], checks: Mapping[str, str]) -> dict[str, list[Finding]]:
+def _numbers(findings: Sequence[Finding], levels: Sequence[str] = tuple(reversed(LEVELS))) -> str:
+    """Return "2 critical, 1 warning", without the levels that no finding has."""
+    counts = {level: sum(one.level == level for one in findings) for level in levels}
+    return ", ".join(count(n, level) if level == "warning" else f"{n} {level}" for level, n in counts.items() if n)
+
+
+def verdict_lines(findings: Sequence[Finding], checks: Mapping[str, Check]) -> list[str]:
+    """Return the verdict for a terminal: a line for each finding that is not ok, and one for all other checks."""
+    lines = [one.line for one in verdict(findings)]
+    passed = _passed(findings, checks)
+    return [headline(findings), *lines, *([f"Nothing to fix: {listed(passed)}."] if passed else [])]
+
+
+def _passed(findings: Sequence[Finding], checks: Mapping[str, Check]) -> list[str]:
+    """Return the titles of the checks in which all is ok; the one of pictures gives no verdict."""
+    found = {one.check for one in findings if one.level != "ok"} | {"appearance"}
+    return [check.title for name, check in checks.items() if name not in found]
+
+
+def _section(findings: Sequence[Finding]) -> Section:
+    """Return what a report shows of an audit: its verdict, and how well file metadata predict the label."""
+    said = [replace(one, command="") for one in verdict(findings)]
+    families = next((one.tables for one in findings if one.id == "FX101"), ())
+    warning = ". ".join(one.warning for one in _worst_first(findings) if one.warning)
+    warning = warning and f"{warning}."
+    title = "The audit: what could make these scores too high"
+    return Section("audit", title, [headline(findings)], families[:1], warning=warning, findings=said)
+
+
+def _said(findings: Sequence[Finding]) -> list[Notice]:
+    """Return the sentences of findings; of one id and level at most `MOST`, then one sentence for the others."""
+    said = []
+    for (code, level), part in groupby(findings, key=lambda one: (one.id, one.level)):
+        part = list(part)
+        said += [Notice(code, one.sentence, level) for one in part[:MOST]]
+        if others := part[MOST:]:
+            sets = listed([f"“{one.of}”" + ("" if isnan(one.value) else f" ({percent(one.value)})") for one in others])
+            said.append(Notice(code, f"The same holds for {sets}.", level))
+    return said
+
+
+def _main_figure(findings: Sequence[Finding], folder: Path, files: FileNames) -> list[dict]:
+    """Return the figure of the first screen: how well the class can be predicted without the content."""
+    pictures = next((one.pictures for one in findings if one.id == "FX101"), ())
+    return shown(Section("", "", pictures=pictures), folder, files)["figures"]
+
+
+def _part(name: str, check: Check, findings: Sequence[Finding], folder: Path, files: FileNames) -> dict:
+    """Return what the page shows of a check: what is ok, its tables and its pictures."""
+    pictures = [picture for one in findings if one.id != "FX101" for picture in one.pictures]
+    tables = [table for one in findings for table in one.tables]
+    passed = _said([one for one in findings if one.level == "ok" and name != "appearance"])
+    part = shown(Section(name, check.title, tables=tables, pictures=pictures, findings=passed), folder, files)
+    seen = OPEN if findings[0].level != "ok" or name == "appearance" else 0
+    folded = {"table": len(tables), "picture": max(0, len(pictures) - seen)}
+    return part | {
+        "level": findings[0].level,
+        "summary": findings[0].sentence if name == "appearance" else f"{check.about}: {_numbers(findings)}",
+        "seen": part["figures"][:seen],
+        "figures": part["figures"][seen:],
+        "more": " and ".join(count(n, noun) for noun, n in folded.items() if n),
+    }
+
+
+def _by_check(findings: Sequence[Finding], checks: Mapping[str, Check]) -> dict[str, list[Finding]]:
     """Return the findings of each check, the worst first."""
     by_check = {name: [] for name in checks}
     for one in _worst_first(findings):
@@ -141,9 +172,9 @@ def _by_check(findings: Sequence[Finding], checks: Mapping[str, str]) -> dict[st
 
 
 def _worst_first(findings: Sequence[Finding]) -> list[Finding]:
-    return sorted(findings, key=lambda one: one.badness)
+    """Return findings by level, and those of one id together."""
+    return sorted(findings, key=lambda one: (one.badness, one.id))
 
 
-def _anchor(finding: Finding) -> str:
-    """Return the id of a finding on the page, which a link from elsewhere may name."""
-    return f"finding-{finding.id}-{finding.of}" if finding.of else f"finding-{finding.id}"
+def _lowered(title: str) -> str:
+    return title[0].lower() + title[1:] if not title[1:2].isupper() else title

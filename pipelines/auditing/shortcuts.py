@@ -13,8 +13,8 @@ import pandas as pd
 from classify.errors import DataError
 from classify.models.file_facts import FAMILIES, fact_matrix, properties
 from classify.models.registry import MODELS
-from classify.pages.sections import Table
-from classify.pages.words import listed, percent
+from classify.pages.sections import Picture, Table
+from classify.pages.words import listed, percent, within
 from classify.positive import positive_class
 from classify.splits.folds import folds
 from classify.stats.calibration import class_scores
@@ -29,8 +29,19 @@ from pipelines.auditing.measures import COLUMNS
 from pipelines.auditing.measures import FAMILIES as MEASURED
 from pipelines.auditing.names import names_and_dates
 from pipelines.auditing.properties import ALONE, differing, in_words, shown
+from pipelines.auditing.shortcut_figure import shortcut_picture
 
 TOGETHER = "all families together"
+CLAIMS = {
+    "format": "the file format",
+    "size": "the size of the images",
+    "compression": "the compression",
+    "metadata": "the metadata in the files",
+    "structure": "the structure of the files",
+    "profile": "the colour profile",
+}
+"""What a headline calls the families of `classify.models.file_facts.FAMILIES`."""
+
 N_FOLDS = 5
 N_TREES = 50  # a set with two test sets takes 105 forests; with 100 trees, twice the time, and 1 point more (n = 869)
 MOST = 10_000
@@ -147,42 +158,53 @@ def _label(subject: Subject, offered: np.ndarray) -> Iterator[Finding]:
         return
     units = independent_units(rows)
     differences = differing(properties(rows), labels, units, seed=subject.seed)
-    yield _of_files(files, differences, classes, f"{listed(classes)} in {count(len(index), 'training image')}")
+    figure = shortcut_picture(
+        {
+            "File metadata": _with_telling(files, len(classes)),
+            "Pixel statistics": _with_telling(pictures, len(classes)),
+        },
+        1 / len(classes),
+    )
+    who = f"{listed(classes)} in {count(len(index), 'training image')}"
+    yield _of_files(files, differences, classes, who, figure)
     yield _of_pictures(pictures, classes)
     if by_names := names_and_dates(rows, labels, units, subject.seed):
         yield by_names
 
 
-def _of_files(files: pd.DataFrame, differences: pd.DataFrame, classes: list[str], who: str) -> Finding:
-    row, named = most_certain(files), _named_of_each_family(differences, classes)
+def _with_telling(scores: pd.DataFrame, n_classes: int) -> pd.DataFrame:
+    return scores.assign(telling=[telling(row, n_classes) for _, row in scores.iterrows()])
+
+
+def _of_files(files: pd.DataFrame, differences: pd.DataFrame, classes: list[str], who: str, figure: Picture) -> Finding:
+    row, named, claim = most_certain(files, len(classes)), _named_of_each_family(differences, classes), ""
     if telling(row, len(classes)):
         level, verb, more = "critical", "separates", f" What differs: {named}." if named else ""
+        claim = f"a model can read the class from {CLAIMS.get(row['family'], 'file metadata')}"
     else:
         level = "warning" if named else "ok"
         verb = "barely separates" if row[LOW] > 1 / len(classes) else "is not shown to separate"
-        more = f" Still, this differs by more than chance: {named}." if named else ""
-    sentence = f"A baseline that sees only file metadata, and no pixel, {verb} {who}: {_number(row, len(classes))}."
+        more = f" This differs by more than chance: {named}." if named else ""
+        claim = "file metadata differ between the classes"
+    sentence = f"A metadata-only baseline {verb} {who}: {_number(row, len(classes))}."
     tables = [_table("files", "How well each family of file metadata predicts the class", files)]
     if named:
         title = "File metadata that differ between classes by more than chance (shares, or medians)"
         tables.append(Table("properties", title, shown(differences, classes), percent=(ALONE,)))
-    return Finding("FX101", level, sentence + more, row[SCORE], row[LOW], row[HIGH], tuple(tables))
+    limits = row[SCORE], row[LOW], row[HIGH]
+    return Finding("FX101", level, sentence + more, *limits, tuple(tables), (figure,), claim=claim)
 
 
 def _of_pictures(pictures: pd.DataFrame, classes: list[str]) -> Finding:
-    row = most_certain(pictures)
+    row = most_certain(pictures, len(classes))
     strong = [family for _, family in pictures.iterrows() if telling(family, len(classes))]
     strong.sort(key=lambda family: -family[SCORE])
-    sentence = (
-        f"A baseline that sees pixel statistics, and hardly any content, separates {listed(classes)} with "
-        f"{_number(row, len(classes))}."
-    )
     if strong:
+        sentence = f"Pixel statistics, not content, separate {listed(classes)} with {_number(row, len(classes))}."
         others = [f"{one['family']} ({percent(one[SCORE])})" for one in strong if one["family"] != row["family"]]
         sentence += f" These predict the class too: {listed(others)}." if others else ""
-        sentence += " A model can reach that score without recognising what a picture shows."
     else:
-        sentence += " That is too little for a shortcut."
+        sentence = f"Pixel statistics are not shown to separate {listed(classes)}: {_number(row, len(classes))}."
     table = _table("pictures", "How well pixel statistics with hardly any content predict the class", pictures)
     level = "warning" if strong else "ok"
     return Finding("FX102", level, sentence, row[SCORE], row[LOW], row[HIGH], (table,))
@@ -198,14 +220,14 @@ def _set(subject: Subject, train: np.ndarray, test: np.ndarray, name: str) -> Fi
         sentence = f"Whether “{name}” is stored like train cannot be tested: {error}."
         return Finding("FX104", "warning", sentence, of=name)
     differences, names = differing(properties(rows), sides, independent_units(rows), seed=subject.seed), ["train", name]
-    row = most_certain(files)
+    row = most_certain(files, 2)
     apart = telling(row, 2)
     families = [family["family"] for _, family in files.iloc[:-1].iterrows() if telling(family, 2)]
     if apart:
         sentence = f"“{name}” is stored differently from train, in {listed(families or ['several properties'])}"
     else:
         sentence = f"“{name}” is stored much like train"
-    sentence += f": a baseline that sees no pixel separates the two sets with {_number(row, 2)}."
+    sentence += f" ({_number(row, 2)})."
     sentence += f" What differs: {_named_of_each_family(differences, names)}." if apart and len(differences) else ""
     tables = [_table(f"files-{name}", f"How well file metadata separate “{name}” from train", files)]
     if len(differences):
@@ -222,13 +244,15 @@ def _named_of_each_family(differences: pd.DataFrame, names: list[str]) -> str:
     return "; ".join(in_words(row, names) for _, row in first.iterrows())
 
 
-def most_certain(scores: pd.DataFrame) -> pd.Series:
+def most_certain(scores: pd.DataFrame, n_classes: int) -> pd.Series:
     """Return the row of `file_scores` with the greatest lower limit: the finding is about that one.
 
-    Where nothing varies, the limits are chance, which is the score.
+    If no lower limit is above chance, it is the row with the greatest score. Where nothing varies, the limits are
+    chance, which is the score.
     """
     scores = scores.fillna({LOW: scores[SCORE], HIGH: scores[SCORE]})
-    return scores.sort_values([LOW, SCORE], ascending=False, kind="stable").iloc[0]
+    shown = scores.assign(above=scores[LOW].clip(lower=1 / n_classes))
+    return scores.loc[shown.sort_values(["above", SCORE], ascending=False, kind="stable").index[0]]
 
 
 def telling(row: pd.Series, n_classes: int) -> bool:
@@ -238,9 +262,8 @@ def telling(row: pd.Series, n_classes: int) -> bool:
 
 
 def _number(row: pd.Series, n_classes: int) -> str:
-    limits = f" ({100 * row[LOW]:.1f}–{100 * row[HIGH]:.1f})" if row[LOW] < row[HIGH] else ""
-    chance = percent(1 / n_classes)
-    return f"balanced accuracy {percent(row[SCORE])}{limits} from {row['family']}; chance is {chance}"
+    number = within(row[SCORE], row[LOW], row[HIGH]) if row[LOW] < row[HIGH] else percent(row[SCORE])
+    return f"balanced accuracy {number} from {row['family']}; chance is {percent(1 / n_classes)}"
 
 
 def _table(name: str, title: str, scores: pd.DataFrame) -> Table:

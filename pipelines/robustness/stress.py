@@ -20,7 +20,7 @@ from featex.errors import InputError, UsageError, unknown
 from featex.layout import ARTIFACTS, Artifacts
 from featex.store.features import find_set, stored_sets
 from featex.system.progress import Progress
-from featex.system.words import count
+from featex.system.words import count, none_usable
 from pipelines.result_page import ResultPage
 from pipelines.robustness.conditions import FULL, Condition, conditions
 from pipelines.robustness.page import CAPTION, headline, stress_section
@@ -229,7 +229,7 @@ def _usable(images: pd.DataFrame, reasons: dict[str, str], notes: list[str]) -> 
     bad = images["key"].isin(list(reasons)).to_numpy()
     failed = images.loc[bad, ["set", "path"]].assign(reason=images.loc[bad, "key"].map(reasons))
     if bad.all():
-        raise DataError(f"none of {count(len(images), 'image')} can be used ({failed.iloc[0]['reason']})")
+        raise DataError(f"{none_usable(len(images), 'image')} ({failed.iloc[0]['reason']})")
     if bad.any():
         notes.append(f"{count(len(failed), 'image')} could not be read under each condition; failed.csv lists them.")
     return images[~bad].reset_index(drop=True), failed

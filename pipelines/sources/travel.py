@@ -1,7 +1,7 @@
 """travel: a grid of features, training and model; each choice is scored on held-out content and on varied copies."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import joblib
@@ -13,7 +13,7 @@ from classify.models.scaling import BlockScaler
 from classify.models.svm import RBFSVC
 from classify.pages.codes import Notice
 from classify.splits.sample_weights import misleading, weighted, with_copies
-from classify.splits.scheme import Scheme
+from classify.splits.scheme import DEFAULT_SCHEME, Scheme
 from classify.stats.calibration import class_scores
 from classify.stats.differences import Drawn, auc_difference, corrected_t
 from classify.stats.scores import SCORES, Sample
@@ -77,6 +77,8 @@ class Travel:
     folds : str
         What folds hold out: "source", "random" or "content"; of the last, only misleading images are scored, see
         `classify.splits.sample_weights.misleading`.
+    note : str
+        Why folds are random, if they were to hold out content.
     """
 
     table: pd.DataFrame
@@ -87,6 +89,7 @@ class Travel:
     reference: float
     n_folds: int
     folds: str
+    note: str = ""
 
     def record(self) -> dict:
         """Return the result as JSON can hold it; scores are ROC AUC."""
@@ -184,7 +187,7 @@ def travel(
     if len(classes) != 2:
         raise DataError(f"travel compares choices for two classes, and {features.name} has {len(classes)}")
     sources = features.rows["source"].to_numpy(dtype=str)[train]
-    pairs = scheme.pairs(y, parts.units[train], sources, train, n_folds, seed)
+    scheme, pairs, note = _folds(scheme, y, parts.units[train], sources, train, n_folds, seed)
     weigh = Scheme(weigh="content", content=scheme.content)
     scored = np.ones(len(y), dtype=bool)
     if scheme.folds == "content":
@@ -212,7 +215,19 @@ def travel(
             done = joblib.Parallel(n_jobs=-1, prefer="threads")(joblib.delayed(run)(choice) for choice in same_features)
             outcomes |= dict(zip(same_features, done, strict=True))
             tick(len(same_features))
-    return _result(outcomes, features, parts, tests, len(pairs), scheme.folds, blocks, seed)
+    done = _result(outcomes, features, parts, tests, len(pairs), scheme.folds, blocks, seed)
+    return replace(done, note=note)
+
+
+def _folds(scheme: Scheme, y, units, sources, train, n_folds: int, seed: int) -> tuple[Scheme, list, str]:
+    """Return the scheme, its folds and a note; random folds where content allows none."""
+    try:
+        return scheme, scheme.pairs(y, units, sources, train, n_folds, seed), ""
+    except DataError as error:
+        if scheme.folds != "content":
+            raise
+        pairs = DEFAULT_SCHEME.pairs(y, units, sources, train, n_folds, seed)
+        return DEFAULT_SCHEME, pairs, f"Folds are random, not by content: {str(error).partition(';')[0]}."
 
 
 def _fit(choice: Choice, X, copies, y, weights, widths):

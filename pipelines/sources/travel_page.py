@@ -125,7 +125,7 @@ def travel_set(
         caption=CAPTION,
         facts=facts,
         images=images_digest(first.rows),
-        notes=NOTES,
+        notes=[*filter(None, [done.note]), *NOTES],
         command=command,
     )
     return done, page.write(artifacts.travel / first.name)

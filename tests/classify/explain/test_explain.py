@@ -132,7 +132,7 @@ def test_bad_images_are_listed_with_their_reason_and_none_but_bad_ones_are_an_er
     assert explanation.failed["path"].tolist() == [str(bad)]
     assert explanation.failed["reason"].str.len().min() > 5
     assert explanation.table["path"].tolist() == [str(good)]
-    with pytest.raises(InputError, match="none of 1 image can be used"):
+    with pytest.raises(InputError, match="the only image cannot be used"):
         explain(models["svm"], [bad], cache=home / "features", device="cpu")
 
 

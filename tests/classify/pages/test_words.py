@@ -14,6 +14,8 @@ def test_numbers_are_said_as_people_say_them():
     assert within(np.nan, 0.1, 0.2) == "—"
     assert within(-0.24, -0.355, -0.114) == "-24.0 % (-35.5 to -11.4)"
     assert within(0.01, -0.02, 0.04, unit="") == "0.010 (-0.020 to 0.040)"
+    assert (percent(-0.0004), plain(-0.0001)) == ("0.0 %", "0.000")  # never "-0.0"
+    assert within(-0.0001, -0.0002, 0.1) == "0.0 % (0.0–10.0)"
     row = pd.Series({"accuracy": 0.9, "accuracy_low": 0.8, "accuracy_high": 0.95, "mean": 0.9, "std": 0.02, "n": 1169})
     assert with_interval(row) == "90.0 % (80.0–95.0)"
     assert spread(row) == "90.0 ± 2.0 %"

@@ -183,7 +183,7 @@ def test_groups_are_not_parted_by_content():
 
 def test_few_images_and_content_that_is_the_class_are_refused():
     _, X, y = content(n=12)
-    with pytest.raises(DataError, match="too few"):
+    with pytest.raises(DataError, match="take 15 independent images or groups, and there are 12"):
         folds_by_content(y, np.arange(12), X, 3, seed=0)
     y = np.repeat(["ai", "real"], 60)
     apart = np.where(y == "ai", 50.0, -50.0)[:, None] + np.random.default_rng(0).normal(size=(120, 4))

@@ -52,7 +52,7 @@ def test_a_file_that_cannot_be_used_is_listed_and_the_others_are_predicted(model
 
 def test_when_none_can_be_used_it_is_an_error(model, tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"no image")
-    with pytest.raises(InputError, match=r"none of 1 image can be used \(.*a\.jpg: not an image"):
+    with pytest.raises(InputError, match=r"the only image cannot be used \(.*a\.jpg: not an image"):
         predict_images(model, [tmp_path / "a.jpg"], cache=tmp_path / "features")
 
 
@@ -216,7 +216,7 @@ def test_an_ensemble_tells_unlike_images_by_their_own_rows_where_others_are_left
 def test_when_no_image_can_be_used_by_all_members_it_is_an_error(ensemble, features, tmp_path):
     vote, _ = ensemble(tuned("logreg", features, trials=1), tuned("svm", features, trials=1))
     (tmp_path / "a.jpg").write_bytes(b"no image")
-    with pytest.raises(InputError, match=r"none of 1 image can be used \(.*a\.jpg: not an image"):
+    with pytest.raises(InputError, match=r"the only image cannot be used \(.*a\.jpg: not an image"):
         predict_images(vote, [tmp_path / "a.jpg"], cache=tmp_path / "features")
 
 

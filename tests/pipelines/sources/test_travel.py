@@ -120,3 +120,12 @@ def test_three_classes_are_refused(world, found):
     rows = world.rows.assign(label=np.array(["a", "b", "c"])[np.arange(360) % 3])
     with pytest.raises(DataError, match="two classes"):
         run(replace(world, rows=rows), found, [REFERENCE])
+
+
+def test_where_groups_are_too_few_for_folds_by_content_they_are_random_and_a_note_says_so(world, found):
+    few = replace(
+        world, rows=world.rows.assign(group=[f"{name} {i % 12}" for i, name in enumerate(world.rows["split"])])
+    )
+    done = run(few, found, [REFERENCE, Choice(DEFAULT_FEATURES, "plain", "logreg")])
+    assert done.folds == "random"
+    assert "15 independent images or groups, and there are 12" in done.note
