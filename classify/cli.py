@@ -150,6 +150,7 @@ def tune(model, named, sets, folds, weigh, tile_score, settings, artifacts, **ch
     from classify.splits.scheme import Scheme, parse_folds
     from classify.workspace import tune
     from featex.network.backbones import FallbackWeights
+    from featex.targets import set_target
 
     spec = get_model(_one_model(model, named))
     choices = {name: value for name, value in choices.items() if value is not None}
@@ -158,7 +159,9 @@ def tune(model, named, sets, folds, weigh, tile_score, settings, artifacts, **ch
         choices.setdefault("weights", FallbackWeights(os.environ.get("FEATEX_WEIGHTS") or "auto"))
     kind, n_folds = parse_folds(folds)
     choices |= {"scheme": Scheme(kind, weigh, tile_score), "n_folds": n_folds, "command": command_line()}
-    return _trained(tune(spec.name, sets, artifacts=artifacts, progress=terminal_progress(), **choices), artifacts)
+    progress = terminal_progress()
+    sets = sets or (set_target(None, artifacts, progress),)
+    return _trained(tune(spec.name, sets, artifacts=artifacts, progress=progress, **choices), artifacts)
 
 
 def _one_model(model: str | None, named: str | None) -> str:

@@ -5,13 +5,12 @@ from pathlib import Path
 
 import click
 
-from featex import layout
 from featex.commands import following, names, option, program, terminal_progress
 from featex.layout import Artifacts
 from featex.options import ARTIFACTS, BACKBONE, BATCH_SIZE, DEVICE, WEIGHTS, WORKERS, dataset_options
 from featex.system.terminal import run
 
-FOLDER = click.argument("directory", metavar="[DIR]", default=str(layout.DATA), type=click.Path())
+FOLDER = click.argument("directory", metavar="[DIR]", required=False, type=click.Path())
 
 
 @program
@@ -97,7 +96,7 @@ def cli() -> None:
 @WORKERS
 @option("--name", show_default="the folder's name", group="Output", help="Name of the set.")
 @ARTIFACTS
-def extract(directory: str, artifacts: Artifacts, recipe: str, copies: int | None, **options):
+def extract(directory: str | None, artifacts: Artifacts, recipe: str, copies: int | None, **options):
     """Extract the features of all images in DIR, which is data/ by default.
 
     DIR holds CLASS/... folders, or SET/CLASS/... folders (train, val, test; any other name is an external test set), or
@@ -106,11 +105,14 @@ def extract(directory: str, artifacts: Artifacts, recipe: str, copies: int | Non
     """
     from featex.extraction.extract import extract
     from featex.extraction.recipes import choose_recipe
+    from featex.targets import folder_target
 
+    progress = terminal_progress()
+    directory = folder_target(directory, progress)
     choices = {name: options.pop(name) for name in ("view", "tiles", "pool", "inputs", "layers", "tta", "fast")}
     choices = {name: value for name, value in choices.items() if value not in (None, ())}
     chosen = choose_recipe(recipe, copies=copies, **choices)
-    done = extract(directory, artifacts.features, recipe=chosen, progress=terminal_progress(), **options)
+    done = extract(directory, artifacts.features, recipe=chosen, progress=progress, **options)
     return _extracted(done, chosen)
 
 
@@ -156,15 +158,18 @@ def _extracted(done, chosen):
 @BATCH_SIZE
 @option("--images", "n_images", default=200, type=click.IntRange(1), help="Number of images drawn from DIR.")
 @option("--runs", default=3, type=click.IntRange(1), help="Measurements of each stage.")
-def bench(directory: str, fast: bool, **options):
+def bench(directory: str | None, fast: bool, **options):
     """Measure how fast this machine extracts the images in DIR, and which stage limits it."""
     from dataclasses import asdict
 
     from featex.extraction.bench import bench
     from featex.network.views import View
     from featex.system.output import Result
+    from featex.targets import folder_target
 
-    done = bench(directory, view=View(fast=fast), progress=terminal_progress(), **options)
+    progress = terminal_progress()
+    directory = folder_target(directory, progress)
+    done = bench(directory, view=View(fast=fast), progress=progress, **options)
     record = asdict(done) | {"median": {stage: done.rate(stage) for stage in done.rates}, "slowest": done.slowest}
     return Result(record, done.lines(), [f"featex extract {directory}"])
 
@@ -275,8 +280,9 @@ def export(name: str | None, out: str | None, artifacts: Artifacts):
     """Write a set (by default the newest) with its vectors to one file."""
     from featex.store.features import export, load_features
     from featex.system.output import Result, Saved
+    from featex.targets import set_target
 
-    features = load_features(artifacts.features, name)
+    features = load_features(artifacts.features, set_target(name, artifacts, terminal_progress()))
     target = Path(out or f"{features.name}.npz")
     export(features, target)
     n, n_features = features.X.shape

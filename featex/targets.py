@@ -11,16 +11,19 @@ a report, or the models of one        the report of the newest model
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from featex.errors import InputError
 from featex.layout import DATA, SAMPLE, Artifacts
-from featex.system.progress import Progress
+
+if TYPE_CHECKING:
+    from featex.system.progress import Progress  # which takes longer than all of --help
 
 NEWEST_SET, NEWEST_REPORT, DATA_FOLDER = "the newest set", "the report of the newest model", f"{DATA}/"
 """The defaults, in the words of help texts."""
 
 
-def newest(given: str | None, names: Sequence[str], rule: str, missing: str, progress: Progress) -> str:
+def newest(given: str | None, names: Sequence[str], rule: str, missing: str, progress: "Progress") -> str:
     """Return the target that was given, or by default the last of `names`, and say which that is.
 
     Parameters
@@ -46,7 +49,7 @@ def newest(given: str | None, names: Sequence[str], rule: str, missing: str, pro
     return names[-1]
 
 
-def set_target(given: str | None, artifacts: Artifacts, progress: Progress) -> str:
+def set_target(given: str | None, artifacts: Artifacts, progress: "Progress") -> str:
     """Return the name of the set of features that a command works on."""
     from featex.store.features import stored_sets  # here, since --help needs no pandas
 
@@ -55,7 +58,7 @@ def set_target(given: str | None, artifacts: Artifacts, progress: Progress) -> s
     return newest(given, names, NEWEST_SET, missing, progress)
 
 
-def folder_target(given: str | None, progress: Progress) -> Path:
+def folder_target(given: str | None, progress: "Progress") -> Path:
     """Return the folder of images that a command works on."""
     missing = f"there is no folder {DATA} here; name a folder of images, or make a sample: pipelines sample ({SAMPLE})"
     return Path(newest(given, [str(DATA)] if DATA.is_dir() else [], "the default folder", missing, progress))

@@ -131,7 +131,7 @@ def test_an_ensemble_is_made_listed_predicted_with_and_reported_on(classify, ext
     assert "external set “wild”, accuracy" in out
     assert "Model: artifacts/models/stack-images\n" in out
     trained = json.loads(classify("models", "--json")[1])["trained"]
-    assert [one["name"] for one in trained] == ["svm-images", "logreg-images", "stack-images"]
+    assert {one["name"] for one in trained} == {"svm-images", "logreg-images", "stack-images"}
     code, out, _ = classify("predict", "stack-images", data / "wild")
     assert (code, len(out.splitlines())) == (0, 7)
     code, out, _ = classify("report")
@@ -177,7 +177,7 @@ def test_report_is_written_from_what_is_kept_alone(classify, extracted, data, tm
     ("arguments", "code", "sentence"),
     [
         (["tune"], 2, "name the model to tune, such as: classify tune svm; available: svm, logreg, "),
-        (["tune", "--model", "svm"], 1, "no features in artifacts/features; make some with: featex extract DIR"),
+        (["tune", "--model", "svm"], 1, "no set of features in artifacts/features yet; make one: featex extract DIR"),
         (
             ["predict", "svm", "x.jpg"],
             2,
@@ -236,7 +236,8 @@ def test_a_net_is_trained_by_its_recipe_with_the_choices_made(classify, extracte
     ]  # fmt: skip
     assert list((tmp_path / "artifacts/studies").glob("*.training")) == []  # done with
     code, _, err = classify("tune", "--model", "resnet18", "--set", "lr=0.01", "--trials", 2)
-    assert (code, err) == (2, "Error: lr is searched for in 2 trials; leave it out, or take 0 trials\n")
+    assert code == 2
+    assert err.endswith("Error: lr is searched for in 2 trials; leave it out, or take 0 trials\n")
 
 
 def test_sets_are_joined_and_tuned_on_folds_that_hold_out_content(classify, extracted, data, tmp_path, weights_file):

@@ -67,11 +67,11 @@ def test_backbones_lists_every_line_of_the_table(featex):
     [
         (["extract", "nowhere"], 2, "Error: 'nowhere' does not exist"),
         (["extract", "."], 1, "Error: '.' holds no images"),
-        (["extract"], 2, "Error: 'data' does not exist"),
+        (["extract"], 1, "Error: there is no folder data here"),
         (["extract", ".", "--labels", "none.csv"], 2, "Error: there is no table of labels 'none.csv'"),
         (["extract", "--device", "gpu"], 2, "is not one of"),
         (["extract", "--batch-size", "0"], 2, "--batch-size"),
-        (["export"], 1, "Error: no features in artifacts/features; make some with: featex extract DIR"),
+        (["export"], 1, "Error: there is no set of features in artifacts/features yet; make one: featex extract DIR"),
     ],
 )
 def test_bad_input_is_one_sentence(featex, tmp_path, arguments, code, sentence):
