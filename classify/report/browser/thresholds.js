@@ -65,7 +65,7 @@
         cells[i][0].textContent = text;
         cells[i][1].textContent = there[i];
       });
-      at("threshold-n").textContent = `${whole(curve.n[0] + curve.n[1])} images of ${data.sets[curve.set]}`;
+      at("threshold-n").textContent = `${whole(curve.n[0] + curve.n[1])} images, ${data.sets[curve.set]}`;
       at("threshold-here").textContent = `at ${shown(threshold)}`;
       at("threshold-there").textContent = `the model's own: ${shown(curve.own)}`;
       at("threshold-own").disabled = curve.own === null;
