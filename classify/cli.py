@@ -418,4 +418,25 @@ def report(name: str | None, positive: str | None, artifacts: Artifacts):
     return Result(done.record(), ["Accuracy:", done.table(), Saved("Report", done.page)])
 
 
+@cli.command(examples=["classify dashboard", "classify dashboard svm-photos --port 8081"])
+@click.argument("name", metavar="[MODEL|STUDY]", required=False)
+@option("--port", default=8080, type=click.IntRange(0, 65535), group="Run", help="Port; 0 takes a free one.")
+@ARTIFACTS
+def dashboard(name: str | None, port: int, artifacts: Artifacts):
+    """Show the stored searches in optuna-dashboard, in a browser on this machine, until Ctrl-C.
+
+    By default it shows the searches of all models. It reads copies of the searches as they are now: nothing in it
+    changes them, and trials that finish later are shown after a restart.
+    """
+    from classify.tuning.dashboard import dashboard
+    from featex.system.output import Result
+
+    progress = terminal_progress()
+    done = dashboard(artifacts.studies, name, port=port, progress=progress)
+    names = [path.stem for path in done.journals]
+    progress.say(f"Searches of {', '.join(names)}: {done.url}\nCtrl-C ends it.")
+    done.serve()
+    return Result({"url": done.url, "studies": done.studies, "journals": done.journals})
+
+
 main = partial(run, cli)

@@ -5,4 +5,5 @@ tune              the job: search, refit, calibrate
 cross_validation  the folds of one setting
 race              stopping settings that cannot win
 journal           a study on disk, so that it can continue
+dashboard         the stored studies in optuna-dashboard
 """
