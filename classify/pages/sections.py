@@ -10,6 +10,7 @@ from math import isnan
 from numbers import Integral, Real
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from classify.pages.attached import attached
@@ -146,7 +147,10 @@ def _picture(picture: Picture, folder: Path, names: FileNames) -> dict:
 
 def _table(table: Table, folder: Path, names: FileNames) -> dict:
     (name,), n = _written(table, folder, names).values(), len(table.rows)
-    part = table.rows.head(table.most)
+    part = table.rows
+    if table.mark:  # its rows first
+        part = part.iloc[np.argsort(part.iloc[:, 0].astype(str).to_numpy() != table.mark, kind="stable")]
+    part = part.head(table.most)
     limits = {f"{column} {end}" for column in part for end in ("low", "high") if f"{column} low" in part}
     columns = [column for column in part if column not in limits]
     cells = [_column(part, column, table) for column in columns]
@@ -179,7 +183,7 @@ def _text(value, as_percent: bool) -> str:
         return percent(value)
     if isinstance(value, Integral) or abs(value) >= 1000:
         return f"{value:,.0f}"
-    return f"{value:.3g}"
+    return f"{value + 0.0:.3g}"  # never "-0"
 
 
 def write_section(section: Section, folder: Path, images: str) -> None:

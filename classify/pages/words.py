@@ -15,20 +15,31 @@ def plain(value: float) -> str:
     return "—" if pd.isna(value) else _rounded(value, 3)
 
 
+def points(value: float) -> str:
+    """Return a difference of shares, 0.04, as "+4.0", and NaN as a dash."""
+    return "—" if pd.isna(value) else f"{round(100 * value, 1) + 0.0:+.1f}"
+
+
 def _rounded(value: float, digits: int) -> str:
-    """Return a number with its digits, and never "-0.0"."""
-    return f"{round(value, digits) + 0.0:.{digits}f}"
+    return f"{round(value, digits) + 0.0:.{digits}f}"  # never "-0.0"
+
+
+NO_INTERVAL = "no interval"
+"""In place of an interval that holds all possible values, and so says nothing: there are too few independent images."""
 
 
 def within(value: float, low: float, high: float, *, unit: str = "%") -> str:
     """Return "92.0 % (87.4–95.0)", or with no unit "0.213 (0.190–0.240)"; the value alone without an interval.
 
-    Below zero a dash would be read as a sign: "-24.0 % (-35.5 to -11.4)".
+    Below zero a dash would be read as a sign: "-24.0 % (-35.5 to -11.4)". An interval of all possible shares says
+    nothing, and is called `NO_INTERVAL`.
     """
     text = percent(value) if unit else plain(value)
     if pd.isna(value) or pd.isna(low):
         return text
     ends = [_rounded(100 * end, 1) if unit else _rounded(end, 3) for end in (low, high)]
+    if unit and ends in (["0.0", "100.0"], ["-100.0", "100.0"]):
+        return f"{text} ({NO_INTERVAL})"
     return f"{text} ({(' to ' if ends[0].startswith('-') else '–').join(ends)})"
 
 
@@ -39,7 +50,9 @@ def with_interval(row: pd.Series, score: str = "accuracy", *, unit: str = "%") -
 
 def spread(row: pd.Series) -> str:
     """Return "91.4 ± 2.5 %": mean and sample standard deviation over folds."""
-    return percent(row["mean"]) if pd.isna(row["std"]) else f"{100 * row['mean']:.1f} ± {100 * row['std']:.1f} %"
+    if pd.isna(row["std"]):
+        return percent(row["mean"])
+    return f"{_rounded(100 * row['mean'], 1)} ± {_rounded(100 * row['std'], 1)} %"
 
 
 def listed(parts: Sequence[str]) -> str:

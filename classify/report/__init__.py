@@ -3,8 +3,9 @@
 write                the page and its files
 summary              the report in a few lines, for a terminal and as a record
 verdict              the first screen: which model, and what it can do
+matrix               differences between models at a glance
 notices              warnings before any number
-protocol             differences, abstention and hindsight
+protocol             pairs of models, abstention, out of distribution and hindsight
 sentences            numbers of statistics in words
 differences          differences of models in words
 score_tables         tables of scores

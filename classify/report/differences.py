@@ -4,10 +4,9 @@ from collections.abc import Collection
 
 import pandas as pd
 
-from classify.pages.words import listed, p_value, percent, plain
+from classify.pages.words import listed, p_value, percent
 from classify.predictions import set_images
 from classify.stats.paired import LEVEL
-from classify.stats.scores import SCORES
 
 MOST_OTHERS = 3
 MILLION = 1_000_000
@@ -32,26 +31,6 @@ def pair_sentence(row: pd.Series) -> str:
             f" All of them are {row['only_class']}, so calling more images {row['only_class']} is enough for that."
         )
     return sentence
-
-
-def fold_sentence(row: pd.Series) -> str:
-    """Return a row of `classify.stats.differences.folds` as a sentence."""
-    score = SCORES[row["scoring"]]
-    if row["difference"] < 0:
-        row = swapped(row)
-    number = percent if score.unit else plain
-    of_a, of_b = number(row["mean_a"]), number(row["mean_b"])
-    where = f"Over {row['folds']} folds of cross-validation"
-    if not row["apart"]:
-        p = "" if pd.isna(row["p"]) else f", {_p(row)}"
-        return (
-            f"{where} there is no significant difference in mean {score.title} between {row['model_a']} ({of_a}) and "
-            f"{row['model_b']} ({of_b}){p}."
-        )
-    by = _difference(row) if score.unit else _p(row, corrected=True)
-    return (
-        f"{where} {row['model_a']} has a higher mean {score.title} than {row['model_b']}: {of_a} against {of_b}, {by}."
-    )
 
 
 def chosen_against_others(rows: pd.DataFrame, chosen: str | None, baselines: Collection[str] = ()) -> list[str]:

@@ -19,11 +19,12 @@ from classify.stats.evaluation import Evaluation, in_order
 
 @dataclass(frozen=True)
 class Drawing:
-    """One kind of figure: `rows` takes its numbers from an evaluation, `draw` draws them.
+    """One kind of figure: `rows` takes its numbers from an evaluation, `draw` draws them; `title` heads it on a page.
 
     ``FIGURES["roc"](evaluation)`` does both. It returns a matplotlib figure, or raises `DataError` without rows.
     """
 
+    title: str
     caption: str
     rows: Callable[[Evaluation], pd.DataFrame]
     draw: Callable[[pd.DataFrame], Figure]
@@ -54,17 +55,17 @@ def accuracy_rows(evaluation: Evaluation) -> pd.DataFrame:
     unseen = evaluation.scores.rename(columns=names)
     columns = ["set", "model", "n", "value", "low", "high", "chance"]
     rows = pd.concat([part.reindex(columns=columns) for part in (folds, unseen) if len(part)] or [pd.DataFrame()])
-    return in_order(rows, evaluation.predictions)
+    if rows.empty:
+        return rows
+    rows = in_order(rows, evaluation.predictions)
+    return rows.sort_values("model", key=lambda names: names != evaluation.chosen, kind="stable", ignore_index=True)
 
 
 def draw_accuracy(rows: pd.DataFrame) -> Figure:
     """Draw a panel for each set and a line for each model."""
     models, sets = list(rows["model"].unique()), list(rows["set"].unique())
     columns = min(4, len(sets))
-    figure, panels = _grid(len(sets), columns, WIDTH / columns, 1.25 + 0.42 * len(models), sharey=True)
-    figure.suptitle(
-        "Accuracy: filled dots are results on unseen images; hollow dots are cross-validation scores (optimistic)"
-    )
+    figure, panels = _grid(len(sets), columns, WIDTH / columns, 1.05 + 0.33 * len(models), sharey=True)
     for axes, name in zip(panels, sets, strict=True):
         part = rows[rows["set"] == name]
         seen = name == VALIDATION
@@ -201,28 +202,33 @@ def draw_training(rows: pd.DataFrame) -> Figure:
 
 FIGURES: dict[str, Drawing] = {
     "accuracy": Drawing(
-        "Accuracy of every model on every labelled set. Bars are 95 % intervals on unseen sets. In cross-validation "
-        "they are one standard deviation over folds, and that score was used to choose settings.",
+        "Accuracy",
+        "Accuracy of every model on every labelled set, the chosen model first. Filled dots: results on unseen "
+        "images, with 95 % intervals. Hollow dots: cross-validation scores (optimistic) ± std over folds.",
         accuracy_rows,
         draw_accuracy,
     ),
     "confusion": Drawing(
+        "Confusion matrices",
         "Confusion matrices on unseen sets: number of images, and share of the true class (each row sums to 100 %).",
         attrgetter("confusion"),
         draw_confusion,
     ),
     "roc": Drawing(
+        "ROC curves",
         "ROC curves on unseen sets of both classes: recall and false positive rate at every threshold.",
         attrgetter("roc"),
         draw_roc,
     ),
     "reliability": Drawing(
+        "Reliability of probabilities",
         "Reliability: accuracy against confidence on each labelled set. Dashed, faint curves are before calibration. "
         "Each point is a bin of about equally many images, and vertical lines are 95 % intervals.",
         attrgetter("reliability"),
         figures_reliability.draw,
     ),
     "training": Drawing(
+        "Training curves",
         "Loss and accuracy of nets in each epoch. Thick lines: training on all images; thin lines: each fold. Scores "
         "on training images include augmentation and label smoothing. The epoch of least validation loss was kept.",
         training_rows,

@@ -20,7 +20,7 @@ def accuracy_table(evaluation: Evaluation) -> dict:
     accuracy = evaluation.folds[evaluation.folds["scoring"] == "accuracy"].set_index("model")
     by_model = evaluation.scores.set_index(["model", "set"])
     rows = []
-    for model in evaluation.predictions.models:
+    for model in sorted(evaluation.predictions.models, key=lambda model: model != evaluation.chosen):
         validation = accuracy.loc[model] if model in accuracy.index else None
         cells = [by_model.loc[(model, name)] if (model, name) in by_model.index else None for name in sets]
         if validation is not None:
@@ -74,7 +74,9 @@ def other_scores(evaluation: Evaluation) -> Section:
         "50 % ROC AUC, and the share of the class in average precision. A dash means that a set has one class only."
     )
     about = " ".join([about, *unknown(evaluation.scores, positive)])
-    return Section("scores", "Other scores on unseen sets", tables=tables, about=about)
+    summary = f"balanced accuracy, ROC AUC and {len([*kinds['decided'], *kinds['sure']]) - 2} more, with intervals"
+    title = "Other scores on unseen sets"
+    return Section("scores", title, tables=tables, about=about, folded=True, summary=summary, group="Details")
 
 
 def unknown(scores: pd.DataFrame, positive: str | None) -> list[str]:

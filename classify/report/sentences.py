@@ -25,7 +25,7 @@ def _rule_sentence(row: pd.Series) -> str:
     images = set_images(row["set"], row["n"])
     goal = f"With a target of at most {100 * row['target']:g} % wrong answers, "
     if not row["answered"]:
-        return f"{goal}{row['model']} answers none of the {images}."
+        return f"{goal}{row['model']} answers 0 of {images}."
     sentence = f"{goal}{row['model']} answers {with_interval(row, 'answered')} of the {images}"
     if not row["judged"]:
         return f"{sentence}; they have no labels, so its error rate there is unknown."

@@ -12,12 +12,12 @@ from classify.report.browser.gallery import Gallery
 from classify.report.browser.view import errors, thresholds
 from classify.report.cards import model_card
 from classify.report.figures import FIGURES
+from classify.report.matrix import matrices
 from classify.report.notices import differing_images, differing_making, differing_positive, few_groups, seen_in_training
-from classify.report.protocol import opening, protocol
+from classify.report.protocol import differences, opening, protocol
 from classify.report.provenance import data_counts, how_made
 from classify.report.published import beside
 from classify.report.score_tables import accuracy_table, other_scores, unscored
-from classify.report.sentences import novelty_sentences
 from classify.report.verdict import verdict
 from classify.stats.evaluation import Evaluation
 from classify.trained.passport import Passport
@@ -77,25 +77,20 @@ def write_report(
         evaluation.scores.to_csv(folder / "scores.csv", index=False)
         evaluation.folds.to_csv(folder / "folds.csv", index=False)
         evaluation.predictions.write(folder / "predictions.csv")
-        parts = [
-            other_scores(evaluation),
-            *protocol(evaluation),
-            Section("figures", "Figures", pictures=list(_figures(evaluation))),
-            *sections,
-        ]
         files = FileNames(*TABLES)
         cards = dict(_cards(passports, evaluation, files))
         for file, text in cards.items():
             (folder / file).write_text(shown_text(text), encoding="utf-8")
         page = {
             "title": title,
-            "notices": (notices := [*notices, *_notices(evaluation, passports)]),
-            "codes": explained([one.id for one in (*notices, *(one for part in sections for one in part.findings))]),
             "chosen": evaluation.chosen,
-            **_opening(evaluation, passports, sections),
+            **_warnings(evaluation, passports, notices, sections),
+            **_parts(evaluation, sections, folder, files),
             **accuracy_table(evaluation),
+            "verdict": verdict(evaluation),
+            "threshold": next((one.threshold_sentence() for one in passports if one.name == evaluation.chosen), ""),
+            "matrices": matrices(evaluation),
             "published": beside(passports, evaluation),
-            "parts": [shown(part, folder, files) for part in parts if part.tables or part.pictures or part.sentences],
             "errors": errors(evaluation, gallery) if gallery else {},
             "thresholds": thresholds(evaluation, _known_thresholds(passports, evaluation.positive)),
             "cards": how_made(passports),
@@ -114,25 +109,39 @@ def _known_thresholds(passports: Sequence[Passport], positive: str | None) -> di
     return {one.name: one.thresholds[positive] for one in passports if positive in one.thresholds}
 
 
-def _opening(evaluation: Evaluation, passports: Sequence[Passport], sections: Sequence[Section]) -> dict:
-    """Return the ``headline`` and ``sentences`` that the page begins with."""
-    chosen, result = evaluation.chosen, verdict(evaluation)
-    sentences = [*result.sentences, *opening(evaluation, chosen)]
-    sentences += [passport.threshold_sentence() for passport in passports if passport.name == chosen]
-    sentences += novelty_sentences(chosen, evaluation.facts[chosen].novelty) if chosen else []
-    sentences += [f"{part.title}. {part.sentences[0]}" for part in sections if part.sentences]
-    headline = " ".join([*(one.text for one in seen_in_training(passports, chosen, sections)), result.headline])
-    return {"headline": headline, "sentences": [*filter(None, sentences), result.why]}
-
-
-def _notices(evaluation: Evaluation, passports: Sequence[Passport]) -> list[Notice]:
-    """Return the notices above the numbers."""
-    return [
+def _warnings(
+    evaluation: Evaluation, passports: Sequence[Passport], notices: Sequence[Notice], sections: Sequence[Section]
+) -> dict:
+    """Return all ``notices``, the critical first, the ``codes`` of the page's ids, and what training has ``seen``."""
+    seen = seen_in_training(passports, evaluation.chosen, sections)
+    notices = [
+        *notices,
+        *seen,
         *few_groups(evaluation),
         *differing_images(evaluation.predictions),
         *differing_making(passports),
         *differing_positive(passports, evaluation.positive),
     ]
+    notices.sort(key=lambda one: one.level != "critical")
+    ids = [one.id for one in (*notices, *(one for part in sections for one in part.findings))]
+    return {"notices": notices, "codes": explained(ids), "seen": [one.text for one in seen]}
+
+
+def _parts(evaluation: Evaluation, sections: Sequence[Section], folder: Path, files: FileNames) -> dict:
+    """Return the ``figure`` of accuracy, and the page's parts: ``findings`` of other flows, ``pairs``, ``details``."""
+    figures = dict(_figures(evaluation))
+    first = figures.pop("accuracy", None)
+    drawn = [
+        Section(name, FIGURES[name].title, pictures=[picture], folded=True, group="Details")
+        for name, picture in figures.items()
+    ]
+    parts = [other_scores(evaluation), *drawn, *protocol(evaluation)]
+    return {
+        "figure": first and shown(Section("accuracy", "", pictures=[first]), folder, files)["figures"][0],
+        "findings": [shown(part, folder, files) for part in sections if part.tables or part.pictures or part.sentences],
+        "pairs": shown(differences(evaluation), folder, files),
+        "details": [shown(part, folder, files) for part in parts if part.tables or part.pictures or part.sentences],
+    }
 
 
 def _cards(passports: Sequence[Passport], evaluation: Evaluation, files: FileNames) -> Iterator[tuple[str, str]]:
@@ -143,9 +152,9 @@ def _cards(passports: Sequence[Passport], evaluation: Evaluation, files: FileNam
             yield files.new(f"card-{passport.name}", ".md"), model_card(passport, evaluation, sentences)
 
 
-def _figures(evaluation: Evaluation) -> Iterator[Picture]:
-    """Yield each figure that has rows, as PNG, with an SVG and a CSV of its numbers."""
+def _figures(evaluation: Evaluation) -> Iterator[tuple[str, Picture]]:
+    """Yield the name of each figure that has rows, and it as PNG, with an SVG and a CSV of its numbers."""
     for name, drawing in FIGURES.items():
         rows = drawing.rows(evaluation)
         if not rows.empty:
-            yield pictured(name, drawing.caption, drawing.drawn(rows), rows)
+            yield name, pictured(name, drawing.caption, drawing.drawn(rows), rows)

@@ -158,7 +158,7 @@ def _scored(
     if unseen.empty:
         raise DataError("the report has no unseen images; only those can be scored by a detector from elsewhere")
     raise DataError(
-        f"none of the {len(table):,} paths (the first is {str(table['path'].iloc[0])!r}) is an unseen image of the "
+        f"none of {count(len(table), 'path')} (the first is {str(table['path'].iloc[0])!r}) is an unseen image of the "
         f"report, such as {unseen['path'].iloc[0]!r}; name images as the report does"
     )
 

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from classify.pages.words import listed, p_value, percent, plain, spread, with_interval, within
+from classify.pages.words import listed, p_value, percent, plain, points, spread, with_interval, within
 
 
 def test_numbers_are_said_as_people_say_them():
@@ -20,6 +20,19 @@ def test_numbers_are_said_as_people_say_them():
     assert with_interval(row) == "90.0 % (80.0–95.0)"
     assert spread(row) == "90.0 ± 2.0 %"
     assert spread(row.replace(0.02, np.nan)) == "90.0 %"
+
+
+def test_nothing_is_ever_less_than_nothing():
+    assert (percent(-0.0001), plain(-0.0001), points(-0.0001)) == ("0.0 %", "0.000", "+0.0")
+    assert within(-0.0001, -0.0002, 0.02) == "0.0 % (0.0–2.0)"
+    assert spread(pd.Series({"mean": -0.0001, "std": 0.0})) == "0.0 ± 0.0 %"
+    assert (points(-0.117), points(np.nan)) == ("-11.7", "—")
+
+
+def test_an_interval_of_all_possible_shares_is_none():
+    assert within(0.5, 0.0, 1.0) == "50.0 % (no interval)"
+    assert within(0.1, -1.0, 1.0) == "10.0 % (no interval)"
+    assert within(0.5, 0.0, 1.0, unit="") == "0.500 (0.000–1.000)"
 
 
 @pytest.mark.parametrize(

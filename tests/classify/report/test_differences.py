@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from classify.report.differences import chosen_against_others, fold_sentence, pair_sentence, pairs_of, swapped
+from classify.report.differences import chosen_against_others, pair_sentence, pairs_of, swapped
 
 
 def row(a="svm", b="cnn", accuracy_a=0.8, accuracy_b=0.72, **other) -> pd.Series:
@@ -123,27 +123,3 @@ def test_rows_seen_from_a_model_are_all_of_it():
     rows = pd.DataFrame([row(a="a", b="b"), row(a="b", b="c"), row(a="a", b="c")])
     seen = pairs_of(rows, "b")
     assert seen[["model_a", "model_b"]].to_numpy().tolist() == [["b", "a"], ["b", "c"]]
-
-
-def fold_row(**other) -> pd.Series:
-    usual = {"model_a": "svm", "model_b": "rf", "scoring": "accuracy", "n": 200, "folds": 5, "mean_a": 0.914}
-    usual |= {"mean_b": 0.9, "difference": 0.014, "difference_low": -0.02, "difference_high": 0.048}
-    return pd.Series(usual | {"p": 0.3, "p_holm": 0.6, "tests": 3, "apart": False} | other)
-
-
-def test_a_comparison_over_folds_has_its_means_and_p():
-    sentence = fold_sentence(fold_row())
-    for fact in ("5 folds", "mean accuracy between svm (91.4 %)", "rf (90.0 %)", "p = 0.30"):
-        assert fact in sentence
-    assert fold_sentence(fold_row(p=np.nan, p_holm=np.nan)).endswith("rf (90.0 %).")
-    significant = fold_row(difference_low=0.004, difference_high=0.024, apart=True, p=0.001, p_holm=0.003)
-    sentence = fold_sentence(significant)
-    assert "svm has a higher mean accuracy than rf: 91.4 % against 90.0 %" in sentence
-    assert "1.4 points (0.4–2.4), p = 0.003 after correction for 3 comparisons" in sentence
-    assert fold_sentence(swapped(significant)) == sentence
-
-
-def test_a_loss_over_folds_is_no_percentage():
-    loss = {"scoring": "log_loss", "mean_a": 0.31, "mean_b": 0.2, "difference": 0.11}
-    sentence = fold_sentence(fold_row(**loss, apart=True, p=0.001, p_holm=0.003))
-    assert "mean log loss than rf: 0.310 against 0.200, p = 0.003 after" in sentence

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 
 from classify.predictions import VALIDATION, Predictions
-from classify.report.protocol import opening, protocol
+from classify.report.protocol import differences, opening, protocol
 from classify.stats.evaluation import evaluate
 
 
@@ -35,21 +35,21 @@ def test_the_opening_is_about_one_model_alone():
 
 def test_every_table_of_the_page_has_its_rows():
     evaluation = nested({"good": 0.95, "bad": 0.6})
-    differences, hindsight, unsure = protocol(evaluation)
-    pairs, folds = differences.tables
+    unsure, unlike, hindsight = protocol(evaluation)
+    pairs, folds = differences(evaluation).tables
     (pair,) = pairs.rows.to_dict("records")
     assert (pair["model"], pair["other model"], pair["set"], pair["significant"]) == ("good", "bad", "test set", "yes")
     assert pair["difference low"] < pair["difference"] < pair["difference high"]
     assert pair["p"] == "< 0.0001"
     assert folds.rows["folds"].tolist() == [5]
-    assert differences.sentences[0].startswith("good is more accurate than bad")
     fixed = hindsight.tables[0].rows["accuracy fixed in advance"]
     assert fixed.tolist() == evaluation.scores["accuracy"].tolist()
-    answers, drift = unsure.tables
+    (answers,), (drift,) = unsure.tables, unlike.tables
     assert answers.rows["set"].tolist() == ["test set", "test set"]
-    assert drift.rows["unlike"].isin(["yes", "no"]).all()
+    assert drift.rows["out of distribution"].isin(["yes", "no"]).all()
 
 
 def test_what_has_no_meaning_is_left_out():
-    differences, _, unsure = protocol(nested({"m": 0.9}, sets=(("test", 60),)))
-    assert list(differences.tables) == [] == list(unsure.tables)
+    evaluation = nested({"m": 0.9}, sets=(("test", 60),))
+    unsure, unlike, _ = protocol(evaluation)
+    assert list(differences(evaluation).tables) == list(unsure.tables) == list(unlike.tables) == []

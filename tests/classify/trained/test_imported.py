@@ -99,7 +99,7 @@ def test_what_is_left_out_is_counted(tuned, unseen):
         ({"score": "1.2"}, r"no probabilities in 0..1.*'1.2'"),
         ({"score": "nan"}, "no probabilities"),
         ({"score": "high"}, "no probabilities"),
-        ({"path": "nowhere.jpg"}, r"none of the .* paths .*'nowhere.jpg'"),
+        ({"path": "nowhere.jpg"}, r"none of .* paths .*'nowhere.jpg'"),
     ],
 )
 def test_bad_scores_are_refused_with_the_value(tuned, unseen, change, message):
@@ -182,7 +182,7 @@ def test_an_imported_detector_stands_on_the_page_and_cannot_be_run_or_combined(
     page = report_again(artifacts, names=["logreg-toy"]).page.read_text()
     assert "its training data are not known here" in page
     assert page.count("theirs") > 5
-    assert "logreg is right on" in page  # what has no folds is not chosen
+    assert "Accuracy of logreg, the chosen model" in page  # what has no folds is not chosen
     code, out, _ = run_command(cli, "models", *places)
     assert (code, "\ntheirs" in out) == (0, True)
     with pytest.raises(ModelError, match="only scores are known"):
