@@ -176,7 +176,7 @@ def compare(
         study.check(root, **dataset_options)
     # A study is run as it was, so no other network stands in.
     network = settle_network(FIRST if study and backbone == "auto" else backbone, weights, progress)
-    wishes = _with_network(wishes, network, usual=not (comparison.only or study))
+    wishes = with_network(wishes, network, usual=not (comparison.only or study))
     _find_weights(wishes, comparison.seed, device, progress)
     dataset = {"name": name, **network, "device": device, "progress": progress, **dataset_options}
     extraction = extract(root, artifacts.features, **dataset)
@@ -216,7 +216,7 @@ def compare(
     return report_again(artifacts, jobs[0].report, names=names, positive=comparison.positive)
 
 
-def _with_network(wishes: dict[str, dict], network: dict[str, str], *, usual: bool) -> dict[str, dict]:
+def with_network(wishes: dict[str, dict], network: dict[str, str], *, usual: bool) -> dict[str, dict]:
     """Return the wishes with the weights of the features for the net that is the same network.
 
     Where the features are those of `SECOND`, it also stands in for `FIRST` among the usual nets.

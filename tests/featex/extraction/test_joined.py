@@ -1,8 +1,14 @@
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from featex.errors import WeightsError
+from featex.extraction import joined as module
 from featex.extraction.extractor import Extractor
-from featex.extraction.joined import JoinedExtractor, extractor_for, extractor_of
+from featex.extraction.joined import JoinedExtractor, extractor_for, extractor_of, weights_are_here
+from featex.network import weights
 from featex.network.views import View
 
 
@@ -35,3 +41,18 @@ def test_joined_extractors_scale_an_image_only_if_all_may(weights_file):
     fast, whole = View(fast=True), View(layers=("layer1",))
     assert extractor_for([fast, View(layers=("layer1",), fast=True)], "resnet18", weights_file, "cpu").least_side == 512
     assert extractor_for([fast, whole], "resnet18", weights_file, "cpu").least_side is None
+
+
+def test_weights_whose_file_has_gone_are_found_again_by_their_hash(weights_file, tmp_path, monkeypatch):
+    kept = shutil.copy(weights_file, tmp_path / "kept.safetensors")
+    passport = Extractor("resnet18", str(kept), "cpu").passport
+    assert weights_are_here(passport)
+    Path(kept).unlink()
+    assert not weights_are_here(passport)
+    assert weights_are_here(passport, weights_file)
+    with pytest.raises(WeightsError):
+        extractor_of(passport, device="cpu")
+    monkeypatch.setattr(module, "local", lambda backbone: Path(weights_file))
+    monkeypatch.setattr(weights, "published", lambda backbone, progress, patient: (Path(weights_file), "1"))
+    assert weights_are_here(passport)
+    assert extractor_of(passport, device="cpu").weights.origin == "imagenet"

@@ -9,9 +9,10 @@ from classify.trained import persist
 from classify.tuning.plan import settled
 from classify.workspace import report_again
 from featex.errors import InputError, WeightsError
+from featex.network.choice import FIRST, SECOND
 from featex.store.features import find_set
 from featex.system.progress import Progress
-from pipelines.comparison.compare import QUICK, QUICK_NET, USUAL, Comparison, compare
+from pipelines.comparison.compare import QUICK, QUICK_NET, USUAL, Comparison, compare, with_network
 
 
 class Listener(Progress):
@@ -42,6 +43,17 @@ def test_every_model_has_a_quick_form():
     for name, spec in MODELS.items():
         weights = {"weights": "random"} if "weights" in spec.wishes else {}
         settled(spec, device="cpu", **QUICK.get(name, QUICK_NET), **weights)
+
+
+def test_the_net_of_the_features_stands_in_for_resnet18_among_the_usual_models_only():
+    usual = Comparison().wishes(None, "auto")
+    packaged, resnet = {"backbone": SECOND, "weights": "imagenet"}, {"backbone": FIRST, "weights": "random"}
+    changed = with_network(usual, packaged, usual=True)
+    assert list(changed) == [SECOND if name == FIRST else name for name in usual]
+    assert changed[SECOND]["weights"] == "imagenet"
+    assert with_network(usual, resnet, usual=True)[FIRST]["weights"] == "random"
+    named = Comparison(only=(FIRST,)).wishes(None, "auto")
+    assert with_network(named, packaged, usual=False) == named
 
 
 def test_it_goes_from_images_to_a_report_with_every_set(run, tmp_path):
