@@ -430,11 +430,13 @@ def dashboard(name: str | None, port: int, artifacts: Artifacts):
     """
     from classify.tuning.dashboard import dashboard
     from featex.system.output import Result
+    from featex.system.silence import WAITING, working_on
 
     progress = terminal_progress()
     done = dashboard(artifacts.studies, name, port=port, progress=progress)
     names = [path.stem for path in done.journals]
     progress.say(f"Searches of {', '.join(names)}: {done.url}\nCtrl-C ends it.")
+    working_on(WAITING)
     done.serve()
     return Result({"url": done.url, "studies": done.studies, "journals": done.journals})
 

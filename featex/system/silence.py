@@ -14,6 +14,8 @@ from typing import TextIO
 LIBRARIES = ("torch", "torchvision", "sklearn", "pandas", "scipy", "matplotlib", "optuna", "timm", "skimage")
 FIRST, LOADING, FACTOR, MOST = 2.8, 1.5, 2.5, 60.0  # seconds
 _last_line, _step = 0.0, ""
+WAITING = "waiting for the user"
+"""A step of `working_on` during which nothing is written: a command that answers a browser works on nothing."""
 
 
 def broken() -> None:
@@ -56,18 +58,19 @@ def announced(stream: TextIO) -> Iterator[None]:
 
 
 def _watch(stream: TextIO, done: threading.Event) -> None:
-    seen, pause, before = set(), FIRST, _last_line
+    seen, pause, due, before = set(), FIRST, FIRST, _last_line
     while not done.wait(0.25):
         if _last_line != before:  # somebody else wrote
-            pause, before = FIRST, _last_line
+            pause, due, before = FIRST, FIRST, _last_line
         silent = time.monotonic() - _last_line
         library = loading()
         if library and library not in seen and silent >= LOADING:
             seen.add(library)
             _write(stream, f"Loading {library} ...")
-        elif silent >= pause:
+        elif silent >= due and _step != WAITING:
             _write(stream, f"Still working, {silent:.0f} s since the last line" + _what(library))
             pause = min(MOST, pause * FACTOR)
+            due = silent + pause
             continue
         else:
             continue

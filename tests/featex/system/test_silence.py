@@ -54,3 +54,32 @@ def test_lines_of_the_command_itself_keep_the_watcher_silent(quick):
             broken()
             time.sleep(0.03)
     assert stream.getvalue() == ""
+
+
+def test_after_the_longest_pause_lines_keep_that_distance(monkeypatch):
+    monkeypatch.setattr(silence, "FIRST", 0.1)
+    stream = io.StringIO()
+    monkeypatch.setattr(silence, "MOST", 1.0)
+    broken()
+    silence._watch(stream, Ticks(12))
+    assert 1 <= stream.getvalue().count("Still working") <= 4
+
+
+class Ticks:
+    """An event that is set after some waits of a quarter of a second each."""
+
+    def __init__(self, n):
+        self.left = n
+
+    def wait(self, seconds):
+        self.left -= 1
+        time.sleep(seconds)
+        return self.left < 0
+
+
+def test_a_command_that_waits_for_the_user_is_silent(quick):
+    stream = io.StringIO()
+    with announced(stream):
+        working_on(silence.WAITING)
+        time.sleep(0.8)
+    assert stream.getvalue() == ""
