@@ -1,17 +1,20 @@
 """The page of a flow that measures a set of images: one layout for stress, transfer and travel."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
 from markupsafe import Markup
 
 from classify.pages.attached import attached
-from classify.pages.codes import Notice, explained
+from classify.pages.codes import Notice, explained, texts
 from classify.pages.html import own_files, page_folder, render
 from classify.pages.sections import FileNames, Section, shown, write_section
 from featex.system.shown import shown_table
+from featex.system.words import count
+
+MOST = 3  # findings on the first screen; a fold has the others
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,10 +75,49 @@ class ResultPage:
                     table.to_parquet(folder / name, index=False)
                 else:
                     shown_table(table).to_csv(folder / name, index=False)
-            page = {**vars(self), "mark": Markup(mark), "part": shown(self.section, folder, FileNames(*self.files))}
+            page = {**vars(self), "mark": Markup(mark), **self._parts(folder)}
             page |= {"files": [attached(folder, name) for name in self.files], "folder": out.name}
-            page["codes"] = explained([one.id for one in (*self.notices, *self.section.findings)])
             text = render(Path(__file__).with_name("result.html"), page)
             (folder / "index.html").write_text(text, encoding="utf-8")
             write_section(self.section, folder, self.images)
         return out / "index.html"
+
+    def _parts(self, folder: Path) -> dict:
+        """Write the tables and figures into `folder`; return the findings and the first figure for the first screen,
+        and a part for each table and for the other figures."""
+        section, names = self.section, FileNames(*self.files)
+        figures = shown(Section("", "", pictures=section.pictures), folder, names)["figures"]
+        parts = [
+            shown(Section(table.name, table.title, tables=[table]), folder, names) | {"summary": table.about}
+            for table in section.tables
+        ]
+        if figures[1:]:
+            parts.append(
+                {
+                    "name": "figures",
+                    "title": "More figures",
+                    "summary": count(len(figures) - 1, "figure"),
+                    "tables": [],
+                    "figures": figures[1:],
+                }
+            )
+        worst_first = sorted(section.findings, key=lambda one: one.level == "ok")
+        first, rest = worst_first[:MOST], worst_first[MOST:]
+        return {
+            "sentences": section.sentences,
+            "findings": _with_commands(first),
+            "main": figures[:1],
+            "parts": parts,
+            "rest": rest,
+            "rest_summary": count(len(rest), "more finding"),
+            "codes": explained([one.id for one in (*self.notices, *section.findings)]),
+        }
+
+
+def _with_commands(findings: Sequence[Notice]) -> list[Notice]:
+    """Return findings with the next command at the last warning of each id."""
+    last = {one.id: number for number, one in enumerate(findings) if one.level != "ok"}
+    return [
+        replace(one, command=texts()[one.id].command if last.get(one.id) == number else "")
+        for number, one in enumerate(findings)
+    ]

@@ -21,6 +21,7 @@ from featex.system.words import count
 MARK = '<meta name="generator" content="classify explain">'  # in explain.html; lists the page's own files
 TABLE = "explained.csv"
 FAILED = "failed.csv"
+OPEN = 4  # images that are shown without a click
 MOST_SHOWN = 60  # images on the page; the folder has the pictures of all
 NEAR_SIDE = 96  # pixels
 # A map and the occlusion of another image agree by 0 ± 0.3, since neighbouring positions are alike. Two of these
@@ -132,6 +133,7 @@ def _page(explanation: Explanation, shown: list[dict], command: str) -> dict:
         "legend": uri(legend(), "image/png"),
         "pairs": list(dict.fromkeys((one.towards, one.against) for one in explanation.images)),
         "images": shown,
+        "open": OPEN,
         "failed": explanation.failed.to_dict("records"),
         "command": command,
     }
@@ -183,6 +185,7 @@ def _card(one: Explained, picture: dict) -> dict:
         facts.append(("agreement", f"{one.agreement:.2f}, {in_words(one.agreement)}"))
     return {
         "path": one.path,
+        "summary": "; ".join(f"{term} {text}" for term, text in facts if term in ("predicted", "agreement")),
         "wrong": wrong,
         "facts": facts,
         "figure": picture,

@@ -93,7 +93,7 @@ def test_of_many_images_the_page_shows_some_and_names_the_files_of_the_rest(expl
     many = replace(explanation, images=explanation.images[:1] * 4)
     page = write_explanation(many, tmp_path / "out")
     text = page.read_text()
-    assert text.count('class="explained"') == 2
+    assert text.count('id="image-') == 2
     names = pd.read_csv(page.with_name("explained.csv"))["picture"].tolist()
     assert all(f'data-file="{name}"' in text for name in names)
     write_explanation(many, tmp_path / "out")  # knows all of its own files again
