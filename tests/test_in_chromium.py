@@ -95,7 +95,7 @@ def made(tmp_path_factory, write_images, weights_file) -> dict[str, Path]:
     svm = load_model("svm-images", artifacts, "cpu")
     explanation = explain(svm, [project / "images/wild/ai"], cache=artifacts.features, device="cpu")
     return {
-        "report": report_again(artifacts),
+        "report": report_again(artifacts).page,
         "audit": audited.page,
         "stress": stressed.page,
         "explain": write_explanation(explanation, project / "explained", command="classify explain"),
@@ -182,7 +182,8 @@ def test_keys_alone_open_turn_and_close_and_the_focus_comes_back(made, shown):
     last = page.inner_text("#picture-path")
     page.keyboard.press("Escape")
     assert page.locator("dialog[open]").count() == 0
-    assert page.evaluate("document.activeElement.title") == last != first
+    assert last != first
+    page.wait_for_function("(title) => document.activeElement.title === title", arg=last)
 
 
 def _counts(page, column: int) -> list[int]:
