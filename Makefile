@@ -13,9 +13,7 @@ $(VENV)/.ready: setup.cfg pyproject.toml
 	touch $@
 
 demo: setup
-	$(BIN)/pipelines sample
-	$(BIN)/pipelines audit data/sample
-	$(BIN)/pipelines compare data/sample --quick --weights auto
+	$(BIN)/pipelines demo
 
 test: setup
 	$(BIN)/pytest

@@ -425,23 +425,61 @@ def studies():
     return Result({"studies": rows}, lines, [f"pipelines compare --study {first['name']}"])
 
 
-@cli.command(examples=["pipelines sample data/sample"])
+SAMPLE_SEED = option(
+    "--seed",
+    default=0,
+    type=click.IntRange(0),
+    group="Images",
+    help="Random seed of the sample: which regions are in which set, the crops, and the training of the generators.",
+)
+
+
+@cli.command(examples=["pipelines sample", "pipelines sample data/other --seed 1"])
 @click.argument("directory", metavar="[DIR]", default=str(layout.SAMPLE), type=click.Path())
-@SEED
+@SAMPLE_SEED
 def sample(directory: str, seed: int):
     """Make a small set of real and generated images in DIR, without a download, to try every command on.
 
-    DIR is data/sample by default. The same seed gives the same images; another one needs another DIR.
+    One shortcut is planted: in train and test, real images are JPEG files and generated ones PNG files. `pipelines
+    audit` finds it, and `pipelines normalise` removes it.
     """
-    from featex.system.output import Result
-    from pipelines.sample.make import make_sample
+    from featex.system.output import Result, Saved
+    from pipelines.sample.make import PLANTED, make_sample
 
     table = make_sample(Path(directory), seed=seed, progress=terminal_progress().say)
     sets = table["split"].value_counts(sort=False).to_dict()
     counts = ", ".join(f"{split} {n:,}" for split, n in sets.items())
-    hints = [f"pipelines compare {directory} --quick", f"pipelines audit {directory}"]
-    record = {"folder": directory, "images": len(table), "sets": sets}
-    return Result(record, [f"{len(table):,} images ({counts}): {directory}"], hints)
+    record = {"folder": directory, "images": len(table), "sets": sets, "planted_shortcut": PLANTED}
+    lines = [f"{len(table):,} images ({counts})", f"Planted shortcut: {PLANTED}", Saved("Folder", directory)]
+    return Result(record, lines, hints=[f"pipelines audit {directory}", f"pipelines compare {directory} --quick"])
+
+
+@cli.command(examples=["pipelines demo", "pipelines demo --artifacts /tmp/artifacts"])
+@click.argument("directory", metavar="[DIR]", default=str(layout.SAMPLE), type=click.Path())
+@BACKBONE
+@WEIGHTS
+@DEVICE
+@SAMPLE_SEED
+@ARTIFACTS
+def demo(directory: str, **options):
+    """Show in minutes what this project does: make a sample in DIR, audit and normalise it, compare models on it.
+
+    At the end the results are compared with the expected ones. Exit code 3: they differ. A run that was stopped goes
+    on where it was.
+    """
+    from featex.system.output import Result
+    from pipelines.demo.run import demo
+
+    done = demo(Path(directory), progress=terminal_progress(), **options)
+    record = {
+        "verdict": done.verdict,
+        "differs": done.differs,
+        "backbone": done.backbone,
+        "numbers": done.outcome.numbers,
+        "story": done.outcome.story,
+        "pages": done.pages,
+    }
+    return Result(record, done.lines(), failed=done.verdict if done.differs else "")
 
 
 @cli.command(examples=["pipelines doctor"])

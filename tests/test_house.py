@@ -44,7 +44,8 @@ MAY_IMPORT = {
         "errors": "",
     },
     "pipelines": {
-        "cli": "doctor auditing cleaning comparison robustness sample sources",
+        "cli": "demo doctor auditing cleaning comparison robustness sample sources",
+        "demo": "auditing cleaning comparison images sample",
         "doctor": "",
         "comparison": "auditing",
         "robustness": "result_page",

@@ -58,8 +58,9 @@ class ModelSpec:
     wishes : tuple of str
         The choices of a user that `settle` takes, beside the `device`.
     fit_options : callable
-        ``fit_options(units, say, checkpoint)`` returns keyword arguments of `fit`: `units` are independent groups of
-        the rows, `say` takes lines for the user, and `checkpoint` is a file for the state of a long fit, or None.
+        ``fit_options(units, report, checkpoint)`` returns keyword arguments of `fit`: `units` are independent groups
+        of the rows, `report` takes the row of each epoch, and `checkpoint` is a file for the state of a long fit, or
+        None.
     """
 
     name: str
@@ -77,7 +78,7 @@ class ModelSpec:
     searches_part: bool = False
     settle: Callable[..., dict] = lambda seed, progress, **wishes: {}
     wishes: tuple[str, ...] = ()
-    fit_options: Callable[..., dict] = lambda units, say, checkpoint: {}
+    fit_options: Callable[..., dict] = lambda units, report, checkpoint: {}
 
 
 def _class_weight(trial: "Trial") -> str | None:
@@ -163,9 +164,9 @@ def _net(name: str, about: str, pretrained: bool = False, on_cpu: dict | None = 
         trials=0,
         settle=settle,
         wishes=(*choices, "weights") if pretrained else tuple(choices),
-        fit_options=lambda units, say, checkpoint: {
+        fit_options=lambda units, report, checkpoint: {
             "groups": units,
-            "progress": lambda row: say(_epoch_line(row)),
+            "progress": report,
             "checkpoint": checkpoint,
         },
     )
@@ -175,15 +176,6 @@ def _finetuned(name: str, about: str) -> ModelSpec:
     # Without a GPU the layers below a new head cost hours, so they are frozen and run once an image.
     about = f"{about}, fine-tuned (without a GPU: only a new head)"
     return _net(name, about, True, {"train": "head", "augment": "none", "max_epochs": 30})
-
-
-def _epoch_line(row: dict) -> str:
-    sides = [("train", row["train_loss"], row["train_acc"]), ("validation", row["valid_loss"], row["valid_acc"])]
-    scores = [f"{side} loss {loss:.3f}, accuracy {right:.3f}" for side, loss, right in sides if loss is not None]
-    return (
-        f"epoch {row['epoch']} of at most {row['max_epochs']}: {'; '.join(scores)}; {row['rate']:,.0f} images/s, "
-        f"at most {row['left']:,.0f} s left"
-    )
 
 
 def _suggest_net(trial: "Trial", n_features: int) -> dict:

@@ -3,6 +3,7 @@
 plan              a job with every choice made
 tune              the job: search, refit, calibrate
 cross_validation  the folds of one setting
+epochs            lines about a net that is training
 race              stopping settings that cannot win
 journal           a study on disk, so that it can continue
 dashboard         the stored studies in optuna-dashboard

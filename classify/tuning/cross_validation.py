@@ -18,6 +18,7 @@ from classify.splits.sample_weights import weighted, with_copies
 from classify.stats.calibration import class_scores
 from classify.stats.scores import SCORES
 from classify.stats.selection import selection_score
+from classify.tuning.epochs import in_full, state
 from classify.tuning.plan import Plan
 from classify.tuning.race import LEAST_FOLDS, MARGIN, behind, lost_after
 from featex.system.cores import n_cores, ram_bytes, threads_for
@@ -180,11 +181,13 @@ class CrossValidation:
     def _fit_and_judge(self, number: int, sides: tuple, progress: Progress, params: dict):
         train, _ = self.pairs[number]
         fitted_on, judged_on = sides
-        estimator = self._fit(fitted_on, train, params, progress, f"fold {number + 1} of {len(self.pairs)}")
+        n_folds = len(self.pairs)  # after them, one fit on all training images
+        label = f"fold {number + 1} of {n_folds}"
+        estimator = self._fit(fitted_on, train, params, progress, label, n_after=n_folds - number)
         return class_scores(estimator, judged_on), getattr(estimator, "history_", None)
 
-    def _fit(self, X, rows: np.ndarray, params: dict, progress: Progress, label: str):
-        """Return the estimator fitted on X, which `rows` were made to."""
+    def _fit(self, X, rows: np.ndarray, params: dict, progress: Progress, label: str, n_after: int = 0):
+        """Return the estimator fitted on X, which `rows` were made to; `n_after` fits follow."""
         spec, settings = self.job.spec, self.job.settings
         # Codes instead of names: scikit-learn's class weights read "0" and "001" as numbers, and then miss the class.
         y = np.searchsorted(self.classes, self.y[rows])
@@ -193,8 +196,9 @@ class CrossValidation:
             times = 1 + self.copies.shape[1]
             y, units, weights = (part if part is None else np.tile(part, times) for part in (y, units, weights))
 
-        def report(line: str) -> None:
-            progress.remark(f"{spec.name}, {label}: {line}")
+        def report(row: dict) -> None:
+            progress.status(f"{spec.name}, {label}: {state(row, n_after)}")
+            progress.remark(f"{spec.name}, {label}: {in_full(row)}")
 
         checkpoint = None
         if self.checkpoints is not None:

@@ -19,8 +19,11 @@ class Progress:
     def say(self, line: str) -> None:
         """Report one sentence."""
 
+    def status(self, line: str) -> None:
+        """Report the state of work that changes often, such as the epoch of a net; each state replaces the last."""
+
     def remark(self, line: str) -> None:
-        """Report a line of which there are many; a subclass may skip some."""
+        """Report a detail of which there are many."""
 
     @contextmanager
     def task(self, label: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
@@ -29,28 +32,45 @@ class Progress:
 
 
 class TerminalProgress(Progress):
-    """Writes to `stream` (default standard error): a tqdm bar on a terminal, else at most one line per half minute.
+    """Writes to `stream` (default standard error): on a terminal bars and one live line, else a line per half minute.
 
-    If `verbose`, every remark is written everywhere.
+    Only if `verbose`, remarks are written; they then take the place of states.
     """
 
     def __init__(self, stream: TextIO | None = None, verbose: bool = False):
         self.stream, self.verbose = stream or sys.stderr, verbose
-        self._remarked = -SPARSE_SECONDS
+        self._stated, self._live = time.monotonic(), None
 
     def say(self, line: str) -> None:
+        self._end_live()
         tqdm.write(line, file=self.stream)  # above the bar, if there is one
         self.stream.flush()
         broken()
 
-    def remark(self, line: str) -> None:
+    def status(self, line: str) -> None:
         now = time.monotonic()
-        if self.verbose or self.stream.isatty() or now - self._remarked >= SPARSE_SECONDS:
-            self._remarked = now
+        if self.verbose:
+            return
+        if self.stream.isatty():
+            if self._live is None:
+                self._live = tqdm(bar_format="{desc}", file=self.stream, leave=False, dynamic_ncols=True)
+            self._live.set_description_str(line)
+        elif now - self._stated >= SPARSE_SECONDS:
+            self._stated = now
             self.say(line)
+
+    def remark(self, line: str) -> None:
+        if self.verbose:
+            self.say(line)
+
+    def _end_live(self) -> None:
+        if self._live is not None:
+            self._live.close()
+            self._live = None
 
     @contextmanager
     def task(self, label: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+        self._end_live()
         if self.stream.isatty():
             with tqdm(total=total, desc=label, unit=f" {unit}", file=self.stream, leave=False) as bar:
                 yield bar.update

@@ -1,6 +1,5 @@
 import hashlib
 import json
-import re
 from dataclasses import fields
 from pathlib import Path
 
@@ -88,16 +87,6 @@ def test_without_a_gpu_a_pretrained_net_trains_its_head_alone_unless_told_otherw
     settle = MODELS["resnet18"].settle
     assert settle(0, Progress(), device="cpu", weights=weights_file)["train"] == "head"
     assert settle(0, Progress(), device="cpu", weights=weights_file, train="last:2")["train"] == "last:2"
-
-
-def test_an_epoch_is_said_with_loss_accuracy_rate_and_time_left():
-    lines = []
-    options = MODELS["lenet5"].fit_options(None, lines.append, None)
-    row = {"epoch": 2, "max_epochs": 9, "train_loss": 0.5, "train_acc": 0.75, "valid_loss": 0.625, "valid_acc": 0.7}
-    options["progress"]({**row, "dur": 2.0, "rate": 1234.5, "left": 14.0})
-    assert re.findall(r"[\d.,]*\d", lines[0]) == ["2", "9", "0.500", "0.750", "0.625", "0.700", "1,234", "14"]
-    options["progress"]({**row, "valid_loss": None, "valid_acc": None, "rate": 1.0, "left": 0.0})
-    assert "validation" not in lines[1]
 
 
 def test_settings_and_parameters_can_be_written_down(spec):

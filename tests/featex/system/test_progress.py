@@ -22,12 +22,33 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_remarks_are_sparse_where_there_is_no_terminal():
-    for stream, n in ((io.StringIO(), 1), (Terminal(), 3)):
+def test_a_state_replaces_the_last_on_a_terminal_and_is_sparse_elsewhere(monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(progress_module.time, "monotonic", lambda: clock[0])
+    for stream in (io.StringIO(), Terminal()):
         progress = TerminalProgress(stream)
-        for epoch in range(3):
-            progress.remark(f"epoch {epoch}")
-        assert len(stream.getvalue().splitlines()) == n
+        for epoch in range(40):
+            clock[0] += 1
+            progress.status(f"epoch {epoch}")
+            progress.remark(f"loss of epoch {epoch}")
+        progress.say("done")
+        text = stream.getvalue()
+        assert text.endswith("done\n")
+        assert "loss" not in text
+        if stream.isatty():
+            assert text.count("\n") == 1
+            assert text.count("\r") >= 40
+        else:
+            assert text.splitlines() == ["epoch 29", "done"]
+
+
+def test_remarks_take_the_place_of_states_when_verbose():
+    stream = Terminal()
+    progress = TerminalProgress(stream, verbose=True)
+    for epoch in range(3):
+        progress.status(f"epoch {epoch}")
+        progress.remark(f"loss of epoch {epoch}")
+    assert stream.getvalue().splitlines() == ["loss of epoch 0", "loss of epoch 1", "loss of epoch 2"]
 
 
 def test_a_terminal_gets_a_bar():
