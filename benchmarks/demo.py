@@ -1,8 +1,9 @@
 """The expected results of the demo: `python -m benchmarks.demo FOLDER [BACKBONE ...]`.
 
 Makes what the demo makes with random seeds 0, 1 and 2, for each backbone (by default resnet18 and efficientnet_lite0,
-with the weights of `--weights auto`, which must be trained), and writes the range of each number to pipelines/demo/expected.json. Of the audits it runs the
-checks of shortcuts, which the numbers come from. FOLDER keeps samples and results.
+with the weights of `--weights auto`, which must be trained ones), and writes the range of each number to
+pipelines/demo/expected.json. Of the audits it runs the checks of shortcuts, which the numbers come from. FOLDER keeps
+samples and results.
 """
 
 import json

@@ -47,8 +47,8 @@ class Demo:
     differs : tuple of str
         What differs from the expected results, in a line each.
     backbone : str
-    compared : bool
-        Whether there are expected results for these features.
+    trained : bool
+        Whether the features come from a trained network; only then results are compared.
     pages : dict of str to Path
         The pages to open, by what they are.
     """
@@ -56,13 +56,13 @@ class Demo:
     outcome: Outcome
     differs: tuple[str, ...]
     backbone: str
-    compared: bool
+    trained: bool
     pages: Mapping[str, Path]
 
     @property
     def verdict(self) -> str:
         """Whether the results are as expected."""
-        if not self.compared:
+        if not self.trained:
             return UNTRAINED
         return "Different from the expected results" if self.differs else "As expected"
 
@@ -124,10 +124,9 @@ def demo(
     with steps.step(CHECK):
         report = artifacts.reports / f"{normal.name}-quick"
         results, ranges = outcome(before, after, report), expected(chosen.name)
-        compared = found.trained and bool(ranges)
-        differs = differences(results, ranges) if compared else []
+        differs = differences(results, ranges) if found.trained else []
     pages = {"Audit of the sample": before.page, "Audit after normalising": after.page, "Report": report / "index.html"}
-    return Demo(results, tuple(differs), chosen.name, compared, pages)
+    return Demo(results, tuple(differs), chosen.name, found.trained, pages)
 
 
 def _is_normalised(normal: Path, folder: Path, table: pd.DataFrame) -> bool:
