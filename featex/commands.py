@@ -29,7 +29,7 @@ from typing import NoReturn
 
 import click
 
-from featex.errors import FeatexError, WriteError, unknown
+from featex.errors import FeatexError, UsageError, WriteError, nearest, unknown
 from featex.system.shown import shown_command, shown_path
 
 GROUPS = ("Data", "Features", "Models", "Search", "Nets", "Scores", "Checks", "Images", "Run", "Output", "General")
@@ -99,6 +99,14 @@ def one_of(kind: str, value: str, choices: Iterable[str]) -> str:
     raise unknown(kind, value, choices)
 
 
+def _are_names(text: str, choices: Sequence[str]) -> bool:
+    """Return whether an argument after a name is another one, or looks like one with a typo, and is no file."""
+    known = {choice.casefold() for choice in choices}
+    if all(name.strip().casefold() in known for name in text.split(",")):
+        return True
+    return not text.startswith("-") and bool(nearest(text, choices)) and not Path(text).exists()
+
+
 def _keep(key: str) -> Callable:
     def callback(context: click.Context, _option, value: bool) -> None:
         if value:
@@ -147,8 +155,8 @@ class Command(click.Command):
                 return joined + rest
             if joined[-1] in takers and rest:
                 joined.append(rest.pop(0))
-                choices = {choice.casefold() for choice in takers[joined[-2]].choices()}
-                while rest and all(name.strip().casefold() in choices for name in rest[0].split(",")):
+                choices = list(takers[joined[-2]].choices())
+                while rest and _are_names(rest[0], choices):
                     joined[-1] += f",{rest.pop(0)}"
         return joined
 
@@ -179,6 +187,12 @@ class Command(click.Command):
         try:
             with nullcontext() if is_quiet() else announced(sys.stderr):
                 result = super().invoke(context)
+        except UsageError as error:
+            source, target = (context.params.get(name) for name in ("source", "target"))
+            if source and target and not Path(source).exists() and Path(target).is_dir():
+                order = f"the folder to read comes first: {target} {source}"
+                raise UsageError(f"{error}; if the two are swapped, {order}") from error
+            raise
         except WriteError as error:
             raise WriteError(f"{error}; mend that{self._elsewhere(context, error.path)}", error.path) from error
 

@@ -12,7 +12,7 @@ from classify.stats.abstention import UNSURE, fit
 from classify.trained import persist
 from classify.trained.model import TrainedModel, Tuned
 from classify.trained.passport import Passport
-from featex.errors import InputError, unknown
+from featex.errors import InputError, UsageError, nearest, unknown
 from featex.system.words import count
 
 
@@ -144,7 +144,9 @@ def report_models(report: str | None, models: Path) -> list[Passport]:
     named = [p for p in passports if p.report == (report or passports[-1].report)]
     newest = named[-1] if named else next((p for p in passports if p.name == report), None)
     if newest is None:
-        raise unknown("report", report, sorted({p.report for p in passports}))
+        reports = sorted({p.report for p in passports})
+        near = nearest(report, [*reports, *(p.name for p in passports)]) or ";"
+        raise UsageError(f"unknown report {report!r}{near} available: {', '.join(reports)}, or the name of a model")
     return [p for p in passports if p.report == newest.report and p.data.digest == newest.data.digest]
 
 

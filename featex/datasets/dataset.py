@@ -33,7 +33,7 @@ class Dataset:
         Sets, classes and sources with their numbers of images, in one line for the user.
     table : DataFrame
         Sorted by path: ``path`` (POSIX, relative to `root`), ``label``, ``split`` ("train", "val", "test", or the name
-        of a custom set), ``source`` (the folder of origin) and ``group`` (images that belong together), all str with
+        of an external set), ``source`` (the folder of origin) and ``group`` (images that belong together), all str with
         "" for none; ``size`` in bytes and ``mtime_ns``, both a key of `folders.NO_FILE` if the file cannot be read.
     """
 
@@ -46,7 +46,7 @@ def find_images(root: str | os.PathLike, **options) -> Dataset:
     """Return the images below `root` with label, split, source and group, from its folders or from a table.
 
     Folders are read as ``<set>/<class>/...`` if a top folder has a name like train, val or test; other top folders are
-    then custom sets. They are read as ``<class>/<set>/`` if every inner folder names a set, and otherwise as
+    then external sets. They are read as ``<class>/<set>/`` if every inner folder names a set, and otherwise as
     ``<class>/...``. Names that mean real and generated images (``0_real``, ``ai``) are classes at any level. An outer
     folder that contains all others is ignored. If there are two readings, the error shows both. Images without folders
     have no labels.
@@ -202,7 +202,7 @@ def _sentence(table: pd.DataFrame, tables: Sequence[Path], notes: list[str]) -> 
     parts = [count(len(table), "image")]
     sets = [f"sets {with_counts(known, splits, MOST_NAMES)}"] if known else []
     if custom:
-        sets.append(f"custom set{'s'[: len(custom) > 1]} {with_counts(custom, splits, MOST_NAMES)}")
+        sets.append(f"external set{'s'[: len(custom) > 1]} {with_counts(custom, splits, MOST_NAMES)}")
     parts.append(" + ".join(sets) or "no sets")
     parts.append(f"classes {with_counts(classes, names, MOST_NAMES)}" if classes else "no labels")
     shared = sorted(source for source in sources.index if source and not split_name(source))

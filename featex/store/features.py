@@ -33,7 +33,7 @@ class Features:
     X : ndarray of shape (n_samples, n_features), float32, finite
     rows : DataFrame
         Row i describes the image of row i of `X`: `path` (relative to `root`, with slashes), `label` ("" if unknown),
-        `split` ("train", "val", "test", the name of a custom set, or "" if the data has no sets), `source`, `group`,
+        `split` ("train", "val", "test", the name of an external set, or "" if the data has no sets), `source`, `group`,
         `size` (bytes), `mtime_ns`, `key` (sha256 of the file), the file's `featex.images.facts.FACTS`, and `near` and
         `anchor` (see `featex.store.units.with_units`).
     name : str

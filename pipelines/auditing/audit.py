@@ -207,7 +207,7 @@ def _stored(name: str | Path | None, artifacts: Artifacts) -> StoredSet:
     except InputError as error:
         if name is None:
             raise
-        raise InputError(f"{str(name)!r} is no folder, and {error}") from error
+        raise UsageError(f"{str(name)!r} is no folder, and {error}") from error
     if "/" in str(name) or sees_content(stored.extractor()):
         return stored
     others = [other for other in stored_sets(artifacts.features) if other.name == stored.name]

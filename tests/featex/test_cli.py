@@ -17,7 +17,7 @@ def test_extract_says_the_layout_before_and_the_counts_after(featex, data):
     (data / "wild/ai/000.jpg").write_bytes(b"no image")
     code, out, err = featex("extract", data, "--device", "cpu")
     assert code == 0
-    assert "38 images; sets train (24), test (8) + custom set wild (6); classes ai (19), real (19)" in err
+    assert "38 images; sets train (24), test (8) + external set wild (6); classes ai (19), real (19)" in err
     assert "38 images: 0 cached, 37 computed" in out
     assert "1 failed" in out
     assert "images.failed.csv" in out

@@ -51,6 +51,14 @@ def make(target):
     write_json(Path(target) / "a.json", {})
 
 
+@cli.command(examples=["try copy a b"])
+@click.argument("source")
+@click.argument("target")
+def copy(source, target):
+    """Copy SOURCE to TARGET."""
+    raise UsageError(f"{source!r} does not exist")
+
+
 @pytest.fixture
 def call(run_command):
     module = SimpleNamespace(__name__="try.cli", main=lambda: run(cli))
@@ -89,6 +97,7 @@ def test_several_names_have_commas_or_blanks_between_them(call, arguments, only,
         (["sest"], 2, "sets"),
         (["sets", "--onyl", "svm"], 2, "--only"),
         (["sets", "--only", "smv"], 2, "did you mean 'svm'?"),
+        (["sets", "--only", "svm", "lgreg"], 2, "did you mean 'logreg'?"),
         (["sets", "bad"], 1, "Error: 'bad' holds nothing\n"),
         (["sets", "typo"], 2, "Error: no 'typo'\n"),
         (["sets", "gate"], 3, "Error: a gate\n"),
@@ -129,6 +138,12 @@ def test_where_nothing_can_be_written_the_option_is_named_that_says_the_place(ca
     assert code == 1
     assert err.startswith("Error: cannot write ")
     assert err.endswith(f"{place}\n")
+
+
+def test_swapped_folders_are_noticed(call, tmp_path):
+    (tmp_path / "photos").mkdir()
+    assert call("copy", "new", "photos")[2].endswith("the folder to read comes first: photos new\n")
+    assert call("copy", "new", "other")[2] == "Error: 'new' does not exist\n"
 
 
 def test_a_name_is_found_whatever_its_case():

@@ -80,7 +80,7 @@ def test_custom_sets_may_lack_labels_and_are_named_in_the_layout(tmp_path):
         "wild/b/deep/3.jpg": ("b", "wild", "b/deep"),
     }
     assert found.sentence == (
-        "5 images; sets train (1), test (1) + custom sets inbox (1), wild (1); classes a (2), b (1); "
+        "5 images; sets train (1), test (1) + external sets inbox (1), wild (1); classes a (2), b (1); "
         "2 without a label; 1 in no set"
     )
 
