@@ -61,7 +61,7 @@ def _draw(axes: Axes, cells: pd.DataFrame, sources: list[str], model: str) -> No
         row = pairs.loc[(sources[i], sources[j])]
         text = f"{100 * value:.0f}"
         text += "?" if against_chance(row["low"], row["high"], guess) in ("unclear", "unknown") else ""
-        if len(sources) <= MOST_WITH_INTERVALS:
+        if len(sources) <= MOST_WITH_INTERVALS and not np.isnan(row["low"]):
             text += f"\n{100 * row['low']:.0f}–{100 * row['high']:.0f}"
         strength = (value - guess) / (1 - guess)
         colour = "white" if strength >= WHITE_FROM else FIXED_BLACK if strength < -0.5 else "black"
