@@ -1,5 +1,7 @@
 import io
 import signal
+import sys
+import warnings
 from functools import partial
 
 import click
@@ -52,3 +54,16 @@ def test_what_click_says_of_options_is_said(capsys, arguments, code):
     assert ended.value.code == code
     printed = capsys.readouterr()
     assert ("Usage" in printed.out + printed.err) == bool(arguments)
+
+
+def test_a_warning_about_lost_warning_filters_is_not_shown_and_others_are(capsys, monkeypatch):
+    def warn(standalone_mode):
+        with warnings.catch_warnings():
+            warnings.filters = []
+            warnings.warn("`sklearn.utils.parallel.delayed` should be used with ...", UserWarning, stacklevel=1)
+            warnings.warn("something else", UserWarning, stacklevel=1)
+
+    monkeypatch.setattr(warnings, "showwarning", lambda message, *_: sys.stderr.write(f"{message}\n"))
+    with pytest.raises(SystemExit):
+        run(warn)
+    assert capsys.readouterr().err == "something else\n"
