@@ -46,7 +46,10 @@ def main(folder: str, *backbones: str) -> None:
             print(backbone, seed, json.dumps(one.story, indent=1))
         runs[backbone] = [{name: round(value, 4) for name, value in one.numbers.items()} for one in outcomes]
     ranges = {backbone: expected.ranges_of(numbers) for backbone, numbers in runs.items()}
-    path.write_text(json.dumps({"seeds": SEEDS, "ranges": ranges, "runs": runs}, indent=1) + "\n", encoding="utf-8")
+    path.write_text(
+        json.dumps({"seeds": dict.fromkeys(runs, SEEDS), "ranges": ranges, "runs": runs}, indent=1) + "\n",
+        encoding="utf-8",
+    )
 
 
 if __name__ == "__main__":
