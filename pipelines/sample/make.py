@@ -18,7 +18,8 @@ removes the shortcut and leaves nothing of it.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from itertools import zip_longest
 from pathlib import Path
@@ -111,7 +112,7 @@ def make_sample(
     if (kept := _existing(out, settings)) is not None:
         say(f"{out} holds this sample already: {len(kept)} images")
         return kept
-    with folder_beside(out.resolve()) as folder:
+    with folder_beside(out.resolve()) as folder, _one_thread():
         table = _write(folder, counts, image_size, steps, seed, say)
         table.to_csv(folder / "metadata.csv", index=False, lineterminator="\n")
         (folder / "sample.json").write_text(json.dumps(_record(settings), indent=1))
@@ -144,6 +145,17 @@ def _existing(out: Path, settings: dict[str, int]) -> pd.DataFrame | None:
     if not whole:
         raise InputError(f"{out} holds a sample with images missing; delete it to make it again")
     return table
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let torch compute on one thread: sums then do not depend on the number of cores."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(n_threads)
 
 
 def _record(settings: dict[str, int]) -> dict:
