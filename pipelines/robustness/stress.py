@@ -1,7 +1,7 @@
 """stress: test the models of a report on its unseen images under conditions such as JPEG, resizing, blur and noise."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -89,7 +89,9 @@ class StressResult:
         """Return the result as JSON can hold it: findings, and a row a model, set and condition."""
         return {
             "page": str(self.page),
-            "findings": [asdict(one) for one in findings(self.table, self.bias)],
+            "findings": [
+                {"id": one.id, "level": one.level, "text": one.text} for one in findings(self.table, self.bias)
+            ],
             "scores": self.table.to_dict("records"),
             "left_out": self.failed.to_dict("records"),
             "notes": list(self.notes),

@@ -223,7 +223,7 @@ def test_models_tells_the_recipe_of_one(classify):
 def test_a_net_is_trained_by_its_recipe_with_the_choices_made(classify, extracted, weights_file, tmp_path, monkeypatch):
     monkeypatch.setenv("FEATEX_WEIGHTS", weights_file)
     choices = ["--train", "last:1", "--epochs", 2, "--image-size", 32, "--set", "head=linear", "--set", "lr=0.01"]
-    code, out, err = classify("tune", "--model", "resnet18", "--folds", 2, *choices)
+    code, out, err = classify("tune", "--model", "resnet18", "--folds", 2, "-v", *choices)
     assert code == 0
     assert "resnet18 on images: 24 training images, 2 random folds, with its recipe's settings" in err
     assert "images/s, at most" in err  # the line of an epoch

@@ -121,5 +121,5 @@ def test_a_net_without_positions_is_refused():
 
 def test_without_grad_cam_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "pytorch_grad_cam", None)
-    with pytest.raises(InputError, match=r"pip install 'featex\[explain\]'"):
+    with pytest.raises(InputError, match=r"pip install '.\[explain\]'"):
         net_maps(built("lenet5", 32), noise(1, 32), [0], [1])

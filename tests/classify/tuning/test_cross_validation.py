@@ -116,7 +116,9 @@ def test_a_search_begins_with_a_part_of_many_rows_and_ends_with_all_of_them(feat
     fitted = []
     fit = CrossValidation._fit
     monkeypatch.setattr(
-        CrossValidation, "_fit", lambda self, X, rows, *a: fitted.append(len(rows)) or fit(self, X, rows, *a)
+        CrossValidation,
+        "_fit",
+        lambda self, X, rows, *a, **after: fitted.append(len(rows)) or fit(self, X, rows, *a, **after),
     )
     job, heard = plan(model, features, trials=7, n_folds=3), Heard()
     tuned = tune(job, progress=heard)

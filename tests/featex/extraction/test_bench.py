@@ -61,7 +61,7 @@ def test_every_stage_is_measured_on_images_that_can_be_used(tmp_path, write_imag
 
 def test_a_folder_without_a_usable_image_is_refused(tmp_path, weights_file):
     (tmp_path / "bad.jpg").write_bytes(b"no image")
-    with pytest.raises(InputError, match="none of 1 image drawn"):
+    with pytest.raises(InputError, match="the only image drawn"):
         bench(tmp_path, weights=weights_file, device="cpu")
 
 

@@ -147,7 +147,7 @@ def test_the_command_prints_a_verdict_and_fails_above_the_gate(data, run_command
     assert code == 3
     number = re.search(r"FX101 critical .*balanced accuracy ([^)]*\))", out)[1]  # one number: terminal, page and gate
     assert f"a balanced accuracy of {number}" in err
-    assert number in Path(out.split("Page: ")[1].strip()).read_text()
+    assert number in Path(out.split("Page: ")[1].splitlines()[0]).read_text()
     assert "the 50 % of --fail-above" in err
     code, _, err = run_command(cli, *command[:3], "balance", *command[4:], "--fail-above", "0.9")
     assert code == 3

@@ -42,7 +42,7 @@ def test_the_command_normalises_and_shows_both(data, run_command, tmp_path):
     assert line.split()[-2:] == ["50.0", "%"]
     assert len(list((tmp_path / "even").rglob("*.jpg"))) == 38
     code, _, err = run_command(cli, "normalise", data, "even")
-    assert code == 1
+    assert code == 2
     assert "not empty" in err
 
 
