@@ -23,14 +23,13 @@ A command's body reads its options, calls one function of the library and return
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import NoReturn
 
 import click
 
 from featex.errors import FeatexError, UsageError, WriteError, nearest, unknown
-from featex.system.shown import shown_command, shown_path
 
 GROUPS = ("Data", "Features", "Models", "Search", "Nets", "Scores", "Checks", "Images", "Run", "Output", "General")
 """The headings of options, in the order in which --help lists them."""
@@ -115,7 +114,9 @@ def _keep(key: str) -> Callable:
     return callback
 
 
+@cache
 def _general() -> list[Option]:
+    """Return the options of every command and program, which share them: making them anew takes a while."""
     flag = {"is_flag": True, "expose_value": False, "group": "General"}
     return [
         Option(["-q", "--quiet"], callback=_keep(_QUIET), help="Print only errors and the result.", **flag),
@@ -293,6 +294,8 @@ def terminal_progress():
 
 def following(command: str) -> str:
     """Return a command that comes next, with the --artifacts of the command that runs unless that is the default."""
+    from featex.system.shown import shown_path
+
     context = click.get_current_context()
     typed = context.get_parameter_source("artifacts") is click.core.ParameterSource.COMMANDLINE
     return f"{command} --artifacts {shown_path(context.params['artifacts'].root)}" if typed else command
@@ -300,4 +303,6 @@ def following(command: str) -> str:
 
 def command_line() -> str:
     """Return the command that runs now, as a page or a record may show it."""
+    from featex.system.shown import shown_command
+
     return shown_command(click.get_current_context().find_root().info_name, sys.argv[1:])

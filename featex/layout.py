@@ -1,13 +1,11 @@
 """The folders that commands and flows read and write, by what they hold."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 DATA = Path("data")
 SAMPLE = DATA / "sample"
 
 
-@dataclass(frozen=True)
 class Artifacts:
     """The folder that holds everything computed, with one folder in it for each kind of thing.
 
@@ -17,10 +15,17 @@ class Artifacts:
         By default ``artifacts`` in the working folder.
     """
 
-    root: str | Path = Path("artifacts")
+    def __init__(self, root: str | Path = "artifacts"):
+        self.root = Path(root)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "root", Path(self.root))
+    def __repr__(self) -> str:
+        return f"Artifacts({str(self.root)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Artifacts) and self.root == other.root
+
+    def __hash__(self) -> int:
+        return hash(self.root)
 
     @classmethod
     def at(cls, place: "Artifacts | str | Path") -> "Artifacts":

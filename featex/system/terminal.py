@@ -1,13 +1,12 @@
 """The frame of every command (UTF-8, Ctrl-C), and what a terminal can show: its width, colours and links."""
 
 import os
-import shutil
-import signal
 import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+_SIGINT = 2  # signal.SIGINT, without an import that --help does not need
 _WIDEST, _ELSEWHERE = 120, 100
 _LINKS = ("KITTY_WINDOW_ID", "WT_SESSION", "KONSOLE_VERSION", "ITERM_SESSION_ID", "DOMTERM")
 _LINK_PROGRAMS = ("iTerm.app", "WezTerm", "vscode", "ghostty", "Hyper", "Tabby", "rio")
@@ -29,7 +28,7 @@ def run(cli: Callable) -> None:
         if isinstance(stopped, KeyboardInterrupt):
             stored = f" {stopped}." if str(stopped) else ""
             sys.stderr.write(f"Stopped.{stored} Run the same command again to continue from the stored results.\n")
-            raise SystemExit(128 + getattr(stopped, "number", signal.SIGINT)) from None
+            raise SystemExit(128 + getattr(stopped, "number", _SIGINT)) from None
         if not (hasattr(error, "show") and hasattr(error, "exit_code")):
             raise
         error.show()  # click's message about a wrong option
@@ -62,6 +61,8 @@ def width_of(stream) -> int:
     named = os.environ.get("COLUMNS", "")
     if named.isdecimal() and int(named):
         return int(named)
+    import shutil  # here, since it takes longer than the rest of this module
+
     return min(_WIDEST, shutil.get_terminal_size((_ELSEWHERE, 24)).columns) if stream.isatty() else _ELSEWHERE
 
 
