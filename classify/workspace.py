@@ -120,7 +120,9 @@ def tune_and_keep(
     _announce(job, artifacts, progress)
     checkpoints = artifacts.studies / job.training_folder
     storage = storage or artifacts.studies / f"{job.name}.journal"
+    progress.step(f"tune {job.name}")
     tuned = tune_job(job, timeout=timeout, storage=storage, checkpoints=checkpoints, progress=progress)
+    progress.step(f"predict every set with {job.name}")
     keep(tuned, artifacts.models, artifacts.predictions, done_with=checkpoints)
     return tuned
 
@@ -128,6 +130,7 @@ def tune_and_keep(
 def combine_and_keep(job: Ensemble, artifacts: Artifacts, *, progress: Progress) -> Tuned:
     """Combine the members of a planned ensemble, keep the outcome below `artifacts`, and return it."""
     _announce(job, artifacts, progress)
+    progress.step(f"combine {job.name}")
     combined = combine(job, read_predictions(job.passports, artifacts.predictions))
     keep(combined, artifacts.models, artifacts.predictions)
     return combined

@@ -186,7 +186,7 @@ class Command(click.Command):
         from featex.system.silence import announced
 
         try:
-            with nullcontext() if is_quiet() else announced(sys.stderr):
+            with nullcontext() if is_quiet() else announced(sys.stderr, context.command_path):
                 result = super().invoke(context)
         except UsageError as error:
             source, target = (context.params.get(name) for name in ("source", "target"))

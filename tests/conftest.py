@@ -99,7 +99,6 @@ def run_command(monkeypatch, tmp_path, capsys):
     """Return a function that runs a command line in an empty folder: cli, *arguments -> exit code, stdout, stderr."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(silence, "FIRST", float("inf"))  # on a slow machine, lines of the watcher would differ
-    monkeypatch.setattr(silence, "LOADING", float("inf"))
 
     def run(cli, *arguments):
         monkeypatch.setattr("sys.argv", [cli.__name__.split(".")[0], *map(str, arguments)])

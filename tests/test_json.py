@@ -102,7 +102,7 @@ def test_slow_commands_print_their_schemas(run, data, write_images, tmp_path):
     run("featex", "extract", data)
     run("classify", "tune", "logreg", "--trials", 0, "--folds", 3)
     run("classify", "explain", "logreg-images", data / "test/ai/000.jpg", "--out", "why", "--no-occlusion")
-    for tint, source in ((0, "ai/one"), (40, "ai/two"), (120, "real/one")):
+    for tint, source in ((0, "ai/one"), (40, "ai/two"), (120, "real/one"), (160, "real/two")):
         write_images(tmp_path / "sources/train" / source, 24, tint=tint)
     run("featex", "extract", "sources", "--layout", "set/class/source")
     assert run("pipelines", "transfer", "sources", "--only", "logreg")["models"][0]["model"] == "logreg"

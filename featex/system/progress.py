@@ -25,6 +25,9 @@ class Progress:
     def remark(self, line: str) -> None:
         """Report a detail of which there are many."""
 
+    def step(self, label: str) -> None:
+        """Note what is done from now on; it is written only where no line comes for seconds."""
+
     @contextmanager
     def task(self, label: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
         """Yield a function; call it with the number of units done since the last call."""
@@ -49,6 +52,7 @@ class TerminalProgress(Progress):
 
     def status(self, line: str) -> None:
         now = time.monotonic()
+        working_on(line)
         if self.verbose:
             return
         if self.stream.isatty():
@@ -63,6 +67,9 @@ class TerminalProgress(Progress):
         if self.verbose:
             self.say(line)
 
+    def step(self, label: str) -> None:
+        working_on(label)
+
     def _end_live(self) -> None:
         if self._live is not None:
             self._live.close()
@@ -71,14 +78,15 @@ class TerminalProgress(Progress):
     @contextmanager
     def task(self, label: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
         self._end_live()
-        if self.stream.isatty():
-            with tqdm(total=total, desc=label, unit=f" {unit}", file=self.stream, leave=False) as bar:
-                yield bar.update
-        else:
-            try:
+        before = working_on(label)
+        try:
+            if self.stream.isatty():
+                with tqdm(total=total, desc=label, unit=f" {unit}", file=self.stream, leave=False) as bar:
+                    yield bar.update
+            else:
                 yield self._sparse(label, total, unit)
-            finally:
-                working_on("")
+        finally:
+            working_on(before)
 
     def _sparse(self, label: str, total: int, unit: str) -> Callable[[int], None]:
         started = written = time.monotonic()

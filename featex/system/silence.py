@@ -1,7 +1,7 @@
-"""Nothing is silent for long: while a command works without a line, say every few seconds what it does.
+"""Nothing is silent for long: where a command works for seconds without a line, say what it does.
 
 An import of a large library takes seconds, and a trial of a search or a page may take a minute. `announced` watches in
-a thread of its own, and writes to the stream where the last line is older than a few seconds.
+a thread of its own, and writes to the stream where the last line is older than three seconds, but not often.
 """
 
 import sys
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TextIO
 
 LIBRARIES = ("torch", "torchvision", "sklearn", "pandas", "scipy", "matplotlib", "optuna", "timm", "skimage")
-FIRST, LOADING, FACTOR, MOST = 2.8, 1.5, 2.5, 60.0  # seconds
+FIRST, NEXT, FACTOR, MOST = 2.8, 10.0, 2.0, 60.0  # seconds
 _last_line, _step = 0.0, ""
 WAITING = "waiting for the user"
 """A step of `working_on` during which nothing is written: a command that answers a browser works on nothing."""
@@ -24,10 +24,11 @@ def broken() -> None:
     _last_line = time.monotonic()
 
 
-def working_on(step: str) -> None:
-    """Note what the command does, such as "extract: 48 of 120 images", for the next line."""
+def working_on(step: str) -> str:
+    """Note what the command does, such as "extract, 48 of 120 images", for the next line; return what it did before."""
     global _step
-    _step = step
+    before, _step = _step, step
+    return before
 
 
 def loading() -> str:
@@ -40,13 +41,14 @@ def loading() -> str:
 
 
 @contextmanager
-def announced(stream: TextIO) -> Iterator[None]:
-    """While the block runs, write a line to `stream` after `FIRST` seconds without one, then after longer pauses.
+def announced(stream: TextIO, step: str) -> Iterator[None]:
+    """While the block runs, write a line to `stream` after `FIRST` seconds without one, but no two within `NEXT`.
 
-    An import of a large library is announced once, after `LOADING` seconds.
+    In a long silence the pauses grow, to `MOST`. The import of a large library is announced once, in place of such a
+    line. `step` is what the command does until it says more.
     """
     broken()
-    working_on("")
+    working_on(step)
     done = threading.Event()
     watcher = threading.Thread(target=_watch, args=(stream, done), daemon=True)
     watcher.start()
@@ -58,29 +60,21 @@ def announced(stream: TextIO) -> Iterator[None]:
 
 
 def _watch(stream: TextIO, done: threading.Event) -> None:
-    seen, pause, due, before = set(), FIRST, FIRST, _last_line
+    loaded, pause, spoke = set(), NEXT, float("-inf")
     while not done.wait(0.25):
-        if _last_line != before:  # somebody else wrote
-            pause, due, before = FIRST, FIRST, _last_line
-        silent = time.monotonic() - _last_line
+        now = time.monotonic()
+        silent = now - _last_line
+        again = spoke >= _last_line  # the command wrote nothing since
+        if _step == WAITING or silent < FIRST or now - spoke < (pause if again else NEXT):
+            continue
         library = loading()
-        if library and library not in seen and silent >= LOADING:
-            seen.add(library)
+        if library and library not in loaded:
+            loaded.add(library)
             _write(stream, f"Loading {library} ...")
-        elif silent >= due and _step != WAITING:
-            _write(stream, f"Still working, {silent:.0f} s since the last line" + _what(library))
-            pause = min(MOST, pause * FACTOR)
-            due = silent + pause
-            continue
         else:
-            continue
-        broken()
-        before = _last_line
-
-
-def _what(library: str) -> str:
-    step = f"loading {library}" if library else _step
-    return f": {step}" if step else ""
+            step = f"loading {library}" if library else _step
+            _write(stream, f"Still working, {silent:.0f} s since the last line: {step}")
+        pause, spoke = min(MOST, pause * FACTOR) if again else NEXT, now
 
 
 def _write(stream: TextIO, line: str) -> None:

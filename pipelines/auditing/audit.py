@@ -177,8 +177,10 @@ def audit(
     findings = []
     for check in only or CHECKS:
         started = time.monotonic()
+        progress.step(f"check for {check}")
         findings += CHECKS[check].run(subject)
         progress.say(f"{check}: {time.monotonic() - started:.0f} s")
+    progress.step("write the page")
     made = _made(findings)
     part = "" if len(made) == len(CHECKS) else f" ({listed(list(made))} only)"
     folder = target if isinstance(target, str | Path) and Path(target).is_dir() else shown_path(subject.features.root)

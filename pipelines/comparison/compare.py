@@ -206,13 +206,12 @@ def compare(
     robust = []
     if recipe != choose_recipe():
         robust = [robust_job(recipe, jobs[0], extraction.stored, artifacts.features, root, **dataset)]
-    for job in (*jobs, *robust):
-        _run(job, artifacts, progress)
-    names = [job.name for job in (*jobs, *robust)]
+    names = [_run(job, artifacts, progress) for job in (*jobs, *robust)]
     # Ensembles combine models on the default features only: a robust one would be outvoted by the others
     members = [job.name for job in jobs if job.spec.name != BASELINE]
     if len(members) > 1 and not study:  # a study is run as it was
         names += [_combine(method, members, artifacts, command, progress) for method in METHODS]
+    progress.step("write the report")
     return report_again(artifacts, jobs[0].report, names=names, positive=comparison.positive)
 
 
@@ -252,10 +251,11 @@ def _audit(stored: StoredSet, features: Features, artifacts: Artifacts, seed: in
         progress.say(f"audit: {line}")
 
 
-def _run(job: Plan, artifacts: Artifacts, progress: Progress) -> None:
+def _run(job: Plan, artifacts: Artifacts, progress: Progress) -> str:
+    """Save the tuned model, unless an earlier run did, and return its name."""
     if is_kept(job, artifacts.models, artifacts.predictions):
         progress.say(f"{job.name}: done before")
-        return
+        return job.name
     search = f"{count(job.trials, 'trial')} of" if job.trials else "with its recipe's settings,"
     shown = ("image_size", "max_epochs", "train", "device")
     settings = "".join(f", {key} {job.settings[key]}" for key in shown if key in job.settings)
@@ -263,6 +263,7 @@ def _run(job: Plan, artifacts: Artifacts, progress: Progress) -> None:
     progress.say(f"{job.name}: {search} {job.folds_in_words} on {images}{settings}")
     tuned = tune_and_keep(job, artifacts, progress=progress)
     _say_outcome(tuned, progress)
+    return job.name
 
 
 def _combine(method: str, members: list[str], artifacts: Artifacts, command: str, progress: Progress) -> str:
