@@ -8,9 +8,9 @@ Each photograph is cut into regions of about 128 pixels a side; a region is a gr
 Train and test show different regions of the same seven photographs; custom shows two other photographs. So the test set
 is as easy as a test set can be, and the external set is hard twice: another generator, other photographs.
 
-Classes show the same regions equally often. For each generated image, the real crop is the one of `CANDIDATES` whose
-JPEG file is nearest in bytes, since soft images compress better and would give the class away after normalising too
-(the pairing follows Grommelt et al. 2024, arXiv 2403.17608).
+Classes show the same regions equally often, and each generated image has a real crop of the same region whose JPEG file
+has nearly as many bytes. Soft images compress better, and would give the class away after normalising too (after
+Grommelt et al. 2024, arXiv 2403.17608). More images are made than needed, and the pairs nearest in bytes are kept.
 
 One shortcut is planted, `PLANTED`: in train and test, real images are JPEG files and generated ones PNG files, as in
 many published sets. The pixels of both classes come out of JPEG of one quality, so converting all files to one format
@@ -22,12 +22,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from itertools import zip_longest
+from math import ceil
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 from PIL import Image, ImageOps
+from scipy.optimize import linear_sum_assignment
 from skimage import data
 from sklearn.datasets import load_sample_image
 
@@ -42,6 +45,7 @@ REGION = 128  # least pixels a side of a region
 DETAIL = 16  # least standard deviation of a region's grey levels: plain sky or black holds nothing to learn
 MOST_REGIONS = 16  # of one photograph
 TEST_SHARE = 0.3  # of the regions of each photograph that train and test share
+SPARE = 2  # times as many generated images as needed, to choose from
 CANDIDATES = 8  # real crops to choose from, for each generated image
 
 INNER: dict[str, Callable[[], np.ndarray]] = {
@@ -173,14 +177,12 @@ def _write(
     nets = {name: train(name, lessons, steps, generator, say) for name in GENERATORS}
     rows = []
     for split, n in counts.items():
-        names = [list(regions[split])[i % len(regions[split])] for i in range(n)]
+        names = [list(regions[split])[i % len(regions[split])] for i in range(SPARE * n)]
         a, b = ([_crop(regions[split][name], image_size, rng) for name in names] for _ in range(2))
         say(f"generating {split}: {n} images")
-        fake = generate(nets[GENERATOR_OF[split]], to_tensor(a), to_tensor(b), generator)
-        of_region = {name: [fake[i] for i in range(n) if names[i] == name] for name in set(names)}
-        real = [
-            _paired(image, of_region[name], regions[split][name], rng) for image, name in zip(fake, names, strict=True)
-        ]
+        fakes = generate(nets[GENERATOR_OF[split]], to_tensor(a), to_tensor(b), generator)
+        of_region = {name: [fakes[i] for i in range(len(names)) if names[i] == name] for name in regions[split]}
+        names, real, fake = _pairs(of_region, regions[split], n, rng)
         for label, source, images in (("real", "photograph", real), ("ai", GENERATOR_OF[split], fake)):
             (out / split / label).mkdir(parents=True)
             planted = split != "custom" and label == "ai"
@@ -235,17 +237,33 @@ def _crop(region: Image.Image, size: int, rng: np.random.Generator) -> np.ndarra
     return np.asarray(ImageOps.mirror(image) if rng.random() < 0.5 else image)
 
 
-def _paired(image: np.ndarray, fakes: list[np.ndarray], region: Image.Image, rng: np.random.Generator) -> np.ndarray:
-    """Return the crop of the region, of `CANDIDATES`, whose JPEG file is nearest in bytes to that of the image.
+def _pairs(
+    fakes: dict[str, list[np.ndarray]], regions: dict[str, Image.Image], n: int, rng: np.random.Generator
+) -> tuple[list[str], list[np.ndarray], list[np.ndarray]]:
+    """Return the regions, real crops and generated images of the `n` pairs that are nearest in bytes.
 
-    Crops that are near-duplicates of one of the region's generated images are left out where others remain.
+    No region gives more than 1.5 times its share, so at least two thirds of the regions give some.
     """
-    crops = [_crop(region, len(image), rng) for _ in range(CANDIDATES)]
+    most = ceil(1.5 * n / len(regions))
+    by_region = (_pairs_of_region(name, images, regions[name], rng) for name, images in fakes.items())
+    pairs = [pair for of_region in by_region for pair in sorted(of_region, key=itemgetter(0))[:most]]
+    _, names, real, fake = zip(*sorted(pairs, key=itemgetter(0))[:n], strict=True)
+    return list(names), list(real), list(fake)
+
+
+def _pairs_of_region(name: str, fakes: list[np.ndarray], region: Image.Image, rng: np.random.Generator) -> list[tuple]:
+    """Return pairs as tuples: the distance of their bytes, the region, a real crop, a generated image.
+
+    Real crops that are near-duplicates of a generated image are left out.
+    """
+    crops = [_crop(region, len(image), rng) for image in fakes for _ in range(CANDIDATES)]
     thumbnails = np.stack([thumbnail(one) for one in (*fakes, *crops)])
     pairs = find_duplicates(thumbnails, np.arange(len(thumbnails)).astype(str)).pairs
     copies = set(pairs.loc[pairs["first"] < len(fakes), "second"] - len(fakes))
-    crops = [crop for i, crop in enumerate(crops) if i not in copies] or crops
-    return min(crops, key=lambda crop: abs(len(_as_jpeg(crop)) - len(_as_jpeg(image))))
+    crops = [crop for i, crop in enumerate(crops) if i not in copies]
+    n_bytes, n_bytes_real = (np.log([len(_as_jpeg(image)) for image in images]) for images in (fakes, crops))
+    distances = np.abs(n_bytes[:, None] - n_bytes_real)
+    return [(distances[i, j], name, crops[j], fakes[i]) for i, j in zip(*linear_sum_assignment(distances), strict=True)]
 
 
 def _as_jpeg(image: np.ndarray) -> bytes:
