@@ -66,7 +66,7 @@ class Outcome:
     def story(self) -> dict[str, bool]:
         """Each part of the story, and whether this run shows it."""
         best, nets = self.score(self.best, "test"), [self.score(net, "test")["accuracy"] for net in NETS]
-        return {
+        parts = {
             "the audit finds the planted shortcut (critical)": self.before.level == "critical",
             "normalising removes it": self.after.level != "critical",
             "the best model on features beats chance on the test set": best["accuracy_low"] > 0.5,
@@ -76,6 +76,7 @@ class Outcome:
             "its test score is not below cross-validation": best["accuracy_high"] >= self.cv[self.best],
             "it falls on the external set": self.score(self.best, EXTERNAL)["accuracy"] < best["accuracy_low"],
         }
+        return {part: bool(shown) for part, shown in parts.items()}  # pandas has its own kind of truth
 
     def table(self) -> Table:
         """Return the story as a table for a terminal."""
