@@ -101,7 +101,7 @@ def net_maps(classifier: NetClassifier, images: np.ndarray, towards: Sequence[in
     Draelos & Carin 2020, arXiv 2011.08891, with two departures: it explains the difference of two logits, and has no
     rectifier at its end, so that evidence for the other class is shown too. Where maps are averaged to features it is
     Grad-CAM (Selvaraju et al. 2017, arXiv 1610.02391). Where dense layers have a weight for each position, Grad-CAM
-    ignores the position: on 22 held-out images of two sources its rank correlation with occlusion was 0.14 for `cnn3`
+    ignores the position: on 22 test images of two sources its rank correlation with occlusion was 0.14 for `cnn3`
     and 0.20 for `lenet5`, that of HiResCAM 0.48 and 0.26; for a fine-tuned ResNet-18 both had 0.38.
 
     Parameters

@@ -35,7 +35,7 @@ class Explained:
     probability : float
         The probability of the predicted class.
     label, set : str
-        The true class, and the set of the image in the model's data ("train", "test", a custom set); "" if unknown.
+        The true class, and the set of the image in the model's data ("train", "test", an external set); "" if unknown.
     towards, against : str
         The two classes of score, map and occlusion: a value above 0 is evidence for the first.
     image : ndarray of shape (3, size, size), uint8

@@ -191,7 +191,7 @@ def class_maps(score: Linear | Kernel, maps: np.ndarray) -> np.ndarray:
     position, since a network sees far around it.
 
     The gradient at the image itself (for a linear model the class activation map of Zhou et al. 2016, arXiv 1512.04150)
-    has no such sum for a kernel, and says less: on 16 held-out images of two sources, an SVM's rank correlation with
+    has no such sum for a kernel, and says less: on 16 test images of two sources, an SVM's rank correlation with
     occlusion was 0.27 ± 0.39 by the path and 0.08 ± 0.45 by the gradient (mean and standard deviation; ResNet-18). Far
     from all training images, as new ones are, an RBF kernel is flat.
 

@@ -9,7 +9,7 @@ from scipy.stats import spearmanr
 
 GRID = 7  # positions a side, as many as a ResNet's last maps have at 224 pixels
 REACH = 2.0
-"""Side of a patch in cells of the grid; above 1, patches overlap. On 16 held-out images and a ResNet-18 with an SVM,
+"""Side of a patch in cells of the grid; above 1, patches overlap. On 16 test images and a ResNet-18 with an SVM,
 maps agreed with occlusion by 0.14 (rank correlation) at a reach of 1, 0.31 at 2 and 0.43 at 3, and occlusion at 2 with
 itself at 3 by 0.55: small patches drown in noise, and large ones say little of where."""
 

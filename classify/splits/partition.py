@@ -58,8 +58,8 @@ def partition(rows: pd.DataFrame) -> Partition:
     (see `featex.store.units.with_units`). A class that would keep less than half of its units, or one, trains whole.
 
     A training row that is also in a test set (an equal file, a near-duplicate, or the same group) does not train. The
-    exception are near-duplicates of a custom set that are half of that set, or half of a class of train: that set does
-    not test unseen images, and `Partition.copies` says so.
+    exception are near-duplicates of an external set that are half of that set, or half of a class of train: that set
+    does not test unseen images, and `Partition.copies` says so.
 
     Raises
     ------
@@ -129,7 +129,7 @@ def copies_sentence(name: str, n: int, of: int) -> str:
 def _of_known_images(
     rows: pd.DataFrame, train: np.ndarray, tests: dict[str, np.ndarray], alike: np.ndarray
 ) -> list[str]:
-    """Return the custom sets whose near-duplicates of train are at least half of the set, or of a class of train.
+    """Return the external sets whose near-duplicates of train are at least half of the set, or of a class of train.
 
     Equal files do not count: a user who puts a file into two sets wants it in the test.
     """

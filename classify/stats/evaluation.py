@@ -74,7 +74,8 @@ class Evaluation:
     out_of_fold : Series or None
         Balanced accuracy of the chosen model over all validation images, with its interval.
     changes : dict of (set, set) to Change
-        Of the chosen model's balanced accuracy, from ``validation`` or ``test`` to each custom set of several classes.
+        Of the chosen model's balanced accuracy, from ``validation`` or ``test`` to each external set of two or more
+        classes.
     pairs, fold_pairs : DataFrame
         `classify.stats.differences.paired` and `folds`: a row a pair of models.
     rules : DataFrame
@@ -117,7 +118,7 @@ class Evaluation:
 
     @property
     def sets(self) -> tuple[str, ...]:
-        """Unseen sets that have labels, the held-out set first."""
+        """Unseen sets that have labels, the test set first."""
         return tuple(name for name in self.predictions.sets if name in set(self.scores["set"]))
 
     def scores_of(self, model: str | None) -> pd.DataFrame:
@@ -134,7 +135,7 @@ def evaluate(
     Parameters
     ----------
     predictions : Predictions
-        Of all models, on validation folds, the held-out set and custom sets. Each may be absent.
+        Of all models, on validation folds, the test set and external sets. Each may be absent.
     facts : dict of str to ModelFacts, optional
         By model. A model without an entry gets the defaults.
     positive : str, optional
@@ -247,7 +248,7 @@ def _out_of_fold(predictions: Predictions, model: str | None) -> pd.Series | Non
 def _changes(
     scores: pd.DataFrame, ability_of: Mapping[tuple[str, str], Ability], out_of_fold: pd.Series | None
 ) -> dict[tuple[str, str], Change]:
-    """Return how balanced accuracy changes from validation and the held-out set to each custom set of several classes.
+    """Return how balanced accuracy changes from validation and the test set to each external set of several classes.
 
     `scores` are the rows of one model.
     """

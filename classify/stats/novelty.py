@@ -124,7 +124,7 @@ def fit_novelty(
     Measured on 869 photographs and diffusion images (512 features of ResNet-18, ImageNet weights; 40 images a kind), it
     finds 95 to 100 % of flat colours, noise, text, charts, checkered squares, and images blurred beyond recognition; 2
     of 6 screenshots, 8 of 40 less blurred; no negatives, strong JPEGs, images upside down, and none of 100 by other
-    generators and cameras, which show the same things. It called 1 of 200 held-out images unlike, and 12 at a
+    generators and cameras, which show the same things. It called 1 of 200 test images out of distribution, and 12 at a
     level of 5 %. Standardised columns, or 64 principal components of them, find 0 %: where a network recognises nothing
     its features are small, and near the mean of all. To standardise and to scale to unit length finds no more, and
     breaks the promise for few images: with 100 images of 300 columns of noise, 4.0 % were called unlike, against 0.8 %.

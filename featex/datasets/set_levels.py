@@ -119,7 +119,7 @@ def _below_tops(items: list[Item]) -> dict[str, set[str]]:
 
 
 def sets_at_the_top(items: list[Item], where: str) -> bool:
-    """Read the top folders as sets if some have names of sets; the others are custom sets. Return whether they do."""
+    """Read the top folders as sets if some have names of sets; the others are external sets. Return whether they do."""
     tops = {item.parts[0] for item in items if item.parts}
     numbered = {top for top in tops if is_numbered(top)}
     sets = sets_of(tops - numbered)

@@ -50,7 +50,7 @@ class Sides:
 
     @property
     def tests(self) -> list[str]:
-        """Names of the test sets, the held-out one first."""
+        """Names of the test sets, the test set of the data first."""
         return sorted(set(self.names.tolist()) - {"", "train"}, key=lambda name: (name != HELD_OUT, name))
 
 

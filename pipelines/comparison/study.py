@@ -23,7 +23,7 @@ class Study:
     data_name, layout, where : str
         The data set, its layout on disk, and where to get it, in words.
     sets : tuple of str
-        Sets that the data must hold ("train", "test", or a custom set's name).
+        Sets that the data must hold ("train", "test", or an external set's name).
     classes : tuple of str
         The classes of the images; () if not known.
     options : dict

@@ -142,9 +142,10 @@ def crossing(
 def origins(rows: pd.DataFrame, name: str) -> np.ndarray:
     """Return the origin of each image, (n,) of str.
 
-    The origin is the source without folders that say nothing about it: those that all sources share, and the names of
-    the image's set and class. If nothing is left, the origin of an image in a custom set is that set, because custom
-    sets are collected elsewhere; the origin of other images is `name`, or their class if other classes have sources.
+    The origin is the source without folders that say nothing about it: those that all sources share, and the names
+    of the image's set and class. If nothing is left, the origin of an image in an external set is that set, because
+    external sets are collected elsewhere; the origin of other images is `name`, or their class if other classes
+    have sources.
     """
     table = rows[["source", "split", "label"]].astype(str)
     kinds = table[table["label"] != ""].drop_duplicates()

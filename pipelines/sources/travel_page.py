@@ -135,7 +135,7 @@ NOTES = (
     "If each class has only one source, held-out content stands for other sources: a choice is scored on clusters of "
     "content that it was not trained on, and only on the third of each class whose content looks least like it. Varied "
     "copies are the same images resized, blurred and encoded again at random.",
-    "Choices are ranked only by the mean of both. Test and custom sets played no part.",
+    "Choices are ranked only by the mean of both. Test and external sets played no part.",
     "All choices use the same settings (SVM: C = 10, gamma = 0.5 over the number of columns; logistic regression: "
     "C = 0.01), so that only the choice differs. classify tune would find better settings for each.",
 )
