@@ -83,8 +83,8 @@ def partition(rows: pd.DataFrame) -> Partition:
         train &= ~test
         n, of = test.sum(), (train | test).sum()
         notes.append(
-            f"There is no test set, so a hash of their content holds out {n:,} of {of:,} images as the set test "
-            "(images that are added later move none)."
+            f"There is no test set, so {n:,} of {of:,} images become it, chosen by a hash of their content (images "
+            "that are added later move none)."
             if n
             else f"{of} images are too few to hold out any."
         )

@@ -69,7 +69,7 @@ def tune(
     started = time.monotonic()
     near = [f"{near_sentence(job.parts.near)}."] if job.parts.near else []
     for note in (*near, *job.parts.notes):
-        progress.say(note)
+        progress.say_once(note)
     X = read_inputs(job.spec.name, job.features, job.settings, progress)
     copies = job.features.copies if job.on_features else None
     train = job.parts.train

@@ -19,6 +19,10 @@ class Progress:
     def say(self, line: str) -> None:
         """Report one sentence."""
 
+    def say_once(self, line: str) -> None:
+        """Report a sentence that holds for several parts of the work, such as of the data behind several models."""
+        self.say(line)
+
     def status(self, line: str) -> None:
         """Report the state of work that changes often, such as the epoch of a net; each state replaces the last."""
 
@@ -43,12 +47,18 @@ class TerminalProgress(Progress):
     def __init__(self, stream: TextIO | None = None, verbose: bool = False):
         self.stream, self.verbose = stream or sys.stderr, verbose
         self._stated, self._live = time.monotonic(), None
+        self._said: set[str] = set()
 
     def say(self, line: str) -> None:
         self._end_live()
         tqdm.write(line, file=self.stream)  # above the bar, if there is one
         self.stream.flush()
         broken()
+
+    def say_once(self, line: str) -> None:
+        if line not in self._said:
+            self._said.add(line)
+            self.say(line)
 
     def status(self, line: str) -> None:
         now = time.monotonic()

@@ -1,6 +1,7 @@
 import io
 
 from featex.system import progress as progress_module
+from featex.system import silence
 from featex.system.progress import TerminalProgress
 
 
@@ -40,6 +41,25 @@ def test_a_state_replaces_the_last_on_a_terminal_and_is_sparse_elsewhere(monkeyp
             assert text.count("\r") >= 40
         else:
             assert text.splitlines() == ["epoch 29", "done"]
+
+
+def test_a_sentence_on_the_data_behind_several_models_is_written_once():
+    stream = io.StringIO()
+    progress = TerminalProgress(stream)
+    for model in ("svm", "forest"):
+        progress.say(f"{model} begins")
+        progress.say_once("no test set")
+    assert stream.getvalue().splitlines() == ["svm begins", "no test set", "forest begins"]
+
+
+def test_a_task_names_what_the_command_works_on_and_gives_the_step_before_back():
+    progress = TerminalProgress(io.StringIO())
+    progress.step("write the report")
+    with progress.task("extract", 2, "image") as tick:
+        assert silence._step == "extract"
+        tick(1)
+        assert silence._step == "extract, 1 of 2 images"
+    assert silence._step == "write the report"
 
 
 def test_remarks_take_the_place_of_states_when_verbose():
