@@ -28,6 +28,7 @@ from classify.stats.scores import SCORES
 
 SKEWED = 0.6  # where the largest class has this share or more, a cell adds what always guessing it gets
 TRUSTED = 0.8  # least balanced accuracy, by the lower limit of its interval, of a model that the page calls trusted
+NO_EXTERNAL = "Images from elsewhere were not tested: there is no external set."
 MOST_EXTERNAL = 4  # external sets on the first screen; the table of all models holds all
 
 
@@ -83,7 +84,8 @@ def _conclusion(evaluation: Evaluation) -> str:
     if len(kinds) > 1 and set(kinds.values()) == {UNKNOWN}:
         return f"No conclusion on {chosen}: {listed([f'the {set_title(name)}' for name in kinds])} are too small."
     test = kinds.pop(HELD_OUT, None)
-    return " ".join(filter(None, [_on_test(evaluation, chosen, test), *_on_external(evaluation, kinds)]))
+    external = _on_external(evaluation, chosen, kinds) if kinds else [NO_EXTERNAL]
+    return " ".join([_on_test(evaluation, chosen, test), *external])
 
 
 def _on_test(evaluation: Evaluation, chosen: str, kind: str | None) -> str:
@@ -124,7 +126,7 @@ def _rival(evaluation: Evaluation, chosen: str) -> str:
     return ""
 
 
-def _on_external(evaluation: Evaluation, kinds: dict[str, str]) -> list[str]:
+def _on_external(evaluation: Evaluation, chosen: str, kinds: dict[str, str]) -> list[str]:
     """Return a sentence for each outcome on external sets."""
     start = HELD_OUT if any(start == HELD_OUT for start, _ in evaluation.changes) else VALIDATION
     by_outcome = {}
@@ -133,13 +135,13 @@ def _on_external(evaluation: Evaluation, kinds: dict[str, str]) -> list[str]:
         falls = kind == BETTER and change is not None and change.kind == FALLS
         by_outcome.setdefault("falls" if falls else kind, []).append(f"the {set_title(name)}")
     words = {
-        BETTER: "it beats chance too",
-        "falls": "it does worse, but still beats chance",
-        RANKS: "it separates the classes, but at its threshold it is not shown to beat chance",
-        REVERSED: "it ranks the classes the wrong way round",
-        WORSE: "it is worse than chance",
-        ONE_ANSWER: "it is not shown to beat chance",
-        UNSHOWN: "it is not shown to beat chance",
+        BETTER: f"{chosen} beats chance too",
+        "falls": f"{chosen} does worse, but still beats chance",
+        RANKS: f"{chosen} separates the classes, but at its threshold it is not shown to beat chance",
+        REVERSED: f"{chosen} ranks the classes the wrong way round",
+        WORSE: f"{chosen} is worse than chance",
+        ONE_ANSWER: f"{chosen} is not shown to beat chance",
+        UNSHOWN: f"{chosen} is not shown to beat chance",
         UNKNOWN: "there are too few independent images for a conclusion",
     }
     return [f"On {listed(names)} {words[kind]}." for kind, names in by_outcome.items() if kind != ONE_CLASS]

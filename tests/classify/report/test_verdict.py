@@ -16,7 +16,7 @@ def words(predictions, facts=None) -> str:
 def test_the_first_screen_holds_the_chosen_models_numbers_on_each_set(three_models):
     shown = verdict(evaluate(three_models))
     assert shown.conclusion.startswith("Trust svm on images from the same source")
-    assert "the external set “custom” it is not shown to beat chance" in shown.conclusion
+    assert "the external set “custom” svm is not shown to beat chance" in shown.conclusion
     folds, test, custom = shown.cells
     assert [cell.title for cell in shown.cells] == ["cross-validation", "test set", "external set “custom”"]
     assert (folds.value, test.value, custom.value) == ("90.0 %", "92.0 %", "48.0 %")
@@ -50,6 +50,7 @@ def test_a_change_is_said_with_its_direction(predicted):
     assert rises.startswith("Do not trust m: on the test set it is not shown to beat chance.")
     lower = words(predicted({"m": {"test": (300, 0.95), "custom": (300, 0.8)}}))
     assert "does worse, but still beats chance" in lower
+    assert "no external set" not in lower
 
 
 def test_a_set_of_one_class_is_compared_with_nothing(predicted):
@@ -62,6 +63,7 @@ def test_a_set_of_one_class_is_compared_with_nothing(predicted):
 def test_what_is_missing_is_said(predicted):
     assert "no test set" in words(predicted({"m": {VALIDATION: (50, 0.9), "custom": (50, 0.6)}}))
     assert words(predicted({"m": {VALIDATION: (50, 0.9)}})).startswith("No result yet")
+    assert "no external set" in words(predicted({"m": {"test": (300, 0.95)}}))
     assert "hindsight" in words(predicted({"a": {"test": (50, 0.9)}, "b": {"test": (50, 0.6)}}))
 
 
