@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 CODES = {
-    **dict.fromkeys(("FX101", "FX102", "FX103", "FX104"), "shortcuts"),
+    **dict.fromkeys(("FX101", "FX102", "FX103", "FX104", "FX105"), "shortcuts"),
     **dict.fromkeys(("FX201", "FX202", "FX203", "FX204", "FX205", "FX206", "FX207", "FX208"), "leaks"),
     **dict.fromkeys(("FX301", "FX302", "FX303"), "balance"),
     **dict.fromkeys(("FX401",), "coverage"),

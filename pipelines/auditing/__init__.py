@@ -5,6 +5,7 @@ findings    what a check looks at, and what it returns
 shortcuts   how well file metadata and simple measures of pixels predict the class
 measures    those measures of pixels
 properties  single properties that differ between classes
+originals   the files that a normalised copy was made from
 names       file names and dates that predict the class
 appearance  thumbnails, colours and spectra of images
 leaks       copies across sets and classes

@@ -83,7 +83,8 @@ class Audit:
         """Return the command that mends the worst finding, or that compares models where nothing is to be mended."""
         worst = min(self.findings, key=lambda one: one.badness)
         folder, name = shown_path(self.folder), self.set
-        if worst.level == LEVELS[0]:
+        normalised = any(one.id == "FX105" for one in self.findings)
+        if worst.level == LEVELS[0] or (normalised and worst.check == "shortcuts"):
             return f"pipelines compare {shlex.quote(folder)}"
         return texts()[worst.id].command_for(DIR=folder, SET=name, REPORT=name)
 

@@ -15,6 +15,7 @@ from pipelines.auditing.findings import Check, Finding
 
 MARK = '<meta name="generator" content="pipelines audit">'  # in audit.html: the files this page names are its own
 MOST = 3  # sentences of one id; further sets are listed in one sentence
+SAID = ("FX105",)  # ids that are said even where they are ok
 OPEN = 2  # pictures of a check that are shown without a click
 
 
@@ -82,10 +83,15 @@ def write_page(
 
 
 def verdict(findings: Sequence[Finding], names: Mapping[str, str] | None = None) -> list[Notice]:
-    """Return what is not ok, the worst first, with the next command of each id; of one id, `MOST` sentences."""
-    said = _said([finding for finding in _worst_first(findings) if finding.level != "ok"])
+    """Return what is not ok, and `SAID`, the worst first, with the next command of each id.
+
+    Of one id, there are at most `MOST` sentences.
+    """
+    said = _said([one for one in _worst_first(findings) if one.level != "ok" or one.id in SAID])
     last = {one.id: number for number, one in enumerate(said)}
     commands = {number: texts()[code].command_for(**names or {}) for code, number in last.items()}
+    if any(one.id == "FX105" for one in findings):  # to normalise a normalised copy again changes nothing
+        commands = {number: text for number, text in commands.items() if "normalise" not in text.split()}
     return [replace(one, command=commands.get(number, "")) for number, one in enumerate(said)]
 
 
@@ -150,7 +156,7 @@ def _part(name: str, check: Check, findings: Sequence[Finding], folder: Path, fi
     """Return what the page shows of a check: what is ok, its tables and its pictures."""
     pictures = [picture for one in findings if one.id != "FX101" for picture in one.pictures]
     tables = [table for one in findings for table in one.tables]
-    passed = _said([one for one in findings if one.level == "ok" and name != "appearance"])
+    passed = _said([one for one in findings if one.level == "ok" and name != "appearance" and one.id not in SAID])
     part = shown(Section(name, check.title, tables=tables, pictures=pictures, findings=passed), folder, files)
     seen = OPEN if findings[0].level != "ok" or name == "appearance" else 0
     folded = {"table": len(tables), "picture": max(0, len(pictures) - seen)}

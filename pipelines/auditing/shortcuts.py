@@ -6,6 +6,7 @@ person has to decide that.
 """
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -22,12 +23,14 @@ from classify.stats.chance import Judged, judged
 from classify.stats.scores import SCORES
 from featex.store.units import independent_units
 from featex.system.cores import threads_for
+from featex.system.shown import shown_path
 from featex.system.words import count
 from pipelines.auditing.findings import Finding, Subject
 from pipelines.auditing.leaks import sides_of
 from pipelines.auditing.measures import COLUMNS
 from pipelines.auditing.measures import FAMILIES as MEASURED
 from pipelines.auditing.names import names_and_dates
+from pipelines.auditing.originals import source_of, with_original_facts
 from pipelines.auditing.properties import ALONE, differing, in_words, shown
 from pipelines.auditing.shortcut_figure import shortcut_picture
 
@@ -168,6 +171,8 @@ def _label(subject: Subject, offered: np.ndarray) -> Iterator[Finding]:
     who = f"{listed(classes)} in {count(len(index), 'training image')}"
     yield _of_files(files, differences, classes, who, figure)
     yield _of_pictures(pictures, classes)
+    if of_originals := _of_originals(subject, rows, labels, files):
+        yield of_originals
     if by_names := names_and_dates(rows, labels, units, subject.seed):
         yield by_names
 
@@ -193,6 +198,24 @@ def _of_files(files: pd.DataFrame, differences: pd.DataFrame, classes: list[str]
         tables.append(Table("properties", title, shown(differences, classes), percent=(ALONE,)))
     limits = row[SCORE], row[LOW], row[HIGH]
     return Finding("FX101", level, sentence + more, *limits, tuple(tables), (figure,), claim=claim)
+
+
+def _of_originals(subject: Subject, rows: pd.DataFrame, labels: np.ndarray, now: pd.DataFrame) -> Finding | None:
+    """Return how well file metadata predicted the label before the images were normalised, if they were."""
+    root = Path(subject.features.root)
+    source = source_of(root)
+    originals = with_original_facts(rows, root, source) if source else None
+    if originals is None:
+        return None
+    n_classes = len(set(labels.tolist()))
+    row = most_certain(file_scores(originals, labels, seed=subject.seed), n_classes)
+    family = now[now["family"] == row["family"]].iloc[0]
+    sentence = (
+        f"These images are a normalised copy of {shown_path(source)}. There, a metadata-only baseline "
+        f"{'separates' if telling(row, n_classes) else 'is not shown to separate'} the classes: "
+        f"{_number(row, n_classes)}. In the copy it reaches {percent(family[SCORE])}."
+    )
+    return Finding("FX105", "ok", sentence, row[SCORE], row[LOW], row[HIGH])
 
 
 def _of_pictures(pictures: pd.DataFrame, classes: list[str]) -> Finding:

@@ -45,6 +45,7 @@ from featex.system.disk import born_whole, new_folder
 from featex.system.progress import Progress
 from featex.system.shown import shown_table
 from featex.system.words import count
+from pipelines.auditing.originals import ENDING, TABLE, keep_source
 from pipelines.images.new_folder import (
     beside,
     by_class,
@@ -174,7 +175,8 @@ def normalise(
 
     `source` is only read. `target` appears whole or not at all, with the same names of folders and files, but suffixes.
     `featex.datasets.dataset.find_images` finds the labels, sets, sources and groups of `source` in it; where folder
-    names are not enough, it has a ``metadata.csv``. ``<target>-normalised/normalised.csv`` beside it lists each file.
+    names are not enough, it has a ``metadata.csv``. ``<target>-normalised/normalised.csv`` beside it lists each file,
+    and an audit of `target` says how well file metadata predicted the class in `source`.
 
     Parameters
     ----------
@@ -203,7 +205,7 @@ def normalise(
     """
     form, progress = form or Form(), progress or Progress()
     dataset = find_images(source, **dataset_options)
-    table, record = dataset.table, beside(target, "normalised", dataset.root) / "normalised.csv"
+    table, record = dataset.table, beside(target, ENDING, dataset.root) / TABLE
     progress.say(f"{source}: {dataset.sentence}")
     files = [dataset.root / path for path in table["path"]]
     with new_folder(target, source=source) as folder:
@@ -223,6 +225,7 @@ def normalise(
         write_metadata(folder, table.assign(path=done["written"])[usable])
     with born_whole(record) as temporary:
         shown_table(done).to_csv(temporary, index=False)
+    keep_source(record.parent, dataset.root)
     return Normalised(Path(target).resolve(), record, done, form)
 
 

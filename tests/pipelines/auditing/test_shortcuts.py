@@ -27,7 +27,7 @@ def subject(jpeg_facts):
     looks["thumbnail"] = rng.integers(0, 256, (n, 16, 16, 3))
     looks["colours"] = rng.random((n, 64), dtype=np.float32)
     looks["measures"] = rng.normal(size=(n, len(COLUMNS)))
-    features = SimpleNamespace(rows=rows, y=rows["label"].to_numpy(dtype=str), X=np.zeros((n, 2)))
+    features = SimpleNamespace(rows=rows, y=rows["label"].to_numpy(dtype=str), X=np.zeros((n, 2)), root="images")
     return Subject(features, looks, pd.DataFrame(columns=["path", "reason"]))
 
 
@@ -38,7 +38,9 @@ def of(subject, name, set=""):
     """Return one finding, of a subject without its wild images where another set is meant: they take a third longer."""
     if set != "wild":
         rows, y, X = subject.rows.iloc[:84], subject.features.y[:84], subject.features.X[:84]
-        subject = replace(subject, features=SimpleNamespace(rows=rows, y=y, X=X), looks=subject.looks[:84])
+        subject = replace(
+            subject, features=SimpleNamespace(rows=rows, y=y, X=X, root=subject.features.root), looks=subject.looks[:84]
+        )
     (found,) = [one for one in shortcuts(subject) if (one.id, one.of) == (IDS[name], set)]
     return found
 
@@ -148,7 +150,7 @@ def test_what_cannot_be_looked_for_is_said(subject, labels, split, said):
 def test_three_classes_are_guessed_at_a_third(subject):
     labels = np.resize(["a", "b", "c"], len(subject.rows))
     rows = subject.rows.assign(label=labels)
-    three = replace(subject, features=SimpleNamespace(rows=rows, y=labels, X=subject.features.X))
+    three = replace(subject, features=SimpleNamespace(rows=rows, y=labels, X=subject.features.X, root="images"))
     assert "chance is 33.3 %" in of(three, "files").sentence
     rows.loc[labels == "b", "format"] = "PNG"
     assert of(three, "files").level == "critical"
