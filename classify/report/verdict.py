@@ -144,7 +144,7 @@ def _on_external(evaluation: Evaluation, chosen: str, kinds: dict[str, str]) -> 
         UNSHOWN: f"{chosen} is not shown to beat chance",
         UNKNOWN: "there are too few independent images for a conclusion",
     }
-    return [f"On {listed(names)} {words[kind]}." for kind, names in by_outcome.items() if kind != ONE_CLASS]
+    return [f"On {listed(names)}, {words[kind]}." for kind, names in by_outcome.items() if kind != ONE_CLASS]
 
 
 def _cells(evaluation: Evaluation) -> list[Cell]:

@@ -16,7 +16,7 @@ def words(predictions, facts=None) -> str:
 def test_the_first_screen_holds_the_chosen_models_numbers_on_each_set(three_models):
     shown = verdict(evaluate(three_models))
     assert shown.conclusion.startswith("Trust svm on images from the same source")
-    assert "the external set “custom” svm is not shown to beat chance" in shown.conclusion
+    assert "the external set “custom”, svm is not shown to beat chance" in shown.conclusion
     folds, test, custom = shown.cells
     assert [cell.title for cell in shown.cells] == ["cross-validation", "test set", "external set “custom”"]
     assert (folds.value, test.value, custom.value) == ("90.0 %", "92.0 %", "48.0 %")
