@@ -33,6 +33,10 @@ def read_scores(path: Path) -> pd.DataFrame:
     """
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except pd.errors.ParserError as error:
+        raise DataError(
+            f"cannot read scores from {str(path)!r}: it is no CSV file; give a row an image: path,score"
+        ) from error
     except (OSError, ValueError) as error:
         raise DataError(f"cannot read scores from {str(path)!r}: {error}") from error
     if table.empty:

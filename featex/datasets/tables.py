@@ -86,6 +86,7 @@ def from_tables(home: Path, files: Sequence[Path], options: DatasetOptions) -> t
     tables, notes = zip(*(_from_table(home, file, options) for file in files), strict=True)
     table, notes = pd.concat(tables, ignore_index=True), [note for table_notes in notes for note in table_notes]
     if options.labels is None:
+        _one_data_set(home, files, tables)
         table, left = _completed(home, files, table)
         notes += left
     else:
@@ -93,6 +94,17 @@ def from_tables(home: Path, files: Sequence[Path], options: DatasetOptions) -> t
     if table["split"].isna().any():
         _set_by_folders(table, str(home), options.layout)
     return table.fillna(""), list(dict.fromkeys(notes))
+
+
+def _one_data_set(home: Path, files: Sequence[Path], tables: Sequence[pd.DataFrame]) -> None:
+    """Raise InputError if two tables or more hold a training and a test set each."""
+    whole = [file.parent for file, table in zip(files, tables, strict=True) if {"train", "test"} <= {*table["split"]}]
+    if len(whole) > 1:
+        names = ", ".join(folder.relative_to(home).as_posix() for folder in whole)
+        raise InputError(
+            f"{str(home)!r} contains several data sets ({names}); name one of the folders, or one table for all with "
+            "--labels"
+        )
 
 
 def _from_table(home: Path, file: Path, options: DatasetOptions) -> tuple[pd.DataFrame, list[str]]:

@@ -257,6 +257,14 @@ def test_a_model_that_sees_no_picture_stands_last_and_is_called_so(tmp_path, usu
     assert "metadata-only" not in page(usual, tmp_path, [PASSPORT]).text
 
 
+@pytest.mark.parametrize(("level", "shown"), [("critical", True), ("warning", True), ("ok", False)])
+def test_the_first_screen_says_what_the_audit_found(three_models, tmp_path, level, shown):
+    found = [Notice("FX101", "A baseline separates the classes.", level)]
+    section = Section("audit", "The audit: more", ["1 critical: formats."], findings=found)
+    text = page(three_models, tmp_path, [PASSPORT], sections=[section]).text
+    assert ("The audit: 1 critical: formats." in text[: text.index("Accuracy of every model")]) == shown
+
+
 WORDING = Path(__file__).with_name("wording.txt")
 
 

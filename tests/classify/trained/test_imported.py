@@ -161,6 +161,9 @@ def test_files_that_are_no_scores_are_refused(tmp_path):
     path = tmp_path / "scores.csv"
     with pytest.raises(DataError, match="cannot read scores"):
         read_scores(path)
+    path.write_text("text\na, b, c\n\nmore, of, it, here\n")
+    with pytest.raises(DataError, match="no CSV file"):
+        read_scores(path)
     path.write_text("path,score\n")
     with pytest.raises(DataError, match="holds no scores"):
         read_scores(path)

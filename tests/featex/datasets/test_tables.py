@@ -231,3 +231,13 @@ def test_a_second_column_that_may_hold_labels_is_named(tmp_path):
     plant(tmp_path, ["1.jpg", "2.jpg"])
     (tmp_path / "a.csv").write_text("path,label,category\n1.jpg,a,x\n2.jpg,b,y\n")
     assert "--label-column takes category" in find_images(tmp_path, labels=tmp_path / "a.csv").sentence
+
+
+def test_data_sets_side_by_side_are_not_read_as_one(tmp_path):
+    for name in ("one", "other"):
+        plant(tmp_path, [f"{name}/train/1.jpg", f"{name}/test/2.jpg"])
+        rows = "file_name,label,split\ntrain/1.jpg,a,train\ntest/2.jpg,b,test\n"
+        (tmp_path / name / "metadata.csv").write_text(rows)
+    with pytest.raises(InputError, match=r"several data sets \(one, other\)"):
+        find_images(tmp_path)
+    assert len(find_images(tmp_path / "one").table) == 2
