@@ -181,7 +181,7 @@ def _write(
         a, b = ([_crop(regions[split][name], image_size, rng) for name in names] for _ in range(2))
         say(f"generating {split}: {n} images")
         fakes = generate(nets[GENERATOR_OF[split]], to_tensor(a), to_tensor(b), generator)
-        of_region = {name: [fakes[i] for i in range(len(names)) if names[i] == name] for name in regions[split]}
+        of_region = {name: [fakes[i] for i in range(len(names)) if names[i] == name] for name in dict.fromkeys(names)}
         names, real, fake = _pairs(of_region, regions[split], n, rng)
         for label, source, images in (("real", "photograph", real), ("ai", GENERATOR_OF[split], fake)):
             (out / split / label).mkdir(parents=True)

@@ -125,7 +125,7 @@ def test_of_the_crops_the_one_nearest_in_bytes_is_taken():
     grey = np.full((64, 64, 3), 128, np.uint8)
     busy = noise[:64, 128:192]
     few, many = (
-        np.mean([len(sample._as_jpeg(sample._paired(image, [image], region, rng))) for _ in range(5)])
+        np.mean([len(sample._as_jpeg(sample._pairs_of_region("r", [image], region, rng)[0][2])) for _ in range(5)])
         for image, rng in ((grey, np.random.default_rng(1)), (busy, np.random.default_rng(1)))
     )
     assert few < 0.9 * many
