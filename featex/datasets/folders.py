@@ -189,6 +189,8 @@ def walk(top: Path, empty: list[str] | None = None) -> tuple[list[tuple[str, int
             with os.scandir(absolute) as entries:
                 visible = [entry for entry in entries if not left_out(entry.name)]
         except OSError as error:
+            if isinstance(error, FileNotFoundError) and not folder:
+                raise UsageError(f"{str(top)!r} does not exist") from error
             raise InputError(
                 f"cannot read the folder {absolute!r}: {error.strerror}; allow reading it, or move it away"
             ) from error

@@ -115,6 +115,8 @@ def new_folder(target: str | os.PathLike, *, source: str | os.PathLike | None = 
     """
     place = Path(target).resolve()
     if source is not None and place.is_relative_to(Path(source).resolve()):
+        if place == Path(source).resolve():
+            raise UsageError(f"{str(target)!r} is the folder to read, which must not change; choose a place outside")
         raise UsageError(f"{str(target)!r} lies inside {str(source)!r}, which must not change; choose a place outside")
     try:
         taken = place.exists() and (not place.is_dir() or any(place.iterdir()))

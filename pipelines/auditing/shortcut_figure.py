@@ -10,7 +10,7 @@ from classify.pages.sections import Picture
 LINE = 0.24  # inches of a family
 CAPTION = (
     "How well the class can be predicted without the content: balanced accuracy of a random forest, out of fold, with "
-    "95 % intervals that are corrected for all families of a panel. Dashed: chance. Red: high enough for a shortcut."
+    "95 % intervals that are corrected for all families of a panel. Dashed: chance. Diamonds: enough for a shortcut."
 )
 
 

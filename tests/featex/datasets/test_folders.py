@@ -1,7 +1,7 @@
 import pytest
 
-from featex.datasets.folders import read
-from featex.errors import InputError
+from featex.datasets.folders import read, walk
+from featex.errors import InputError, UsageError
 
 
 def tree(text):
@@ -260,3 +260,8 @@ def test_a_layout_that_says_nothing_usable_is_refused(layout):
 def test_names_are_one_whatever_the_form_of_their_accents_and_blanks_around_them():
     places = reading("{train,test}/the train/caf\u00e9 test/cafe\u0301 test/the_B_")
     assert {label for label, _, _ in places.values()} == {"the", "caf\u00e9"}
+
+
+def test_a_folder_that_does_not_exist_is_a_wrong_call(tmp_path):
+    with pytest.raises(UsageError, match=r"'.*nowhere' does not exist"):
+        walk(tmp_path / "nowhere")
