@@ -44,6 +44,7 @@ class Artifacts:
     net_scores = property(lambda self: self.root / "net_scores")  # of images under conditions, a folder for each net
     transfer = property(lambda self: self.root / "transfer")
     travel = property(lambda self: self.root / "travel")
+    demo = property(lambda self: self.root / "demo")  # the demo's normalised images
 
     @property
     def sections(self) -> tuple[Path, ...]:

@@ -28,8 +28,8 @@ SAMPLE, AUDIT, NORMALISE, AGAIN, COMPARE, CHECK = (
     "compare models on them",
     "compare the results with the expected ones",
 )
-SECONDS = {SAMPLE: 30, AUDIT: 30, NORMALISE: 2, AGAIN: 30, COMPARE: 60, CHECK: 0.1}
-"""Usual durations on two cores of an EPYC (Zen 3)."""
+SECONDS = {SAMPLE: 26, AUDIT: 30, NORMALISE: 1, AGAIN: 19, COMPARE: 36, CHECK: 0.1}
+"""Durations of one run on two cores of an EPYC (Zen 5), without other work; with loading, the command took 118 s."""
 
 UNTRAINED = (
     "The features come from an untrained network, so this run cannot show the story, and nothing was compared with "
@@ -91,7 +91,7 @@ def demo(
     Parameters
     ----------
     folder : Path
-        Of the sample; the normalised images go into ``<folder>-normal`` beside it.
+        Of the sample; the normalised images go into ``demo/<folder>-normal`` below `artifacts`.
     backbone, weights, device
         As `featex.extract` takes them.
     artifacts : Artifacts
@@ -103,13 +103,13 @@ def demo(
     Raises
     ------
     InputError
-        If `folder`, or the one beside it, holds something else.
+        If `folder`, or the folder of the normalised images, holds something else.
     """
     progress, steps = progress or Progress(), Steps(SECONDS, progress or Progress())
     chosen, found = choose_network(backbone, weights, progress)
     options = {"backbone": chosen.name, "weights": found.origin, "device": device}
     options |= {"artifacts": artifacts, "progress": progress}
-    normal = folder.with_name(f"{folder.name}-normal")
+    normal = artifacts.demo / f"{folder.name}-normal"  # not in data/, which is read as one data set
     with steps.step(SAMPLE):
         table = make_sample(folder, seed=seed, progress=progress.say, **(sample or {}))
     with steps.step(AUDIT):

@@ -32,8 +32,10 @@ def test_the_demo_finds_and_removes_the_shortcut_and_keeps_what_is_done(tmp_path
     assert first.outcome.after.level != "critical"
     assert first.verdict == UNTRAINED
     assert all(page.is_file() for page in first.pages.values())
-    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "sample-normal").rglob("*")}
+    normal = artifacts.demo / "sample-normal"
+    before = {path: path.stat().st_mtime_ns for path in normal.rglob("*")}
+    assert before
     again, lines = run()
     assert again.outcome.numbers == first.outcome.numbers
     assert any("done before" in line for line in lines)
-    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "sample-normal").rglob("*")} == before
+    assert {path: path.stat().st_mtime_ns for path in normal.rglob("*")} == before
