@@ -57,10 +57,10 @@ def choose_network(
     if local(second) is None or find_spec("timm") is None:
         return first, untrained(first, tried, progress)
     progress.say(
-        f"Using {SECOND}, another network, with the ImageNet weights of an installed package, because no weights of "
-        f"{FIRST} can be had: tried {tried}. Vectors of two networks cannot be mixed; for {FIRST}, name a file with "
+        f"Using {SECOND}, because no ImageNet weights of {FIRST} are here; for {FIRST}, name a file with "
         "--weights FILE or FEATEX_WEIGHTS"
     )
+    progress.remark(f"Tried for {FIRST}: {tried}")
     return second, find_weights(second, "imagenet", progress)
 
 

@@ -55,7 +55,7 @@ def label_errors(subject: Subject) -> list[Finding]:
         return [Finding("FX501", "ok", sentence, share, low, high)]
     sentence = (
         f"{len(rows):,} of {count(n, 'training image')}, {within(share, low, high)}, clearly {_looks(len(rows))} like "
-        f"another class than the label: either the label is wrong, or the features do not show the class ({model}). "
+        f"another class than the label: either the label is wrong, or the features do not show the class ({model})."
     )
     shown = rows.head(N_SHOWN)
     at = train[shown["row"].to_numpy()]

@@ -72,16 +72,16 @@ def test_the_contents_list_the_parts_and_nothing_that_a_text_pretends_to_be(temp
 
 
 def test_warnings_are_counted_and_folded(template):
-    html = render(
-        template(""), EMPTY | {"notices": [Notice("FX601", "One of <b>."), Notice("FX607", "Two.", "critical")]}
-    )
+    notices = [Notice("FX601", "One of <b>."), Notice("FX607", "Two.", "critical")]
+    html = render(template(""), EMPTY | {"notices": notices, "codes": explained(["FX601", "FX607"])})
     box = html[html.index('<details class="warnings critical"') :]
     shown, folded = box[: box.index("</summary>")], box[box.index("</summary>") : box.index("</details>")]
     assert "<strong>2 warnings</strong>, 1 critical" in shown
+    assert explained(["FX607"])[0].title in shown
     assert "FX607" in shown
     assert "One of &lt;b&gt;." in folded
     assert '<a href="#FX607">FX607</a> Two.' in folded
-    assert "<strong>1 warning</strong>" in render(template(""), EMPTY | {"notices": [Notice("FX601", "One.")]})
+    assert "<strong>1 warning</strong>: One. " in render(template(""), EMPTY | {"notices": [Notice("FX601", "One.")]})
     assert 'class="warnings"' not in render(template(""), EMPTY)
 
 

@@ -63,7 +63,7 @@ def test_weights_in_torchs_cache_or_downloaded_are_resnet18s(monkeypatch, listen
 def test_without_them_the_network_of_the_package_is_taken_aloud(package, listener):
     backbone, weights = choose_network(progress=listener)
     assert (backbone.name, weights.origin) == ("efficientnet_lite0", "imagenet")
-    for word in ("Downloading", "Using efficientnet_lite0", "another network", "no route to host", "FEATEX_WEIGHTS"):
+    for word in ("Downloading", "Using efficientnet_lite0", "FEATEX_WEIGHTS"):
         assert word in listener.text
 
 
