@@ -261,8 +261,8 @@ def verify(artifacts: Artifacts):
     n_sets, place = len(stored_sets(artifacts.features)), artifacts.features
     record = {"features": place, "sets": n_sets, "problems": problems}
     if problems:
-        found = f"{count(len(problems), 'problem')} in {place}; delete the files named, then run featex extract again"
-        return Result(record, problems, failed=found)
+        failure = f"{count(len(problems), 'problem')} in {place}; delete the files named, then run featex extract again"
+        return Result(record, problems, failed=failure)
     return Result(record, [f"No problems: {count(n_sets, 'set')} in {place}"])
 
 

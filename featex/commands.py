@@ -83,8 +83,8 @@ def names(*flags: str, kind: str = "name", choices: Callable[[], Iterable[str]] 
     """
 
     def split(_context, _option, value: str | None) -> tuple[str, ...]:
-        given = [name.strip() for name in value.split(",") if name.strip()] if value else []
-        return tuple(given if choices is None else (one_of(kind, name, choices()) for name in given))
+        wanted = [name.strip() for name in value.split(",") if name.strip()] if value else []
+        return tuple(wanted if choices is None else (one_of(kind, name, choices()) for name in wanted))
 
     return option(*flags, callback=split, choices=choices, **attributes)
 

@@ -108,11 +108,11 @@ def _packages() -> Iterator[Finding]:
     """Yield one finding for all packages that are as needed, and one for each other."""
     good = []
     for requirement in _requirements():
-        found = _version(requirement.name)
+        version = _version(requirement.name)
         if _met(requirement):
-            good.append(f"{requirement.name} {found}")
+            good.append(f"{requirement.name} {version}")
         else:
-            state = f"{found}, too old (needs {requirement.specifier})" if found else "not installed"
+            state = f"{version}, too old (needs {requirement.specifier})" if version else "not installed"
             yield Finding(requirement.name, CRITICAL, state, f"pip install '{requirement.name}{requirement.specifier}'")
     shown = [text for text in good if text.split()[0] in SHOWN]
     yield Finding("packages", OK, f"{', '.join(shown)}, and {len(good) - len(shown)} more as needed")
@@ -122,9 +122,9 @@ def _requirements(extra: str = "") -> list:
     """Return what the package metadata of this project require: of an extra, or without any."""
     from packaging.requirements import Requirement
 
-    found = list(map(Requirement, requires("featex") or ()))
-    always = [r for r in found if r.marker is None or r.marker.evaluate({"extra": ""})]
-    return [r for r in found if r.marker and r.marker.evaluate({"extra": extra})] if extra else always
+    requirements = list(map(Requirement, requires("featex") or ()))
+    always = [r for r in requirements if r.marker is None or r.marker.evaluate({"extra": ""})]
+    return [r for r in requirements if r.marker and r.marker.evaluate({"extra": extra})] if extra else always
 
 
 def _version(package: str) -> str:
@@ -135,8 +135,8 @@ def _version(package: str) -> str:
 
 
 def _met(requirement) -> bool:
-    found = _version(requirement.name)
-    return bool(found) and requirement.specifier.contains(found, prereleases=True)
+    version = _version(requirement.name)
+    return bool(version) and requirement.specifier.contains(version, prereleases=True)
 
 
 def _extras() -> Iterator[Finding]:
@@ -171,8 +171,8 @@ def _processor() -> str:
     except (OSError, StopIteration):
         return count(n_cores(), "core")
     wanted = {"avx2": "AVX2", "avx512f": "AVX-512", "avx512_bf16": "bf16", "amx_bf16": "AMX"}
-    found = [name for flag, name in wanted.items() if flag in flags.split()]
-    return f"{count(n_cores(), 'core')} with {', '.join(found)}" if found else count(n_cores(), "core")
+    instructions = [name for flag, name in wanted.items() if flag in flags.split()]
+    return f"{count(n_cores(), 'core')} with {', '.join(instructions)}" if instructions else count(n_cores(), "core")
 
 
 def _weights(weights: str) -> Iterator[Finding]:

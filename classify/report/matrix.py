@@ -36,21 +36,21 @@ class Matrix:
 
 def matrices(evaluation: Evaluation) -> list[Matrix]:
     """Return a matrix for each unseen set of two or more models, then one for cross-validation."""
-    found = []
+    matrices = []
     for name in evaluation.sets:
         pairs = evaluation.pairs[evaluation.pairs["set"] == name]
         if len(pairs):
-            found.append(_matrix(evaluation, pairs, set_title(name), ""))
+            matrices.append(_matrix(evaluation, pairs, set_title(name), ""))
     folds = evaluation.fold_pairs
     if len(folds):
         score = SCORES[folds["scoring"].iloc[0]].title
-        found.append(_matrix(evaluation, folds, set_title(VALIDATION), f" in mean {score} (optimistic)"))
-    return found
+        matrices.append(_matrix(evaluation, folds, set_title(VALIDATION), f" in mean {score} (optimistic)"))
+    return matrices
 
 
 def _matrix(evaluation: Evaluation, pairs: pd.DataFrame, title: str, of: str) -> Matrix:
-    there = set(pairs["model_a"]) | set(pairs["model_b"])
-    models = [model for model in evaluation.predictions.models if model in there]
+    compared = set(pairs["model_a"]) | set(pairs["model_b"])
+    models = [model for model in evaluation.predictions.models if model in compared]
     models.sort(key=lambda model: model != evaluation.chosen)
     cells = {}
     for row in pairs.itertuples():

@@ -2,6 +2,7 @@
 
 import json
 import os
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +11,7 @@ from featex.errors import ImageError
 from featex.images.facts import file_facts
 from featex.system.disk import born_whole
 from featex.system.progress import Progress
-from pipelines.images.new_folder import each
+from pipelines.images.new_folder import each, image_bytes
 
 ENDING, TABLE, SOURCE = "normalised", "normalised.csv", "source.json"
 
@@ -34,17 +35,21 @@ def source_of(root: Path) -> Path | None:
 def with_original_facts(rows: pd.DataFrame, root: Path, source: Path) -> pd.DataFrame | None:
     """Return the rows of normalised images with the facts and size of the files that they were made from.
 
-    None if one of these files has gone, cannot be read, or is not in the record.
+    None if one of these files has gone, is newer than the copy, cannot be read, or is not in the record.
     """
+    record = root.parent / f"{root.name}-{ENDING}" / TABLE
     try:
-        table = pd.read_csv(root.parent / f"{root.name}-{ENDING}" / TABLE, dtype=str, keep_default_na=False)
+        table, newest = pd.read_csv(record, dtype=str, keep_default_na=False), record.stat().st_mtime_ns
         paths = table.drop_duplicates("written").set_index("written")["path"].loc[rows["path"]]
-        facts = each(Progress(), "read", _facts, [source / path for path in paths])
+        facts = each(Progress(), "read", partial(_facts, newest), [source / path for path in paths])
     except (OSError, ValueError, KeyError, ImageError):
         return None
     return rows.assign(**pd.DataFrame(facts, index=rows.index))
 
 
-def _facts(path: Path) -> dict:
-    data = path.read_bytes()
+def _facts(newest: int, path: Path) -> dict:
+    stat = path.stat()
+    if stat.st_mtime_ns > newest:
+        raise ImageError(f"{path} was changed after the copy was made")
+    data = image_bytes(path, stat.st_size if path.is_file() else -1)
     return {"size": len(data), **file_facts(data)}

@@ -87,12 +87,12 @@ def verdict(findings: Sequence[Finding], names: Mapping[str, str] | None = None)
 
     Of one id, there are at most `MOST` sentences.
     """
-    said = _said([one for one in _worst_first(findings) if one.level != "ok" or one.id in SAID])
-    last = {one.id: number for number, one in enumerate(said)}
+    notices = _said([one for one in _worst_first(findings) if one.level != "ok" or one.id in SAID])
+    last = {one.id: number for number, one in enumerate(notices)}
     commands = {number: texts()[code].command_for(**names or {}) for code, number in last.items()}
     if any(one.id == "FX105" for one in findings):  # to normalise a normalised copy again changes nothing
         commands = {number: text for number, text in commands.items() if "normalise" not in text.split()}
-    return [replace(one, command=commands.get(number, "")) for number, one in enumerate(said)]
+    return [replace(one, command=commands.get(number, "")) for number, one in enumerate(notices)]
 
 
 def headline(findings: Sequence[Finding]) -> str:
@@ -120,30 +120,30 @@ def verdict_lines(findings: Sequence[Finding], checks: Mapping[str, Check]) -> l
 
 def _passed(findings: Sequence[Finding], checks: Mapping[str, Check]) -> list[str]:
     """Return the titles of the checks in which all is ok; the one of pictures gives no verdict."""
-    found = {one.check for one in findings if one.level != "ok"} | {"appearance"}
-    return [check.title for name, check in checks.items() if name not in found]
+    failing = {one.check for one in findings if one.level != "ok"} | {"appearance"}
+    return [check.title for name, check in checks.items() if name not in failing]
 
 
 def _section(findings: Sequence[Finding]) -> Section:
     """Return what a report shows of an audit: its verdict, and how well file metadata predict the label."""
-    said = [replace(one, command="") for one in verdict(findings)]
+    notices = [replace(one, command="") for one in verdict(findings)]
     families = next((one.tables for one in findings if one.id == "FX101"), ())
     warning = ". ".join(one.warning for one in _worst_first(findings) if one.warning)
     warning = warning and f"{warning}."
     title = "The audit: what could make these scores too high"
-    return Section("audit", title, [headline(findings)], families[:1], warning=warning, findings=said)
+    return Section("audit", title, [headline(findings)], families[:1], warning=warning, findings=notices)
 
 
 def _said(findings: Sequence[Finding]) -> list[Notice]:
     """Return the sentences of findings; of one id and level at most `MOST`, then one sentence for the others."""
-    said = []
+    notices = []
     for (code, level), part in groupby(findings, key=lambda one: (one.id, one.level)):
         part = list(part)
-        said += [Notice(code, one.sentence, level) for one in part[:MOST]]
+        notices += [Notice(code, one.sentence, level) for one in part[:MOST]]
         if others := part[MOST:]:
             sets = listed([f"“{one.of}”" + ("" if isnan(one.value) else f" ({percent(one.value)})") for one in others])
-            said.append(Notice(code, f"The same holds for {sets}.", level))
-    return said
+            notices.append(Notice(code, f"The same holds for {sets}.", level))
+    return notices
 
 
 def _main_figure(findings: Sequence[Finding], folder: Path, files: FileNames) -> list[dict]:

@@ -36,11 +36,11 @@ def errors(evaluation: Evaluation, gallery: Gallery) -> dict:
     small, large = small_and_large(gallery, paths, near)
     place = {path: i for i, path in enumerate(small)}
     still = _still(predictions, model, small, place, near)
-    there = {picture["path"] for part in still for picture in part["wrong"]}
+    shown_paths = {picture["path"] for part in still for picture in part["wrong"]}
     places_of_large = {path: len(small) + i for i, path in enumerate(large)}
     data |= {
         "facts": [facts.get(path, "") for path in data["path"]],
-        "pool": ["" if path in there else code for path, code in small.items()] + list(large.values()),
+        "pool": ["" if path in shown_paths else code for path, code in small.items()] + list(large.values()),
         "small": [place.get(path, -1) for path in data["path"]],
         "large": [places_of_large.get(path, -1) for path in data["path"]],
         "near": [[[one, label, place.get(one, -1)] for one, label in near.get(path, ())] for path in data["path"]],

@@ -1,3 +1,5 @@
+import os
+
 import pandas as pd
 import pytest
 from PIL import Image
@@ -32,7 +34,13 @@ def test_each_row_gets_the_facts_of_its_original(copy, data):
     originals = with_original_facts(rows, copy, data)
     assert originals["format"].to_dict() == {5: "JPEG", 3: "PNG"}
     assert originals.loc[3, "size"] == (data / "train/ai/000.png").stat().st_size
-    (data / "train/ai/000.png").unlink()
+    changed = data / "train/ai/000.png"
+    times = changed.stat()
+    os.utime(changed, ns=(times.st_atime_ns, times.st_mtime_ns + 10**12))
+    assert with_original_facts(rows, copy, data) is None
+    os.utime(changed, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert with_original_facts(rows, copy, data) is not None
+    changed.unlink()
     assert with_original_facts(rows, copy, data) is None
 
 
