@@ -108,11 +108,11 @@ def _packages() -> Iterator[Finding]:
     """Yield one finding for all packages that are as needed, and one for each other."""
     good = []
     for requirement in _requirements():
-        version = _version(requirement.name)
+        installed = _version(requirement.name)
         if _met(requirement):
-            good.append(f"{requirement.name} {version}")
+            good.append(f"{requirement.name} {installed}")
         else:
-            state = f"{version}, too old (needs {requirement.specifier})" if version else "not installed"
+            state = f"{installed}, too old (needs {requirement.specifier})" if installed else "not installed"
             yield Finding(requirement.name, CRITICAL, state, f"pip install '{requirement.name}{requirement.specifier}'")
     shown = [text for text in good if text.split()[0] in SHOWN]
     yield Finding("packages", OK, f"{', '.join(shown)}, and {len(good) - len(shown)} more as needed")
@@ -135,8 +135,8 @@ def _version(package: str) -> str:
 
 
 def _met(requirement) -> bool:
-    version = _version(requirement.name)
-    return bool(version) and requirement.specifier.contains(version, prereleases=True)
+    installed = _version(requirement.name)
+    return bool(installed) and requirement.specifier.contains(installed, prereleases=True)
 
 
 def _extras() -> Iterator[Finding]:
